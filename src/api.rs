@@ -1,0 +1,168 @@
+//! Control-socket messages as plain data, shared by the service that answers and the commands that ask.
+//! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`].
+//! Must never know: tokio, sockets, the plane's types.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The state of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// Seconds since readiness.
+    pub uptime_seconds: u64,
+    /// The file in force.
+    pub config: String,
+    /// Epoch of the policy in force.
+    pub epoch: u32,
+    /// Worker threads.
+    pub workers: usize,
+    /// The firewall's side.
+    pub downstream: Downstream,
+    /// One entry per WAN, in the order of the file.
+    pub wans: Vec<Wan>,
+    /// The flow table.
+    pub table: Table,
+    /// Dropped packets by direction (`outbound`, `inbound`), then by reason; zeros left out.
+    pub drops: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Frames that a port lost or could not send, by name; zeros left out.
+    pub ports: BTreeMap<String, u64>,
+}
+
+/// The firewall's side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downstream {
+    /// The kernel link of the firewall, if flowpin manages its routes.
+    pub interface: Option<String>,
+    /// The TUN device.
+    pub tun: String,
+    /// Bytes.
+    pub mtu: u16,
+    /// Offloads that the kernel granted on the TUN.
+    pub offloads: Vec<String>,
+}
+
+/// One WAN.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wan {
+    /// Name in the configuration.
+    pub name: String,
+    /// Kernel link.
+    pub interface: String,
+    /// 802.1Q tag.
+    pub vlan: Option<u16>,
+    /// `up`, or what is wrong.
+    pub state: String,
+    /// Lower is preferred.
+    pub tier: u8,
+    /// Share inside the tier.
+    pub weight: u32,
+    /// Bytes.
+    pub mtu: u16,
+    /// Own MAC.
+    pub mac: String,
+    /// Gateways with their MACs, IPv4 first.
+    pub gateways: Vec<Gateway>,
+    /// Public addresses and prefixes.
+    pub owned: Vec<String>,
+    /// Flows pinned here.
+    pub flows: u64,
+    /// Inside to this WAN.
+    pub outbound: Traffic,
+    /// This WAN to inside.
+    pub inbound: Traffic,
+}
+
+/// A next hop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MAC, once resolved.
+    pub mac: Option<String>,
+    /// `reachable`, `probing`, `unresolved`.
+    pub state: String,
+}
+
+/// Forwarded traffic. A super-frame counts as its segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Packets.
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+}
+
+/// The flow table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Flows now.
+    pub flows: u64,
+    /// The bound.
+    pub limit: u64,
+    /// Flows ever made.
+    pub created: u64,
+    /// Flows ever expired.
+    pub expired: u64,
+    /// New flows refused because the table was full.
+    pub refused: u64,
+}
+
+/// An answer of `/v1/flows`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flows {
+    /// Flows that matched.
+    pub matched: u64,
+    /// The first `limit` of them.
+    pub flows: Vec<Flow>,
+}
+
+/// A question to `/v1/flows`; what is left out matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowQuery {
+    /// Name of the WAN.
+    pub wan: Option<String>,
+    /// Inside or remote address.
+    pub host: Option<IpAddr>,
+    /// `tcp`, `udp`, `icmp` or a number.
+    pub protocol: Option<String>,
+    /// Inside or remote port.
+    pub port: Option<u16>,
+    /// The most flows to list.
+    pub limit: Option<usize>,
+}
+
+/// One flow, seen from the inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// `tcp`, `udp`, `icmp`, `icmp6` or the number.
+    pub protocol: String,
+    /// Inside address.
+    pub inside: IpAddr,
+    /// Inside port, or the ICMP identifier; 0 for other protocols.
+    pub inside_port: u16,
+    /// Remote address.
+    pub remote: IpAddr,
+    /// Remote port.
+    pub remote_port: u16,
+    /// The address that the remote sees.
+    pub public: Option<IpAddr>,
+    /// The WAN it is pinned to.
+    pub wan: String,
+    /// `outbound` or `inbound`: who spoke first.
+    pub origin: String,
+    /// State, such as `established`.
+    pub state: String,
+    /// Seconds since the first packet.
+    pub age_seconds: u64,
+    /// Seconds until it expires if it stays silent.
+    pub expires_seconds: u64,
+    /// Inside to remote.
+    pub outbound: Traffic,
+    /// Remote to inside.
+    pub inbound: Traffic,
+}

@@ -1,0 +1,171 @@
+//! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
+//! `file` makes these values, nobody else. Must never know: TOML, files, links.
+
+use ipnet::{IpNet, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The firewall's side.
+    pub downstream: Downstream,
+    /// One or more WANs with distinct names and disjoint owned addresses.
+    pub wans: Vec<Wan>,
+    /// What the rendezvous hash sees of a new flow (`[default] balance`).
+    pub balance: Balance,
+    /// Bounds.
+    pub limits: Limits,
+    /// Seconds a silent flow lives.
+    pub timeouts: Timeouts,
+    /// Threads and seed.
+    pub workers: Workers,
+    /// The control socket.
+    pub control: Control,
+    /// Logging.
+    pub log: Log,
+}
+
+/// The firewall's side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downstream {
+    /// The kernel link whose arrivals are routed into the TUN; `None`: whoever owns the routes does it.
+    pub interface: Option<String>,
+    /// The TUN device to create.
+    pub tun: String,
+    /// Bytes, 1280 to 65535.
+    pub mtu: u16,
+    /// Addresses of the TUN itself, with prefix length.
+    pub addresses: Vec<IpNet>,
+    /// Inside sources; not empty, disjoint.
+    pub prefixes: Vec<IpNet>,
+    /// Next hop for inside IPv4 prefixes that are not on-link.
+    pub next_hop4: Option<Ipv4Addr>,
+    /// Next hop for inside IPv6 prefixes that are not on-link.
+    pub next_hop6: Option<Ipv6Addr>,
+}
+
+/// One uplink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wan {
+    /// Unique.
+    pub name: String,
+    /// Kernel link.
+    pub interface: String,
+    /// 1 to 4094.
+    pub vlan: Option<u16>,
+    /// Not 0.
+    pub weight: u32,
+    /// Lower first.
+    pub tier: u8,
+    /// `None` follows the link.
+    pub mtu: Option<u16>,
+    /// `None` follows the kernel's routes of the link.
+    pub gateway4: Option<Ipv4Addr>,
+    /// `None` follows the kernel's routes of the link.
+    pub gateway6: Option<Ipv6Addr>,
+    /// Inside and public address, 1:1, both unique.
+    pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// Prefix translation.
+    pub nptv6: Option<Nptv6>,
+    /// External and inside host.
+    pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+}
+
+/// Prefix translation (RFC 6296). Equal prefix lengths, at most /64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nptv6 {
+    /// Inside prefix.
+    pub inside: Ipv6Net,
+    /// Public prefix.
+    pub outside: Ipv6Net,
+    /// How the rest of the address is treated.
+    pub mode: NptMode,
+}
+
+/// How NPTv6 treats the bits behind the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NptMode {
+    /// They stay; the transport checksum is updated.
+    Prefix,
+    /// Checksum-neutral: one word of the address absorbs the difference (RFC 6296 §3).
+    Rfc6296,
+}
+
+/// What of a new flow is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// Protocol, inside address, inside port.
+    #[default]
+    Endpoint,
+    /// Inside source, remote address.
+    Site,
+    /// Inside source.
+    Source,
+    /// The whole key.
+    Flow,
+}
+
+/// Bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `None`: the default list, which leaves documentation ranges alone.
+    pub martians: Option<Vec<IpNet>>,
+    /// Flows in the table.
+    pub flows: usize,
+}
+
+/// Seconds a silent flow lives, each at least 1. Sources of the defaults: RFC 5382, 4787, 5508, 7857, 6092.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Default 7440.
+    pub tcp_established: u32,
+    /// Default 240.
+    pub tcp_opening: u32,
+    /// Default 240.
+    pub tcp_closing: u32,
+    /// Default 300.
+    pub udp: u32,
+    /// Default 60.
+    pub icmp: u32,
+    /// Default 300.
+    pub other: u32,
+}
+
+/// Threads and seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Workers {
+    /// `None`: as many as pay off on this machine.
+    pub threads: Option<usize>,
+    /// Of the rendezvous hash.
+    pub seed: u64,
+}
+
+/// The control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Absolute path.
+    pub socket: PathBuf,
+    /// Group that may use it; `None`: root alone.
+    pub group: Option<String>,
+}
+
+/// Logging, to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// One JSON object per line instead of text.
+    pub json: bool,
+    /// `error`, `warn`, `info`, `debug`, `trace`.
+    pub level: String,
+}
+
+impl Wan {
+    /// Every public address and prefix of this WAN, as `status` and the kernel shield list them.
+    #[must_use]
+    pub fn owned(&self) -> Vec<IpNet> {
+        let nat44 = self.nat44.iter().map(|(_, public)| IpNet::from(IpAddr::V4(*public)));
+        let npt = self.nptv6.iter().map(|npt| IpNet::V6(npt.outside));
+        let hosts = self.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
+        nat44.chain(npt).chain(hosts).collect()
+    }
+}

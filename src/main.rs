@@ -1,0 +1,3 @@
+//! The door: hands the command line to `cli`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Flows, seen from the inside: key, state, bounded table, expiry.
+
+pub mod table;

@@ -1,0 +1,131 @@
+//! Frames that the plane itself sends: ARP, ND, ICMP errors, and packets that waited for a next hop.
+//! Bounded, with recycled buffers. Must never know: ports.
+
+use crate::types::{Batch, End, Ends, Frame, HEADROOM, Offload};
+
+/// Frames the outbox holds at the most; more are counted and forgotten.
+pub const CAPACITY: usize = 256;
+
+/// Frames made by the plane since they were last sent.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queued: Vec<Made>,
+    spare: Vec<Vec<u8>>,
+    /// Frames that found no room.
+    pub overflow: u64,
+}
+
+/// One frame made by the plane: `HEADROOM` bytes in front, the IP packet (or ARP body) from there on.
+#[derive(Debug)]
+struct Made {
+    buffer: Vec<u8>,
+    l2: usize,
+    to: End,
+    offload: Offload,
+    header_len: u16,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Queues a packet for `to` behind the link header `link` (empty towards inside, at most `HEADROOM` bytes).
+    /// `write` appends the packet to the buffer and says whether there is one. False when nothing was queued.
+    pub fn push(&mut self, to: End, link: &[u8], write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+        self.push_with(to, link, Offload::NONE, 0, write)
+    }
+
+    /// The same for a packet that still owes a checksum or segmentation.
+    pub fn push_with(
+        &mut self,
+        to: End,
+        link: &[u8],
+        offload: Offload,
+        header_len: u16,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> bool {
+        if self.queued.len() >= CAPACITY {
+            self.overflow += 1;
+            return false;
+        }
+        let Some(l2) = HEADROOM.checked_sub(link.len()) else { return false };
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(l2, 0);
+        buffer.extend_from_slice(link);
+        if !write(&mut buffer) {
+            self.spare.push(buffer);
+            return false;
+        }
+        self.queued.push(Made { buffer, l2, to, offload, header_len });
+        true
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Hands the queued frames over in batches, in the order they were made, and recycles their buffers.
+    pub fn drain(&mut self, mut send: impl FnMut(&mut Batch<'_>)) {
+        for chunk in self.queued.chunks_mut(crate::types::MAX_BATCH) {
+            let mut batch = Batch::new();
+            for made in chunk {
+                let end = made.buffer.len();
+                if let Some(mut frame) = Frame::new(&mut made.buffer, made.l2, HEADROOM, end, made.offload) {
+                    frame.ends = Ends::At(made.to);
+                    frame.header_len = made.header_len;
+                    batch.push(frame);
+                }
+            }
+            send(&mut batch);
+        }
+        for made in self.queued.drain(..) {
+            if self.spare.len() < CAPACITY && made.buffer.capacity() <= 4096 {
+                self.spare.push(made.buffer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::WanId;
+
+    #[test]
+    fn frames_come_out_in_order_with_their_ends() {
+        let mut outbox = Outbox::new();
+        for n in 0..70u8 {
+            let to = if n % 2 == 0 { End::Inside } else { End::Wan(WanId(0)) };
+            let link: &[u8] = if n % 2 == 0 { &[] } else { &[9; 14] };
+            assert!(outbox.push(to, link, |buffer| {
+                buffer.extend_from_slice(&[n; 40]);
+                true
+            }));
+        }
+        let mut seen = Vec::new();
+        outbox
+            .drain(|batch| seen.extend(batch.iter().map(|frame| (frame.packet()[0], frame.bytes().len(), frame.ends))));
+        assert_eq!(seen.len(), 70);
+        assert_eq!(seen[68], (68, 40, Ends::At(End::Inside)));
+        assert_eq!(seen[69], (69, 54, Ends::At(End::Wan(WanId(0)))));
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_full_outbox_counts_what_it_forgets() {
+        let mut outbox = Outbox::new();
+        for _ in 0..CAPACITY + 3 {
+            let _ = outbox.push(End::Inside, &[], |buffer| {
+                buffer.push(0);
+                true
+            });
+        }
+        assert_eq!(outbox.overflow, 3);
+    }
+}

@@ -1,0 +1,151 @@
+//! The immutable snapshot that the plane obeys. A change is a new snapshot with a new epoch, adopted between batches.
+//! Built by `control::compile` for the live service and by the replay; must never know: files, links, sockets.
+
+use super::translate::nat44::Nat44Map;
+use super::translate::nptv6::Translator;
+use crate::types::{Mac, WanId};
+use ipnet::{IpNet, Ipv4Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Everything the plane has to know to route a packet.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Grows by one with each snapshot.
+    pub epoch: u32,
+    /// Seed of the rendezvous hash.
+    pub seed: u64,
+    /// What of a flow is hashed.
+    pub balance: Balance,
+    /// The firewall's side.
+    pub inside: Inside,
+    /// The WANs; `WanId` is the index.
+    pub wans: Vec<Wan>,
+    /// Sources and destinations that die.
+    pub martians: Vec<IpNet>,
+    /// How long silent flows live.
+    pub timeouts: Timeouts,
+}
+
+impl Policy {
+    /// The WAN with this id. Panics never for ids that came from this snapshot; `None` for stale ones.
+    #[must_use]
+    pub fn wan(&self, id: WanId) -> Option<&Wan> {
+        self.wans.get(id.index())
+    }
+
+    /// Whether `address` is inside one of the inside prefixes.
+    #[must_use]
+    pub fn is_inside(&self, address: IpAddr) -> bool {
+        self.inside.prefixes.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Whether any WAN owns `address`.
+    #[must_use]
+    pub fn is_owned(&self, address: IpAddr) -> bool {
+        self.wans.iter().any(|wan| wan.owns(address))
+    }
+}
+
+/// The firewall's side.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// Sources accepted from inside.
+    pub prefixes: Vec<IpNet>,
+    /// MTU of the TUN in bytes.
+    pub mtu: u16,
+    /// Source of ICMP errors towards inside; `None` and no error can be sent in this family.
+    pub router4: Option<Ipv4Addr>,
+    /// The same for IPv6.
+    pub router6: Option<Ipv6Addr>,
+}
+
+/// One uplink.
+#[derive(Clone, Debug)]
+pub struct Wan {
+    /// Its name in the configuration.
+    pub name: Box<str>,
+    /// Lower is preferred.
+    pub tier: u8,
+    /// Share of new flows inside its tier; never 0.
+    pub weight: u32,
+    /// Largest IP packet that leaves here, in bytes.
+    pub mtu: u16,
+    /// How its link is spoken to.
+    pub link: WanLink,
+    /// 1:1 NAT for IPv4.
+    pub nat44: Nat44Map,
+    /// Prefix translation for IPv6.
+    pub nptv6: Option<Translator>,
+    /// External host to inside host, more specific than the prefix translation.
+    pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+}
+
+/// The link layer of a WAN.
+#[derive(Clone, Debug)]
+pub struct WanLink {
+    /// Our own address on the link.
+    pub mac: Mac,
+    /// Accept unicast frames for any station: captures hold another router's addresses.
+    pub any_mac: bool,
+    /// 802.1Q VLAN id: pushed and required.
+    pub vlan: Option<u16>,
+    /// The kernel's IPv4 addresses on this link, for ARP sources.
+    pub addresses4: Vec<Ipv4Net>,
+    /// The kernel's IPv6 addresses on this link, for ND sources.
+    pub addresses6: Vec<Ipv6Addr>,
+    /// The gateway for IPv4.
+    pub next_hop4: Option<Ipv4Addr>,
+    /// The gateway for IPv6.
+    pub next_hop6: Option<Ipv6Addr>,
+}
+
+impl Wan {
+    /// Whether flowpin translates `address` on this WAN.
+    #[must_use]
+    pub fn owns(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
+            IpAddr::V6(address) => {
+                self.inbound6.iter().any(|(outside, _)| *outside == address)
+                    || self.nptv6.as_ref().is_some_and(|translator| translator.outside().contains(&address))
+            }
+        }
+    }
+}
+
+/// What of a new flow the rendezvous hash sees.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Balance {
+    /// Protocol, inside address and inside port (RFC 4787 REQ-1 holds).
+    #[default]
+    Endpoint,
+    /// Inside source and remote address, all protocols alike.
+    Site,
+    /// The inside source alone (RFC 4787 REQ-2 holds).
+    Source,
+    /// The whole key.
+    Flow,
+}
+
+/// Seconds a silent flow lives, by protocol and state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// RFC 5382 REQ-5: at least 2 h 4 min.
+    pub tcp_established: u32,
+    /// RFC 5382 REQ-5, RFC 7857 §2.1: at least 4 min.
+    pub tcp_opening: u32,
+    /// RFC 5382 REQ-5, RFC 7857 §2.1: at least 4 min.
+    pub tcp_closing: u32,
+    /// RFC 4787 REQ-5: 5 min recommended.
+    pub udp: u32,
+    /// RFC 5508 REQ-2: at least 60 s.
+    pub icmp: u32,
+    /// RFC 6092 REC-12: 5 min.
+    pub other: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 }
+    }
+}

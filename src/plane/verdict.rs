@@ -1,0 +1,111 @@
+//! The only ends a packet can have. A drop reason's name is its counter, its row in `status` and its row in a test.
+//! Must never know: how counters are stored or shown.
+
+use crate::types::End;
+
+/// What the plane decided about one frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Rewritten in place; to be sent there.
+    Forward(End),
+    /// Consumed: the plane answered it (ARP, ND, an ICMP error); the answers are in the outbox.
+    Answered,
+    /// Copied aside until its next hop's MAC is known.
+    Held,
+    /// Not addressed to anything that flowpin owns: the kernel's business.
+    Kernel,
+    /// Dropped, silently or with an ICMP error in the outbox.
+    Drop(DropReason),
+}
+
+macro_rules! drop_reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet was dropped.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        pub enum DropReason { $($(#[$doc])* $name,)* }
+
+        impl DropReason {
+            /// Every reason, in the order of its discriminant.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name in counters, tables and JSON.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// Shorter than its headers say, or than any packet can be.
+    Truncated = "truncated",
+    /// IP version, header length or total length impossible (RFC 1812 §5.2.2; RFC 8200 §3).
+    BadIpHeader = "bad-ip-header",
+    /// IPv4 header checksum wrong (RFC 1812 §5.2.2).
+    BadIpChecksum = "bad-ip-checksum",
+    /// Transport header cut short or self-contradicting.
+    BadTransportHeader = "bad-transport-header",
+    /// Checksum of an ICMP error, or of the header it quotes, wrong (RFC 5508 REQ-3).
+    BadIcmpChecksum = "bad-icmp-checksum",
+    /// Offload metadata that does not fit the packet.
+    BadOffload = "bad-offload",
+    /// IPv6 extension header chain too long, cut, or with routing header type 0 (RFC 5095).
+    BadExtensionHeader = "bad-extension-header",
+    /// Not IPv4, IPv6 or ARP.
+    UnknownEthertype = "unknown-ethertype",
+    /// 802.1Q tag missing, or not this WAN's.
+    WrongVlan = "wrong-vlan",
+    /// Unicast frame for another station, or a link-layer group frame carrying unicast IP (RFC 1812 §5.3.4).
+    WrongMac = "wrong-mac",
+    /// Source that no packet may carry here (RFC 1812 §5.3.7, RFC 6092 REC-1).
+    MartianSource = "martian-source",
+    /// Destination that cannot be forwarded: loopback, link-local, multicast, broadcast, unspecified.
+    MartianDestination = "martian-destination",
+    /// From inside with a source outside the inside prefixes (BCP 38).
+    ForeignSource = "foreign-source",
+    /// From a WAN with an inside or own source (RFC 6092 REC-6).
+    SpoofedSource = "spoofed-source",
+    /// From inside to an inside prefix; the firewall's own business.
+    InsideToInside = "inside-to-inside",
+    /// From inside to an own public address (hairpin), which is not supported yet.
+    Hairpin = "hairpin",
+    /// TTL or hop limit used up; time exceeded was sent (RFC 1812 §5.3.1, RFC 4443 §3.3).
+    TtlExpired = "ttl-expired",
+    /// Larger than the next link, may not be fragmented; the sender was told.
+    TooBig = "too-big",
+    /// Larger than the next link, IPv4 without DF: fragmentation is not supported yet.
+    NeedsFragmentation = "needs-fragmentation",
+    /// A fragment whose first fragment has not passed, so that its pin is unknown.
+    UnknownFragment = "unknown-fragment",
+    /// No WAN can translate this source; destination unreachable was sent.
+    NoWan = "no-wan",
+    /// NPTv6 cannot map this address (RFC 6296 §3.2, §3.7).
+    Unmappable = "unmappable",
+    /// The table is full and the flow is new; administratively prohibited was sent.
+    TableFull = "table-full",
+    /// An ICMP error whose quoted packet belongs to nothing that flowpin translates, or contradicts its outer header.
+    StrayIcmpError = "stray-icmp-error",
+    /// The next hop's MAC did not resolve, or there is no next hop; host unreachable was sent.
+    NoNeighbor = "no-neighbor",
+    /// More packets waiting for a next hop than may be held.
+    HoldFull = "hold-full",
+    /// No room for the link header in front of the packet.
+    NoHeadroom = "no-headroom",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let names: HashSet<_> = DropReason::ALL.iter().map(|reason| reason.name()).collect();
+        assert_eq!(names.len(), DropReason::ALL.len());
+        for (index, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, index);
+        }
+    }
+}

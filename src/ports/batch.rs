@@ -1,0 +1,38 @@
+//! What a port is: the two traits that live ports, captures and in-memory ports share.
+//! Must never know: what the frames mean.
+
+use crate::types::{Batch, End};
+use std::io;
+
+/// Somewhere frames come from.
+pub trait Receive {
+    /// Fills `batch` with up to `MAX_BATCH` waiting frames without blocking; they borrow this port's memory.
+    /// An empty batch means that nothing waits.
+    ///
+    /// # Errors
+    /// The port is gone or broken; a full queue or a malformed frame is a counter, not an error.
+    fn receive<'a>(&'a mut self, batch: &mut Batch<'a>) -> io::Result<()>;
+
+    /// Gives the memory of the last batch back. To be called after each `receive`, once its frames have been sent.
+    fn release(&mut self);
+}
+
+/// Somewhere frames go to.
+pub trait Transmit {
+    /// Sends the frames of `batch` that end at `end`, in order, without blocking. Returns what became of them.
+    ///
+    /// # Errors
+    /// The port is gone or broken; a full queue is counted in the result.
+    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent>;
+}
+
+/// What became of the frames of one `transmit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sent {
+    /// Handed to the kernel.
+    pub sent: u32,
+    /// Refused because a queue was full.
+    pub full: u32,
+    /// Refused for another reason (an MTU, an offload).
+    pub refused: u32,
+}

@@ -1,0 +1,4 @@
+//! Introduces ports to the plane: one turn receives, processes and sends. Live service and replay share it.
+//! Must never know: what a packet means, where settings come from.
+
+pub mod turn;

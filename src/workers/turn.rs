@@ -1,0 +1,120 @@
+//! One turn: a batch in, through the plane, out. The only loop body of live service and replay.
+//! Must never know: whether its ends are links, captures or memory; what time it is.
+
+use crate::plane::Plane;
+use crate::plane::outbox::Outbox;
+use crate::plane::verdict::Verdict;
+use crate::ports::batch::{Receive, Sent, Transmit};
+use crate::types::{Batch, End, Ends, Frame, Tick};
+use std::io;
+
+/// Where frames go: one transmitter per end. A `None` is a WAN whose link is gone.
+pub struct Exits {
+    /// The TUN.
+    pub inside: Box<dyn Transmit>,
+    /// By `WanId`.
+    pub wans: Vec<Option<Box<dyn Transmit>>>,
+}
+
+/// Sees each frame with its verdict before it is sent.
+pub trait Observe {
+    /// One frame, rewritten, and what was decided.
+    fn verdict(&mut self, from: End, frame: &Frame<'_>, verdict: Verdict);
+}
+
+/// The live service looks at counters instead.
+impl Observe for () {
+    fn verdict(&mut self, _: End, _: &Frame<'_>, _: Verdict) {}
+}
+
+/// What one turn did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Turned {
+    /// Frames received.
+    pub received: usize,
+    /// What the transmitters said, over all ends.
+    pub sent: Sent,
+    /// Frames for a WAN whose link is gone.
+    pub no_link: u32,
+}
+
+impl Exits {
+    /// Sends every frame of `batch` to where it ends.
+    ///
+    /// # Errors
+    /// The first port that broke; the other ends have been served all the same.
+    pub fn send(&mut self, batch: &Batch<'_>, turned: &mut Turned) -> io::Result<()> {
+        let mut result = Ok(());
+        let mut served = 0u64;
+        for frame in batch {
+            let Ends::At(end) = frame.ends else { continue };
+            let bit = match end {
+                End::Inside => 1,
+                End::Wan(wan) => 2u64 << wan.0,
+            };
+            if served & bit == 0 {
+                served |= bit;
+                if let Err(error) = self.send_to(batch, end, turned) {
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        result
+    }
+
+    fn send_to(&mut self, batch: &Batch<'_>, end: End, turned: &mut Turned) -> io::Result<()> {
+        let port = match end {
+            End::Inside => Some(&mut self.inside),
+            End::Wan(wan) => self.wans.get_mut(wan.index()).and_then(Option::as_mut),
+        };
+        let Some(port) = port else {
+            turned.no_link +=
+                u32::try_from(batch.iter().filter(|frame| frame.ends == Ends::At(end)).count()).unwrap_or(0);
+            return Ok(());
+        };
+        let sent = port.transmit(batch, end)?;
+        turned.sent.sent += sent.sent;
+        turned.sent.full += sent.full;
+        turned.sent.refused += sent.refused;
+        Ok(())
+    }
+}
+
+/// Receives one batch from `rx`, processes it as of `now`, and sends what comes of it.
+///
+/// # Errors
+/// A port broke. Frames that other ports still took have been sent.
+pub fn turn<O: Observe>(
+    now: Tick,
+    from: End,
+    rx: &mut dyn Receive,
+    exits: &mut Exits,
+    plane: &mut Plane,
+    outbox: &mut Outbox,
+    observer: &mut O,
+) -> io::Result<Turned> {
+    let mut turned = Turned::default();
+    let mut batch = Batch::new();
+    let received = rx.receive(&mut batch);
+    turned.received = batch.len();
+    for frame in &mut batch {
+        let verdict = plane.process(now, from, frame, outbox);
+        observer.verdict(from, frame, verdict);
+    }
+    let sent = exits.send(&batch, &mut turned);
+    drop(batch);
+    rx.release();
+    received.and(sent).and(flush(exits, outbox, &mut turned)).map(|()| turned)
+}
+
+/// Sends what the plane made itself.
+///
+/// # Errors
+/// A port broke.
+pub fn flush(exits: &mut Exits, outbox: &mut Outbox, turned: &mut Turned) -> io::Result<()> {
+    let mut result = Ok(());
+    if !outbox.is_empty() {
+        outbox.drain(|batch| result = std::mem::replace(&mut result, Ok(())).and(exits.send(batch, turned)));
+    }
+    result
+}
