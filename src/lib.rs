@@ -17,6 +17,8 @@ pub mod plane;
 pub mod types;
 
 #[cfg(feature = "service")]
+pub mod cli;
+#[cfg(feature = "service")]
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod ports;

@@ -1,3 +1,7 @@
 //! The door: hands the command line to `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flowpin::cli::main()
+}

@@ -1,0 +1,49 @@
+//! The command line: one file per subcommand, each `run(&Args) -> ExitCode`. Knows every room.
+//! Must never know: how a packet is judged; that is the plane's.
+
+pub mod args;
+pub mod check;
+pub mod completions;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Wrong usage or a bad configuration.
+pub const EXIT_BAD_CONFIG: u8 = 2;
+
+/// Reads the command line and does what it says. clap itself exits with 2 on wrong usage and with 0 after `--help`.
+#[must_use]
+pub fn main() -> ExitCode {
+    match &Cli::parse().command {
+        Command::Run(_) => not_built_yet("run"),
+        Command::Check(args) => check::check(args),
+        Command::Status(_) => not_built_yet("status"),
+        Command::Flows(_) => not_built_yet("flows"),
+        Command::Replay(_) => not_built_yet("replay"),
+        Command::Lab(_) => not_built_yet("lab"),
+        Command::Completions(args) => completions::completions(args),
+    }
+}
+
+fn not_built_yet(command: &str) -> ExitCode {
+    fail(format_args!("`flowpin {command}` is not built yet"))
+}
+
+/// One sentence to standard error, and the exit code for "it failed".
+pub fn fail(sentence: impl Display) -> ExitCode {
+    complain(sentence);
+    ExitCode::FAILURE
+}
+
+/// One sentence to standard error. A closed standard error is nobody's fault.
+pub fn complain(sentence: impl Display) {
+    let _ = writeln!(std::io::stderr(), "flowpin: {sentence}");
+}
+
+/// Text to standard output. A reader that went away (`flowpin flows | head`) is not an error, and never a panic.
+pub fn say(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

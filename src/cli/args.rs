@@ -1,0 +1,321 @@
+//! The words of the command line, and the manual that `--help` is. Only shapes: what a word does is its command's file.
+//! Must never know: any other room.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+const ABOUT: &str = "Userspace multi-WAN router: pins every flow to a WAN, translates it and keeps it alive";
+
+const LONG_ABOUT: &str = "\
+flowpin stands between two or more Internet uplinks (WANs) and one downstream firewall and does the multi-WAN work \
+itself: it binds every flow to one WAN for its life, translates addresses (1:1 NAT for IPv4, prefix translation for \
+IPv6), clamps TCP's segment size to the WAN's MTU, and answers ARP and neighbour discovery for the public addresses it \
+owns. Packet sockets read and write the WAN links, a TUN device faces the firewall; the kernel keeps the links and its \
+own addresses.
+
+What it does is said in one TOML file. A change is tried first with `flowpin check`.";
+
+const AFTER: &str = "\
+Examples:
+  flowpin lab                                  see it work here: builds a network of namespaces, needs root
+  flowpin check --config flowpin.toml          every fault in the file, with line and column
+  flowpin run                                  route, in the foreground, as systemd wants it
+  flowpin status                               WANs, gateways, counters
+  flowpin flows --wan fiber --protocol udp     which flows sit on a WAN
+  flowpin replay --in x.pcapng --out y.pcapng  the same data plane over a capture
+
+Exit codes:
+  0  done
+  1  it failed; standard error says why in one sentence
+  2  wrong usage, or a configuration with faults
+
+Files:
+  /etc/flowpin/flowpin.toml    the configuration
+  /run/flowpin/control.sock    where `status` and `flows` ask the running service
+
+Signals (run):
+  SIGTERM, SIGINT  stop, and take back every route, rule and kernel setting that flowpin made
+
+Environment:
+  FLOWPIN_LOG      log filter; goes before [log] level, e.g. `debug` or `flowpin::control=trace`
+  NOTIFY_SOCKET    set by systemd: where `run` says that it is ready
+
+`flowpin help COMMAND` says more about one command.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "flowpin", version, about = ABOUT, long_about = LONG_ABOUT, after_help = "`flowpin --help` reads like a manual.", after_long_help = AFTER)]
+#[command(arg_required_else_help = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What flowpin can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Route: in the foreground, until SIGTERM
+    #[command(long_about = RUN, after_long_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Say what is wrong with a configuration file
+    #[command(long_about = CHECK, after_long_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Show WANs, gateways, counters of the running service
+    #[command(long_about = STATUS, after_long_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// List flows and the WANs they are pinned to
+    #[command(long_about = FLOWS, after_long_help = FLOWS_EXAMPLES)]
+    Flows(FlowsArgs),
+    /// Run captured packets through the data plane
+    #[command(long_about = REPLAY, after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArgs),
+    /// See flowpin route real traffic, on this machine, in namespaces
+    #[command(long_about = LAB, after_long_help = LAB_EXAMPLES)]
+    Lab(LabArgs),
+    /// Print a shell's completion script
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+}
+
+const CONFIG: &str = "/etc/flowpin/flowpin.toml";
+const SOCKET: &str = "/run/flowpin/control.sock";
+
+const RUN: &str = "\
+Routes until SIGTERM or SIGINT, in the foreground.
+
+Creates the TUN, opens the WAN links, sets the few routes, rules and kernel settings it needs, then says that it is \
+ready (to systemd, and in the log). Needs CAP_NET_ADMIN and CAP_NET_RAW. Whatever is already there and in the way is \
+named and left alone. At the end everything it made is taken back; what a killed run left behind, the next one cleans up.";
+const RUN_EXAMPLES: &str = "\
+Examples:
+  flowpin run
+  FLOWPIN_LOG=debug flowpin run --config ./two-fibre.toml";
+
+/// `flowpin run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+}
+
+const CHECK: &str = "\
+Reads a configuration file and prints every fault at once: line, column, the text in question and what to write \
+instead. Touches nothing else, needs no rights but to read the file.
+
+With --json prints one object: {\"ok\": true, ...} or {\"ok\": false, \"faults\": [...]}. A fault has line, column, \
+end_line (where it spans lines), text, message, suggestion and code.";
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  flowpin check
+  flowpin check --config new.toml && mv new.toml /etc/flowpin/flowpin.toml
+  flowpin check --config new.toml --json | jq -r '.faults[] | \"\\(.line):\\(.column) \\(.message)\"'
+
+Exit codes: 0 the file is good, 2 it has faults or cannot be read.";
+
+/// `flowpin check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const STATUS: &str = "\
+Asks the running service: WANs with their links, gateways and MACs, packets and bytes each way, the flow table, and \
+every reason for which packets were dropped.";
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  flowpin status
+  flowpin status --json | jq '.wans[] | {name, state, flows}'
+
+Exit codes: 0 answered, 1 the service does not run or this user may not ask.";
+
+/// `flowpin status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Control socket of the service
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const FLOWS: &str = "\
+Asks the running service for its flows, seen from the inside: inside address, remote address, the public address the \
+remote sees, the WAN, state, age and traffic. What is left out matches everything.";
+const FLOWS_EXAMPLES: &str = "\
+Examples:
+  flowpin flows
+  flowpin flows --host 10.250.250.2 --port 443
+  flowpin flows --wan fiber --protocol udp --limit 1000 --json | jq -r '.flows[].remote'
+
+Exit codes: 0 answered, 1 the service does not run or this user may not ask.";
+
+/// `flowpin flows`
+#[derive(Debug, Args)]
+pub struct FlowsArgs {
+    /// Control socket of the service
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Only flows pinned to this WAN
+    #[arg(long, value_name = "NAME")]
+    pub wan: Option<String>,
+    /// Only flows with this inside or remote address
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<IpAddr>,
+    /// Only this protocol: tcp, udp, icmp or a number
+    #[arg(long, value_name = "PROTOCOL")]
+    pub protocol: Option<String>,
+    /// Only flows with this inside or remote port
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// List at most that many
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub limit: usize,
+}
+
+const REPLAY: &str = "\
+Runs captured packets through the same data plane that `run` uses, with the capture's clock. The same input, \
+configuration and seed give the same output, byte for byte.
+
+One pcapng file: its interfaces are named `inside` or after a WAN of the configuration (--in, --out). Or one capture \
+per end: --inside FILE and --wan NAME=FILE, written to --out-dir under the same names.
+
+Prints what became of the packets, counted by verdict. A damaged capture ends with a clear message and with what was \
+processed so far.";
+const REPLAY_EXAMPLES: &str = "\
+Examples:
+  flowpin replay --config f.toml --in x.pcapng --out y.pcapng
+  flowpin replay --config f.toml --in x.pcapng --out y.pcapng --drop-comments
+  flowpin replay --config f.toml --inside a.pcap --wan fiber=b.pcap --out-dir out
+  flowpin replay --config f.toml --in x.pcapng --json | jq .drops
+
+Exit codes: 0 all packets processed, 1 the capture is damaged or cannot be written, 2 wrong usage or bad configuration.";
+
+/// `flowpin replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+    /// A pcapng whose interfaces are named `inside` or after a WAN
+    #[arg(long = "in", value_name = "FILE", conflicts_with_all = ["inside", "wan"], required_unless_present_any = ["inside", "wan"])]
+    pub input: Option<PathBuf>,
+    /// Where to write what left the router, as pcapng
+    #[arg(long = "out", value_name = "FILE", conflicts_with_all = ["inside", "wan", "out_dir"])]
+    pub output: Option<PathBuf>,
+    /// A capture of what came from inside
+    #[arg(long, value_name = "FILE")]
+    pub inside: Option<PathBuf>,
+    /// A capture of what came in on a WAN; may be repeated
+    #[arg(long, value_name = "NAME=FILE", value_parser = wan_capture, action = ArgAction::Append)]
+    pub wan: Vec<WanCapture>,
+    /// Directory for one output capture per end
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out_dir: Option<PathBuf>,
+    /// Print the counts as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Write dropped packets too, each with its reason as a packet comment
+    #[arg(long = "drop-comments")]
+    pub comments: bool,
+}
+
+/// A capture and the WAN it came in on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WanCapture {
+    /// Name of the WAN in the configuration.
+    pub name: String,
+    /// The capture.
+    pub file: PathBuf,
+}
+
+fn wan_capture(text: &str) -> Result<WanCapture, String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(WanCapture { name: name.to_owned(), file: PathBuf::from(file) })
+        }
+        _ => Err("write the WAN's name and its capture as NAME=FILE, e.g. fiber=b.pcap".to_owned()),
+    }
+}
+
+const LAB: &str = "\
+Builds a firewall, a router, two ISPs and an Internet host as network namespaces of this machine, runs the real \
+service in them and drives real TCP, UDP and ping both ways, with a small live table: flows and bytes per WAN, the \
+public addresses that the server sees, checksum errors, drops. Then a summary.
+
+Needs root, and nothing else installed. The machine's own network is not touched; Ctrl-C cleans up.";
+const LAB_EXAMPLES: &str = "\
+Examples:
+  sudo flowpin lab
+  sudo flowpin lab --seconds 5 --json
+  sudo flowpin lab --keep
+
+Exit codes: 0 everything worked, 1 something did not.";
+
+/// `flowpin lab`
+#[derive(Debug, Args)]
+pub struct LabArgs {
+    /// Leave the network up at the end and print the commands to play with it
+    #[arg(long)]
+    pub keep: bool,
+    /// How long to drive traffic
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  flowpin completions bash > /etc/bash_completion.d/flowpin
+  flowpin completions zsh > \"${fpath[1]}/_flowpin\"
+  flowpin completions fish > ~/.config/fish/completions/flowpin.fish";
+
+/// `flowpin completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wan_capture_is_a_name_and_a_file() {
+        let good = WanCapture { name: "fiber".into(), file: "a=b.pcap".into() };
+        assert_eq!(wan_capture("fiber=a=b.pcap"), Ok(good));
+        for bad in ["fiber", "=x", "fiber="] {
+            assert!(wan_capture(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_replay_takes_one_file_or_one_per_end_but_not_both() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map_err(|error| error.exit_code());
+        assert!(parse("flowpin replay --in x --out y").is_ok());
+        assert!(parse("flowpin replay --inside a --wan fiber=b --out-dir d").is_ok());
+        assert_eq!(parse("flowpin replay --in x --inside a").err(), Some(2));
+        assert_eq!(parse("flowpin replay --in x --out y --out-dir d").err(), Some(2));
+        assert_eq!(parse("flowpin replay").err(), Some(2));
+    }
+}
