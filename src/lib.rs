@@ -21,6 +21,8 @@ pub mod cli;
 #[cfg(feature = "service")]
 pub mod clock;
 #[cfg(feature = "service")]
+pub mod control;
+#[cfg(feature = "service")]
 pub mod ports;
 #[cfg(feature = "service")]
 pub mod workers;

@@ -1,0 +1,4 @@
+//! Stands beside the packets' way: turns settings and what the kernel says of its links into the policy that the plane
+//! obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
+
+pub mod compile;

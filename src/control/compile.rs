@@ -1,0 +1,309 @@
+//! Settings plus what the kernel says of the links gives the policy: pure, the same for live service and replay.
+//! Must never know: netlink, sockets, files.
+
+use crate::config::settings::{self, NptMode, Settings};
+use crate::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::types::{Mac, WanId};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the kernel says of one WAN's link, as far as the policy depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LinkState {
+    /// Our own address on the link.
+    pub mac: Mac,
+    /// Accept unicast frames for any station (replay only).
+    pub any_mac: bool,
+    /// Bytes of the largest IP packet, a VLAN tag not counted; saturated at 65535.
+    pub mtu: u16,
+    /// The kernel's IPv4 addresses with their on-link prefix.
+    pub addresses4: Vec<Ipv4Net>,
+    /// The kernel's IPv6 addresses.
+    pub addresses6: Vec<Ipv6Addr>,
+    /// The gateway of the kernel's best default route on this link.
+    pub gateway4: Option<Ipv4Addr>,
+    /// The same for IPv6.
+    pub gateway6: Option<Ipv6Addr>,
+}
+
+/// The router's own addresses towards inside: where its ICMP errors come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RouterAddresses {
+    /// `None`: no ICMPv4 error can be sent inside.
+    pub v4: Option<Ipv4Addr>,
+    /// `None`: no ICMPv6 error can be sent inside.
+    pub v6: Option<Ipv6Addr>,
+}
+
+/// Picks the router's addresses: of each family the first candidate that other hosts can send to. The live service
+/// offers the downstream link's addresses, then the TUN's.
+#[must_use]
+pub fn router_addresses(candidates: impl IntoIterator<Item = IpAddr>) -> RouterAddresses {
+    let mut router = RouterAddresses::default();
+    for address in candidates.into_iter().filter(|address| is_routable(*address)) {
+        match address {
+            IpAddr::V4(address) => router.v4 = router.v4.or(Some(address)),
+            IpAddr::V6(address) => router.v6 = router.v6.or(Some(address)),
+        }
+    }
+    router
+}
+
+/// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is a link without addresses,
+/// MAC and gateway, and an MTU of 1500.
+#[must_use]
+pub fn policy(settings: &Settings, links: &[LinkState], router: RouterAddresses, epoch: u32) -> Policy {
+    let unknown = LinkState { mtu: ETHERNET_MTU, ..LinkState::default() };
+    let wans =
+        settings.wans.iter().enumerate().map(|(index, wan)| compile_wan(wan, links.get(index).unwrap_or(&unknown)));
+    Policy {
+        epoch,
+        seed: settings.workers.seed,
+        balance: balance(settings.balance),
+        inside: Inside {
+            prefixes: settings.downstream.prefixes.clone(),
+            mtu: settings.downstream.mtu,
+            router4: router.v4,
+            router6: router.v6,
+        },
+        wans: wans.collect(),
+        martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
+        timeouts: timeouts(&settings.timeouts),
+    }
+}
+
+/// The policy of a replay: every link exists, is 1500 bytes wide unless configured, takes frames for any station, and
+/// has a gateway whose MAC is [`replay_gateway_mac`].
+#[must_use]
+pub fn replay_policy(settings: &Settings) -> Policy {
+    let links: Vec<_> = settings.wans.iter().zip(0u8..).map(|(wan, index)| replay_link(wan, index)).collect();
+    policy(settings, &links, replay_router(settings), 1)
+}
+
+/// The MAC of both gateways of a WAN in a replay.
+#[must_use]
+pub fn replay_gateway_mac(wan: WanId) -> Mac {
+    Mac([0x02, 0xf1, 0, 0, 1, wan.0.saturating_add(1)])
+}
+
+/// RFC 894 and RFC 2464: the IP MTU of Ethernet, in bytes.
+const ETHERNET_MTU: u16 = 1500;
+
+/// RFC 7600 §4.8: the IPv4 dummy address, which no host can have.
+const DUMMY4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+
+fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
+    LinkState {
+        mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
+        any_mac: true,
+        mtu: wan.mtu.unwrap_or(ETHERNET_MTU),
+        addresses4: Vec::new(),
+        addresses6: Vec::new(),
+        gateway4: Some(DUMMY4),
+        gateway6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+    }
+}
+
+/// The TUN's own addresses, else the first host of the first inside prefix of each family.
+fn replay_router(settings: &Settings) -> RouterAddresses {
+    let own = settings.downstream.addresses.iter().map(IpNet::addr);
+    let first_hosts = settings.downstream.prefixes.iter().map(|prefix| match prefix {
+        IpNet::V4(prefix) => IpAddr::V4(Ipv4Addr::from_bits(prefix.network().to_bits() | 1)),
+        IpNet::V6(prefix) => IpAddr::V6(Ipv6Addr::from_bits(prefix.network().to_bits() | 1)),
+    });
+    router_addresses(own.chain(first_hosts))
+}
+
+fn is_routable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()),
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_multicast()),
+    }
+}
+
+fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
+    Wan {
+        name: wan.name.as_str().into(),
+        tier: wan.tier,
+        weight: wan.weight,
+        mtu: wan.mtu.map_or(link.mtu, |wanted| wanted.min(link.mtu)),
+        link: WanLink {
+            mac: link.mac,
+            any_mac: link.any_mac,
+            vlan: wan.vlan,
+            addresses4: link.addresses4.clone(),
+            addresses6: link.addresses6.clone(),
+            next_hop4: wan.gateway4.or(link.gateway4),
+            next_hop6: wan.gateway6.or(link.gateway6),
+        },
+        nat44: Nat44Map::new(&wan.nat44),
+        nptv6: wan.nptv6.map(|npt| Translator::new(npt.inside, npt.outside, mode(npt.mode))),
+        inbound6: wan.inbound6.clone(),
+    }
+}
+
+fn mode(mode: NptMode) -> Mode {
+    match mode {
+        NptMode::Prefix => Mode::Prefix,
+        NptMode::Rfc6296 => Mode::Rfc6296,
+    }
+}
+
+fn balance(balance: settings::Balance) -> Balance {
+    match balance {
+        settings::Balance::Endpoint => Balance::Endpoint,
+        settings::Balance::Site => Balance::Site,
+        settings::Balance::Source => Balance::Source,
+        settings::Balance::Flow => Balance::Flow,
+    }
+}
+
+fn timeouts(of: &settings::Timeouts) -> Timeouts {
+    Timeouts {
+        tcp_established: of.tcp_established,
+        tcp_opening: of.tcp_opening,
+        tcp_closing: of.tcp_closing,
+        udp: of.udp,
+        icmp: of.icmp,
+        other: of.other,
+    }
+}
+
+/// RFC 1812 §5.3.7, RFC 6092 REC-1 to REC-3. Private and documentation ranges are left alone: an uplink may sit behind
+/// another NAT, and laboratories use the others.
+fn default_martians() -> Vec<IpNet> {
+    let v4 = |a, b, c, d, len| Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), len).into();
+    let v6 = |address: u128, len| Ipv6Net::new_assert(Ipv6Addr::from_bits(address), len).into();
+    vec![
+        v4(0, 0, 0, 0, 8),
+        v4(127, 0, 0, 0, 8),
+        v4(169, 254, 0, 0, 16),
+        v4(224, 0, 0, 0, 4),
+        v4(240, 0, 0, 0, 4),
+        v6(0, 128),
+        v6(1, 128),
+        v6(0xffff_0000_0000, 96),
+        v6(0xfe80 << 112, 10),
+        v6(0xff00 << 112, 8),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{Control, Downstream, Limits, Log, Nptv6, Workers};
+
+    fn settings() -> Settings {
+        Settings {
+            downstream: Downstream {
+                interface: Some("lan0".into()),
+                tun: "flowpin0".into(),
+                mtu: 1500,
+                addresses: Vec::new(),
+                prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+                next_hop4: None,
+                next_hop6: None,
+            },
+            wans: vec![wan("fiber", None, None), wan("cable", Some(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))],
+            balance: settings::Balance::Site,
+            limits: Limits { martians: None, flows: 1000 },
+            timeouts: settings::Timeouts {
+                tcp_established: 7440,
+                tcp_opening: 240,
+                tcp_closing: 241,
+                udp: 300,
+                icmp: 60,
+                other: 301,
+            },
+            workers: Workers { threads: None, seed: 7 },
+            control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
+            log: Log { json: false, level: "info".into() },
+        }
+    }
+
+    fn wan(name: &str, mtu: Option<u16>, gateway4: Option<Ipv4Addr>) -> settings::Wan {
+        settings::Wan {
+            name: name.into(),
+            interface: format!("{name}0"),
+            vlan: None,
+            weight: 2,
+            tier: 1,
+            mtu,
+            gateway4,
+            gateway6: None,
+            nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
+            nptv6: Some(Nptv6 {
+                inside: "fd00:bad:b01::/60".parse().unwrap(),
+                outside: "2001:db8:a:c80::/60".parse().unwrap(),
+                mode: NptMode::Rfc6296,
+            }),
+            inbound6: Vec::new(),
+        }
+    }
+
+    fn link(mtu: u16) -> LinkState {
+        LinkState {
+            mac: Mac([2, 0, 0, 0, 0, 9]),
+            mtu,
+            gateway4: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            ..LinkState::default()
+        }
+    }
+
+    #[test]
+    fn a_wan_follows_its_link_where_the_configuration_is_silent() {
+        let policy = policy(&settings(), &[link(1492), link(1500)], RouterAddresses::default(), 3);
+        assert_eq!((policy.epoch, policy.seed, policy.balance), (3, 7, Balance::Site));
+        let (fiber, cable) = (&policy.wans[0], &policy.wans[1]);
+        assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
+        assert_eq!((cable.mtu, cable.link.next_hop4), (1400, Some(Ipv4Addr::new(198, 51, 100, 1))));
+        assert_eq!(fiber.link.mac, Mac([2, 0, 0, 0, 0, 9]));
+        assert!(fiber.nptv6.unwrap().is_neutral() && !fiber.link.any_mac);
+        assert_eq!((policy.timeouts.tcp_closing, policy.timeouts.other), (241, 301));
+    }
+
+    #[test]
+    fn no_packet_is_made_larger_than_its_link() {
+        let policy = policy(&settings(), &[link(1500), link(1280)], RouterAddresses::default(), 1);
+        assert_eq!(policy.wans[1].mtu, 1280);
+    }
+
+    #[test]
+    fn icmp_errors_come_from_an_address_that_other_hosts_can_answer() {
+        let candidates = ["169.254.1.1", "fe80::1", "10.250.250.1", "fd00:bad:b01::1", "10.250.250.9"];
+        let router = router_addresses(candidates.iter().map(|text| text.parse().unwrap()));
+        assert_eq!(router.v4, Some(Ipv4Addr::new(10, 250, 250, 1)));
+        assert_eq!(router.v6, Some("fd00:bad:b01::1".parse().unwrap()));
+        assert_eq!(router_addresses(["fe80::1".parse().unwrap()]), RouterAddresses::default());
+    }
+
+    #[test]
+    fn default_martians_spare_private_and_documentation_ranges() {
+        let policy = replay_policy(&settings());
+        let martian = |text: &str| policy.martians.iter().any(|net| net.contains(&text.parse::<IpAddr>().unwrap()));
+        for dead in
+            ["0.1.2.3", "127.0.0.1", "169.254.9.9", "239.1.1.1", "255.255.255.255", "::", "::1", "::ffff:1.2.3.4"]
+        {
+            assert!(martian(dead), "{dead}");
+        }
+        assert!(martian("fe80::1") && martian("ff02::1"));
+        for fine in ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "192.0.2.1", "203.0.113.1", "198.18.0.1"] {
+            assert!(!martian(fine), "{fine}");
+        }
+        assert!(!martian("2001:db8::1") && !martian("fd00::1"));
+    }
+
+    #[test]
+    fn a_replay_needs_no_links() {
+        let policy = replay_policy(&settings());
+        let cable = &policy.wans[1].link;
+        assert_eq!((cable.mac, cable.any_mac), (Mac([0x02, 0xf1, 0, 0, 0, 2]), true));
+        assert_eq!(replay_gateway_mac(WanId(1)), Mac([0x02, 0xf1, 0, 0, 1, 2]));
+        assert_eq!((policy.wans[0].mtu, policy.wans[1].mtu), (1500, 1400));
+        assert!(policy.wans[0].link.next_hop4.is_some() && policy.wans[0].link.next_hop6.is_some());
+        assert_eq!(policy.inside.router4, Some(Ipv4Addr::new(10, 250, 250, 1)));
+        assert_eq!(policy.inside.router6, Some("fd00:bad:b01::1".parse().unwrap()));
+    }
+}
