@@ -3,7 +3,11 @@
 
 pub mod args;
 pub mod check;
+pub mod client;
+mod columns;
 pub mod completions;
+pub mod flows;
+pub mod status;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -20,8 +24,8 @@ pub fn main() -> ExitCode {
     match &Cli::parse().command {
         Command::Run(_) => not_built_yet("run"),
         Command::Check(args) => check::check(args),
-        Command::Status(_) => not_built_yet("status"),
-        Command::Flows(_) => not_built_yet("flows"),
+        Command::Status(args) => status::status(args),
+        Command::Flows(args) => flows::flows(args),
         Command::Replay(_) => not_built_yet("replay"),
         Command::Lab(_) => not_built_yet("lab"),
         Command::Completions(args) => completions::completions(args),

@@ -1,0 +1,217 @@
+//! `flowpin status`: WANs, gateways, counters of the running service.
+//! Must never know: how the service gathers them.
+
+use super::args::StatusArgs;
+use super::columns::{Columns, bytes, count, duration};
+use super::{client, fail, say};
+use crate::api::{Gateway, Status, Wan};
+use std::process::ExitCode;
+
+/// Asks and prints.
+#[must_use]
+pub fn status(args: &StatusArgs) -> ExitCode {
+    let answer = match client::get(&args.socket, "/v1/status") {
+        Ok(answer) => answer,
+        Err(sentence) => return fail(sentence),
+    };
+    if args.json {
+        say(String::from_utf8_lossy(&answer));
+        return ExitCode::SUCCESS;
+    }
+    match serde_json::from_slice::<Status>(&answer) {
+        Ok(status) => {
+            say(render(&status).trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(format_args!("the running flowpin speaks another version of this command: {error}")),
+    }
+}
+
+/// The whole status as text.
+#[must_use]
+pub fn render(status: &Status) -> String {
+    let mut text = heading(status);
+    text += &format!("\n{}", wans(&status.wans));
+    text += &format!("\n{}\n", table(status));
+    if !status.drops.is_empty() {
+        text += &format!("\n{}", drops(status));
+    }
+    if !status.ports.is_empty() {
+        text += &format!("\n{}", ports(status));
+    }
+    text
+}
+
+fn heading(status: &Status) -> String {
+    let workers = if status.workers == 1 { "1 worker".to_owned() } else { format!("{} workers", status.workers) };
+    let inside = &status.downstream;
+    let behind = inside.interface.as_ref().map(|link| format!(" to {link}")).unwrap_or_default();
+    let offloads = if inside.offloads.is_empty() { "none".to_owned() } else { inside.offloads.join(" ") };
+    format!(
+        "flowpin {}, pid {}, up {}, {workers}, policy {} of {}\ninside: {}{behind}, mtu {}, offloads {offloads}\n",
+        status.version,
+        status.pid,
+        duration(status.uptime_seconds),
+        status.epoch,
+        status.config,
+        inside.tun,
+        inside.mtu,
+    )
+}
+
+fn wans(wans: &[Wan]) -> String {
+    let mut columns = Columns::new(&[
+        "WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "GATEWAY", "MAC", ">FLOWS", ">OUT", ">BYTES", ">IN",
+        ">BYTES",
+    ]);
+    for wan in wans {
+        let [address, mac] = gateway(wan.gateways.first());
+        columns.row([
+            wan.name.clone(),
+            wan.state.clone(),
+            wan.vlan.map_or_else(|| wan.interface.clone(), |tag| format!("{} vlan {tag}", wan.interface)),
+            wan.tier.to_string(),
+            wan.weight.to_string(),
+            wan.mtu.to_string(),
+            address,
+            mac,
+            wan.flows.to_string(),
+            count(wan.outbound.packets),
+            bytes(wan.outbound.bytes),
+            count(wan.inbound.packets),
+            bytes(wan.inbound.bytes),
+        ]);
+        for other in wan.gateways.iter().skip(1) {
+            let [address, mac] = gateway(Some(other));
+            let none = String::new;
+            columns.row([none(), none(), none(), none(), none(), none(), address, mac]);
+        }
+    }
+    columns.render()
+}
+
+/// A gateway's address and its MAC; without one, why.
+fn gateway(gateway: Option<&Gateway>) -> [String; 2] {
+    let Some(gateway) = gateway else { return ["none".to_owned(), String::new()] };
+    let mac = match &gateway.mac {
+        Some(mac) if gateway.state == "reachable" => mac.clone(),
+        Some(mac) => format!("{mac} ({})", gateway.state),
+        None => gateway.state.clone(),
+    };
+    [gateway.address.to_string(), mac]
+}
+
+fn table(status: &Status) -> String {
+    let table = &status.table;
+    format!(
+        "flows: {} of {} ({} made, {} expired, {} refused because the table was full)",
+        table.flows, table.limit, table.created, table.expired, table.refused
+    )
+}
+
+fn drops(status: &Status) -> String {
+    let mut columns = Columns::new(&["DROPPED", "REASON", ">PACKETS"]);
+    for (direction, reasons) in &status.drops {
+        for (reason, packets) in reasons {
+            columns.row([direction.clone(), reason.clone(), packets.to_string()]);
+        }
+    }
+    columns.render()
+}
+
+fn ports(status: &Status) -> String {
+    let mut columns = Columns::new(&["PORTS", ">FRAMES"]);
+    for (name, frames) in &status.ports {
+        columns.row([name.clone(), frames.to_string()]);
+    }
+    columns.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Downstream, Table, Traffic};
+    use std::collections::BTreeMap;
+
+    fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
+        Wan {
+            name: name.into(),
+            interface: format!("{name}0"),
+            vlan: (name == "fiber").then_some(3242),
+            state: "up".into(),
+            tier: 1,
+            weight: 2,
+            mtu: 1500,
+            mac: "02:00:00:00:00:01".into(),
+            gateways,
+            owned: vec!["192.0.2.193/32".into()],
+            flows: 12,
+            outbound: Traffic { packets: 12_345, bytes: 3 << 20 },
+            inbound: Traffic { packets: 9, bytes: 900 },
+        }
+    }
+
+    fn gate(address: &str, mac: Option<&str>, state: &str) -> Gateway {
+        Gateway { address: address.parse().unwrap(), mac: mac.map(str::to_owned), state: state.into() }
+    }
+
+    fn sample() -> Status {
+        let reasons = BTreeMap::from([("foreign-source".to_owned(), 5), ("ttl-expired".to_owned(), 1)]);
+        Status {
+            version: "0.1.0".into(),
+            pid: 42,
+            uptime_seconds: 3700,
+            config: "/etc/flowpin/flowpin.toml".into(),
+            epoch: 3,
+            workers: 1,
+            downstream: Downstream {
+                interface: Some("lan0".into()),
+                tun: "flowpin0".into(),
+                mtu: 1500,
+                offloads: vec!["csum".into(), "tso4".into()],
+            },
+            wans: vec![
+                wan(
+                    "fiber",
+                    vec![
+                        gate("192.0.2.1", Some("02:00:00:00:00:0a"), "reachable"),
+                        gate("fe80::1", None, "unresolved"),
+                    ],
+                ),
+                wan("lte", Vec::new()),
+            ],
+            table: Table { flows: 24, limit: 1_000_000, created: 30, expired: 6, refused: 0 },
+            drops: BTreeMap::from([("outbound".to_owned(), reasons)]),
+            ports: BTreeMap::from([("tun-full".to_owned(), 7)]),
+        }
+    }
+
+    #[test]
+    fn status_is_one_screen() {
+        let expected = "\
+flowpin 0.1.0, pid 42, up 1h01m, 1 worker, policy 3 of /etc/flowpin/flowpin.toml
+inside: flowpin0 to lan0, mtu 1500, offloads csum tso4
+
+WAN    STATE  LINK              TIER  WEIGHT   MTU  GATEWAY    MAC                FLOWS    OUT    BYTES  IN  BYTES
+fiber  up     fiber0 vlan 3242     1       2  1500  192.0.2.1  02:00:00:00:00:0a     12  12.3k  3.0 MiB   9  900 B
+                                                    fe80::1    unresolved
+lte    up     lte0                 1       2  1500  none                             12  12.3k  3.0 MiB   9  900 B
+
+flows: 24 of 1000000 (30 made, 6 expired, 0 refused because the table was full)
+
+DROPPED   REASON          PACKETS
+outbound  foreign-source        5
+outbound  ttl-expired           1
+
+PORTS     FRAMES
+tun-full       7
+";
+        assert_eq!(render(&sample()), expected);
+    }
+
+    #[test]
+    fn a_status_without_losses_says_nothing_of_them() {
+        let quiet = Status { drops: BTreeMap::new(), ports: BTreeMap::new(), ..sample() };
+        assert!(render(&quiet).ends_with("(30 made, 6 expired, 0 refused because the table was full)\n"));
+    }
+}
