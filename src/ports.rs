@@ -2,3 +2,4 @@
 //! `sys` holds the only unsafe code of the house. Must never know: the plane.
 
 pub mod batch;
+pub mod pcap;
