@@ -23,6 +23,8 @@ pub mod clock;
 #[cfg(feature = "service")]
 pub mod control;
 #[cfg(feature = "service")]
+pub mod lab;
+#[cfg(feature = "service")]
 pub mod ports;
 #[cfg(feature = "service")]
 pub mod workers;

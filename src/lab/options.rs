@@ -1,0 +1,49 @@
+//! What a lab can be asked to look like. The default is the network of the demo.
+//! Must never know: how it is built.
+
+/// The shape of a lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// MTU of the firewall's link, bytes.
+    pub lan_mtu: u16,
+    /// MTU of the WAN links (fiber, dsl), bytes.
+    pub wan_mtu: [u16; 2],
+    /// Weights of the WANs.
+    pub weights: [u32; 2],
+    /// NPTv6 modes of the WANs.
+    pub npt: [Npt; 2],
+    /// 802.1Q tag of the fiber. The ISP's end is then cut in two: frames for the router leave ISP a on `customer`, whose
+    /// other end is `access`, beside `trunk`, the other end of the router's `wan0`; who uses this carries frames between
+    /// `access` and `trunk` and handles the tags.
+    pub vlan: Option<u16>,
+    /// Seed of the rendezvous hash.
+    pub seed: u64,
+    /// Worker threads; `None` leaves the choice to flowpin.
+    pub threads: Option<usize>,
+    /// Text to put at the end of the configuration, such as a table of one's own.
+    pub extra: String,
+}
+
+/// A mode of NPTv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Npt {
+    /// The prefix is swapped and transport checksums are updated.
+    Prefix,
+    /// Checksum-neutral (RFC 6296).
+    Rfc6296,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            lan_mtu: 1500,
+            wan_mtu: [1500; 2],
+            weights: [2, 1],
+            npt: [Npt::Prefix, Npt::Rfc6296],
+            vlan: None,
+            seed: 1,
+            threads: None,
+            extra: String::new(),
+        }
+    }
+}

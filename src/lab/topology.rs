@@ -1,0 +1,232 @@
+//! Who is linked to whom, with which addresses and routes: the picture of `lab` as calls.
+//! MACs are fixed and from the documentation range 00:00:5e:00:53:00-ff (RFC 9542 §2.1.2).
+//! Must never know: flowpin.
+
+use super::wire::{End, Wire, set};
+use super::{Lab, Namespace};
+use ipnet::IpNet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The Internet host's IPv4 address.
+pub const SERVER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
+/// The Internet host's IPv6 address.
+pub const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0x10);
+/// The firewall's identities, in the order of their public addresses.
+pub const INSIDE4: [Ipv4Addr; 5] = block(10, 250, 250, 2);
+/// The fiber's public addresses, one per identity.
+pub const FIBER4: [Ipv4Addr; 5] = block(192, 0, 2, 193);
+/// The DSL's public addresses, one per identity.
+pub const DSL4: [Ipv4Addr; 5] = block(198, 51, 100, 241);
+/// The firewall's IPv6 host in the translated prefix.
+pub const INSIDE6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xbad, 0xb01, 1, 0, 0, 0, 0x100);
+/// The inside host of the fiber's inbound map.
+pub const INBOUND6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xbad, 0xb01, 0xfe, 0, 0, 0, 2);
+/// The external host of the fiber's inbound map.
+pub const INBOUND6_PUBLIC: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0xc80, 0, 0, 0, 1);
+/// [`INSIDE6`] on the fiber in mode `prefix`.
+pub const FIBER6_PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0xc81, 0, 0, 0, 0x100);
+/// [`INSIDE6`] on the fiber in mode `rfc6296`.
+pub const FIBER6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0xc81, 0xd96b, 0, 0, 0x100);
+/// [`INSIDE6`] on the DSL in mode `prefix`.
+pub const DSL6_PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0, 0, 0, 0x100);
+/// [`INSIDE6`] on the DSL in mode `rfc6296`.
+pub const DSL6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0x27ea, 0, 0, 0x100);
+
+/// Link addresses, by link and side.
+pub mod mac {
+    /// The router on the firewall's link.
+    pub const RT_LAN: [u8; 6] = documentation(0x01);
+    /// The firewall.
+    pub const FW: [u8; 6] = documentation(0x02);
+    /// ISP a's gateway.
+    pub const ISPA: [u8; 6] = documentation(0xa1);
+    /// The router on the fiber.
+    pub const RT_WAN0: [u8; 6] = documentation(0xa2);
+    /// The switch side of ISP a's gateway when the fiber is tagged.
+    pub const ACCESS: [u8; 6] = documentation(0xa3);
+    /// The router's peer when the fiber is tagged.
+    pub const TRUNK: [u8; 6] = documentation(0xa4);
+    /// ISP b's gateway.
+    pub const ISPB: [u8; 6] = documentation(0xb1);
+    /// The router on the DSL.
+    pub const RT_WAN1: [u8; 6] = documentation(0xb2);
+    /// ISP a towards the Internet, and the Internet host towards it.
+    pub const UPLINK_A: [[u8; 6]; 2] = [documentation(0xc1), documentation(0xc2)];
+    /// ISP b towards the Internet, and the Internet host towards it.
+    pub const UPLINK_B: [[u8; 6]; 2] = [documentation(0xd1), documentation(0xd2)];
+
+    const fn documentation(last: u8) -> [u8; 6] {
+        [0, 0, 0x5e, 0, 0x53, last]
+    }
+}
+
+/// Builds everything inside the namespaces of `lab`.
+pub(super) fn build(lab: &Lab) -> io::Result<()> {
+    for (role, namespace) in lab.namespaces() {
+        namespace.run(|| settings(role.starts_with("isp"))).flatten()?;
+    }
+    links(lab)?;
+    configure(&lab.fw, FW_ADDRESSES, FW_ROUTES)?;
+    configure(&lab.rt, RT_ADDRESSES, RT_ROUTES)?;
+    configure(&lab.ispa, ISPA_ADDRESSES, ISPA_ROUTES)?;
+    configure(&lab.ispb, ISPB_ADDRESSES, ISPB_ROUTES)?;
+    configure(&lab.inet, INET_ADDRESSES, INET_ROUTES)
+}
+
+/// A new namespace takes some values from the machine: what matters here is said. Addresses are usable at once.
+fn settings(forwards: bool) -> io::Result<()> {
+    let forwarding = if forwards { "1" } else { "0" };
+    set("net/ipv4/ip_forward", forwarding)?;
+    set("net/ipv6/conf/all/forwarding", forwarding)?;
+    set("net/ipv4/ping_group_range", "0 0")?;
+    for scope in ["all", "default"] {
+        set(&format!("net/ipv4/conf/{scope}/rp_filter"), "0")?;
+        set(&format!("net/ipv6/conf/{scope}/accept_dad"), "0")?;
+        set(&format!("net/ipv6/conf/{scope}/disable_ipv6"), "0")?;
+    }
+    // 1: no link-local address is made from the MAC; the lab gives each link its own.
+    set("net/ipv6/conf/default/addr_gen_mode", "1")
+}
+
+fn links(lab: &Lab) -> io::Result<()> {
+    let options = &lab.options;
+    let [fiber, dsl] = options.wan_mtu.map(u32::from);
+    let end = |name, mac| End { name, mac };
+    lab.rt
+        .run(|| {
+            let wire = Wire::open()?;
+            wire.veth(end("lan0", mac::RT_LAN), end("lan0", mac::FW), lab.fw.handle(), options.lan_mtu.into())?;
+            let peer = match options.vlan {
+                None => end("customer", mac::ISPA),
+                Some(_) => end("trunk", mac::TRUNK),
+            };
+            wire.veth(end("wan0", mac::RT_WAN0), peer, lab.ispa.handle(), fiber)?;
+            wire.veth(end("wan1", mac::RT_WAN1), end("customer", mac::ISPB), lab.ispb.handle(), dsl)
+        })
+        .flatten()?;
+    let [ispa, inet_a] = mac::UPLINK_A;
+    let [ispb, inet_b] = mac::UPLINK_B;
+    lab.ispa
+        .run(|| {
+            let wire = Wire::open()?;
+            wire.veth(end("uplink", ispa), end("ispa", inet_a), lab.inet.handle(), 1500)?;
+            if options.vlan.is_some() {
+                wire.veth(end("customer", mac::ISPA), end("access", mac::ACCESS), lab.ispa.handle(), fiber)?;
+                wire.up("trunk")?;
+                wire.up("access")?;
+            }
+            Ok(())
+        })
+        .flatten()?;
+    lab.ispb.run(|| Wire::open()?.veth(end("uplink", ispb), end("ispb", inet_b), lab.inet.handle(), 1500)).flatten()
+}
+
+/// Link and address with prefix length.
+type Address = (&'static str, &'static str);
+/// Destination, next hop, link, preferred source.
+type Route = (&'static str, &'static str, &'static str, Option<&'static str>);
+
+const FW_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lan0", "10.250.250.2/29"),
+    ("lan0", "10.250.250.3/29"),
+    ("lan0", "10.250.250.4/29"),
+    ("lan0", "10.250.250.5/29"),
+    ("lan0", "10.250.250.6/29"),
+    ("lan0", "fe80::2/64"),
+    ("lan0", "fd00:bad:b01:1::100/128"),
+    ("lan0", "fd00:bad:b01:fe::2/128"),
+];
+const FW_ROUTES: &[Route] =
+    &[("0.0.0.0/0", "10.250.250.1", "lan0", None), ("::/0", "fe80::1", "lan0", Some("fd00:bad:b01:1::100"))];
+
+const RT_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lan0", "10.250.250.1/29"),
+    ("lan0", "fe80::1/64"),
+    ("lan0", "fd00:bad:b01:f::1/64"),
+    ("wan0", "fe80::a2/64"),
+    ("wan1", "198.18.2.2/30"),
+    ("wan1", "fe80::b2/64"),
+];
+const RT_ROUTES: &[Route] = &[("0.0.0.0/0", "198.18.2.1", "wan1", None), ("::/0", "fe80::b1", "wan1", None)];
+
+const ISPA_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "2001:db8:a::1/128"),
+    ("customer", "192.0.2.198/29"),
+    ("customer", "fe80::a1/64"),
+    ("uplink", "198.18.10.1/30"),
+    ("uplink", "fe80::c1/64"),
+];
+const ISPA_ROUTES: &[Route] = &[
+    ("2001:db8:a:c80::/60", "fe80::a2", "customer", None),
+    ("0.0.0.0/0", "198.18.10.2", "uplink", None),
+    ("::/0", "fe80::c2", "uplink", None),
+];
+
+const ISPB_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "2001:db8:b::1/128"),
+    ("customer", "198.18.2.1/30"),
+    ("customer", "fe80::b1/64"),
+    ("uplink", "198.18.11.1/30"),
+    ("uplink", "fe80::d1/64"),
+];
+const ISPB_ROUTES: &[Route] = &[
+    ("198.51.100.240/29", "198.18.2.2", "customer", None),
+    ("2001:db8:b:be00::/60", "fe80::b2", "customer", None),
+    ("0.0.0.0/0", "198.18.11.2", "uplink", None),
+    ("::/0", "fe80::d2", "uplink", None),
+];
+
+const INET_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "203.0.113.10/32"),
+    ("lo", "2001:db8:ffff::10/128"),
+    ("ispa", "198.18.10.2/30"),
+    ("ispa", "fe80::c2/64"),
+    ("ispb", "198.18.11.2/30"),
+    ("ispb", "fe80::d2/64"),
+];
+const INET_ROUTES: &[Route] = &[
+    ("192.0.2.192/29", "198.18.10.1", "ispa", Some("203.0.113.10")),
+    ("2001:db8:a::/48", "fe80::c1", "ispa", Some("2001:db8:ffff::10")),
+    ("198.51.100.240/29", "198.18.11.1", "ispb", Some("203.0.113.10")),
+    ("198.18.2.0/30", "198.18.11.1", "ispb", Some("203.0.113.10")),
+    ("2001:db8:b::/48", "fe80::d1", "ispb", Some("2001:db8:ffff::10")),
+];
+
+fn configure(namespace: &Namespace, addresses: &[Address], routes: &[Route]) -> io::Result<()> {
+    let work = || {
+        let wire = Wire::open()?;
+        for (link, address) in addresses {
+            wire.address(link, parse::<IpNet>(address)?)?;
+        }
+        // Every link is named by an address of its own; a link that is up stays up.
+        for (link, _) in addresses {
+            wire.up(link)?;
+        }
+        for (to, via, link, source) in routes {
+            let source = source.map(parse::<IpAddr>).transpose()?;
+            wire.route(parse(to)?, parse(via)?, link, source)?;
+        }
+        Ok(())
+    };
+    namespace.run(work).flatten()
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> io::Result<T> {
+    text.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("{text}: {error}")))
+}
+
+const fn block(a: u8, b: u8, c: u8, first: u8) -> [Ipv4Addr; 5] {
+    let mut addresses = [Ipv4Addr::UNSPECIFIED; 5];
+    let mut i = 0;
+    while i < 5 {
+        addresses[i as usize] = Ipv4Addr::new(a, b, c, first + i);
+        i += 1;
+    }
+    addresses
+}
