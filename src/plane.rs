@@ -4,11 +4,13 @@
 
 pub mod counters;
 pub mod flow;
+pub mod limiter;
 pub mod neighbor;
 pub mod outbox;
 pub mod packet;
 pub mod policy;
 mod process;
+pub mod steer;
 pub mod translate;
 pub mod verdict;
 

@@ -1,5 +1,194 @@
-//! Counters of one worker, written by it alone and read by anybody.
+//! Counters of one worker, written by it alone and read by anybody: plain loads and stores, no locked instruction.
+//! Must never know: how they are shown.
 
-/// One worker's counters.
-#[derive(Debug, Default)]
-pub struct Counters {}
+use super::flow::table::Traffic;
+use super::verdict::DropReason;
+use crate::types::{Direction, MAX_WANS, WanId};
+use crossbeam::utils::CachePadded;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+const REASONS: usize = DropReason::ALL.len();
+
+/// What is counted besides forwarding and dropping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Event {
+    /// Frames consumed by an answer: ARP, ND.
+    Answered,
+    /// Packets copied aside until their next hop's MAC is known.
+    Held,
+    /// Frames that are the kernel's.
+    Kernel,
+    /// TCP segments whose MSS was lowered.
+    Clamped,
+}
+
+impl Event {
+    /// Every event, in the order of its discriminant.
+    pub const ALL: &'static [Self] = &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped];
+
+    /// The name in tables and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Held => "held",
+            Self::Kernel => "kernel",
+            Self::Clamped => "clamped",
+        }
+    }
+}
+
+const EVENTS: usize = Event::ALL.len();
+
+/// One worker's counters. Only that worker may call what counts; calls of two threads would lose counts.
+#[derive(Debug)]
+pub struct Counters(CachePadded<Cells>);
+
+#[derive(Debug)]
+struct Cells {
+    drops: [[AtomicU64; REASONS]; 2],
+    events: [AtomicU64; EVENTS],
+    /// By WAN and direction: packets, bytes.
+    forwarded: [[[AtomicU64; 2]; 2]; MAX_WANS],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self(CachePadded::new(Cells {
+            drops: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+            events: std::array::from_fn(|_| AtomicU64::new(0)),
+            forwarded: std::array::from_fn(|_| Default::default()),
+        }))
+    }
+}
+
+impl Counters {
+    /// A packet was dropped.
+    pub fn drop(&self, direction: Direction, reason: DropReason) {
+        add(&self.0.drops[row(direction)][reason as usize], 1);
+    }
+
+    /// `packets` packets with `bytes` IP bytes were forwarded between inside and `wan`.
+    pub fn forward(&self, wan: WanId, direction: Direction, packets: u64, bytes: u64) {
+        if let Some(cells) = self.0.forwarded.get(wan.index()) {
+            let [p, b] = &cells[row(direction)];
+            add(p, packets);
+            add(b, bytes);
+        }
+    }
+
+    /// Something else happened once.
+    pub fn event(&self, event: Event) {
+        add(&self.0.events[event as usize], 1);
+    }
+
+    /// Adds what has been counted so far to `totals`, from any thread.
+    pub fn add_into(&self, totals: &mut Totals) {
+        let read = |sum: &mut u64, cell: &AtomicU64| *sum += cell.load(Relaxed);
+        for (sums, cells) in totals.drops.iter_mut().zip(&self.0.drops) {
+            sums.iter_mut().zip(cells).for_each(|(sum, cell)| read(sum, cell));
+        }
+        totals.events.iter_mut().zip(&self.0.events).for_each(|(sum, cell)| read(sum, cell));
+        for (sum, [p, b]) in totals.forwarded.iter_mut().flatten().zip(self.0.forwarded.iter().flatten()) {
+            read(&mut sum.packets, p);
+            read(&mut sum.bytes, b);
+        }
+    }
+
+    /// What has been counted so far, from any thread.
+    #[must_use]
+    pub fn snapshot(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.add_into(&mut totals);
+        totals
+    }
+}
+
+fn row(direction: Direction) -> usize {
+    match direction {
+        Direction::Outbound => 0,
+        Direction::Inbound => 1,
+    }
+}
+
+fn add(cell: &AtomicU64, count: u64) {
+    cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed);
+}
+
+/// The sum of any number of workers' counters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Totals {
+    drops: [[u64; REASONS]; 2],
+    events: [u64; EVENTS],
+    forwarded: [[Traffic; 2]; MAX_WANS],
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self { drops: [[0; REASONS]; 2], events: [0; EVENTS], forwarded: [[Traffic::default(); 2]; MAX_WANS] }
+    }
+}
+
+impl Totals {
+    /// Packets dropped for `reason`.
+    #[must_use]
+    pub fn dropped(&self, direction: Direction, reason: DropReason) -> u64 {
+        self.drops[row(direction)][reason as usize]
+    }
+
+    /// Reasons with a count, in the order of their discriminants.
+    pub fn drops(&self, direction: Direction) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        let counts = self.drops[row(direction)];
+        DropReason::ALL.iter().copied().zip(counts).filter(|(_, count)| *count != 0)
+    }
+
+    /// What was forwarded between inside and `wan`.
+    #[must_use]
+    pub fn forwarded(&self, wan: WanId, direction: Direction) -> Traffic {
+        self.forwarded.get(wan.index()).map_or_else(Traffic::default, |both| both[row(direction)])
+    }
+
+    /// How often something happened.
+    #[must_use]
+    pub fn events(&self, event: Event) -> u64 {
+        self.events[event as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_of_two_workers_add_up() {
+        let (one, two) = (Counters::default(), Counters::default());
+        one.drop(Direction::Inbound, DropReason::Truncated);
+        two.drop(Direction::Inbound, DropReason::Truncated);
+        two.drop(Direction::Outbound, DropReason::NoHeadroom);
+        one.forward(WanId(31), Direction::Outbound, 45, 65_000);
+        two.forward(WanId(31), Direction::Outbound, 1, 40);
+        one.event(Event::Clamped);
+        let mut totals = one.snapshot();
+        two.add_into(&mut totals);
+        assert_eq!(totals.drops(Direction::Inbound).collect::<Vec<_>>(), [(DropReason::Truncated, 2)]);
+        assert_eq!(totals.drops(Direction::Outbound).collect::<Vec<_>>(), [(DropReason::NoHeadroom, 1)]);
+        assert_eq!(totals.forwarded(WanId(31), Direction::Outbound), Traffic { packets: 46, bytes: 65_040 });
+        assert_eq!(totals.forwarded(WanId(31), Direction::Inbound), Traffic::default());
+        assert_eq!((totals.events(Event::Clamped), totals.events(Event::Held)), (1, 0));
+    }
+
+    #[test]
+    fn a_wan_that_cannot_be_is_counted_nowhere() {
+        let counters = Counters::default();
+        counters.forward(WanId(200), Direction::Inbound, 1, 1);
+        assert_eq!(counters.snapshot(), Totals::default());
+    }
+
+    #[test]
+    fn every_event_has_its_place() {
+        for (index, event) in Event::ALL.iter().enumerate() {
+            assert_eq!(*event as usize, index);
+        }
+    }
+}

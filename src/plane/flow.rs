@@ -1,3 +1,8 @@
 //! Flows, seen from the inside: key, state, bounded table, expiry.
+//!
+//! Every entry of the table is watched by exactly one worker's wheel, the one that inserted it; only wheels remove.
 
+pub mod expiry;
+pub mod key;
+pub mod state;
 pub mod table;

@@ -1,14 +1,356 @@
-//! The flow table: the only file that names dashmap.
+//! The flow table, shared by the workers and bounded: the only file that names dashmap.
+//! No guard leaves it and nothing calls into the map while one is held. Must never know: policy, packets, clocks.
 
-/// All flows, shared by the workers.
-#[derive(Debug)]
-pub struct FlowTable {}
+use super::key::FlowKey;
+use super::state::State;
+use crate::plane::packet::tcp_flag;
+use crate::plane::policy::Timeouts;
+use crate::types::{Direction, MAX_WANS, Tick, WanId};
+use crossbeam::utils::CachePadded;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use foldhash::fast::RandomState;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Many, so that a growing or listed shard delays few flows, and short ones at that.
+const SHARDS: usize = 256;
+/// Room made at the start, in flows (8 MiB); a larger table grows shard by shard.
+const PRESIZED: usize = 1 << 16;
+
+/// All flows.
+pub struct FlowTable {
+    flows: DashMap<FlowKey, Record, RandomState>,
+    limit: usize,
+    len: CachePadded<AtomicUsize>,
+    per_wan: CachePadded<[AtomicUsize; MAX_WANS]>,
+    created: AtomicU64,
+    expired: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// One packet or super-frame as the table sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// When.
+    pub now: Tick,
+    /// IP bytes, all segments together.
+    pub bytes: u32,
+    /// Segments of a super-frame; else 1.
+    pub packets: u32,
+    /// Flags byte of a TCP segment.
+    pub tcp_flags: Option<u8>,
+    /// Whether it moves the state and keeps the flow alive. True for outbound packets (RFC 4787 REQ-6) and by default for
+    /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
+    /// state and never prolongs a life, whatever is said here.
+    pub refresh: bool,
+}
+
+/// Which WAN a flow is bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pin {
+    /// The WAN.
+    pub wan: WanId,
+    /// Epoch of the policy that this pin was last proved against.
+    pub epoch: u32,
+    /// Whether this call made the entry: the caller must have its wheel watch the key.
+    pub fresh: bool,
+    /// The second at which the flow ends if it stays silent.
+    pub expires: u32,
+}
+
+/// The table holds as many flows as it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// What became of a watched key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Its time was up; it is removed.
+    Expired,
+    /// It lives at least to that second.
+    Until(u32),
+    /// It was not there.
+    Unknown,
+}
+
+/// Packets and IP bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Packets; a super-frame counts as its segments.
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+}
+
+/// A flow as it is listed. Times are whole seconds of the workers' clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowRecord {
+    /// The WAN it is pinned to.
+    pub wan: WanId,
+    /// Epoch of the policy that the pin was last proved against.
+    pub epoch: u32,
+    /// Who spoke first.
+    pub origin: Direction,
+    /// Such as `established`.
+    pub state: &'static str,
+    /// First packet.
+    pub created: u32,
+    /// Last packet that kept it alive.
+    pub last: u32,
+    /// When it ends if it stays silent.
+    pub expires: u32,
+    /// Inside to remote.
+    pub outbound: Traffic,
+    /// Remote to inside.
+    pub inbound: Traffic,
+}
+
+/// What the map holds: 56 bytes.
+#[derive(Clone, Copy)]
+struct Record {
+    outbound: Traffic,
+    inbound: Traffic,
+    epoch: u32,
+    created: u32,
+    last: u32,
+    expires: u32,
+    wan: WanId,
+    origin: Direction,
+    state: State,
+}
+
+impl Record {
+    fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
+        let state = State::NEW.after(protocol, seen.direction, seen.tcp_flags);
+        let mut record = Self {
+            outbound: Traffic::default(),
+            inbound: Traffic::default(),
+            epoch,
+            created: seen.now.secs(),
+            last: seen.now.secs(),
+            expires: deadline(seen.now, state.timeout(protocol, timeouts)),
+            wan,
+            origin: seen.direction,
+            state,
+        };
+        record.count(seen);
+        record
+    }
+
+    fn see(&mut self, protocol: u8, seen: &Seen, timeouts: &Timeouts) {
+        self.count(seen);
+        let reset = seen.tcp_flags.is_some_and(|flags| flags & tcp_flag::RST != 0);
+        if !seen.refresh && !reset {
+            return;
+        }
+        self.state = self.state.after(protocol, seen.direction, seen.tcp_flags);
+        let expires = deadline(seen.now, self.state.timeout(protocol, timeouts));
+        if reset {
+            self.expires = self.expires.min(expires);
+        } else {
+            self.expires = expires;
+            self.last = seen.now.secs();
+        }
+    }
+
+    fn count(&mut self, seen: &Seen) {
+        let traffic = match seen.direction {
+            Direction::Outbound => &mut self.outbound,
+            Direction::Inbound => &mut self.inbound,
+        };
+        traffic.packets += u64::from(seen.packets);
+        traffic.bytes += u64::from(seen.bytes);
+    }
+
+    fn pin(&self, fresh: bool) -> Pin {
+        Pin { wan: self.wan, epoch: self.epoch, fresh, expires: self.expires }
+    }
+
+    fn is_over(&self, now: Tick) -> bool {
+        now.secs() >= self.expires
+    }
+}
+
+/// The first whole second at which at least `timeout` seconds have passed since `now`.
+fn deadline(now: Tick, timeout: u32) -> u32 {
+    let started = !now.0.is_multiple_of(1_000_000_000);
+    now.secs().saturating_add(timeout).saturating_add(u32::from(started))
+}
 
 impl FlowTable {
     /// A table for at most `limit` flows.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let _ = limit;
-        Self {}
+        let hasher = RandomState::default();
+        Self {
+            flows: DashMap::with_capacity_and_hasher_and_shard_amount(limit.min(PRESIZED), hasher, SHARDS),
+            limit,
+            len: CachePadded::default(),
+            per_wan: CachePadded::new(std::array::from_fn(|_| AtomicUsize::new(0))),
+            created: AtomicU64::new(0),
+            expired: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The pin of a living flow, which has now seen one more packet. `None`: unknown, or its time was up.
+    pub fn touch(&self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Option<Pin> {
+        let mut record = self.flows.get_mut(key)?;
+        if record.is_over(seen.now) {
+            return None;
+        }
+        record.see(key.protocol(), seen, timeouts);
+        Some(record.pin(false))
+    }
+
+    /// Binds a new flow to `wan`. If it lives already (another worker was faster), that pin stays, and this packet counts
+    /// for it: obey the pin that is returned.
+    ///
+    /// # Errors
+    /// The table is full.
+    pub fn insert(&self, key: FlowKey, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Result<Pin, Full> {
+        match self.flows.entry(key) {
+            Entry::Occupied(mut entry) => {
+                let record = entry.get_mut();
+                if record.is_over(seen.now) {
+                    self.count_wan(record.wan, wan);
+                    self.expired.fetch_add(1, Relaxed);
+                    self.created.fetch_add(1, Relaxed);
+                    *record = Record::new(key.protocol(), wan, epoch, seen, timeouts);
+                } else {
+                    record.see(key.protocol(), seen, timeouts);
+                }
+                Ok(record.pin(false))
+            }
+            Entry::Vacant(entry) => {
+                if self.len.fetch_add(1, Relaxed) >= self.limit {
+                    self.len.fetch_sub(1, Relaxed);
+                    self.refused.fetch_add(1, Relaxed);
+                    return Err(Full);
+                }
+                self.created.fetch_add(1, Relaxed);
+                if let Some(count) = self.per_wan.get(wan.index()) {
+                    count.fetch_add(1, Relaxed);
+                }
+                Ok(entry.insert(Record::new(key.protocol(), wan, epoch, seen, timeouts)).pin(true))
+            }
+        }
+    }
+
+    /// The pin of a flow living at `now`, which learns nothing of it.
+    #[must_use]
+    pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
+        let record = self.flows.get(key)?;
+        (!record.is_over(now)).then(|| record.pin(false))
+    }
+
+    /// Binds a known flow to another WAN, or proves its pin against another epoch. False when it is unknown.
+    pub fn repin(&self, key: &FlowKey, wan: WanId, epoch: u32) -> bool {
+        let Some(mut record) = self.flows.get_mut(key) else { return false };
+        self.count_wan(record.wan, wan);
+        record.wan = wan;
+        record.epoch = epoch;
+        true
+    }
+
+    /// Removes the flow if its time is up at `now`. For the wheel that watches it, and nobody else.
+    pub fn expire(&self, key: &FlowKey, now: Tick) -> Fate {
+        let mut fate = Fate::Unknown;
+        let removed = self.flows.remove_if(key, |_, record| {
+            fate = if record.is_over(now) { Fate::Expired } else { Fate::Until(record.expires) };
+            fate == Fate::Expired
+        });
+        if let Some((_, record)) = removed {
+            self.len.fetch_sub(1, Relaxed);
+            self.expired.fetch_add(1, Relaxed);
+            if let Some(count) = self.per_wan.get(record.wan.index()) {
+                count.fetch_sub(1, Relaxed);
+            }
+        }
+        fate
+    }
+
+    fn count_wan(&self, from: WanId, to: WanId) {
+        if from != to {
+            self.per_wan.get(from.index()).map(|count| count.fetch_sub(1, Relaxed));
+            self.per_wan.get(to.index()).map(|count| count.fetch_add(1, Relaxed));
+        }
+    }
+
+    /// Shows every flow to `see`, in no order, those whose time is up but who have not been removed included. One shard
+    /// at a time is closed to the workers meanwhile, so `see` must be quick and must not call the table. Never from a
+    /// worker.
+    pub fn for_each(&self, mut see: impl FnMut(&FlowKey, &FlowRecord)) {
+        for entry in &self.flows {
+            let (key, record) = entry.pair();
+            see(
+                key,
+                &FlowRecord {
+                    wan: record.wan,
+                    epoch: record.epoch,
+                    origin: record.origin,
+                    state: record.state.name(key.protocol()),
+                    created: record.created,
+                    last: record.last,
+                    expires: record.expires,
+                    outbound: record.outbound,
+                    inbound: record.inbound,
+                },
+            );
+        }
+    }
+
+    /// Flows now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.load(Relaxed).min(self.limit)
+    }
+
+    /// Whether there is no flow.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The most flows.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Flows now pinned to `wan`.
+    #[must_use]
+    pub fn pinned(&self, wan: WanId) -> usize {
+        self.per_wan.get(wan.index()).map_or(0, |count| count.load(Relaxed))
+    }
+
+    /// Flows ever made.
+    #[must_use]
+    pub fn created(&self) -> u64 {
+        self.created.load(Relaxed)
+    }
+
+    /// Flows ever expired.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Relaxed)
+    }
+
+    /// Flows ever refused because the table was full.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
     }
 }
+
+impl fmt::Debug for FlowTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FlowTable({} of {})", self.len(), self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests;

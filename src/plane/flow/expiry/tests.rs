@@ -1,0 +1,164 @@
+//! Claims about the wheel, and the wheel with the table against a model.
+
+use super::*;
+use crate::plane::flow::table::Seen;
+use crate::plane::policy::Timeouts;
+use crate::types::{Direction, WanId};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+const TIMES: Timeouts =
+    Timeouts { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 5 };
+
+fn key(protocol: u8, port: u16) -> FlowKey {
+    let (inside, remote): (IpAddr, IpAddr) = ("fd00:bad:b01::2".parse().unwrap(), "2001:db8::9".parse().unwrap());
+    FlowKey::from_parts(protocol, (inside, port), (remote, 443))
+}
+
+fn seen(now: Tick) -> Seen {
+    Seen { direction: Direction::Outbound, now, bytes: 100, packets: 1, tcp_flags: Some(16), refresh: true }
+}
+
+fn insert(table: &FlowTable, wheel: &mut Wheel, key: FlowKey, now: Tick) -> bool {
+    let Ok(pin) = table.insert(key, WanId(0), 1, &seen(now), &TIMES) else { return false };
+    if pin.fresh {
+        wheel.schedule(key, pin.expires);
+    }
+    true
+}
+
+#[test]
+fn a_silent_flow_ends_at_its_second_and_not_before() {
+    let (table, mut wheel) = (FlowTable::new(10), Wheel::new(Tick::from_secs(100)));
+    assert!(insert(&table, &mut wheel, key(47, 0), Tick::from_secs(100)));
+    assert_eq!(wheel.turn(Tick::from_millis(104_999), &table, 100), 0);
+    assert_eq!(wheel.turn(Tick::from_secs(105), &table, 100), 1);
+    assert_eq!((table.len(), wheel.watched(), table.expired()), (0, 0, 1));
+}
+
+#[test]
+fn a_flow_that_was_refreshed_is_watched_on() {
+    let (table, mut wheel) = (FlowTable::new(10), Wheel::new(Tick(0)));
+    assert!(insert(&table, &mut wheel, key(47, 0), Tick(0)));
+    assert!(table.touch(&key(47, 0), &seen(Tick::from_secs(4)), &TIMES).is_some());
+    assert_eq!((wheel.turn(Tick::from_secs(8), &table, 100), wheel.watched()), (0, 1));
+    assert_eq!((wheel.turn(Tick::from_secs(9), &table, 100), wheel.watched()), (1, 0));
+}
+
+#[test]
+fn a_life_longer_than_the_wheel_ends_in_time() {
+    let (table, mut wheel) = (FlowTable::new(10), Wheel::new(Tick(0)));
+    assert!(insert(&table, &mut wheel, key(17, 1), Tick(0)));
+    let ended = (0..400).find(|second| wheel.turn(Tick::from_secs(*second), &table, 100) == 1);
+    assert_eq!(ended, Some(300));
+}
+
+#[test]
+fn work_beyond_the_budget_waits_for_the_next_call() {
+    let (table, mut wheel) = (FlowTable::new(100), Wheel::new(Tick(0)));
+    for port in 0..25 {
+        assert!(insert(&table, &mut wheel, key(47, port), Tick(0)));
+    }
+    let now = Tick::from_secs(1000);
+    assert_eq!([10, 10, 10, 10].map(|budget| wheel.turn(now, &table, budget)), [10, 10, 5, 0]);
+    assert!(!wheel.is_behind(now));
+}
+
+#[test]
+fn a_jump_in_time_costs_one_round_and_loses_nothing() {
+    let (table, mut wheel) = (FlowTable::new(100), Wheel::new(Tick(0)));
+    for port in 0..100u16 {
+        let now = Tick::from_secs(u64::from(port));
+        wheel.turn(now, &table, 100);
+        assert!(insert(&table, &mut wheel, key(17, port), now));
+    }
+    let far = Tick::from_secs(4_000_000_000);
+    assert_eq!((wheel.turn(far, &table, 1000), table.len(), wheel.watched()), (100, 0, 0));
+    assert!(insert(&table, &mut wheel, key(17, 1), far));
+    assert_eq!(wheel.turn(Tick::from_secs(4_000_000_300), &table, 1000), 1);
+    assert_eq!(wheel.turn(Tick(u64::MAX), &table, 1000), 0);
+}
+
+#[test]
+fn an_empty_slot_gives_its_memory_back() {
+    let (table, mut wheel) = (FlowTable::new(20_000), Wheel::new(Tick(0)));
+    for port in 0..20_000 {
+        assert!(insert(&table, &mut wheel, key(47, port), Tick(0)));
+    }
+    assert_eq!(wheel.turn(Tick::from_secs(6), &table, 20_001), 20_000);
+    assert!(wheel.slots.iter().all(|slot| slot.capacity() <= KEPT));
+}
+
+/// One step of a random run.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Packet { port: u16, protocol: u8 },
+    Pass { millis: u64 },
+    Turn { budget: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let protocol = prop_oneof![Just(1u8), Just(17), Just(47), Just(6)];
+    prop_oneof![
+        4 => (0..40u16, protocol).prop_map(|(port, protocol)| Step::Packet { port, protocol }),
+        2 => prop_oneof![3 => 0..4_000u64, 2 => 4_000..120_000u64, 1 => 120_000..20_000_000u64]
+            .prop_map(|millis| Step::Pass { millis }),
+        2 => (1..20usize).prop_map(|budget| Step::Turn { budget }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_table_holds_what_a_model_without_wheel_or_shards_holds(steps in prop::collection::vec(step(), 1..200)) {
+        const LIMIT: usize = 30;
+        let (table, mut wheel, mut now) = (FlowTable::new(LIMIT), Wheel::new(Tick(0)), Tick(0));
+        // What lives, by key: the second it ends at. Removed from the table or not yet, as the budgets have it.
+        let mut model: BTreeMap<FlowKey, u32> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Pass { millis } => now = now.plus_millis(millis),
+                Step::Turn { budget } => {
+                    let before = table.len();
+                    let removed = wheel.turn(now, &table, budget);
+                    prop_assert!(removed <= budget);
+                    prop_assert_eq!(table.len(), before - removed);
+                }
+                Step::Packet { port, protocol } => {
+                    let key = key(protocol, port);
+                    let lives = model.get(&key).is_some_and(|expires| *expires > now.secs());
+                    let pin = table.touch(&key, &seen(now), &TIMES);
+                    prop_assert_eq!(pin.is_some(), lives);
+                    let inserted = lives || insert(&table, &mut wheel, key, now);
+                    prop_assert!(inserted || table.len() == LIMIT);
+                    if inserted {
+                        let life = match protocol { 1 => 60, 17 => 300, 6 => 240, _ => 5 };
+                        let ends = now.secs() + life + u32::from(now.0 % 1_000_000_000 != 0);
+                        model.insert(key, ends);
+                    }
+                }
+            }
+            prop_assert_eq!(wheel.watched(), table.len(), "every flow is watched once");
+            let living = model.values().filter(|expires| **expires > now.secs()).count();
+            prop_assert!(living <= table.len());
+        }
+        let mut rounds = 0;
+        while wheel.is_behind(now) {
+            wheel.turn(now, &table, 7);
+            rounds += 1;
+            prop_assert!(rounds < 1000, "the wheel catches up");
+        }
+        wheel.turn(now, &table, 1000);
+        model.retain(|_, expires| *expires > now.secs());
+        let mut left = BTreeMap::new();
+        table.for_each(|key, record| { left.insert(*key, record.expires); });
+        // A flow whose deadline has passed may wait in a later slot for a round at the most.
+        left.retain(|_, expires| *expires > now.secs());
+        prop_assert_eq!(&left, &model);
+        for _ in 0..2 {
+            now = now.plus_millis(1_000_000_000);
+            wheel.turn(now, &table, 1000);
+        }
+        prop_assert_eq!((table.len(), wheel.watched()), (0, 0), "nothing lives for ever");
+    }
+}

@@ -1,0 +1,212 @@
+//! What a flow is doing and how long its silence may last: RFC 7857 §2 for TCP, RFC 4787, 5508 and 6092 for the rest.
+//! Sequence numbers are not looked at, so that a flow met in mid-stream works (RFC 6092 REC-32).
+//! Must never know: time, tables.
+//!
+//! TCP in one picture. *Opening*: not both ends have acknowledged anything. *Established*: both have; a handshake, a
+//! simultaneous open and a flow met in mid-stream all get there. *Closing*: a FIN each way, or a RST. After a RST, which
+//! may be forged, any segment that is no SYN, FIN or RST brings the flow back to where it was; after two FINs only a new
+//! SYN does, which starts over.
+
+use crate::plane::packet::{protocol, tcp_flag};
+use crate::plane::policy::Timeouts;
+use crate::types::Direction;
+
+/// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct State(u8);
+
+const SPOKE: u8 = 0b11;
+const FIN: u8 = 0b1100;
+const RESET: u8 = 0b1_0000;
+
+impl State {
+    /// A flow of which nothing has been seen.
+    pub const NEW: Self = Self(0);
+
+    /// The state after one more packet. `tcp_flags`: the flags byte of a TCP segment; `None` when it is not at hand, as
+    /// in a later fragment, which leaves a TCP flow where it is.
+    #[must_use]
+    pub fn after(self, protocol: u8, direction: Direction, tcp_flags: Option<u8>) -> Self {
+        let end = match direction {
+            Direction::Outbound => 0b01,
+            Direction::Inbound => 0b10,
+        };
+        match (protocol, tcp_flags) {
+            (protocol::TCP, None) => self,
+            (protocol::TCP, Some(flags)) => self.after_segment(end, flags),
+            _ => Self(self.0 | end),
+        }
+    }
+
+    fn after_segment(self, end: u8, flags: u8) -> Self {
+        let seen = |bits: u8| flags & bits != 0;
+        if seen(tcp_flag::RST) {
+            return Self(self.0 | RESET);
+        }
+        if seen(tcp_flag::SYN) && !seen(tcp_flag::ACK) {
+            return if self.is_closing() { Self::NEW } else { self };
+        }
+        if !seen(tcp_flag::ACK) {
+            return self;
+        }
+        let mut bits = self.0 | end;
+        if seen(tcp_flag::FIN) && !seen(tcp_flag::SYN) {
+            bits |= end << 2;
+        } else if !seen(tcp_flag::SYN) {
+            bits &= !RESET;
+        }
+        Self(bits)
+    }
+
+    fn is_closing(self) -> bool {
+        self.0 & RESET != 0 || self.0 & FIN == FIN
+    }
+
+    fn is_two_way(self) -> bool {
+        self.0 & SPOKE == SPOKE
+    }
+
+    /// The name that people read.
+    #[must_use]
+    pub fn name(self, protocol: u8) -> &'static str {
+        match (protocol == protocol::TCP, self.is_closing(), self.is_two_way()) {
+            (true, true, _) => "closing",
+            (true, false, true) => "established",
+            (true, false, false) => "opening",
+            (false, _, true) => "two-way",
+            (false, _, false) => "one-way",
+        }
+    }
+
+    /// Seconds of silence after which the flow ends. One direction's silence does not count.
+    #[must_use]
+    pub fn timeout(self, protocol: u8, timeouts: &Timeouts) -> u32 {
+        match protocol {
+            protocol::TCP if self.is_closing() => timeouts.tcp_closing,
+            protocol::TCP if self.is_two_way() => timeouts.tcp_established,
+            protocol::TCP => timeouts.tcp_opening,
+            protocol::UDP => timeouts.udp,
+            protocol::ICMP | protocol::ICMPV6 => timeouts.icmp,
+            _ => timeouts.other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a script of segments, `>` outbound and `<` inbound with flag letters, and gives the state's name after each.
+    fn play(script: &str) -> Vec<&'static str> {
+        let mut state = State::NEW;
+        script
+            .split_whitespace()
+            .map(|step| {
+                let direction = if step.starts_with('>') { Direction::Outbound } else { Direction::Inbound };
+                let flags = step[1..].chars().fold(0, |flags, letter| flags | flag(letter));
+                state = state.after(protocol::TCP, direction, Some(flags));
+                state.name(protocol::TCP)
+            })
+            .collect()
+    }
+
+    fn flag(letter: char) -> u8 {
+        match letter {
+            'S' => tcp_flag::SYN,
+            'A' => tcp_flag::ACK,
+            'F' => tcp_flag::FIN,
+            'R' => tcp_flag::RST,
+            _ => 0,
+        }
+    }
+
+    fn last(script: &str) -> &'static str {
+        play(script).last().copied().unwrap_or("")
+    }
+
+    #[test]
+    fn a_handshake_is_established_with_its_third_segment() {
+        assert_eq!(play(">S <SA >A"), ["opening", "opening", "established"]);
+        assert_eq!(play("<S >SA <A"), ["opening", "opening", "established"]);
+    }
+
+    #[test]
+    fn a_simultaneous_open_is_established() {
+        assert_eq!(play(">S <S >SA <SA"), ["opening", "opening", "opening", "established"]);
+    }
+
+    #[test]
+    fn a_repeated_syn_ack_alone_establishes_nothing() {
+        assert_eq!(last(">S <SA <SA <SA"), "opening");
+        assert_eq!(last(">S <SA <SA >A <SA"), "established");
+    }
+
+    #[test]
+    fn a_flow_met_in_mid_stream_is_established_once_both_ends_spoke() {
+        assert_eq!(play(">A >A <A"), ["opening", "opening", "established"]);
+    }
+
+    #[test]
+    fn a_half_closed_flow_stays_established() {
+        assert_eq!(last(">S <SA >A >FA <A <A"), "established");
+        assert_eq!(last(">S <SA >A <FA >A"), "established");
+    }
+
+    #[test]
+    fn a_fin_each_way_closes_and_the_last_ack_does_not_reopen() {
+        assert_eq!(play(">A <A >FA <A <FA >A")[3..], ["established", "closing", "closing"]);
+        assert_eq!(last(">A <A <FA >FA <A"), "closing");
+    }
+
+    #[test]
+    fn a_syn_in_closing_starts_over() {
+        assert_eq!(play(">A <A >FA <FA >S <SA >A")[4..], ["opening", "opening", "established"]);
+        assert_eq!(play(">A <A >FA <FA <S >S >SA <SA")[4..], ["opening", "opening", "opening", "established"]);
+        assert_eq!(play(">A <A >R <S >SA <A")[3..], ["opening", "opening", "established"]);
+    }
+
+    #[test]
+    fn a_syn_in_an_established_flow_changes_nothing_until_its_rst() {
+        assert_eq!(
+            play(">A <A >S <A >R >S <SA >A")[2..],
+            ["established", "established", "closing", "opening", "opening", "established"]
+        );
+    }
+
+    #[test]
+    fn data_after_a_rst_proves_it_forged() {
+        assert_eq!(play(">S <SA >A <R <A")[3..], ["closing", "established"]);
+        assert_eq!(play(">S <R <SA >A")[1..], ["closing", "closing", "established"]);
+        assert_eq!(last(">A <A <R <FA"), "closing");
+        assert_eq!(last(">A <A <R <RA"), "closing");
+    }
+
+    #[test]
+    fn segments_without_an_ack_move_nothing() {
+        assert_eq!(last("> <"), "opening");
+        assert_eq!(last(">A <A > <F >F"), "established");
+    }
+
+    #[test]
+    fn a_fragment_without_flags_moves_nothing() {
+        let state = State::NEW.after(protocol::TCP, Direction::Outbound, None);
+        assert_eq!(state, State::NEW);
+    }
+
+    #[test]
+    fn timeouts_follow_protocol_and_state() {
+        let times = Timeouts { tcp_established: 1, tcp_opening: 2, tcp_closing: 3, udp: 4, icmp: 5, other: 6 };
+        let two_way = State(SPOKE);
+        assert_eq!(two_way.timeout(protocol::TCP, &times), 1);
+        assert_eq!(State::NEW.timeout(protocol::TCP, &times), 2);
+        assert_eq!(State(SPOKE | RESET).timeout(protocol::TCP, &times), 3);
+        assert_eq!([17, 1, 58, 47].map(|protocol| two_way.timeout(protocol, &times)), [4, 5, 5, 6]);
+    }
+
+    #[test]
+    fn other_protocols_are_one_way_until_answered() {
+        let once = State::NEW.after(protocol::UDP, Direction::Outbound, None);
+        assert_eq!(once.name(protocol::UDP), "one-way");
+        assert_eq!(once.after(protocol::UDP, Direction::Inbound, None).name(protocol::UDP), "two-way");
+    }
+}

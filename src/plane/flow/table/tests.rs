@@ -1,0 +1,170 @@
+//! Claims about the flow table.
+
+use super::*;
+use std::net::IpAddr;
+use std::sync::Barrier;
+
+const TIMES: Timeouts =
+    Timeouts { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 };
+const A: WanId = WanId(0);
+const B: WanId = WanId(1);
+
+fn key(protocol: u8, port: u16) -> FlowKey {
+    let (inside, remote): (IpAddr, IpAddr) = ("10.250.250.2".parse().unwrap(), "203.0.113.9".parse().unwrap());
+    FlowKey::from_parts(protocol, (inside, port), (remote, 443))
+}
+
+fn seen(direction: Direction, millis: u64, flags: u8) -> Seen {
+    let now = Tick::from_millis(millis);
+    Seen { direction, now, bytes: 100, packets: 1, tcp_flags: Some(flags), refresh: true }
+}
+
+fn record(table: &FlowTable, wanted: &FlowKey) -> FlowRecord {
+    let mut found = None;
+    table.for_each(|key, record| {
+        if key == wanted {
+            found = Some(*record);
+        }
+    });
+    found.unwrap()
+}
+
+#[test]
+fn a_flow_keeps_its_pin_and_counts_both_ways() {
+    let table = FlowTable::new(10);
+    let tcp = key(6, 1);
+    let syn = seen(Direction::Outbound, 5_500, tcp_flag::SYN);
+    assert_eq!(table.touch(&tcp, &syn, &TIMES), None);
+    let fresh = table.insert(tcp, B, 3, &syn, &TIMES).unwrap();
+    assert_eq!(fresh, Pin { wan: B, epoch: 3, fresh: true, expires: 246 });
+    let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
+    assert_eq!(table.touch(&tcp, &back, &TIMES), Some(Pin { fresh: false, expires: 246, ..fresh }));
+    let third = table.touch(&tcp, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
+    assert_eq!(third.expires, 7447);
+    assert_eq!(
+        record(&table, &tcp),
+        FlowRecord {
+            wan: B,
+            epoch: 3,
+            origin: Direction::Outbound,
+            state: "established",
+            created: 5,
+            last: 6,
+            expires: 7447,
+            outbound: Traffic { packets: 2, bytes: 200 },
+            inbound: Traffic { packets: 2, bytes: 2896 },
+        }
+    );
+}
+
+#[test]
+fn a_timeout_is_never_cut_short_by_rounding() {
+    assert_eq!(deadline(Tick::from_secs(10), 60), 70);
+    assert_eq!(deadline(Tick(10_000_000_001), 60), 71);
+    assert_eq!(deadline(Tick(u64::MAX), u32::MAX), u32::MAX);
+}
+
+#[test]
+fn a_rst_shortens_a_life_and_never_prolongs_it() {
+    let table = FlowTable::new(10);
+    let tcp = key(6, 1);
+    table.insert(tcp, A, 1, &seen(Direction::Outbound, 0, tcp_flag::ACK), &TIMES).unwrap();
+    table.touch(&tcp, &seen(Direction::Inbound, 0, tcp_flag::ACK), &TIMES).unwrap();
+    let expires = |seconds: u64, flags| {
+        table.touch(&tcp, &seen(Direction::Inbound, seconds * 1000, flags), &TIMES).unwrap().expires
+    };
+    assert_eq!(expires(10, tcp_flag::RST), 250);
+    assert_eq!(expires(100, tcp_flag::RST), 250, "repeated by whoever forges it");
+    assert_eq!(expires(200, tcp_flag::ACK), 7640, "data proves the flow alive");
+}
+
+#[test]
+fn an_icmp_error_counts_but_refreshes_nothing() {
+    let table = FlowTable::new(10);
+    let udp = key(17, 1);
+    table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
+    let error = Seen { refresh: false, tcp_flags: None, ..seen(Direction::Inbound, 100_000, 0) };
+    assert_eq!(table.touch(&udp, &error, &TIMES).unwrap().expires, 300);
+    let after = record(&table, &udp);
+    assert_eq!((after.last, after.state, after.inbound.packets), (0, "one-way", 1));
+}
+
+#[test]
+fn a_flow_whose_time_is_up_is_replaced_in_place() {
+    let table = FlowTable::new(10);
+    let udp = key(17, 1);
+    table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
+    let late = seen(Direction::Inbound, 300_000, 0);
+    assert_eq!(table.touch(&udp, &late, &TIMES), None);
+    assert_eq!(table.peek(&udp, late.now), None);
+    let pin = table.insert(udp, B, 2, &late, &TIMES).unwrap();
+    assert_eq!(pin, Pin { wan: B, epoch: 2, fresh: false, expires: 600 }, "its wheel watches it already");
+    assert_eq!((table.len(), table.created(), table.expired()), (1, 2, 1));
+    assert_eq!((table.pinned(A), table.pinned(B)), (0, 1));
+    assert_eq!(record(&table, &udp).origin, Direction::Inbound);
+}
+
+#[test]
+fn a_full_table_refuses_new_flows_and_serves_the_old() {
+    let table = FlowTable::new(2);
+    let packet = seen(Direction::Outbound, 0, 0);
+    assert!(table.insert(key(17, 1), A, 1, &packet, &TIMES).is_ok());
+    assert!(table.insert(key(17, 2), A, 1, &packet, &TIMES).is_ok());
+    assert_eq!(table.insert(key(17, 3), A, 1, &packet, &TIMES), Err(Full));
+    assert_eq!(table.insert(key(17, 2), B, 1, &packet, &TIMES).map(|pin| pin.wan), Ok(A));
+    assert_eq!((table.len(), table.refused(), table.pinned(A)), (2, 1, 2));
+    assert_eq!(table.expire(&key(17, 1), Tick::from_secs(300)), Fate::Expired);
+    assert!(table.insert(key(17, 3), B, 1, &packet, &TIMES).is_ok());
+    assert_eq!((table.len(), table.pinned(A), table.pinned(B)), (2, 1, 1));
+}
+
+#[test]
+fn a_pin_moves_with_its_count() {
+    let table = FlowTable::new(2);
+    table.insert(key(17, 1), A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
+    assert!(table.repin(&key(17, 1), B, 9));
+    assert!(!table.repin(&key(17, 2), B, 9));
+    let pin = table.peek(&key(17, 1), Tick(0)).unwrap();
+    assert_eq!((pin.wan, pin.epoch, table.pinned(A), table.pinned(B)), (B, 9, 0, 1));
+}
+
+#[test]
+fn of_two_workers_that_meet_a_flow_at_once_one_makes_it() {
+    let table = FlowTable::new(1000);
+    let start = Barrier::new(4);
+    let fresh = std::thread::scope(|scope| {
+        let worker = |wan: u8| {
+            let (table, start) = (&table, &start);
+            scope.spawn(move || {
+                start.wait();
+                let insert = |port| {
+                    table.insert(key(17, port), WanId(wan), 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap()
+                };
+                (0..2000).map(|n| insert(n % 1000)).filter(|pin| pin.fresh).count()
+            })
+        };
+        let workers: Vec<_> = (0..4).map(worker).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!((fresh, table.len(), table.created()), (1000, 1000, 1000));
+    let mut packets = 0;
+    table.for_each(|_, record| packets += record.outbound.packets);
+    assert_eq!(packets, 8000);
+    assert_eq!((0..4).map(|wan| table.pinned(WanId(wan))).sum::<usize>(), 1000);
+}
+
+#[test]
+fn workers_that_race_for_the_last_places_never_pass_the_limit() {
+    let table = FlowTable::new(500);
+    std::thread::scope(|scope| {
+        for worker in 0..4u16 {
+            let table = &table;
+            scope.spawn(move || {
+                for port in 0..1000 {
+                    let _ = table.insert(key(17, worker * 1000 + port), A, 1, &seen(Direction::Outbound, 0, 0), &TIMES);
+                }
+            });
+        }
+    });
+    assert_eq!((table.len(), table.created(), table.refused()), (500, 500, 3500));
+}
