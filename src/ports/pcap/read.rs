@@ -238,7 +238,7 @@ impl<'a> Found<'a> {
     /// no time of its own and gets `last`.
     fn read(kind: u32, body: &'a [u8], state: &PcapNgState, last: u64) -> Result<Self, &'static str> {
         const SHORT: &str = "a packet block is shorter than it says";
-        let word = |at: usize| {
+        let word = |at: usize| -> Result<u32, &'static str> {
             let bytes = body.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).ok_or(SHORT)?;
             Ok(match state.endianness() {
                 Endianness::Big => u32::from_be_bytes(bytes),
