@@ -1,4 +1,6 @@
 //! Introduces ports to the plane: one turn receives, processes and sends. Live service and replay share it.
 //! Must never know: what a packet means, where settings come from.
 
+pub mod live;
+pub mod mailbox;
 pub mod turn;

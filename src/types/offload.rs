@@ -80,13 +80,13 @@ impl Offload {
         let mut header = [0; VIRTIO_HEADER_LEN];
         let mut put = |at: usize, value: u16| header[at..at + 2].copy_from_slice(&value.to_ne_bytes());
         if let Some(partial) = self.partial {
-            put(6, partial.start + l2);
+            put(6, partial.start.saturating_add(l2));
             put(8, partial.offset);
         }
         if let Some(gso) = self.gso {
             put(4, gso.size);
         }
-        put(2, if self.partial.is_some() || self.gso.is_some() { header_len + l2 } else { 0 });
+        put(2, if self.partial.is_some() || self.gso.is_some() { header_len.saturating_add(l2) } else { 0 });
         header[0] = if self.partial.is_some() { F_NEEDS_CSUM } else { 0 };
         header[1] = self.gso.map_or(0, |gso| {
             let kind = match gso.kind {

@@ -6,7 +6,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::verdict::Verdict;
 use crate::ports::batch::{Receive, Sent, Transmit};
 use crate::types::{Batch, End, Ends, Frame, Tick};
-use std::io;
+use std::{fmt, io};
 
 /// Where frames go: one transmitter per end. A `None` is a WAN whose link is gone.
 pub struct Exits {
@@ -27,6 +27,32 @@ impl Observe for () {
     fn verdict(&mut self, _: End, _: &Frame<'_>, _: Verdict) {}
 }
 
+/// A port that broke during a turn.
+#[derive(Debug)]
+pub struct Broken {
+    /// Which one.
+    pub end: End,
+    /// What it said.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.end {
+            End::Inside => write!(f, "the TUN broke: {}", self.error),
+            End::Wan(wan) => write!(f, "the port of WAN {} broke: {}", wan.0, self.error),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl From<Broken> for io::Error {
+    fn from(broken: Broken) -> Self {
+        Self::new(broken.error.kind(), broken.to_string())
+    }
+}
+
 /// What one turn did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Turned {
@@ -43,7 +69,7 @@ impl Exits {
     ///
     /// # Errors
     /// The first port that broke; the other ends have been served all the same.
-    pub fn send(&mut self, batch: &Batch<'_>, turned: &mut Turned) -> io::Result<()> {
+    pub fn send(&mut self, batch: &Batch<'_>, turned: &mut Turned) -> Result<(), Broken> {
         let mut result = Ok(());
         let mut served = 0u64;
         for frame in batch {
@@ -55,7 +81,7 @@ impl Exits {
             if served & bit == 0 {
                 served |= bit;
                 if let Err(error) = self.send_to(batch, end, turned) {
-                    result = result.and(Err(error));
+                    result = result.and(Err(Broken { end, error }));
                 }
             }
         }
@@ -92,10 +118,10 @@ pub fn turn<O: Observe>(
     plane: &mut Plane,
     outbox: &mut Outbox,
     observer: &mut O,
-) -> io::Result<Turned> {
+) -> Result<Turned, Broken> {
     let mut turned = Turned::default();
     let mut batch = Batch::new();
-    let received = rx.receive(&mut batch);
+    let received = rx.receive(&mut batch).map_err(|error| Broken { end: from, error });
     turned.received = batch.len();
     for frame in &mut batch {
         let verdict = plane.process(now, from, frame, outbox);
@@ -111,7 +137,7 @@ pub fn turn<O: Observe>(
 ///
 /// # Errors
 /// A port broke.
-pub fn flush(exits: &mut Exits, outbox: &mut Outbox, turned: &mut Turned) -> io::Result<()> {
+pub fn flush(exits: &mut Exits, outbox: &mut Outbox, turned: &mut Turned) -> Result<(), Broken> {
     let mut result = Ok(());
     if !outbox.is_empty() {
         outbox.drain(|batch| result = std::mem::replace(&mut result, Ok(())).and(exits.send(batch, turned)));

@@ -1,0 +1,57 @@
+//! What a port must know of a kernel link: index, MAC, MTU. Must never know: addresses, routes, netlink.
+
+use super::sys::device;
+use crate::types::Mac;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::os::fd::AsFd;
+
+/// An Ethernet link of the kernel, as it was when asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its index, which no other link gets while this one exists.
+    pub index: u32,
+    /// Its own address.
+    pub mac: Mac,
+    /// Its MTU in bytes, link header not counted.
+    pub mtu: u32,
+}
+
+impl Link {
+    /// Asks the kernel about the link `name`.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such link, `Unsupported` when it is not Ethernet.
+    pub fn find(name: &str) -> io::Result<Self> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no link \"{name}\""));
+        let index = device::index(name).ok_or_else(missing)?;
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+        let (kind, mac) = device::hardware(socket.as_fd(), name)?;
+        if kind != libc::ARPHRD_ETHER {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("the link \"{name}\" is not Ethernet (hardware type {kind}); a WAN must be an Ethernet link"),
+            ));
+        }
+        Ok(Self { name: name.to_owned(), index, mac: Mac(mac), mtu: device::mtu(socket.as_fd(), name)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_link_and_one_that_is_not_ethernet_are_named() {
+        let missing = Link::find("no-such-link").unwrap_err();
+        assert_eq!(
+            (missing.kind(), missing.to_string().as_str()),
+            (io::ErrorKind::NotFound, "there is no link \"no-such-link\"")
+        );
+        let loopback = Link::find("lo").unwrap_err();
+        assert_eq!(loopback.kind(), io::ErrorKind::Unsupported);
+        assert!(loopback.to_string().contains("\"lo\" is not Ethernet"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Ports without a kernel, for tests and benches: frames come from a list and go to a list.
+//! Must never know: what they are made for.
+
+use super::batch::{Receive, Sent, Transmit};
+use crate::types::{Batch, End, Ends, Frame, HEADROOM, MAX_BATCH, Offload};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A frame outside of any port.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stored {
+    /// Link header; empty at the TUN.
+    pub link: Vec<u8>,
+    /// IP packet or ARP body.
+    pub packet: Vec<u8>,
+    /// What the kernel owes it.
+    pub offload: Offload,
+    /// Stripped tag.
+    pub tag: Option<u16>,
+    /// Network plus transport header, as the plane found it.
+    pub header_len: u16,
+}
+
+impl Stored {
+    /// A frame that owes nothing and has no tag.
+    #[must_use]
+    pub fn new(link: &[u8], packet: &[u8]) -> Self {
+        Self { link: link.to_vec(), packet: packet.to_vec(), ..Self::default() }
+    }
+
+    fn of(frame: &Frame<'_>) -> Self {
+        Self {
+            link: frame.link().to_vec(),
+            packet: frame.packet().to_vec(),
+            offload: frame.offload,
+            tag: frame.tag,
+            header_len: frame.header_len,
+        }
+    }
+}
+
+/// Gives stored frames out in order, at most `MAX_BATCH` at a time.
+#[derive(Debug, Default)]
+pub struct Source {
+    waiting: VecDeque<Stored>,
+    out: Vec<(Vec<u8>, Stored)>,
+}
+
+impl Source {
+    /// Queues a frame.
+    pub fn push(&mut self, frame: Stored) {
+        self.waiting.push_back(frame);
+    }
+}
+
+impl Extend<Stored> for Source {
+    fn extend<T: IntoIterator<Item = Stored>>(&mut self, frames: T) {
+        self.waiting.extend(frames);
+    }
+}
+
+impl Receive for Source {
+    fn receive<'a>(&'a mut self, batch: &mut Batch<'a>) -> io::Result<()> {
+        self.out.clear();
+        let count = self.waiting.len().min(MAX_BATCH - batch.len());
+        for stored in self.waiting.drain(..count) {
+            let mut buffer = vec![0; HEADROOM.saturating_sub(stored.link.len())];
+            buffer.extend_from_slice(&stored.link);
+            buffer.extend_from_slice(&stored.packet);
+            self.out.push((buffer, stored));
+        }
+        for (buffer, stored) in &mut self.out {
+            let end = buffer.len();
+            let l3 = end - stored.packet.len();
+            if let Some(mut frame) = Frame::new(buffer, l3 - stored.link.len(), l3, end, stored.offload) {
+                frame.tag = stored.tag;
+                batch.push(frame);
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        self.out.clear();
+    }
+}
+
+/// Keeps every frame sent to it. A clone keeps into the same list.
+#[derive(Clone, Debug, Default)]
+pub struct Sink(Arc<Mutex<Vec<Stored>>>);
+
+impl Sink {
+    /// Takes out what was sent so far, in order.
+    #[must_use]
+    pub fn take(&self) -> Vec<Stored> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Transmit for Sink {
+    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = kept.len();
+        kept.extend(batch.iter().filter(|frame| frame.ends == Ends::At(end)).map(Stored::of));
+        Ok(Sent { sent: u32::try_from(kept.len() - before).unwrap_or(u32::MAX), ..Sent::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::WanId;
+
+    #[test]
+    fn frames_come_out_as_they_went_in_with_headroom_and_only_at_their_end() {
+        let mut source = Source::default();
+        source.extend((0..70).map(|n| Stored::new(&[], &[n; 40])));
+        source.push(Stored { tag: Some(7), ..Stored::new(&[1; 14], &[2; 20]) });
+        let (inside, wan) = (Sink::default(), Sink::default());
+        let mut ends = [(End::Inside, inside.clone()), (End::Wan(WanId(0)), wan.clone())];
+        for expected in [64, 7, 0] {
+            let mut batch = Batch::new();
+            source.receive(&mut batch).unwrap();
+            assert_eq!(batch.len(), expected);
+            for frame in &mut batch {
+                frame.ends = if frame.tag.is_some() { Ends::At(End::Inside) } else { Ends::At(End::Wan(WanId(0))) };
+                assert!(frame.tag.is_some() || frame.set_link(&[3; 18]));
+            }
+            for (end, sink) in &mut ends {
+                sink.transmit(&batch, *end).unwrap();
+            }
+            drop(batch);
+            source.release();
+        }
+        assert_eq!(inside.take(), [Stored { tag: Some(7), ..Stored::new(&[1; 14], &[2; 20]) }]);
+        let sent = wan.take();
+        assert_eq!((sent.len(), sent[69].link.len(), sent[69].packet[0]), (70, 18, 69));
+    }
+}

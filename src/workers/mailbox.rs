@@ -1,0 +1,92 @@
+//! What control tells a worker between two turns: the newest policy (older ones are never seen), links that came or went,
+//! and to stop. Every message wakes a waiting worker. Must never know: what a policy says.
+
+use super::live::WanPort;
+use crate::plane::policy::Policy;
+use crate::ports::sys::wait::Bell;
+use crate::types::WanId;
+use arc_swap::{ArcSwap, Cache};
+use crossbeam::queue::ArrayQueue;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Orders that may wait; a worker empties them each turn.
+const ORDERS: usize = 64;
+
+/// A change to a worker's links.
+#[derive(Debug)]
+pub enum Order {
+    /// Serve this WAN through this port from now on, in place of the one before.
+    Attach(WanId, Box<WanPort>),
+    /// Close the port of this WAN.
+    Detach(WanId),
+}
+
+/// One worker's mailbox.
+#[derive(Debug)]
+pub struct Mailbox {
+    policy: ArcSwap<Policy>,
+    orders: ArrayQueue<Order>,
+    stop: AtomicBool,
+    bell: Bell,
+}
+
+/// The worker's way to look at the policy: half a nanosecond when nothing changed.
+pub(super) type PolicyCache<'a> = Cache<&'a ArcSwap<Policy>, Arc<Policy>>;
+
+impl Mailbox {
+    /// A mailbox with the policy to begin with.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn new(policy: Arc<Policy>) -> io::Result<Self> {
+        Ok(Self {
+            policy: ArcSwap::new(policy),
+            orders: ArrayQueue::new(ORDERS),
+            stop: AtomicBool::new(false),
+            bell: Bell::new()?,
+        })
+    }
+
+    /// Puts a policy in force, from the next turn on.
+    pub fn publish(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
+        self.bell.ring();
+    }
+
+    /// Hands an order over. False, and nothing happens, while 64 of them wait unread.
+    #[must_use]
+    pub fn order(&self, order: Order) -> bool {
+        let taken = self.orders.push(order).is_ok();
+        self.bell.ring();
+        taken
+    }
+
+    /// Lets the worker end after its turn.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub(super) fn policies(&self) -> PolicyCache<'_> {
+        Cache::new(&self.policy)
+    }
+
+    pub(super) fn next_order(&self) -> Option<Order> {
+        self.orders.pop()
+    }
+
+    pub(super) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    pub(super) fn heard(&self) {
+        self.bell.silence();
+    }
+}
