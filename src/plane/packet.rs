@@ -3,6 +3,9 @@
 
 use std::net::IpAddr;
 
+#[cfg(test)]
+pub(crate) mod sample;
+
 /// IP protocol numbers the plane treats by name (IANA assigned internet protocol numbers).
 pub mod protocol {
     /// RFC 792.
@@ -13,9 +16,20 @@ pub mod protocol {
     pub const UDP: u8 = 17;
     /// RFC 4443.
     pub const ICMPV6: u8 = 58;
+    /// RFC 4340.
+    pub const DCCP: u8 = 33;
+    /// RFC 9260.
+    pub const SCTP: u8 = 132;
+    /// The Mobility Header of Mobile IPv6, RFC 6275 §6.1.
+    pub const MOBILITY: u8 = 135;
+    /// RFC 3828.
+    pub const UDP_LITE: u8 = 136;
+    /// The Host Identity Protocol, RFC 7401 §5.1.
+    pub const HIP: u8 = 139;
 }
 
-/// A validated packet's fields. Made by `parse::parse` only; every offset lies inside the packet it was made from.
+/// A validated packet's fields. Made by `parse` only; `l4` and `len` lie inside the packet they were made from (those
+/// of a quoted packet say what it was: its tail may be missing).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Headers {
     /// Source address; the family of both is the packet's family.
@@ -43,6 +57,35 @@ impl Headers {
     #[must_use]
     pub fn is_v4(&self) -> bool {
         self.source.is_ipv4()
+    }
+
+    /// Bytes of network and transport header together; a protocol without a known header counts none.
+    #[must_use]
+    pub fn header_len(&self) -> u16 {
+        self.l4
+            + match self.transport {
+                Transport::Tcp { header_len, .. } => u16::from(header_len.max(20)),
+                Transport::Udp { .. } | Transport::Query { .. } | Transport::Error => 8,
+                Transport::OtherIcmp(_) => 4,
+                Transport::Opaque => 0,
+            }
+    }
+
+    /// Bytes from the IP header to the transport checksum, if this packet carries one and it covers the addresses.
+    #[must_use]
+    pub fn checksum_at(&self) -> Option<usize> {
+        if matches!(self.fragment, Fragment::Later(_)) {
+            return None;
+        }
+        let offset = match self.protocol {
+            protocol::TCP => 16,
+            protocol::UDP | protocol::UDP_LITE | protocol::DCCP => 6,
+            protocol::HIP => 4,
+            protocol::ICMPV6 if !self.is_v4() => 2,
+            protocol::MOBILITY if !self.is_v4() => 4,
+            _ => return None,
+        };
+        Some(usize::from(self.l4) + offset)
     }
 }
 

@@ -1,0 +1,158 @@
+//! The network header: IPv4 with its options, IPv6 with its extension headers. Lengths are checked against the bytes at
+//! hand as far as headers go; whether the payload is complete is the caller's question.
+
+use crate::plane::checksum;
+use crate::plane::packet::{Fragment, Headers, Transport, protocol};
+use crate::plane::verdict::DropReason;
+use etherparse::err::{ipv4, ipv6};
+use etherparse::{IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
+use std::net::IpAddr;
+
+/// Largest packet, or IPv6 payload, that fragments may add up to.
+const MAX_LEN: usize = 65535;
+
+/// Headers with `Transport::Opaque`; `l4` lies inside `bytes`, `len` is what the header says.
+pub(super) fn parse(bytes: &[u8]) -> Result<Headers, DropReason> {
+    match bytes.first().map(|octet| octet >> 4) {
+        Some(4) => v4(bytes),
+        Some(6) => v6(bytes),
+        Some(_) => Err(DropReason::BadIpHeader),
+        None => Err(DropReason::Truncated),
+    }
+}
+
+fn v4(bytes: &[u8]) -> Result<Headers, DropReason> {
+    let ip = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
+        ipv4::HeaderSliceError::Len(_) => DropReason::Truncated,
+        ipv4::HeaderSliceError::Content(_) => DropReason::BadIpHeader,
+    })?;
+    let header = ip.slice().len();
+    let len = usize::from(ip.total_len());
+    if len < header {
+        return Err(DropReason::BadIpHeader);
+    }
+    if checksum::sum(ip.slice()) != 0xffff {
+        return Err(DropReason::BadIpChecksum);
+    }
+    let offset = usize::from(ip.fragments_offset().value());
+    let fragment = fragment(offset, ip.more_fragments(), ip.identification().into());
+    if offset * 8 + len > MAX_LEN {
+        return Err(DropReason::BadIpHeader);
+    }
+    tiny_offset(ip.protocol().0, offset)?;
+    Ok(Headers {
+        source: IpAddr::V4(ip.source_addr()),
+        destination: IpAddr::V4(ip.destination_addr()),
+        protocol: ip.protocol().0,
+        ttl: ip.ttl(),
+        l4: header as u16,
+        len: len as u32,
+        dont_fragment: ip.dont_fragment(),
+        fragment,
+        transport: Transport::Opaque,
+    })
+}
+
+fn v6(bytes: &[u8]) -> Result<Headers, DropReason> {
+    let ip = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| match error {
+        ipv6::HeaderSliceError::Len(_) => DropReason::Truncated,
+        ipv6::HeaderSliceError::Content(_) => DropReason::BadIpHeader,
+    })?;
+    let len = ip.slice().len() + usize::from(ip.payload_length());
+    let mut headers = Headers {
+        source: IpAddr::V6(ip.source_addr()),
+        destination: IpAddr::V6(ip.destination_addr()),
+        protocol: ip.next_header().0,
+        ttl: ip.hop_limit(),
+        l4: ip.slice().len() as u16,
+        len: len as u32,
+        dont_fragment: true,
+        fragment: Fragment::Whole,
+        transport: Transport::Opaque,
+    };
+    if is_extension(headers.protocol) {
+        walk(&bytes[..bytes.len().min(len)], &mut headers)?;
+    }
+    Ok(headers)
+}
+
+/// Extension headers followed at the most; no sane packet has more, and work per packet is bounded.
+const MAX_EXTENSIONS: usize = 8;
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION: u8 = 60;
+
+fn is_extension(protocol: u8) -> bool {
+    matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION)
+}
+
+/// Follows the chain from the end of the IPv6 header to the upper-layer header, or to the end of the headers of a later
+/// fragment. A chain that does not end inside a first fragment is refused as well (RFC 7112, RFC 8200 §4.5).
+fn walk(ip: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
+    for position in 0..MAX_EXTENSIONS {
+        let rest = ip.get(usize::from(headers.l4)..).ok_or(DropReason::BadExtensionHeader)?;
+        let (next, len) = match headers.protocol {
+            // RFC 8200 §4.1: directly behind the IPv6 header, nowhere else.
+            HOP_BY_HOP if position > 0 => return Err(DropReason::BadExtensionHeader),
+            ROUTING => routing(rest)?,
+            FRAGMENT => fragment_header(rest, headers)?,
+            AUTHENTICATION => authentication(rest)?,
+            HOP_BY_HOP | DESTINATION => options(rest)?,
+            _ => return Ok(()),
+        };
+        headers.protocol = next;
+        headers.l4 += len as u16;
+        if matches!(headers.fragment, Fragment::Later(_)) {
+            return Ok(());
+        }
+    }
+    if is_extension(headers.protocol) { Err(DropReason::BadExtensionHeader) } else { Ok(()) }
+}
+
+fn options(rest: &[u8]) -> Result<(u8, usize), DropReason> {
+    let header = Ipv6RawExtHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
+    Ok((header.next_header().0, header.slice().len()))
+}
+
+/// Type 0 is deprecated and dangerous (RFC 5095; RFC 6092 REC-4); the others pass (RFC 7045 §2.1).
+fn routing(rest: &[u8]) -> Result<(u8, usize), DropReason> {
+    if rest.get(2) == Some(&0) {
+        return Err(DropReason::BadExtensionHeader);
+    }
+    options(rest)
+}
+
+fn authentication(rest: &[u8]) -> Result<(u8, usize), DropReason> {
+    let header = IpAuthHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
+    Ok((header.next_header().0, header.slice().len()))
+}
+
+fn fragment_header(rest: &[u8], headers: &mut Headers) -> Result<(u8, usize), DropReason> {
+    let header = Ipv6FragmentHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
+    let offset = usize::from(header.fragment_offset().value());
+    // What the payload length of the reassembled packet would be at least (RFC 8200 §4.5).
+    let payload = (headers.len as usize).saturating_sub(40 + header.slice().len());
+    let nested = headers.fragment != Fragment::Whole;
+    if nested || offset * 8 + payload > MAX_LEN {
+        return Err(DropReason::BadExtensionHeader);
+    }
+    headers.fragment = fragment(offset, header.more_fragments(), header.identification());
+    tiny_offset(header.next_header().0, offset)?;
+    Ok((header.next_header().0, header.slice().len()))
+}
+
+fn fragment(offset: usize, more: bool, id: u32) -> Fragment {
+    match (offset, more) {
+        (0, false) => Fragment::Whole,
+        (0, true) => Fragment::First(id),
+        _ => Fragment::Later(id),
+    }
+}
+
+/// A TCP fragment at offset 8 rewrites the flags of its first fragment (RFC 1858 §4, RFC 3128).
+fn tiny_offset(protocol: u8, offset: usize) -> Result<(), DropReason> {
+    if protocol == protocol::TCP && offset == 1 { Err(DropReason::BadTransportHeader) } else { Ok(()) }
+}
