@@ -5,6 +5,7 @@
 pub mod checksum;
 pub mod counters;
 pub mod flow;
+pub mod hold;
 pub mod limiter;
 pub mod mtu;
 pub mod neighbor;
