@@ -3,4 +3,5 @@
 
 mod lab;
 
+mod kernel_side;
 mod topology;

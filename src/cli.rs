@@ -7,7 +7,6 @@ pub mod client;
 mod columns;
 pub mod completions;
 pub mod flows;
-pub mod lab;
 pub mod status;
 
 use args::{Cli, Command};
@@ -28,7 +27,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
         Command::Replay(_) => not_built_yet("replay"),
-        Command::Lab(args) => lab::lab(args),
+        Command::Lab(_) => not_built_yet("lab"),
         Command::Completions(args) => completions::completions(args),
     }
 }

@@ -2,3 +2,6 @@
 //! obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
 
 pub mod compile;
+pub mod kernel;
+pub mod links;
+mod netlink;

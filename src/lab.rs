@@ -21,7 +21,6 @@ mod options;
 mod service;
 mod settings;
 pub mod topology;
-pub mod traffic;
 pub mod wire;
 
 pub use counters::Counters;

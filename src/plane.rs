@@ -5,7 +5,6 @@
 pub mod checksum;
 pub mod counters;
 pub mod flow;
-pub mod hold;
 pub mod limiter;
 pub mod mtu;
 pub mod neighbor;

@@ -1,0 +1,217 @@
+//! The kernel side of the router: what must stand in the kernel for packets to pass between the firewall's link, the TUN
+//! and flowpin, and for the kernel to stay silent about what flowpin owns. Set up before the workers start, undone after
+//! they stop, and taken over from a run that was killed. Must never know: the policy, the plane, a packet.
+//!
+//! What is made, and how it is recognised: policy rules and routes carry [`PROTOCOL`]; the nftables table is named
+//! after the TUN; sysctls stand with their old values in a state file beside the control socket. One flowpin with a
+//! `downstream.interface` per network namespace.
+//!
+//! What stays as it is: the machine's default route, its main table but for inside prefixes, `ip_forward`, and per-link
+//! IPv6 `forwarding` (switching it on would drop every default route learned from router advertisements).
+//! Redirects need no switch: what comes from the firewall's link always leaves by another, the TUN.
+
+mod lock;
+mod nft;
+mod routing;
+mod saved;
+mod shield;
+mod sysctl;
+mod tun;
+
+pub use lock::{Lock, acquire as lock};
+pub use routing::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
+pub use shield::Shield;
+
+use super::netlink::{Netlink, link_name};
+use crate::config::settings::Settings;
+use ipnet::IpNet;
+use routing::Dump;
+use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
+use saved::Saved;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+/// What the kernel side depends on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// The firewall's link; `None`: no route, rule or sysctl but those of the TUN is touched.
+    pub downstream: Option<String>,
+    /// The TUN, which exists.
+    pub tun: String,
+    /// Bytes, of the TUN.
+    pub mtu: u16,
+    /// Addresses of the TUN.
+    pub addresses: Vec<IpNet>,
+    /// Inside prefixes.
+    pub inside: Vec<IpNet>,
+    /// Where inside IPv4 prefixes are that are not on-link.
+    pub next_hop4: Option<Ipv4Addr>,
+    /// Where inside IPv6 prefixes are that are not on-link.
+    pub next_hop6: Option<Ipv6Addr>,
+    /// Names of the WAN links, which may be absent.
+    pub wans: Vec<String>,
+    /// Public addresses and prefixes that the kernel must be silent for.
+    pub owned: Vec<IpNet>,
+    /// Remembers what the machine was like.
+    pub state: PathBuf,
+}
+
+impl Plan {
+    /// The plan that the configuration asks for.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let downstream = &settings.downstream;
+        let mut wans: Vec<String> = settings.wans.iter().map(|wan| wan.interface.clone()).collect();
+        wans.sort_unstable();
+        wans.dedup();
+        Self {
+            downstream: downstream.interface.clone(),
+            tun: downstream.tun.clone(),
+            mtu: downstream.mtu,
+            addresses: downstream.addresses.clone(),
+            inside: downstream.prefixes.clone(),
+            next_hop4: downstream.next_hop4,
+            next_hop6: downstream.next_hop6,
+            wans,
+            owned: settings.wans.iter().flat_map(crate::config::settings::Wan::owned).collect(),
+            state: beside(&settings.control.socket, "state"),
+        }
+    }
+
+    /// What must not reach the kernel from a WAN: owned addresses, and inside ones, which are never at home there.
+    fn shielded(&self) -> Vec<IpNet> {
+        self.owned.iter().chain(&self.inside).copied().collect()
+    }
+}
+
+/// `control.sock` and `lock` give `control.sock.lock`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The kernel side, standing. Dropped without [`Kernel::teardown`], it stays for the next run to take over.
+#[must_use = "without teardown the kernel side stays as it is"]
+pub struct Kernel {
+    plan: Plan,
+    shield: Shield,
+    saved: Saved,
+    /// Whether rules and routes were there or are to be made.
+    routed: bool,
+}
+
+/// Sets the kernel side up, or takes it over from a run that never stopped: the TUN ready and up, the shield, rules,
+/// routes and sysctls. Call before the workers start, with the TUN created. Needs a tokio runtime.
+///
+/// # Errors
+/// One sentence for every conflict with what the machine has already, and nothing has changed; or what could not be set
+/// up, and what had been done by then is undone.
+pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
+    let netlink = Netlink::connect().map_err(one)?;
+    let saved = Saved::load(&plan.state).map_err(one)?;
+    let links = netlink.links().await.map_err(one)?;
+    let tun = index(&links, &plan.tun).ok_or_else(|| one(format!("there is no TUN \"{}\"", plan.tun)))?;
+    let changes = match &plan.downstream {
+        Some(name) => {
+            let downstream = downstream(&links, plan, name).map_err(one)?;
+            Dump::read(&netlink, tun, downstream).await.map_err(one)?.reconcile(plan, name)?
+        }
+        None if saved.left_by().is_some() => Dump::read(&netlink, tun, 0).await.map_err(one)?.removal(),
+        None => routing::Changes::default(),
+    };
+    let routed = plan.downstream.is_some();
+    let leftover = saved.left_by().filter(|left| *left != plan.tun).map(String::from);
+    let shield = Shield::raise(&plan.tun, &present(&links, &plan.wans), &plan.shielded()).map_err(one)?;
+    let mut kernel = Kernel { plan: plan.clone(), shield, saved, routed };
+    let done = async {
+        if let Some(tun) = leftover {
+            Shield::remove_leftover(&tun).map_err(one)?;
+        }
+        tun::prepare(&netlink, plan, tun).await.map_err(one)?;
+        changes.make(&netlink).await?;
+        kernel.switch(&links).map_err(one)
+    };
+    match done.await {
+        Ok(()) => Ok(kernel),
+        Err(mut faults) => {
+            faults.extend(kernel.teardown().await);
+            Err(faults)
+        }
+    }
+}
+
+impl Kernel {
+    /// Shields these owned addresses instead, on those WAN links that are there now. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// A sentence; the old shield stands then.
+    pub async fn guard(&mut self, owned: &[IpNet]) -> Result<(), String> {
+        let links = Netlink::connect()?.links().await?;
+        self.plan.owned = owned.to_vec();
+        self.shield.update(&present(&links, &self.plan.wans), &self.plan.shielded())
+    }
+
+    /// Undoes everything in reverse order. Call after the workers have stopped. Needs a tokio runtime.
+    ///
+    /// The sentences say what could not be undone.
+    pub async fn teardown(self) -> Vec<String> {
+        let mut faults = Vec::new();
+        faults.extend(self.saved.restore().err());
+        if self.routed {
+            faults.extend(unroute().await.err().unwrap_or_default());
+        }
+        faults.extend(self.shield.lower().err());
+        faults
+    }
+
+    fn switch(&mut self, links: &[LinkMessage]) -> Result<(), String> {
+        let names: Vec<String> = links.iter().filter_map(link_name).map(String::from).collect();
+        let has = |v4: bool| self.plan.inside.iter().any(|net| matches!(net, IpNet::V4(_)) == v4);
+        let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
+        let scope = sysctl::Scope { downstream, tun, v4: has(true), v6: has(false), links: &names };
+        let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
+        self.saved.set(tun, switches)
+    }
+}
+
+async fn unroute() -> Result<(), Vec<String>> {
+    let netlink = Netlink::connect().map_err(one)?;
+    let dump = Dump::read(&netlink, 0, 0).await.map_err(one)?;
+    dump.removal().make(&netlink).await
+}
+
+fn one(fault: String) -> Vec<String> {
+    vec![fault]
+}
+
+fn index(links: &[LinkMessage], name: &str) -> Option<u32> {
+    links.iter().find(|link| link_name(link) == Some(name)).map(|link| link.header.index)
+}
+
+fn present(links: &[LinkMessage], names: &[String]) -> Vec<String> {
+    names.iter().filter(|name| index(links, name).is_some()).cloned().collect()
+}
+
+/// The firewall's link must be there and up, with IPv6 if an inside prefix needs it: its routes hang on it.
+fn downstream(links: &[LinkMessage], plan: &Plan, name: &str) -> Result<u32, String> {
+    let link = links.iter().find(|link| link_name(link) == Some(name));
+    let Some(link) = link else {
+        return Err(format!(
+            "there is no link \"{name}\" on this machine: correct [downstream] interface, or plug it in"
+        ));
+    };
+    if !link.header.flags.contains(LinkFlags::Up) {
+        return Err(format!("the link \"{name}\" is down: bring it up before flowpin starts"));
+    }
+    let switch = format!("net/ipv6/conf/{name}/disable_ipv6");
+    let v6 = plan.inside.iter().any(|net| matches!(net, IpNet::V6(_)));
+    if v6 && sysctl::read(&switch).as_deref() != Some("0") {
+        return Err(format!(
+            "IPv6 is off on \"{name}\", but there is an inside IPv6 prefix: set {} to 0, or remove the prefix",
+            switch.replace('/', ".")
+        ));
+    }
+    Ok(link.header.index)
+}

@@ -1,0 +1,228 @@
+//! The shield: an nf_tables table at the ingress of the WAN links that keeps from the kernel what flowpin owns, so that
+//! it never answers, resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
+//! Must never know: the policy, the plane.
+
+use super::nft::{APPEND, Attributes, Base, Batch, CREATE, End, Message, Meta, Netfilter, Rule};
+use ipnet::IpNet;
+use std::io;
+
+/// The table `flowpin-<tun>` of family netdev.
+///
+/// It belongs to this value's socket and outlives it (`NFT_TABLE_F_OWNER` with `NFT_TABLE_F_PERSIST`, Linux 6.9): nobody
+/// else's `flush ruleset` opens it, and after a crash the kernel stays silent until the next start takes it over. Older
+/// kernels get a table without owner, which outlives a crash as well.
+pub struct Shield {
+    netfilter: Netfilter,
+    table: String,
+}
+
+const OWNER: u32 = 2;
+const PERSIST: u32 = 4;
+
+/// Which flags the table may have been left with, and which it gets: the first pair that the kernel takes.
+const FLAGS: [(u32, u32); 3] = [(OWNER | PERSIST, OWNER | PERSIST), (0, OWNER | PERSIST), (0, 0)];
+
+impl Shield {
+    /// Raises the shield over `links`, which must exist, for the prefixes in `owned`. Replaces what an earlier run left.
+    ///
+    /// # Errors
+    /// A sentence; nothing has changed then.
+    pub fn raise(tun: &str, links: &[String], owned: &[IpNet]) -> Result<Self, String> {
+        let netfilter = Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))?;
+        let mut shield = Self { netfilter, table: table_name(tun) };
+        shield.update(links, owned)?;
+        Ok(shield)
+    }
+
+    /// Puts other links and prefixes in place of the old ones, in one step.
+    ///
+    /// # Errors
+    /// A sentence; the old shield stands then.
+    pub fn update(&mut self, links: &[String], owned: &[IpNet]) -> Result<(), String> {
+        let mut refused = io::Error::other("no attempt was made");
+        for (left, wanted) in FLAGS {
+            match self.netfilter.commit(replacement(&self.table, left, wanted, links, owned)) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = error,
+            }
+        }
+        Err(match refused.raw_os_error() {
+            Some(libc::EPERM) => format!(
+                "the nftables table \"{}\" belongs to another program: end it, it may be a second flowpin",
+                self.table
+            ),
+            _ => format!(
+                "cannot keep the kernel from answering for owned addresses (nftables table \"{}\"): {refused}; \
+                 the kernel needs nf_tables with netdev ingress",
+                self.table
+            ),
+        })
+    }
+
+    /// Takes the shield down.
+    ///
+    /// # Errors
+    /// A sentence, when the kernel refuses. A table that is gone already is no error.
+    pub fn lower(self) -> Result<(), String> {
+        self.remove()
+    }
+
+    /// Removes what an earlier run with another TUN name left.
+    pub(super) fn remove_leftover(tun: &str) -> Result<(), String> {
+        let netfilter = Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))?;
+        Self { netfilter, table: table_name(tun) }.remove()
+    }
+
+    fn remove(&self) -> Result<(), String> {
+        let mut batch = Batch::new();
+        batch.add(Message::DelTable, 0, &Attributes::new().string(1, &self.table));
+        match self.netfilter.commit(batch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(format!("cannot remove the nftables table \"{}\": {error}", self.table))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn table_name(tun: &str) -> String {
+    format!("flowpin-{tun}")
+}
+
+const CHAIN: &str = "ingress";
+const SET4: &str = "owned4";
+const SET6: &str = "owned6";
+/// Before any other ingress chain of the machine.
+const PRIORITY: i32 = -500;
+
+/// Names the old table (or makes it), deletes it and makes the new one: one batch, no moment without.
+fn replacement(table: &str, left: u32, wanted: u32, links: &[String], owned: &[IpNet]) -> Batch {
+    let named = |flags| Attributes::new().string(1, table).number(2, flags);
+    let mut batch = Batch::new();
+    batch.add(Message::NewTable, CREATE, &named(left));
+    batch.add(Message::DelTable, 0, &Attributes::new().string(1, table));
+    batch.add(Message::NewTable, CREATE, &named(wanted));
+    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) = owned.iter().partition(|net| matches!(net, IpNet::V4(_)));
+    let (v4, v6) = (ranges(&v4), ranges(&v6));
+    add_set(&mut batch, table, &V4, &v4);
+    add_set(&mut batch, table, &V6, &v6);
+    // Without a link there is nothing to hook into; a later update brings the chain.
+    if !links.is_empty() {
+        add_chain(&mut batch, table, links);
+        for rule in rules(!v4.is_empty(), !v6.is_empty()) {
+            let rule = Attributes::new().string(1, table).string(2, CHAIN).nest(4, rule);
+            batch.add(Message::NewRule, CREATE | APPEND, &rule);
+        }
+    }
+    batch
+}
+
+fn add_chain(batch: &mut Batch, table: &str, links: &[String]) {
+    let devices = links.iter().fold(Attributes::new(), |devices, link| devices.string(1, link));
+    // Hook 0 is NF_NETDEV_INGRESS.
+    let hook = Attributes::new().number(1, 0).number(2, PRIORITY.cast_unsigned()).nest(4, devices);
+    let chain = Attributes::new().string(1, table).string(3, CHAIN).nest(4, hook).number(5, End::Accept as u32);
+    batch.add(Message::NewChain, CREATE, &chain.string(7, "filter"));
+}
+
+/// What the kernel must not see. DHCP answers are let through first: the client is the kernel's side.
+fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
+    let ethertype = |ethertype: u16| Rule::default().meta_is(Meta::Protocol, &ethertype.to_be_bytes());
+    let (ip4, arp, ip6) = (0x0800, 0x0806, 0x86dd);
+    let mut rules = Vec::new();
+    if v4 {
+        let udp = ethertype(ip4).meta_is(Meta::Transport, &[17]);
+        rules.push(udp.holds(Base::Transport, 0, &[0, 67, 0, 68]).end(End::Accept));
+        rules.push(ethertype(ip4).in_set(Base::Network, 16, 4, SET4).end(End::Drop));
+        // RFC 826: operation 1 at 6, target protocol address at 24 for Ethernet and IPv4.
+        rules.push(ethertype(arp).holds(Base::Network, 6, &[0, 1]).in_set(Base::Network, 24, 4, SET4).end(End::Drop));
+    }
+    if v6 {
+        rules.push(ethertype(ip6).in_set(Base::Network, 24, 16, SET6).end(End::Drop));
+        // RFC 4861 §4.3: a neighbour solicitation goes to a multicast address; what it asks for stands in its body.
+        let solicitation = ethertype(ip6).meta_is(Meta::Transport, &[58]).holds(Base::Transport, 0, &[135]);
+        rules.push(solicitation.in_set(Base::Transport, 8, 16, SET6).end(End::Drop));
+    }
+    rules
+}
+
+struct SetKind {
+    name: &'static str,
+    /// What `nft` prints elements as: 7 `ipv4_addr`, 8 `ipv6_addr`.
+    data_type: u32,
+    bytes: usize,
+}
+
+const V4: SetKind = SetKind { name: SET4, data_type: 7, bytes: 4 };
+const V6: SetKind = SetKind { name: SET6, data_type: 8, bytes: 16 };
+/// `NFT_SET_INTERVAL` and `NFT_SET_ELEM_INTERVAL_END`.
+const INTERVAL: u32 = 4;
+const INTERVAL_END: u32 = 1;
+/// An attribute holds 64 KiB: ranges per message.
+const RANGES_PER_MESSAGE: usize = 500;
+
+fn add_set(batch: &mut Batch, table: &str, kind: &SetKind, ranges: &[(u128, u128)]) {
+    let length = u32::try_from(kind.bytes).unwrap_or(0);
+    let set = Attributes::new().string(1, table).string(2, kind.name).number(3, INTERVAL);
+    // The identifier is unique in the batch only.
+    let set = set.number(4, kind.data_type).number(5, length).number(10, kind.data_type);
+    batch.add(Message::NewSet, CREATE, &set);
+    for some in ranges.chunks(RANGES_PER_MESSAGE) {
+        let elements = some.iter().fold(Attributes::new(), |elements, (first, last)| {
+            let elements = elements.nest(1, element(kind, *first));
+            // An interval up to the last address of all stays open.
+            match last.checked_add(1).filter(|end| kind.bytes == 16 || *end <= u128::from(u32::MAX)) {
+                Some(end) => elements.nest(1, element(kind, end).number(3, INTERVAL_END)),
+                None => elements,
+            }
+        });
+        let list = Attributes::new().string(1, table).string(2, kind.name).nest(3, elements);
+        batch.add(Message::NewElement, CREATE, &list);
+    }
+}
+
+fn element(kind: &SetKind, address: u128) -> Attributes {
+    let octets = address.to_be_bytes();
+    let key = octets.get(octets.len().saturating_sub(kind.bytes)..).unwrap_or_default();
+    Attributes::new().nest(1, Attributes::new().bytes(1, key))
+}
+
+/// First and last address of each run, sorted, with overlapping and adjacent prefixes merged: intervals must be disjoint.
+fn ranges(prefixes: &[IpNet]) -> Vec<(u128, u128)> {
+    let mut all: Vec<(u128, u128)> = prefixes
+        .iter()
+        .map(|prefix| match prefix {
+            IpNet::V4(net) => (u128::from(net.network().to_bits()), u128::from(net.broadcast().to_bits())),
+            IpNet::V6(net) => (net.network().to_bits(), net.broadcast().to_bits()),
+        })
+        .collect();
+    all.sort_unstable();
+    let mut merged: Vec<(u128, u128)> = Vec::with_capacity(all.len());
+    for (first, last) in all {
+        match merged.last_mut() {
+            Some(run) if first <= run.1.saturating_add(1) => run.1 = run.1.max(last),
+            _ => merged.push((first, last)),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_become_disjoint_runs() {
+        let nets = ["192.0.2.4/32", "192.0.2.0/30", "192.0.2.2/32", "192.0.2.9/32", "255.255.255.255/32"];
+        let nets: Vec<IpNet> = nets.iter().map(|net| net.parse().unwrap()).collect();
+        let base = 0xc000_0200u128;
+        let top = u128::from(u32::MAX);
+        assert_eq!(ranges(&nets), [(base, base + 4), (base + 9, base + 9), (top, top)]);
+    }
+
+    #[test]
+    fn the_last_prefix_of_all_does_not_overflow() {
+        let nets: Vec<IpNet> = ["ff00::/8", "fe00::/8"].iter().map(|net| net.parse().unwrap()).collect();
+        assert_eq!(ranges(&nets), [(0xfe << 120, u128::MAX)]);
+    }
+}

@@ -1,0 +1,207 @@
+//! One conversation with rtnetlink: dumps and changes in the words of this room, errors as sentences.
+//! Must never know: what the answers are for.
+
+use futures_util::TryStreamExt;
+use ipnet::IpNet;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteType, RouteVia};
+use rtnetlink::packet_route::rule::RuleMessage;
+use rtnetlink::{Error, Handle, IpVersion};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tokio::task::JoinHandle;
+
+/// `RT_TABLE_MAIN` and `RT_TABLE_LOCAL` (linux/rtnetlink.h).
+pub(crate) const TABLE_MAIN: u32 = 254;
+pub(crate) const TABLE_LOCAL: u32 = 255;
+
+/// An open rtnetlink socket and the task that serves it; both end with this value. Needs a tokio runtime.
+pub(crate) struct Netlink {
+    pub handle: Handle,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Netlink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One address family of the kernel's routing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    pub fn of(prefix: &IpNet) -> Self {
+        if matches!(prefix, IpNet::V4(_)) { Self::V4 } else { Self::V6 }
+    }
+
+    /// The prefix that holds every address.
+    pub fn everything(self) -> IpNet {
+        let unspecified: IpAddr = match self {
+            Self::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Self::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        IpNet::new_assert(unspecified, 0)
+    }
+
+    pub fn of_header(self) -> AddressFamily {
+        if self == Self::V4 { AddressFamily::Inet } else { AddressFamily::Inet6 }
+    }
+
+    fn version(self) -> IpVersion {
+        if self == Self::V4 { IpVersion::V4 } else { IpVersion::V6 }
+    }
+}
+
+/// A route of the kernel, single and multipath forms alike.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Route {
+    pub table: u32,
+    pub destination: IpNet,
+    pub kind: RouteType,
+    /// `rtm_protocol`: who made it.
+    pub protocol: u8,
+    /// Lower wins.
+    pub metric: u32,
+    pub hops: Vec<Hop>,
+}
+
+/// One next hop of a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hop {
+    /// Index of the outgoing link; 0 when the kernel names none.
+    pub link: u32,
+    /// `None`: the destination is on the link.
+    pub gateway: Option<IpAddr>,
+}
+
+impl Netlink {
+    /// Opens the socket of the calling thread's network namespace.
+    pub fn connect() -> Result<Self, String> {
+        let (connection, handle, _) =
+            rtnetlink::new_connection().map_err(|e| format!("cannot open a netlink socket: {e}"))?;
+        Ok(Self { handle, task: tokio::spawn(connection) })
+    }
+
+    /// Every link of this network namespace.
+    pub async fn links(&self) -> Result<Vec<LinkMessage>, String> {
+        let links = self.handle.link().get().execute().try_collect().await;
+        links.map_err(|e| format!("cannot read the kernel's links: {}", sentence(&e)))
+    }
+
+    /// Every address of every link.
+    pub async fn addresses(&self) -> Result<Vec<AddressMessage>, String> {
+        let addresses = self.handle.address().get().execute().try_collect().await;
+        addresses.map_err(|e| format!("cannot read the kernel's addresses: {}", sentence(&e)))
+    }
+
+    /// Every route of every table.
+    pub async fn routes(&self, family: Family) -> Result<Vec<Route>, String> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family.of_header();
+        let routes: Result<Vec<RouteMessage>, Error> = self.handle.route().get(request).execute().try_collect().await;
+        let routes = routes.map_err(|e| format!("cannot read the kernel's routes: {}", sentence(&e)))?;
+        Ok(routes.iter().filter_map(Route::read).collect())
+    }
+
+    /// Every policy rule, in the kernel's order.
+    pub async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, String> {
+        let rules = self.handle.rule().get(family.version()).execute().try_collect().await;
+        rules.map_err(|e| format!("cannot read the kernel's policy rules: {}", sentence(&e)))
+    }
+}
+
+/// The name of a link, if the message carries one.
+pub(crate) fn link_name(link: &LinkMessage) -> Option<&str> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// The system's words for a refused request.
+pub(crate) fn sentence(error: &Error) -> String {
+    match error {
+        Error::NetlinkError(message) => message.to_io().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// The kind of error behind a refused request.
+pub(crate) fn kind(error: &Error) -> Option<io::ErrorKind> {
+    match error {
+        Error::NetlinkError(message) => Some(message.to_io().kind()),
+        _ => None,
+    }
+}
+
+impl Route {
+    fn read(message: &RouteMessage) -> Option<Self> {
+        let header = &message.header;
+        let family = match header.address_family {
+            AddressFamily::Inet => Family::V4,
+            AddressFamily::Inet6 => Family::V6,
+            _ => return None,
+        };
+        let destination = message.attributes.iter().find_map(|attribute| match attribute {
+            RouteAttribute::Destination(address) => Some(route_address(address)),
+            _ => None,
+        });
+        let destination = destination.unwrap_or(Some(family.everything().addr()))?;
+        let mut route = Self {
+            table: u32::from(header.table),
+            destination: IpNet::new(destination, header.destination_prefix_length).ok()?,
+            kind: header.kind,
+            protocol: header.protocol.into(),
+            metric: 0,
+            hops: Vec::new(),
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Table(table) => route.table = *table,
+                RouteAttribute::Priority(metric) => route.metric = *metric,
+                RouteAttribute::MultiPath(hops) => route.hops = hops.iter().map(Hop::read).collect(),
+                _ => {}
+            }
+        }
+        if route.hops.is_empty() {
+            let link = message.attributes.iter().find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => Some(*index),
+                _ => None,
+            });
+            route.hops.push(Hop { link: link.unwrap_or(0), gateway: gateway(&message.attributes) });
+        }
+        Some(route)
+    }
+}
+
+impl Hop {
+    fn read(hop: &RouteNextHop) -> Self {
+        Self { link: hop.interface_index, gateway: gateway(&hop.attributes) }
+    }
+}
+
+fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(address) => route_address(address),
+        RouteAttribute::Via(RouteVia::Inet(address)) => Some((*address).into()),
+        RouteAttribute::Via(RouteVia::Inet6(address)) => Some((*address).into()),
+        _ => None,
+    })
+}
+
+fn route_address(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some((*address).into()),
+        RouteAddress::Inet6(address) => Some((*address).into()),
+        _ => None,
+    }
+}
