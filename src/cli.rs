@@ -7,6 +7,7 @@ pub mod client;
 mod columns;
 pub mod completions;
 pub mod flows;
+pub mod lab;
 pub mod status;
 
 use args::{Cli, Command};
@@ -27,7 +28,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
         Command::Replay(_) => not_built_yet("replay"),
-        Command::Lab(_) => not_built_yet("lab"),
+        Command::Lab(args) => lab::lab(args),
         Command::Completions(args) => completions::completions(args),
     }
 }

@@ -21,6 +21,7 @@ mod options;
 mod service;
 mod settings;
 pub mod topology;
+pub mod traffic;
 pub mod wire;
 
 pub use counters::Counters;

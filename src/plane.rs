@@ -2,20 +2,28 @@
 //! packet of a known flow. Live service, replay, benches and fuzzing all run this code.
 //! Stages are called by `process` and do not call each other.
 
+pub mod address;
+pub mod admit;
 pub mod checksum;
 pub mod counters;
+mod errors;
 pub mod flow;
+pub mod fragment;
+pub mod hold;
 pub mod limiter;
 pub mod mtu;
 pub mod neighbor;
 pub mod outbox;
 pub mod packet;
 pub mod parse;
+mod pin;
 pub mod policy;
 mod process;
 pub mod reply;
+mod respond;
 pub mod steer;
 pub mod translate;
 pub mod verdict;
+mod wait;
 
 pub use process::{Plane, Shared};

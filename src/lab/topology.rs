@@ -3,7 +3,7 @@
 //! Must never know: flowpin.
 
 use super::wire::{End, Wire, set};
-use super::{Lab, Namespace};
+use super::{Lab, Namespace, Npt, Options};
 use ipnet::IpNet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -32,6 +32,34 @@ pub const FIBER6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0xc81, 0x
 pub const DSL6_PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0, 0, 0, 0x100);
 /// [`INSIDE6`] on the DSL in mode `rfc6296`.
 pub const DSL6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0x27ea, 0, 0, 0x100);
+
+/// A public address and who is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Public {
+    /// Name of the WAN.
+    pub wan: &'static str,
+    /// What the outside sees.
+    pub address: IpAddr,
+    /// The inside address.
+    pub inside: IpAddr,
+}
+
+/// Every public address of a lab of this shape that leads to an inside host.
+#[must_use]
+pub fn public_addresses(options: &Options) -> Vec<Public> {
+    let [fiber, dsl] = options.npt;
+    let fiber6 = if fiber == Npt::Prefix { FIBER6_PREFIX } else { FIBER6_RFC6296 };
+    let dsl6 = if dsl == Npt::Prefix { DSL6_PREFIX } else { DSL6_RFC6296 };
+    let mut all = Vec::new();
+    let mut add = |wan, address, inside| all.push(Public { wan, address, inside });
+    for (wan, block) in [("fiber", FIBER4), ("dsl", DSL4)] {
+        block.iter().zip(INSIDE4).for_each(|(public, inside)| add(wan, (*public).into(), inside.into()));
+    }
+    add("fiber", fiber6.into(), INSIDE6.into());
+    add("dsl", dsl6.into(), INSIDE6.into());
+    add("fiber", INBOUND6_PUBLIC.into(), INBOUND6.into());
+    all
+}
 
 /// Link addresses, by link and side.
 pub mod mac {

@@ -65,7 +65,7 @@ impl Default for Counters {
 
 impl Counters {
     /// A packet was dropped.
-    pub fn drop(&self, direction: Direction, reason: DropReason) {
+    pub fn count_drop(&self, direction: Direction, reason: DropReason) {
         add(&self.0.drops[row(direction)][reason as usize], 1);
     }
 
@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn the_counters_of_two_workers_add_up() {
         let (one, two) = (Counters::default(), Counters::default());
-        one.drop(Direction::Inbound, DropReason::Truncated);
-        two.drop(Direction::Inbound, DropReason::Truncated);
-        two.drop(Direction::Outbound, DropReason::NoHeadroom);
+        one.count_drop(Direction::Inbound, DropReason::Truncated);
+        two.count_drop(Direction::Inbound, DropReason::Truncated);
+        two.count_drop(Direction::Outbound, DropReason::NoHeadroom);
         one.forward(WanId(31), Direction::Outbound, 45, 65_000);
         two.forward(WanId(31), Direction::Outbound, 1, 40);
         one.event(Event::Clamped);

@@ -64,6 +64,12 @@ impl Outbox {
         true
     }
 
+    /// Frames that still find room.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        CAPACITY.saturating_sub(self.queued.len())
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What is known of a packet once it has been validated: offsets and fields, proof that later reads stay inside it.
 //! Must never know: policy, flows.
 
+use crate::types::Offload;
 use std::net::IpAddr;
 
 #[cfg(test)]
@@ -69,6 +70,16 @@ impl Headers {
                 Transport::OtherIcmp(_) => 4,
                 Transport::Opaque => 0,
             }
+    }
+
+    /// The packets that this frame is on a wire, and their IP bytes.
+    #[must_use]
+    pub fn segments(&self, offload: &Offload) -> (u32, u32) {
+        let Some(gso) = offload.gso else { return (1, self.len) };
+        let header = u32::from(self.header_len());
+        let payload = self.len.saturating_sub(header);
+        let packets = payload.div_ceil(u32::from(gso.size)).max(1);
+        (packets, payload + packets * header)
     }
 
     /// Bytes from the IP header to the transport checksum, if this packet carries one and it covers the addresses.
@@ -147,4 +158,28 @@ pub mod tcp_flag {
     pub const RST: u8 = 4;
     /// Acknowledgment field significant.
     pub const ACK: u8 = 16;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Gso, GsoKind};
+
+    #[test]
+    fn a_super_frame_counts_as_its_segments() {
+        let headers = Headers {
+            source: IpAddr::from([10, 250, 250, 2]),
+            destination: IpAddr::from([203, 0, 113, 10]),
+            protocol: protocol::TCP,
+            ttl: 64,
+            l4: 20,
+            len: 52 + 3 * 1448 + 1,
+            dont_fragment: true,
+            fragment: Fragment::Whole,
+            transport: Transport::Tcp { source: 1, destination: 2, flags: 16, header_len: 32 },
+        };
+        let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1448, ecn: false });
+        assert_eq!(headers.segments(&Offload { partial: None, gso }), (4, 3 * 1448 + 1 + 4 * 52));
+        assert_eq!(headers.segments(&Offload::NONE), (1, 52 + 3 * 1448 + 1));
+    }
 }

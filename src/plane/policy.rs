@@ -33,10 +33,11 @@ impl Policy {
         self.wans.get(id.index())
     }
 
-    /// Whether `address` is inside one of the inside prefixes.
+    /// Whether `address` is inside one of the inside prefixes, or the inside host of an inbound map.
     #[must_use]
     pub fn is_inside(&self, address: IpAddr) -> bool {
         self.inside.prefixes.iter().any(|prefix| prefix.contains(&address))
+            || self.wans.iter().flat_map(|wan| &wan.inbound6).any(|(_, host)| address == IpAddr::V6(*host))
     }
 
     /// Whether any WAN owns `address`.
@@ -57,6 +58,14 @@ pub struct Inside {
     pub router4: Option<Ipv4Addr>,
     /// The same for IPv6.
     pub router6: Option<Ipv6Addr>,
+}
+
+impl Inside {
+    /// The router's own address towards inside in one family.
+    #[must_use]
+    pub fn router(&self, v4: bool) -> Option<IpAddr> {
+        if v4 { self.router4.map(IpAddr::V4) } else { self.router6.map(IpAddr::V6) }
+    }
 }
 
 /// One uplink.

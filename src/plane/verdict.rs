@@ -53,8 +53,6 @@ drop_reasons! {
     BadOffload = "bad-offload",
     /// IPv6 extension header chain too long, cut, or with routing header type 0 (RFC 5095).
     BadExtensionHeader = "bad-extension-header",
-    /// Not IPv4, IPv6 or ARP.
-    UnknownEthertype = "unknown-ethertype",
     /// 802.1Q tag missing, or not this WAN's.
     WrongVlan = "wrong-vlan",
     /// Unicast frame for another station, or a link-layer group frame carrying unicast IP (RFC 1812 §5.3.4).
@@ -81,8 +79,10 @@ drop_reasons! {
     UnknownFragment = "unknown-fragment",
     /// No WAN can translate this source; destination unreachable was sent.
     NoWan = "no-wan",
-    /// NPTv6 cannot map this address (RFC 6296 §3.2, §3.7).
+    /// NPTv6 finds no word of this address to adjust (RFC 6296 §3.2, §3.5); destination unreachable was sent.
     Unmappable = "unmappable",
+    /// NPTv6 must not map an all-zero interface identifier (RFC 6296 §3.7); parameter problem was sent.
+    UnmappableIdentifier = "unmappable-identifier",
     /// The table is full and the flow is new; administratively prohibited was sent.
     TableFull = "table-full",
     /// An ICMP error whose quoted packet belongs to nothing that flowpin translates, or contradicts its outer header.

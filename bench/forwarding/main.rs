@@ -1,0 +1,153 @@
+//! Forwarding, side by side: the same lab once with flowpin and once with the kernel doing the same work (nftables maps
+//! and marks, ip rules), measured in turns within one run. What counts is the ratio of the medians.
+//! `cargo bench --bench forwarding -- --json FILE`; `--smoke` shows within a minute that everything works.
+
+mod load;
+mod peer;
+mod report;
+
+use flowpin::lab::{Lab, Options, Service};
+use load::{Case, Measure};
+use report::Report;
+use std::io::{self, Error};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What the command line asks for.
+struct Wish {
+    json: Option<PathBuf>,
+    rounds: usize,
+    seconds: u32,
+    smoke: bool,
+    only: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let wish = match wish() {
+        Ok(wish) => wish,
+        Err(text) => {
+            eprintln!("forwarding: {text}");
+            return ExitCode::from(2);
+        }
+    };
+    match measure(&wish) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("forwarding: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wish() -> Result<Wish, String> {
+    let mut wish = Wish { json: None, rounds: 5, seconds: 3, smoke: false, only: None };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
+        match word.as_str() {
+            "--json" => wish.json = Some(value()?.into()),
+            "--rounds" => wish.rounds = value()?.parse().map_err(|_| "--rounds wants a number")?,
+            "--seconds" => wish.seconds = value()?.parse().map_err(|_| "--seconds wants a number")?,
+            "--only" => wish.only = Some(value()?),
+            "--smoke" | "--test" => wish.smoke = true,
+            "--bench" => {}
+            _ => {
+                return Err(format!(
+                    "unknown option {word}: known are --json FILE, --rounds N, --seconds S, --only NAME, --smoke"
+                ));
+            }
+        }
+    }
+    if wish.smoke {
+        (wish.rounds, wish.seconds) = (1, 1);
+    }
+    Ok(wish)
+}
+
+/// A lab whose router works, by whichever means.
+pub struct Routed {
+    /// `flowpin` or `kernel`.
+    pub name: &'static str,
+    /// The network.
+    pub lab: Lab,
+    service: Option<Service>,
+}
+
+fn measure(wish: &Wish) -> io::Result<()> {
+    let mut report = Report::default();
+    let cases: Vec<Case> = load::cases(wish.smoke)
+        .into_iter()
+        .filter(|case| wish.only.as_ref().is_none_or(|only| case.name.contains(only.as_str())))
+        .collect();
+    let routers = [with_flowpin()?, with_kernel()?];
+    for router in &routers {
+        load::check(&router.lab).map_err(|error| Error::other(format!("{}: {error}", router.name)))?;
+    }
+    for round in 0..wish.rounds {
+        for case in &cases {
+            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+            for index in order {
+                let router = &routers[index];
+                eprint!("\rround {} of {}: {:<26} {:<8}", round + 1, wish.rounds, case.name, router.name);
+                let value = case.run(&router.lab, wish.seconds)?;
+                report.add(case, router.name, value);
+            }
+        }
+    }
+    eprintln!("\r{:70}", "");
+    for router in routers {
+        finish(router)?;
+    }
+    print!("{}", report.table());
+    if let Some(path) = &wish.json {
+        std::fs::write(path, report.json())?;
+    }
+    report.complete(&cases, wish.rounds)
+}
+
+fn with_flowpin() -> io::Result<Routed> {
+    let lab = Lab::build(Options { extra: "\n[limits]\nflows = 1_000_000\n".into(), ..Options::default() })?;
+    let service = lab.start_flowpin(Path::new(env!("CARGO_BIN_EXE_flowpin")))?;
+    Ok(Routed { name: "flowpin", lab, service: Some(service) })
+}
+
+fn with_kernel() -> io::Result<Routed> {
+    let lab = Lab::build(Options::default())?;
+    peer::configure(&lab)?;
+    Ok(Routed { name: "kernel", lab, service: None })
+}
+
+/// Stops the router; a flowpin that died meanwhile is an error.
+fn finish(router: Routed) -> io::Result<()> {
+    let Some(mut service) = router.service else { return Ok(()) };
+    if !service.alive() {
+        return Err(Error::other(format!("flowpin died during the run:\n{}", service.log())));
+    }
+    eprintln!("flowpin at the end: drops {}, ports {}", field(&service, "drops"), field(&service, "ports"));
+    service.stop().map(|_| ())
+}
+
+fn field(service: &Service, name: &str) -> String {
+    service.status().map_or_else(|error| error.to_string(), |status| status[name].to_string())
+}
+
+/// Runs a program in a namespace of the lab and returns what it printed; its failure is an error with its words.
+pub fn output(namespace: &flowpin::lab::Namespace, command: &mut Command) -> io::Result<String> {
+    let result = namespace.output(command)?;
+    if result.status.success() {
+        return Ok(String::from_utf8_lossy(&result.stdout).into_owned());
+    }
+    let words = [String::from_utf8_lossy(&result.stdout), String::from_utf8_lossy(&result.stderr)].concat();
+    Err(Error::other(format!("{command:?} failed: {}", words.trim())))
+}
+
+impl Measure {
+    /// As the table prints it.
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Throughput => "Gbit/s",
+            Self::Rate => "kpps",
+            Self::RoundTrip => "us",
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The claims of the lab and whether each held. Must never know: how anything was measured.
+
+use super::look::Look;
+use super::show;
+use crate::lab::Options;
+use crate::lab::topology::public_addresses;
+use crate::lab::traffic::{Kind, Protocol, Score, Tally, Traffic};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::IpAddr;
+
+/// A datagram may be lost on a busy machine: this many in a thousand.
+const LOSS_PER_MILLE: u64 = 1;
+
+/// What came out.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    ok: bool,
+    seconds: u64,
+    checks: Vec<Check>,
+    wans: Vec<crate::api::Wan>,
+    seen: BTreeMap<IpAddr, u64>,
+    checksum_errors: u64,
+    drops: BTreeMap<String, BTreeMap<String, u64>>,
+    ports: BTreeMap<String, u64>,
+    #[serde(skip)]
+    table: String,
+}
+
+/// One claim.
+#[derive(Debug, Serialize)]
+struct Check {
+    claim: String,
+    ok: bool,
+    detail: String,
+}
+
+impl Summary {
+    /// Judges the last look.
+    pub fn judge(look: &Look, traffic: &Traffic, options: &Options) -> Self {
+        let tally = traffic.tally();
+        let mut checks = vec![carried(look, "IPv4", 0), carried(look, "IPv6", 1)];
+        checks.extend(outbound(tally));
+        checks.push(inbound(tally, options));
+        checks.push(shared(look, options.weights));
+        checks.push(check(
+            "every inside host has its own public address on each WAN, ports unchanged",
+            tally.wrong() == 0,
+            || tally.example().unwrap_or_default(),
+        ));
+        checks.push(check("every flow keeps its public address", tally.moved() == 0, || {
+            tally.example().unwrap_or_default()
+        }));
+        checks.push(check(
+            "no packet leaves a WAN with another WAN's source",
+            look.strangers == 0 && look.frames.iter().all(|frames| *frames > 0),
+            || look.stranger.clone().unwrap_or_else(|| format!("{} frames seen", look.frames.iter().sum::<u64>())),
+        ));
+        checks.push(check("no checksum error in any receiver", look.checksum_errors == 0, || {
+            format!("{} errors", look.checksum_errors)
+        }));
+        Self {
+            ok: checks.iter().all(|check| check.ok),
+            seconds: look.seconds,
+            checks,
+            wans: look.status.wans.clone(),
+            seen: look.seen.iter().map(|(address, seen)| (*address, seen.flows)).collect(),
+            checksum_errors: look.checksum_errors,
+            drops: look.status.drops.clone(),
+            ports: look.status.ports.clone(),
+            table: show::table(look, look.seconds),
+        }
+    }
+
+    /// Whether every claim held.
+    pub fn passed(&self) -> bool {
+        self.ok
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.table.trim_end());
+        for Check { claim, ok, detail } in &self.checks {
+            let _ = write!(text, "\n{}  {claim}{}", if *ok { "PASS" } else { "FAIL" }, pad(detail));
+        }
+        let failed = self.checks.iter().filter(|check| !check.ok).count();
+        let _ = match failed {
+            0 => write!(text, "\n\nAll {} claims held.", self.checks.len()),
+            _ => write!(text, "\n\n{failed} of {} claims did not hold.", self.checks.len()),
+        };
+        text
+    }
+}
+
+fn pad(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
+fn check(claim: &str, ok: bool, detail: impl FnOnce() -> String) -> Check {
+    Check { claim: claim.to_owned(), ok, detail: detail() }
+}
+
+/// Both WANs carried new flows of one family.
+fn carried(look: &Look, family: &str, index: usize) -> Check {
+    let flows: Vec<(String, u64)> =
+        look.status.wans.iter().map(|wan| (wan.name.clone(), look.flows_from(&wan.name)[index])).collect();
+    let ok = flows.len() > 1 && flows.iter().all(|(_, flows)| *flows > 0);
+    check(&format!("both WANs carry {family}"), ok, || {
+        flows.iter().map(|(name, flows)| format!("{name} {flows} flows")).collect::<Vec<_>>().join(", ")
+    })
+}
+
+/// Everything that the firewall began came back.
+fn outbound(tally: &Tally) -> Vec<Check> {
+    let scores = tally.outbound();
+    let judge = |protocol| {
+        let name = match protocol {
+            Protocol::Tcp => "every TCP connection from inside returns its bytes",
+            Protocol::Udp => "UDP from inside is answered",
+            Protocol::Ping => "ping from inside is answered",
+        };
+        let scores = [false, true].map(|v6| scores.get(&Kind { protocol, v6 }).cloned().unwrap_or_default());
+        let [v4, v6] = &scores;
+        check(name, scores.iter().all(|score| good(protocol, score)), || {
+            format!("IPv4 {}, IPv6 {}", said(v4), said(v6))
+        })
+    };
+    [Protocol::Tcp, Protocol::Udp, Protocol::Ping].map(judge).into()
+}
+
+/// Every public address answered the outside in every protocol.
+fn inbound(tally: &Tally, options: &Options) -> Check {
+    let scores = tally.inbound();
+    let silent: Vec<String> = public_addresses(options)
+        .iter()
+        .flat_map(|public| [Protocol::Tcp, Protocol::Udp, Protocol::Ping].map(|protocol| (public.address, protocol)))
+        .filter_map(|(address, protocol)| {
+            let score = scores.get(&(address, protocol)).cloned().unwrap_or_default();
+            (!good(protocol, &score)).then(|| format!("{address} {protocol:?} {}", said(&score)))
+        })
+        .collect();
+    let done: u64 = scores.values().map(|score| score.done).sum();
+    check("every public address of both WANs answers TCP, UDP and ping from outside", silent.is_empty(), || {
+        if silent.is_empty() { format!("{done} visits") } else { silent.join(", ") }
+    })
+}
+
+/// The fiber's share of the new flows is its weight's, within four standard deviations of so many coins.
+fn shared(look: &Look, weights: [u32; 2]) -> Check {
+    let [fiber, dsl] = ["fiber", "dsl"].map(|wan| look.flows_from(wan).iter().sum::<u64>());
+    let [weight, other] = weights.map(f64::from);
+    let (flows, share) = ((fiber + dsl) as f64, weight / (weight + other));
+    let sigma = (flows * share * (1.0 - share)).sqrt();
+    let off = (fiber as f64 - flows * share).abs();
+    check("new flows are shared by weight", flows > 0.0 && off <= 4.0 * sigma, || {
+        format!("{fiber} to {dsl}, {:.1} % where {:.1} % are due", 100.0 * fiber as f64 / flows.max(1.0), 100.0 * share)
+    })
+}
+
+fn good(protocol: Protocol, score: &Score) -> bool {
+    let lost = score.tried - score.done;
+    score.done > 0 && if protocol == Protocol::Tcp { lost == 0 } else { lost * 1000 <= score.tried * LOSS_PER_MILLE }
+}
+
+fn said(score: &Score) -> String {
+    let why = score.last_failure.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("{} of {}{why}", score.done, score.tried)
+}

@@ -1,0 +1,154 @@
+//! The clients: from the firewall's identities to the Internet host, and from there to every public address.
+//! Must never know: which public address an identity gets.
+
+use super::echo::ECHO;
+use super::hello;
+use super::ping::Pinger;
+use super::tally::{Kind, Protocol, Tally};
+use crate::lab::topology::{INSIDE4, INSIDE6, SERVER4, SERVER6};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, UdpSocket};
+use tokio::sync::watch::Receiver;
+use tokio::time::{sleep, timeout};
+
+/// TCP connections, UDP sockets and pings at once, in each family.
+const AT_ONCE: usize = 8;
+/// How long a connection may take, and how long one answer.
+const CONNECTION: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(1);
+/// Bytes sent over each connection from inside, and from outside. Odd, so that the last checksum word is half.
+const DOWNLOAD: usize = 200_001;
+const VISIT: usize = 20_001;
+/// Datagram lengths: odd and even, small and as large as an MTU of 1500 lets through in IPv6.
+const DATAGRAMS: [usize; 8] = [26, 27, 100, 511, 900, 1001, 1400, 1452];
+
+/// From inside, until stopped.
+pub async fn outbound(tally: Arc<Tally>, mut stop: Receiver<bool>) -> io::Result<()> {
+    let sources = INSIDE4.map(|inside| (IpAddr::from(inside), IpAddr::from(SERVER4)));
+    for at in 0..AT_ONCE {
+        for (from, to) in [sources[at % sources.len()], (INSIDE6.into(), SERVER6.into())] {
+            tokio::task::spawn_local(connections(Arc::clone(&tally), from, to));
+            tokio::task::spawn_local(datagrams(Arc::clone(&tally), from, to));
+            tokio::task::spawn_local(pings(Arc::clone(&tally), from, to));
+        }
+    }
+    let _ = stop.wait_for(|stop| *stop).await;
+    Ok(())
+}
+
+/// From outside to each of `targets`, round and round until stopped.
+pub async fn inbound(tally: Arc<Tally>, targets: Vec<IpAddr>, mut stop: Receiver<bool>) -> io::Result<()> {
+    for to in targets {
+        tokio::task::spawn_local(visits(Arc::clone(&tally), to));
+    }
+    let _ = stop.wait_for(|stop| *stop).await;
+    Ok(())
+}
+
+async fn connections(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+    let kind = Kind { protocol: Protocol::Tcp, v6: to.is_ipv6() };
+    loop {
+        tally.note_outbound(kind, said(connect(from, to, DOWNLOAD).await));
+        sleep(Duration::from_millis(40)).await;
+    }
+}
+
+async fn datagrams(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+    let kind = Kind { protocol: Protocol::Udp, v6: to.is_ipv6() };
+    loop {
+        let socket = match open_udp(from, to).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                tally.note_outbound(kind, said(Err(error)));
+                sleep(ANSWER).await;
+                continue;
+            }
+        };
+        for length in DATAGRAMS {
+            tally.note_outbound(kind, said(exchange(&socket, length).await));
+            sleep(Duration::from_millis(5)).await;
+        }
+        if let Ok(inside) = socket.local_addr() {
+            tally.forget(inside);
+        }
+    }
+}
+
+async fn pings(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+    let kind = Kind { protocol: Protocol::Ping, v6: to.is_ipv6() };
+    loop {
+        for length in [0, 57, 1000] {
+            tally.note_outbound(kind, said(ping(from, to, length).await));
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+async fn visits(tally: Arc<Tally>, to: IpAddr) {
+    let from: IpAddr = if to.is_ipv4() { SERVER4.into() } else { SERVER6.into() };
+    loop {
+        tally.note_inbound(to, Protocol::Tcp, said(connect(from, to, VISIT).await));
+        let answer = async { exchange(&open_udp(from, to).await?, 777).await };
+        tally.note_inbound(to, Protocol::Udp, said(answer.await));
+        tally.note_inbound(to, Protocol::Ping, said(ping(from, to, 99).await));
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// One connection: everything that is sent must come back. Returns the bytes.
+async fn connect(from: IpAddr, to: IpAddr, length: usize) -> io::Result<u64> {
+    let work = async {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::new(from, 0))?;
+        let mut stream = socket.connect(SocketAddr::new(to, ECHO)).await?;
+        let sent = hello::payload(stream.local_addr()?, length);
+        let (mut read, mut write) = stream.split();
+        let send = async {
+            write.write_all(&sent).await?;
+            write.shutdown().await
+        };
+        let mut back = Vec::with_capacity(length);
+        let (sending, receiving) = tokio::join!(send, read.read_to_end(&mut back));
+        sending?;
+        receiving?;
+        same(&sent, &back)
+    };
+    timeout(CONNECTION, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+async fn open_udp(from: IpAddr, to: IpAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await?;
+    socket.connect(SocketAddr::new(to, ECHO)).await?;
+    Ok(socket)
+}
+
+/// One datagram and its echo. Returns the bytes.
+async fn exchange(socket: &UdpSocket, length: usize) -> io::Result<u64> {
+    let sent = hello::payload(socket.local_addr()?, length);
+    socket.send(&sent).await?;
+    let mut back = vec![0; length + 1];
+    let got = timeout(ANSWER, socket.recv(&mut back)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    same(&sent, back.get(..got).unwrap_or_default())
+}
+
+/// One echo request with an identifier of its own.
+async fn ping(from: IpAddr, to: IpAddr, length: usize) -> io::Result<u64> {
+    Pinger::open(from, to)?.ping(length, ANSWER).await
+}
+
+fn same(sent: &[u8], back: &[u8]) -> io::Result<u64> {
+    if sent == back {
+        return Ok(back.len() as u64);
+    }
+    let what = format!("{} bytes were sent and {} other bytes came back", sent.len(), back.len());
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+}
+
+fn said(result: io::Result<u64>) -> Result<u64, String> {
+    result.map_err(|error| error.to_string())
+}

@@ -1,0 +1,106 @@
+//! Who may pass: the checks of link header and addresses before a packet touches any state.
+//! Must never know: flows, translations.
+
+use super::packet::Headers;
+use super::policy::{Policy, Wan};
+use super::verdict::DropReason;
+use crate::types::{Frame, Mac};
+use std::net::IpAddr;
+
+/// What a frame from a WAN is by its link header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// ARP, to be answered or learnt from.
+    Arp,
+    /// IP, sent to our station.
+    Unicast,
+    /// IP, sent to a link-layer group.
+    Group,
+    /// Another protocol: the kernel's.
+    Foreign,
+}
+
+const ETHERNET_LEN: usize = 14;
+const VLAN_ID: u16 = 0x0fff;
+
+/// EtherType of IPv4 (RFC 894).
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// EtherType of ARP (RFC 826).
+pub const ETHERTYPE_ARP: u16 = 0x0806;
+/// EtherType of IPv6 (RFC 2464).
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
+
+/// Judges the link header of a frame from `wan`. A priority tag (VLAN id 0) counts as untagged (IEEE 802.1Q §9.6).
+///
+/// # Errors
+/// The frame is cut, tagged for another VLAN, or for another station.
+pub fn link(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
+    let header = frame.link();
+    if header.len() < ETHERNET_LEN {
+        return Err(DropReason::Truncated);
+    }
+    let vlan = frame.tag.map(|tci| tci & VLAN_ID).filter(|id| *id != 0);
+    if vlan != wan.link.vlan {
+        return Err(DropReason::WrongVlan);
+    }
+    let to = Mac([header[0], header[1], header[2], header[3], header[4], header[5]]);
+    if !to.is_group() && to != wan.link.mac && !wan.link.any_mac {
+        return Err(DropReason::WrongMac);
+    }
+    Ok(match u16::from_be_bytes([header[12], header[13]]) {
+        ETHERTYPE_ARP => Link::Arp,
+        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 if to.is_group() => Link::Group,
+        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Link::Unicast,
+        _ => Link::Foreign,
+    })
+}
+
+/// The station that sent a frame from a WAN. The header has been judged by [`link`].
+#[must_use]
+pub fn sender(frame: &Frame<'_>) -> Mac {
+    frame.link().get(6..12).and_then(|octets| octets.try_into().ok()).map_or(Mac::default(), Mac)
+}
+
+/// Whether a packet from inside may pass by its addresses.
+///
+/// # Errors
+/// Names the address that may not.
+pub fn outbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
+    if !policy.is_inside(headers.source) {
+        return Err(DropReason::ForeignSource);
+    }
+    if headers.destination.is_multicast() || is_martian(policy, headers.destination) {
+        return Err(DropReason::MartianDestination);
+    }
+    if policy.is_inside(headers.destination) {
+        return Err(DropReason::InsideToInside);
+    }
+    if policy.is_owned(headers.destination) {
+        return Err(DropReason::Hairpin);
+    }
+    Ok(())
+}
+
+/// Whether a packet from a WAN to an owned address may pass by its source.
+///
+/// # Errors
+/// Names what is wrong with the source.
+pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
+    if headers.source.is_multicast() || is_martian(policy, headers.source) {
+        return Err(DropReason::MartianSource);
+    }
+    if policy.is_inside(headers.source) || policy.is_owned(headers.source) {
+        return Err(DropReason::SpoofedSource);
+    }
+    Ok(())
+}
+
+fn is_martian(policy: &Policy, address: IpAddr) -> bool {
+    policy.martians.iter().any(|prefix| prefix.contains(&address))
+}
+
+/// The EtherType of a packet.
+#[must_use]
+pub fn ethertype(headers: &Headers) -> u16 {
+    if headers.is_v4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
+}

@@ -1,0 +1,69 @@
+//! ICMP errors on their way through: matched by the packet they quote, translated outside and inside the quote
+//! (RFC 5508 §4, RFC 4443 §2.4). They neither make, refresh nor end flows. Must never know: ports.
+
+use super::address::{self, Mapped};
+use super::flow::key::FlowKey;
+use super::flow::table::FlowTable;
+use super::packet::{Fragment, Headers};
+use super::policy::Policy;
+use super::translate::inner::{self, Quote};
+use super::translate::{Side, rewrite};
+use super::verdict::DropReason;
+use crate::types::{Direction, Frame, Tick, WanId};
+
+/// An error from inside that belongs to a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbound {
+    /// The WAN of the flow.
+    pub wan: WanId,
+    quote: Quote,
+    source: Mapped,
+    quoted: Mapped,
+}
+
+/// Finds the flow of an error from inside: it quotes a packet that came in from that flow's remote.
+///
+/// # Errors
+/// The error is malformed, or quotes nothing that flowpin let in.
+pub fn outbound(
+    policy: &Policy,
+    table: &FlowTable,
+    now: Tick,
+    headers: &Headers,
+    frame: &Frame<'_>,
+) -> Result<Outbound, DropReason> {
+    let quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    let inside = quote.headers.destination;
+    if quote.headers.source != headers.destination || matches!(quote.headers.fragment, Fragment::Later(_)) {
+        return Err(DropReason::StrayIcmpError);
+    }
+    let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
+    let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
+    let wan = policy.wan(pin.wan).ok_or(DropReason::StrayIcmpError)?;
+    let quoted = address::public(wan, inside).map_err(|_| DropReason::StrayIcmpError)?;
+    let source = address::public(wan, headers.source).unwrap_or(Mapped { neutral: false, ..quoted });
+    Ok(Outbound { wan: pin.wan, quote, source, quoted })
+}
+
+/// Gives an error from inside its public form. A sender without a mapping of its own speaks as the quoted host
+/// (RFC 5508 REQ-5).
+pub fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
+    let Outbound { mut quote, source, quoted, .. } = error;
+    let offload = frame.offload;
+    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
+    rewrite::source(frame.packet_mut(), headers, source.address, &offload, source.neutral);
+}
+
+/// Restores the quoted packet of an error from a WAN to what the inside host sent. `mapped` is the inside form of the
+/// error's destination.
+///
+/// # Errors
+/// The error is malformed, or was sent to another address than the quoted packet came from (RFC 5508 REQ-4).
+pub fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<(), DropReason> {
+    let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    if quote.headers.source != headers.destination {
+        return Err(DropReason::StrayIcmpError);
+    }
+    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Source, mapped.address, mapped.neutral);
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Packets that wait for their next hop's MAC, already translated, in bounded queues of one worker.
+//! They leave as soon as the MAC is known, and are given back when nobody answers in time (RFC 1812 §5.2.7.1).
+//! Must never know: how a next hop is asked for, how an ICMP error is made.
+
+use super::neighbor::{Neighbors, link_header};
+use super::outbox::Outbox;
+use super::policy::{Policy, Wan};
+use crate::types::{End, MAX_WANS, Mac, Offload, Tick, WanId};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Packets that wait for one next hop at the most.
+pub const PACKETS: usize = 64;
+/// Bytes that wait for one next hop at the most.
+pub const BYTES: usize = 256 * 1024;
+/// Milliseconds a packet waits at the most.
+pub const PATIENCE_MS: u64 = 3000;
+/// Bytes kept of each packet as its sender sent it: what an ICMPv6 error may quote (RFC 4443 §2.4 (c)).
+pub const ORIGINAL: usize = 1232;
+
+/// No room for one more packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// The waiting packets of one worker.
+#[derive(Debug)]
+pub struct Held {
+    queues: [[Queue; 2]; MAX_WANS],
+    waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    packets: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    packet: Vec<u8>,
+    original: Vec<u8>,
+    offload: Offload,
+    header_len: u16,
+    since: Tick,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.packet.len() + self.original.len()
+    }
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Held {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { queues: std::array::from_fn(|_| Default::default()), waiting: 0 }
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Packets that wait, for all next hops together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Copies a packet aside, ready to leave but for its link header; `offload` and `header_len` as in its frame.
+    /// `original` is the packet as its sender sent it, of which the first [`ORIGINAL`] bytes are kept; empty when nobody
+    /// is to be told.
+    ///
+    /// # Errors
+    /// Too much waits already, or there is no such WAN.
+    pub fn push(
+        &mut self,
+        to: (WanId, bool),
+        packet: &[u8],
+        original: &[u8],
+        offload: (Offload, u16),
+        now: Tick,
+    ) -> Result<(), Full> {
+        let (wan, is_v4) = to;
+        let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(usize::from(!is_v4)).ok_or(Full)?;
+        let original = &original[..original.len().min(ORIGINAL)];
+        let bytes = packet.len() + original.len();
+        if queue.packets.len() >= PACKETS || queue.bytes + bytes > BYTES {
+            return Err(Full);
+        }
+        let (packet, original) = (packet.to_vec(), original.to_vec());
+        queue.packets.push_back(Waiting { packet, original, offload: offload.0, header_len: offload.1, since: now });
+        queue.bytes += bytes;
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// Puts into `outbox` what may leave by now, in the order in which it came, and gives the originals of what has waited
+    /// too long, or may not leave any more under this policy, to `expired`. What finds no room in the outbox waits on.
+    pub fn flush(
+        &mut self,
+        now: Tick,
+        policy: &Policy,
+        neighbors: &Neighbors,
+        outbox: &mut Outbox,
+        mut expired: impl FnMut(WanId, &[u8], &mut Outbox),
+    ) {
+        if self.is_empty() {
+            return;
+        }
+        for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
+            for (is_v4, queue) in [true, false].into_iter().zip(queues) {
+                let before = queue.packets.len();
+                let way = policy.wan(wan).zip(neighbors.mac(wan, is_v4));
+                queue.flush(now, wan, way, outbox, &mut expired);
+                self.waiting -= before - queue.packets.len();
+            }
+        }
+    }
+}
+
+impl Queue {
+    fn flush(
+        &mut self,
+        now: Tick,
+        id: WanId,
+        way: Option<(&Wan, Mac)>,
+        outbox: &mut Outbox,
+        expired: &mut impl FnMut(WanId, &[u8], &mut Outbox),
+    ) {
+        while let Some(waiting) = self.packets.front() {
+            let is_late = now >= waiting.since.plus_millis(PATIENCE_MS);
+            match way {
+                Some((wan, mac)) if may_leave(wan, &waiting.packet) => {
+                    if outbox.room() == 0 {
+                        return;
+                    }
+                    waiting.leave(id, wan, mac, outbox);
+                }
+                None if !is_late => return,
+                _ => expired(id, &waiting.original, outbox),
+            }
+            self.bytes -= waiting.bytes();
+            self.packets.pop_front();
+        }
+    }
+}
+
+impl Waiting {
+    fn leave(&self, id: WanId, wan: &Wan, mac: Mac, outbox: &mut Outbox) {
+        let ethertype = if self.packet.first().is_some_and(|byte| byte >> 4 == 4) { 0x0800 } else { 0x86dd };
+        let link = link_header(wan, mac, ethertype);
+        outbox.push_with(End::Wan(id), &link, self.offload, self.header_len, |buffer| {
+            buffer.extend_from_slice(&self.packet);
+            true
+        });
+    }
+}
+
+/// Whether the WAN still owns the source: the policy may have changed while the packet waited.
+fn may_leave(wan: &Wan, packet: &[u8]) -> bool {
+    match source_of(packet) {
+        Some(IpAddr::V4(source)) => {
+            wan.owns(IpAddr::V4(source)) || wan.link.addresses4.iter().any(|network| network.addr() == source)
+        }
+        Some(IpAddr::V6(source)) => wan.owns(IpAddr::V6(source)) || wan.link.addresses6.contains(&source),
+        None => false,
+    }
+}
+
+fn source_of(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => packet.get(12..16)?.try_into().ok().map(|octets: [u8; 4]| IpAddr::V4(Ipv4Addr::from(octets))),
+        6 => packet.get(8..24)?.try_into().ok().map(|octets: [u8; 16]| IpAddr::V6(Ipv6Addr::from(octets))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

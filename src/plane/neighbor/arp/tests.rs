@@ -1,0 +1,110 @@
+//! Claims about ARP, byte by byte.
+
+use super::super::sample::{hex, policy, sent};
+use super::super::{Neighbors, answer};
+use super::*;
+use crate::plane::outbox::Outbox;
+use crate::types::{Offload, WanId};
+
+const LINK: &str = "ffffffffffff 02000000ee01 0806";
+
+fn receive(wan: WanId, neighbors: &Neighbors, body: &str) -> (Answer, Vec<(WanId, Vec<u8>)>) {
+    let mut bytes = hex(&format!("{LINK}{body}"));
+    let end = bytes.len();
+    let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
+    let mut outbox = Outbox::new();
+    let verdict = answer(&frame, &policy(), wan, neighbors, &mut outbox);
+    (verdict, sent(&mut outbox))
+}
+
+#[test]
+fn a_request_for_an_owned_address_is_answered_to_who_asked() {
+    let request =
+        "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000203 000000000000000000000000000000000000";
+    let (verdict, sent) = receive(WanId(0), &Neighbors::new(), request);
+    let reply = "02000000ee01 02000000000a 0806 0001 0800 06 04 0002 02000000000a c0000203 02000000ee01 c0000201";
+    assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
+}
+
+#[test]
+fn a_probe_for_an_owned_address_is_answered() {
+    let probe = "0001 0800 06 04 0001 02000000ee01 00000000 000000000000 c0000203";
+    let (verdict, sent) = receive(WanId(0), &Neighbors::new(), probe);
+    let reply = "02000000ee01 02000000000a 0806 0001 0800 06 04 0002 02000000000a c0000203 02000000ee01 00000000";
+    assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
+}
+
+#[test]
+fn an_answer_on_a_tagged_wan_is_tagged() {
+    let request = "0001 0800 06 04 0001 02000000ee01 c6336401 000000000000 c6336403";
+    let (verdict, sent) = receive(WanId(1), &Neighbors::new(), request);
+    let reply =
+        "02000000ee01 02000000000b 8100012c 0806 0001 0800 06 04 0002 02000000000b c6336403 02000000ee01 c6336401";
+    assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(1), hex(reply))]));
+}
+
+#[test]
+fn nothing_is_answered_for_what_this_wan_does_not_own() {
+    for target in ["c0000202", "c0000204", "c6336403", "0afafa02"] {
+        let request = format!("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 {target}");
+        assert_eq!(receive(WanId(0), &Neighbors::new(), &request), (Answer::Kernel, vec![]), "{target}");
+    }
+}
+
+#[test]
+fn a_reply_asks_for_nothing() {
+    let reply = "0001 0800 06 04 0002 02000000ee01 c0000206 02000000000a c0000203";
+    assert_eq!(receive(WanId(0), &Neighbors::new(), reply), (Answer::Kernel, vec![]));
+}
+
+#[test]
+fn the_next_hop_teaches_its_mac_by_reply_request_and_announcement() {
+    let bodies = [
+        "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202",
+        "0001 0800 06 04 0001 02000000ee02 c0000201 000000000000 c0000205",
+        "0001 0800 06 04 0001 02000000ee03 c0000201 000000000000 c0000201",
+    ];
+    let neighbors = Neighbors::new();
+    for (body, last) in bodies.iter().zip([1, 2, 3]) {
+        assert_eq!(receive(WanId(0), &neighbors, body), (Answer::Kernel, vec![]));
+        assert_eq!(neighbors.mac(WanId(0), true), Some(Mac([2, 0, 0, 0, 0xee, last])), "a new MAC is followed");
+    }
+}
+
+#[test]
+fn others_teach_nothing_and_neither_do_we() {
+    let neighbors = Neighbors::new();
+    receive(WanId(0), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000206 02000000000a c0000202");
+    receive(WanId(0), &neighbors, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000203");
+    receive(WanId(1), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202");
+    assert_eq!((neighbors.mac(WanId(0), true), neighbors.mac(WanId(1), true)), (None, None));
+}
+
+#[test]
+fn what_is_broken_is_dropped_and_what_is_foreign_is_left() {
+    let verdict = |body| receive(WanId(0), &Neighbors::new(), body).0;
+    assert_eq!(
+        verdict("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c00002"),
+        Answer::Drop(DropReason::Truncated)
+    );
+    let bad = Answer::Drop(DropReason::BadTransportHeader);
+    assert_eq!(verdict("0001 0800 08 04 0001 02000000ee01 c0000201 000000000000 c0000203"), bad);
+    assert_eq!(verdict("0001 0800 06 10 0001 02000000ee01 c0000201 000000000000 c0000203"), bad);
+    assert_eq!(verdict("0001 0800 06 04 0001 03000000ee01 c0000201 000000000000 c0000203"), bad);
+    assert_eq!(verdict("0006 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000203"), Answer::Kernel);
+    assert_eq!(verdict("0001 86dd 06 04 0001 02000000ee01 c0000201 000000000000 c0000203"), Answer::Kernel);
+}
+
+#[test]
+fn a_sender_address_is_one_that_the_gateway_answers() {
+    let mut policy = policy();
+    let gateway = "192.0.2.1".parse().unwrap();
+    let wan = &mut policy.wans[0];
+    assert_eq!(source_for(wan, gateway).to_string(), "192.0.2.2");
+    wan.link.addresses4 = vec!["203.0.113.7/24".parse().unwrap()];
+    assert_eq!(source_for(wan, gateway).to_string(), "192.0.2.3");
+    wan.nat44 = crate::plane::translate::nat44::Nat44Map::default();
+    assert_eq!(source_for(wan, gateway).to_string(), "203.0.113.7");
+    wan.link.addresses4.clear();
+    assert_eq!(source_for(wan, gateway).to_string(), "0.0.0.0");
+}

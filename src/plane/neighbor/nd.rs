@@ -1,0 +1,231 @@
+//! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
+//! Must never know: when to ask.
+
+use super::{Answer, ETHERTYPE_IPV6, Place};
+use crate::plane::packet::protocol;
+use crate::plane::policy::Wan;
+use crate::plane::verdict::DropReason;
+use crate::types::{Frame, Mac};
+use pnet::packet::ip::IpNextHeaderProtocols;
+use pnet::packet::util::ipv6_checksum;
+use std::net::{IpAddr, Ipv6Addr};
+
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const SOURCE_LINK_ADDRESS: u8 = 1;
+const TARGET_LINK_ADDRESS: u8 = 2;
+const ROUTER: u8 = 0x80;
+const SOLICITED: u8 = 0x40;
+const OVERRIDE: u8 = 0x20;
+const IP_HEADER: usize = 40;
+/// An NS or NA without options.
+const FIXED_PART: usize = 24;
+/// An NS or NA with one link-layer address, as we send them.
+const LEN: usize = IP_HEADER + FIXED_PART + 8;
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// Learns from an NS or NA, and answers a solicitation for an owned address.
+pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
+    let message = match Message::parse(frame) {
+        Ok(Some(message)) => message,
+        Ok(None) => return Answer::Kernel,
+        Err(reason) => return Answer::Drop(reason),
+    };
+    let Some(from) = frame.link().get(6..12).and_then(|octets| octets.try_into().ok()).map(Mac) else {
+        return Answer::Kernel;
+    };
+    if from == place.wan.link.mac {
+        return Answer::Kernel;
+    }
+    if message.kind == ADVERTISEMENT {
+        learn_from_advertisement(&message, place);
+        return Answer::Kernel;
+    }
+    if place.wan.link.next_hop6 == Some(message.source)
+        && let Some(mac) = message.link_address
+    {
+        place.neighbors.learn(place.id, false, mac);
+    }
+    if !answers_for(place.wan, message.target) {
+        return Answer::Kernel;
+    }
+    advertise_to(&message, message.link_address.unwrap_or(from), place);
+    Answer::Answered
+}
+
+/// RFC 4861 §7.2.5: an advertisement without a MAC confirms; another MAC is taken over if it overrides, or if there is
+/// none yet.
+fn learn_from_advertisement(message: &Message, place: &Place<'_>) {
+    if place.wan.link.next_hop6 != Some(message.target) {
+        return;
+    }
+    let known = place.neighbors.mac(place.id, false);
+    match message.link_address {
+        None if message.flags & SOLICITED != 0 => place.neighbors.confirm(place.id, false),
+        Some(mac) if known.is_none_or(|known| known == mac) || message.flags & OVERRIDE != 0 => {
+            place.neighbors.learn(place.id, false, mac);
+        }
+        _ => {}
+    }
+}
+
+/// The owned addresses, but not what the kernel has for itself out of the delegated prefix; and our own link-local
+/// address where the kernel has none.
+fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
+    if wan.inbound6.iter().any(|(outside, _)| *outside == target) {
+        return true;
+    }
+    if wan.link.addresses6.contains(&target) {
+        return false;
+    }
+    wan.owns(IpAddr::V6(target)) || source_of(wan) == target
+}
+
+/// RFC 4861 §7.2.4: to the one who asked, or to all nodes when it has no address yet.
+fn advertise_to(message: &Message, mac: Mac, place: &mut Place<'_>) {
+    let own = place.wan.link.mac;
+    if message.source.is_unspecified() {
+        let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (message.target, ALL_NODES), message.target, own);
+        place.send(multicast_mac(ALL_NODES), ETHERTYPE_IPV6, &packet);
+    } else {
+        let ends = (message.target, message.source);
+        let packet = build(ADVERTISEMENT, ROUTER | SOLICITED | OVERRIDE, ends, message.target, own);
+        place.send(mac, ETHERTYPE_IPV6, &packet);
+    }
+}
+
+/// Asks who has `target`: everybody, or the one who is believed to have it.
+pub(super) fn ask(place: &mut Place<'_>, target: Ipv6Addr, known: Option<Mac>) {
+    let destination = if known.is_some() { target } else { solicited_node(target) };
+    let packet = build(SOLICITATION, 0, (source_of(place.wan), destination), target, place.wan.link.mac);
+    place.send(known.unwrap_or_else(|| multicast_mac(destination)), ETHERTYPE_IPV6, &packet);
+}
+
+/// Announces `address` as ours (RFC 4861 §7.2.6).
+pub(super) fn announce(place: &mut Place<'_>, address: Ipv6Addr) {
+    let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (address, ALL_NODES), address, place.wan.link.mac);
+    place.send(multicast_mac(ALL_NODES), ETHERTYPE_IPV6, &packet);
+}
+
+/// The kernel's link-local address, else the one that our MAC makes (RFC 4291 appendix A).
+fn source_of(wan: &Wan) -> Ipv6Addr {
+    let kernel = wan.link.addresses6.iter().find(|address| address.is_unicast_link_local());
+    kernel.copied().unwrap_or_else(|| {
+        let [a, b, c, d, e, f] = wan.link.mac.0;
+        Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+    })
+}
+
+/// RFC 4291 §2.7.1.
+fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = target.octets();
+    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
+}
+
+/// RFC 2464 §7.
+fn multicast_mac(group: Ipv6Addr) -> Mac {
+    let [.., a, b, c, d] = group.octets();
+    Mac([0x33, 0x33, a, b, c, d])
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Message {
+    kind: u8,
+    flags: u8,
+    source: Ipv6Addr,
+    target: Ipv6Addr,
+    link_address: Option<Mac>,
+}
+
+impl Message {
+    /// `None`: neither NS nor NA, or behind an extension header, where nobody sends them (RFC 6980).
+    fn parse(frame: &Frame<'_>) -> Result<Option<Self>, DropReason> {
+        let (header, rest) = frame.packet().split_first_chunk::<IP_HEADER>().ok_or(DropReason::Truncated)?;
+        if header[6] != protocol::ICMPV6 {
+            return Ok(None);
+        }
+        let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        let message = rest.get(..len).ok_or(DropReason::Truncated)?;
+        let kind = match message.first() {
+            Some(kind @ (&SOLICITATION | &ADVERTISEMENT)) => *kind,
+            Some(_) => return Ok(None),
+            None => return Err(DropReason::Truncated),
+        };
+        let (fixed, options) = message.split_first_chunk::<FIXED_PART>().ok_or(DropReason::Truncated)?;
+        let (source, destination) = (address_at(header, 8), address_at(header, 24));
+        let sum = u16::from_be_bytes([fixed[2], fixed[3]]);
+        if frame.offload.partial.is_none() && sum != checksum(message, source, destination) {
+            return Err(DropReason::BadIcmpChecksum);
+        }
+        let wanted = if kind == SOLICITATION { SOURCE_LINK_ADDRESS } else { TARGET_LINK_ADDRESS };
+        let link_address = find_option(options, wanted)?;
+        let parsed = Self { kind, flags: fixed[4], source, target: address_at(fixed, 8), link_address };
+        if header[7] == 255 && fixed[1] == 0 && parsed.is_valid(destination) {
+            Ok(Some(parsed))
+        } else {
+            Err(DropReason::BadTransportHeader)
+        }
+    }
+
+    /// RFC 4861 §7.1.1 and §7.1.2, behind hop limit, checksum, code and lengths.
+    fn is_valid(&self, destination: Ipv6Addr) -> bool {
+        if self.target.is_multicast() {
+            return false;
+        }
+        if self.kind == ADVERTISEMENT {
+            return !(destination.is_multicast() && self.flags & SOLICITED != 0);
+        }
+        !self.source.is_unspecified() || destination == solicited_node(self.target) && self.link_address.is_none()
+    }
+}
+
+fn address_at<const N: usize>(bytes: &[u8; N], at: usize) -> Ipv6Addr {
+    let mut octets = [0; 16];
+    if let Some(found) = bytes.get(at..at + 16) {
+        octets.copy_from_slice(found);
+    }
+    Ipv6Addr::from(octets)
+}
+
+/// The link-layer address in the first option of that kind; every option must be whole (RFC 4861 §4.6).
+fn find_option(mut options: &[u8], wanted: u8) -> Result<Option<Mac>, DropReason> {
+    let mut found = None;
+    while let [kind, units, ..] = *options {
+        let (option, rest) = options.split_at_checked(8 * usize::from(units)).ok_or(DropReason::BadTransportHeader)?;
+        match *option {
+            [] => return Err(DropReason::BadTransportHeader),
+            [_, 1, a, b, c, d, e, f] if kind == wanted && found.is_none() => found = Some(Mac([a, b, c, d, e, f])),
+            _ => {}
+        }
+        options = rest;
+    }
+    if options.is_empty() { Ok(found) } else { Err(DropReason::BadTransportHeader) }
+}
+
+fn checksum(message: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> u16 {
+    ipv6_checksum(message, 1, &[], &source, &destination, IpNextHeaderProtocols::Icmpv6)
+}
+
+/// A whole packet with our MAC in the option that belongs to its kind. `ends`: source and destination.
+fn build(kind: u8, flags: u8, ends: (Ipv6Addr, Ipv6Addr), target: Ipv6Addr, own: Mac) -> [u8; LEN] {
+    let mut packet = [0; LEN];
+    let (header, message) = packet.split_at_mut(IP_HEADER);
+    header[0] = 0x60;
+    header[5] = 32;
+    header[6] = protocol::ICMPV6;
+    header[7] = 255;
+    header[8..24].copy_from_slice(&ends.0.octets());
+    header[24..].copy_from_slice(&ends.1.octets());
+    message[0] = kind;
+    message[4] = flags;
+    message[8..24].copy_from_slice(&target.octets());
+    message[24] = if kind == SOLICITATION { SOURCE_LINK_ADDRESS } else { TARGET_LINK_ADDRESS };
+    message[25] = 1;
+    message[26..].copy_from_slice(&own.0);
+    let sum = checksum(message, ends.0, ends.1);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+#[cfg(test)]
+mod tests;

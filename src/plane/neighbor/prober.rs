@@ -1,0 +1,148 @@
+//! Keeps the next hops' MACs: asks for them, refreshes them, notices when they fall silent or change.
+//! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
+
+use super::announce::Announcer;
+use super::{FIXED, HEARD, Neighbors, PROBING, Place, REACHABLE, VALID, arp, nd};
+use crate::plane::outbox::Outbox;
+use crate::plane::policy::{Policy, Wan};
+use crate::types::{MAX_WANS, Mac, Tick, WanId};
+use std::net::IpAddr;
+
+/// Milliseconds between the first questions.
+const QUICK_MS: u64 = 100;
+/// Questions after the first that come quickly.
+const QUICK_TRIES: u32 = 5;
+/// Milliseconds between the others (RFC 4861 §10 `RETRANS_TIMER`).
+const RETRY_MS: u64 = 1000;
+/// Milliseconds without a sign of life after which a next hop is asked whether it is still there (RFC 4861 §10
+/// `REACHABLE_TIME`).
+const REFRESH_MS: u64 = 30_000;
+/// Unanswered questions after which a MAC is given up (RFC 4861 §10 `MAX_UNICAST_SOLICIT`).
+const MISSES: u32 = 3;
+
+/// Resolves the next hops of all WANs and announces what they own.
+#[derive(Debug, Default)]
+pub struct Prober {
+    epoch: Option<u32>,
+    targets: Vec<Target>,
+    announcer: Announcer,
+}
+
+/// A next hop, and how far the asking has come.
+#[derive(Debug)]
+struct Target {
+    wan: WanId,
+    name: Box<str>,
+    mac: Mac,
+    vlan: Option<u16>,
+    next_hop: IpAddr,
+    /// Questions since the last sign of life.
+    tries: u32,
+    due: Tick,
+}
+
+impl Prober {
+    /// A prober that has asked for nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends what is due at `now`. Returns when it wants to be called next: at most a second later.
+    pub fn tick(&mut self, now: Tick, policy: &Policy, neighbors: &Neighbors, outbox: &mut Outbox) -> Tick {
+        if self.epoch != Some(policy.epoch) {
+            self.epoch = Some(policy.epoch);
+            self.adopt(now, policy, neighbors);
+            self.announcer.adopt(now, policy);
+        }
+        let mut next = now.plus_millis(RETRY_MS);
+        for target in &mut self.targets {
+            if let Some(wan) = policy.wan(target.wan) {
+                target.step(now, &mut Place { id: target.wan, wan, neighbors, outbox });
+                next = next.min(target.due);
+            }
+        }
+        next.min(self.announcer.tick(now, policy, neighbors, outbox))
+    }
+
+    /// Next hops that stayed go on as they were, the others start over.
+    fn adopt(&mut self, now: Tick, policy: &Policy, neighbors: &Neighbors) {
+        let old = std::mem::take(&mut self.targets);
+        for (wan, config) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
+            let next_hops = [config.link.next_hop4.map(IpAddr::V4), config.link.next_hop6.map(IpAddr::V6)];
+            self.targets.extend(next_hops.into_iter().flatten().map(|hop| Target::new(now, wan, config, hop)));
+        }
+        for target in &mut self.targets {
+            if let Some(same) = old.iter().find(|old| old.is_same(target)) {
+                (target.tries, target.due) = (same.tries, same.due);
+            } else {
+                neighbors.change(target.wan, target.next_hop.is_ipv4(), |_| PROBING);
+            }
+        }
+        for wan in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
+            for is_v4 in [true, false] {
+                if !self.targets.iter().any(|target| target.wan == wan && target.next_hop.is_ipv4() == is_v4) {
+                    neighbors.change(wan, is_v4, |_| 0);
+                }
+            }
+        }
+    }
+}
+
+impl Target {
+    fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
+        let (mac, vlan) = (config.link.mac, config.link.vlan);
+        Self { wan, name: config.name.clone(), mac, vlan, next_hop, tries: 0, due: now }
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let identity = |target: &Self| (target.wan, target.mac, target.vlan, target.next_hop);
+        identity(self) == identity(other) && self.name == other.name
+    }
+
+    fn step(&mut self, now: Tick, place: &mut Place<'_>) {
+        let is_v4 = self.next_hop.is_ipv4();
+        let was = place.neighbors.change(self.wan, is_v4, |word| word & !HEARD);
+        if was & FIXED != 0 {
+            self.due = now.plus_millis(RETRY_MS);
+            return;
+        }
+        if was & HEARD != 0 {
+            self.tries = 0;
+            self.due = now.plus_millis(REFRESH_MS);
+        }
+        if now < self.due {
+            return;
+        }
+        let mut known = place.neighbors.mac(self.wan, is_v4);
+        if known.is_some() && self.tries >= MISSES {
+            known = None;
+            self.tries = 0;
+        }
+        self.tries += 1;
+        let is_quick = known.is_none() && self.tries <= QUICK_TRIES;
+        self.due = now.plus_millis(if is_quick { QUICK_MS } else { RETRY_MS });
+        self.mark(known.is_some(), place.neighbors);
+        match self.next_hop {
+            IpAddr::V4(next_hop) => arp::ask(place, next_hop, known),
+            IpAddr::V6(next_hop) => nd::ask(place, next_hop, known),
+        }
+    }
+
+    /// Shows how the asking stands, unless an answer came in between.
+    fn mark(&self, is_known: bool, neighbors: &Neighbors) {
+        let tries = self.tries;
+        neighbors.change(self.wan, self.next_hop.is_ipv4(), |word| match (word & HEARD != 0, is_known) {
+            (true, _) => word,
+            (false, true) if tries > 1 => word & !REACHABLE | PROBING,
+            (false, true) => word,
+            (false, false) if tries > QUICK_TRIES + 1 => 0,
+            (false, false) => PROBING,
+        });
+    }
+}
+
+const _: () = assert!(VALID > u64::MAX >> 16, "a MAC fits below the flags");
+
+#[cfg(test)]
+mod tests;

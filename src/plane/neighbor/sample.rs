@@ -1,0 +1,72 @@
+//! Two WANs in documentation addresses, and frames as they arrive there, for the tests of the neighbours and the queue.
+
+use crate::plane::outbox::Outbox;
+use crate::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::types::{End, Ends, Mac, WanId};
+
+/// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
+pub fn policy() -> Policy {
+    let address = |text: &str| text.parse().unwrap();
+    let a = Wan {
+        name: "a".into(),
+        tier: 0,
+        weight: 1,
+        mtu: 1500,
+        link: WanLink {
+            mac: Mac([2, 0, 0, 0, 0, 0xa]),
+            any_mac: false,
+            vlan: None,
+            addresses4: vec!["192.0.2.2/29".parse().unwrap()],
+            addresses6: vec!["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()],
+            next_hop4: Some(address("192.0.2.1")),
+            next_hop6: Some("fe80::1".parse().unwrap()),
+        },
+        nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
+        nptv6: Some(Translator::new(
+            "fd00:bad:b01::/60".parse().unwrap(),
+            "2001:db8:a:c80::/60".parse().unwrap(),
+            Mode::Prefix,
+        )),
+        inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
+    };
+    let mut b = a.clone();
+    b.name = "b".into();
+    b.link.mac = Mac([2, 0, 0, 0, 0, 0xb]);
+    b.link.vlan = Some(300);
+    b.link.addresses4 = vec![];
+    b.link.addresses6 = vec![];
+    b.link.next_hop4 = Some(address("198.51.100.1"));
+    b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
+    b.nptv6 = None;
+    b.inbound6 = vec![];
+    Policy {
+        epoch: 1,
+        seed: 0,
+        balance: Balance::Endpoint,
+        inside: Inside { prefixes: vec![], mtu: 1500, router4: None, router6: None },
+        wans: vec![a, b],
+        martians: vec![],
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// Where the queued frames go, and their bytes.
+pub fn sent(outbox: &mut Outbox) -> Vec<(WanId, Vec<u8>)> {
+    let mut frames = Vec::new();
+    outbox.drain(|batch| {
+        for frame in batch.iter() {
+            if let Ends::At(End::Wan(wan)) = frame.ends {
+                frames.push((wan, frame.bytes().to_vec()));
+            }
+        }
+    });
+    frames
+}
+
+/// Bytes from hexadecimal digits; blanks do not count.
+pub fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| u8::try_from(d).unwrap()).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}

@@ -1,0 +1,138 @@
+//! Which WAN a packet's flow is pinned to: the flow table's word, or a new choice. Must never know: bytes of packets.
+
+use super::address;
+use super::admit;
+use super::flow::key::FlowKey;
+use super::flow::table::{Pin, Seen};
+use super::fragment::Datagram;
+use super::packet::{Fragment, Headers, Transport, tcp_flag};
+use super::policy::Policy;
+use super::process::Core;
+use super::steer;
+use super::translate::nptv6::Unmappable;
+use super::verdict::DropReason;
+use crate::types::{Direction, Frame, Tick, WanId};
+use std::net::IpAddr;
+
+/// The drop reason of an address that has no other side.
+pub(super) fn reason(unmappable: Unmappable) -> DropReason {
+    match unmappable {
+        Unmappable::NotOurs => DropReason::NoWan,
+        Unmappable::NoWord => DropReason::Unmappable,
+        Unmappable::ZeroIdentifier => DropReason::UnmappableIdentifier,
+    }
+}
+
+impl Core {
+    /// The WAN of an outbound packet. A known flow was admitted when it was made; others are admitted here.
+    pub(super) fn pin_outbound(
+        &mut self,
+        policy: &Policy,
+        now: Tick,
+        headers: &Headers,
+        frame: &Frame<'_>,
+    ) -> Result<WanId, DropReason> {
+        if let Fragment::Later(id) = headers.fragment {
+            admit::outbound(headers, policy)?;
+            return self.fragments.find(&datagram(headers, id), now).ok_or(DropReason::UnknownFragment);
+        }
+        let key = FlowKey::new(headers, Direction::Outbound, headers.source);
+        let seen = seen(headers, frame, Direction::Outbound, now);
+        let known = self.shared.table.touch(&key, &seen, &policy.timeouts);
+        let id = match known {
+            Some(pin) if pin.epoch == policy.epoch => pin.wan,
+            known => self.prove_outbound(policy, headers, &key, &seen, known)?,
+        };
+        if let Fragment::First(fragment) = headers.fragment {
+            self.fragments.remember(datagram(headers, fragment), id, now);
+        }
+        Ok(id)
+    }
+
+    /// The WAN of a new flow, or of one pinned under an older snapshot: the old WAN if it still translates the source.
+    fn prove_outbound(
+        &mut self,
+        policy: &Policy,
+        headers: &Headers,
+        key: &FlowKey,
+        seen: &Seen,
+        known: Option<Pin>,
+    ) -> Result<WanId, DropReason> {
+        admit::outbound(headers, policy)?;
+        let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, headers.source).is_ok());
+        if let Some(pin) = known.filter(|pin| translates(pin.wan)) {
+            self.shared.table.repin(key, pin.wan, policy.epoch);
+            return Ok(pin.wan);
+        }
+        let id = steer::choose(policy, key, translates).ok_or_else(|| why_none(policy, headers.source))?;
+        if known.is_some() {
+            self.shared.table.repin(key, id, policy.epoch);
+            return Ok(id);
+        }
+        self.insert(policy, headers, key, id, seen)
+    }
+
+    /// Pins the flow of an inbound packet to the WAN it came in on, unless it has a pin.
+    pub(super) fn pin_inbound(
+        &mut self,
+        policy: &Policy,
+        now: Tick,
+        id: WanId,
+        headers: &Headers,
+        inside: IpAddr,
+        frame: &Frame<'_>,
+    ) -> Result<(), DropReason> {
+        if matches!(headers.fragment, Fragment::Later(_)) {
+            return admit::inbound(headers, policy);
+        }
+        let key = FlowKey::new(headers, Direction::Inbound, inside);
+        let seen = seen(headers, frame, Direction::Inbound, now);
+        match self.shared.table.touch(&key, &seen, &policy.timeouts) {
+            Some(pin) if pin.epoch == policy.epoch => Ok(()),
+            Some(_) => admit::inbound(headers, policy),
+            None => {
+                admit::inbound(headers, policy)?;
+                self.insert(policy, headers, &key, id, &seen).map(|_| ())
+            }
+        }
+    }
+
+    /// Makes the flow, unless the packet only ends one that is unknown: a RST needs no state to pass.
+    fn insert(
+        &mut self,
+        policy: &Policy,
+        headers: &Headers,
+        key: &FlowKey,
+        id: WanId,
+        seen: &Seen,
+    ) -> Result<WanId, DropReason> {
+        if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
+            return Ok(id);
+        }
+        let made = self.shared.table.insert(*key, id, policy.epoch, seen, &policy.timeouts);
+        let pin = made.map_err(|_| DropReason::TableFull)?;
+        if pin.fresh {
+            self.wheel.schedule(*key, pin.expires);
+        }
+        Ok(pin.wan)
+    }
+}
+
+fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -> Seen {
+    let (packets, bytes) = headers.segments(&frame.offload);
+    let tcp_flags = match headers.transport {
+        Transport::Tcp { flags, .. } => Some(flags),
+        _ => None,
+    };
+    Seen { direction, now, bytes, packets, tcp_flags, refresh: true }
+}
+
+fn datagram(headers: &Headers, id: u32) -> Datagram {
+    Datagram { source: headers.source, destination: headers.destination, protocol: headers.protocol, id }
+}
+
+/// Why no WAN translates `source`: the most telling of the WANs' answers.
+fn why_none(policy: &Policy, source: IpAddr) -> DropReason {
+    let refusals = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
+    refusals.filter(|refusal| *refusal != Unmappable::NotOurs).map(reason).next().unwrap_or(DropReason::NoWan)
+}

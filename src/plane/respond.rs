@@ -1,0 +1,126 @@
+//! What the sender of a refused packet is told, and how the answer finds its way back.
+//! Must never know: why the packet was refused, beyond the reason's name.
+
+use super::admit;
+use super::neighbor;
+use super::outbox::Outbox;
+use super::packet::Headers;
+use super::policy::{Policy, Wan};
+use super::process::Core;
+use super::reply::{self, Unreachable};
+use super::verdict::DropReason;
+use crate::types::{End, Frame, Mac, Tick, WanId};
+use std::net::IpAddr;
+
+/// A refusal: the reason, and for packets that are too big the MTU they should have fitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// What is counted.
+    pub reason: DropReason,
+    /// Bytes; 0 when size was not the matter.
+    pub mtu: u16,
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self { reason, mtu: 0 }
+    }
+}
+
+/// The way back to the sender of a refused packet.
+#[derive(Debug)]
+pub enum Back<'a> {
+    /// Through the TUN, from the router's own addresses.
+    Inside(&'a Policy),
+    /// Out of the WAN it came from, to the station that sent it.
+    Wan {
+        /// The WAN.
+        id: WanId,
+        /// Its settings.
+        wan: &'a Wan,
+        /// The station.
+        to: Mac,
+        /// Source of the answer.
+        from: IpAddr,
+    },
+}
+
+impl<'a> Back<'a> {
+    /// Towards inside.
+    #[must_use]
+    pub fn inside(policy: &'a Policy) -> Self {
+        Self::Inside(policy)
+    }
+
+    /// Towards the WAN that `frame` came from. The answer's source is an address of the router on that link; a link
+    /// without one answers from the address that the packet was sent to.
+    #[must_use]
+    pub fn wan(id: WanId, wan: &'a Wan, headers: &Headers, frame: &Frame<'_>) -> Self {
+        let own4 = wan.link.addresses4.first().map(|net| IpAddr::V4(net.addr()));
+        let own6 =
+            wan.link.addresses6.iter().find(|address| !address.is_unicast_link_local()).map(|it| IpAddr::V6(*it));
+        let own = if headers.is_v4() { own4 } else { own6 };
+        Self::Wan { id, wan, to: admit::sender(frame), from: own.unwrap_or(headers.destination) }
+    }
+
+    fn source(&self, headers: &Headers) -> Option<IpAddr> {
+        match self {
+            Self::Inside(policy) => policy.inside.router(headers.is_v4()),
+            Self::Wan { from, .. } => Some(*from),
+        }
+    }
+}
+
+impl Core {
+    /// Tells the sender of the packet in `frame`, as it was received, why it was refused, if its kind of refusal is
+    /// told at all (RFC 1812 §4.3.2.7, RFC 4443 §2.4) and the rate limit allows. Returns the reason.
+    pub(super) fn refuse(
+        &mut self,
+        now: Tick,
+        refusal: Refusal,
+        back: Back<'_>,
+        headers: &Headers,
+        frame: &Frame<'_>,
+        outbox: &mut Outbox,
+    ) -> DropReason {
+        let packet = frame.packet();
+        let told = is_told(refusal.reason, headers) && self.limiter.allow(now);
+        if let (true, Some(from)) = (told, back.source(headers)) {
+            match back {
+                Back::Inside(_) => outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from)),
+                Back::Wan { id, wan, to, .. } => {
+                    let link = neighbor::link_header(wan, to, admit::ethertype(headers));
+                    outbox.push(End::Wan(id), &link, |out| write(out, refusal, packet, headers, from))
+                }
+            };
+        }
+        refusal.reason
+    }
+}
+
+fn is_told(reason: DropReason, headers: &Headers) -> bool {
+    match reason {
+        DropReason::TtlExpired => headers.ttl == 1,
+        DropReason::TooBig
+        | DropReason::NoWan
+        | DropReason::TableFull
+        | DropReason::NoNeighbor
+        | DropReason::Unmappable
+        | DropReason::UnmappableIdentifier => true,
+        _ => false,
+    }
+}
+
+fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, from: IpAddr) -> bool {
+    match refusal.reason {
+        DropReason::TtlExpired => reply::time_exceeded(out, packet, headers, from),
+        DropReason::TooBig => reply::too_big(out, packet, headers, from, refusal.mtu),
+        DropReason::TableFull => reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited),
+        DropReason::NoWan => reply::unreachable(out, packet, headers, from, Unreachable::NoRoute),
+        DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, SOURCE_ADDRESS),
+        _ => reply::unreachable(out, packet, headers, from, Unreachable::Host),
+    }
+}
+
+/// Where the source address stands in the IPv6 header (RFC 8200 §3).
+const SOURCE_ADDRESS: u32 = 8;

@@ -1,0 +1,55 @@
+//! Packets whose next hop is not resolved yet: set aside on the way out, sent when its MAC is known, answered with host
+//! unreachable when it stays silent (RFC 1812 §5.2.7.1, RFC 4861 §7.2.2). Must never know: how MACs are found.
+
+use super::hold::ORIGINAL;
+use super::outbox::Outbox;
+use super::parse::quoted;
+use super::policy::Policy;
+use super::process::Core;
+use super::reply::{self, Unreachable};
+use super::verdict::DropReason;
+use crate::types::{Direction, End, Frame, Tick, WanId};
+use arrayvec::ArrayVec;
+
+/// The beginning of a packet as its sender sent it: all that an ICMP error can quote (RFC 4443 §2.4(c)).
+pub(super) type Original = ArrayVec<u8, ORIGINAL>;
+
+impl Core {
+    /// A copy of the packet for its sender, if it will have to wait on `id`.
+    pub(super) fn original_if_unresolved(&self, id: WanId, v4: bool, frame: &Frame<'_>) -> Option<Original> {
+        if self.shared.neighbors.mac(id, v4).is_some() {
+            return None;
+        }
+        Some(frame.packet().iter().copied().take(ORIGINAL).collect())
+    }
+
+    /// Sets the rewritten packet in `frame` aside.
+    pub(super) fn hold(
+        &mut self,
+        now: Tick,
+        id: WanId,
+        v4: bool,
+        frame: &Frame<'_>,
+        original: &Original,
+    ) -> Result<(), DropReason> {
+        let owed = (frame.offload, frame.header_len);
+        self.held.push((id, v4), frame.packet(), original, owed, now).map_err(|_| DropReason::HoldFull)
+    }
+
+    /// Sends what waited for a MAC that is known by now, and gives up what waited too long.
+    pub(super) fn release_held(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) {
+        if self.held.is_empty() {
+            return;
+        }
+        let Self { held, shared, limiter, counters, .. } = self;
+        held.flush(now, policy, &shared.neighbors, outbox, |_, original, outbox| {
+            counters.count_drop(Direction::Outbound, DropReason::NoNeighbor);
+            let Ok(headers) = quoted(original) else { return };
+            let from = policy.inside.router(headers.is_v4());
+            if let (Some(from), true) = (from, limiter.allow(now)) {
+                outbox
+                    .push(End::Inside, &[], |out| reply::unreachable(out, original, &headers, from, Unreachable::Host));
+            }
+        });
+    }
+}
