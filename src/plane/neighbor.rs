@@ -7,7 +7,7 @@ mod arp;
 mod nd;
 mod prober;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 
 pub use prober::Prober;
 

@@ -1,1 +1,174 @@
-//! Claims.
+//! Claims about ND. Packets are written out byte by byte; `finish` fills their checksums in by plain arithmetic.
+
+use super::super::sample::{hex, policy, sent};
+use super::super::{Neighbors, answer};
+use super::*;
+use crate::plane::outbox::Outbox;
+use crate::plane::policy::Policy;
+use crate::types::{Offload, WanId};
+
+const A: WanId = WanId(0);
+const GATEWAY: &str = "fe80000000000000 0000000000000001";
+const OWNED: &str = "20010db8000a0c80 0000000000000001";
+const OWNED_GROUP: &str = "ff02000000000000 00000001ff000001";
+const IN_PREFIX: &str = "20010db8000a0c8f 0000000000001234";
+const NOBODY: &str = "0000000000000000 0000000000000000";
+const NODES: &str = "ff02000000000000 0000000000000001";
+const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
+
+/// An IPv6 packet with this ICMPv6 message, whose checksum is filled in: one's complement over the pseudo-header.
+fn finish(source: &str, destination: &str, message: &str) -> Vec<u8> {
+    let (source, destination, mut message) = (hex(source), hex(destination), hex(message));
+    let len = u8::try_from(message.len()).unwrap();
+    let pseudo = [&source[..], &destination[..], &[0, 0, 0, len, 0, 0, 0, 58], &message[..]].concat();
+    let mut sum: u32 =
+        pseudo.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    message[2..4].copy_from_slice(&(!u16::try_from(sum).unwrap()).to_be_bytes());
+    [&[0x60, 0, 0, 0, 0, len, 58, 255], &source[..], &destination[..], &message[..]].concat()
+}
+
+fn receive_under(policy: &Policy, neighbors: &Neighbors, packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
+    let mut bytes = [&hex("3333ff000001 02000000ee01 86dd")[..], packet].concat();
+    let end = bytes.len();
+    let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
+    let mut outbox = Outbox::new();
+    let verdict = answer(&frame, policy, A, neighbors, &mut outbox);
+    (verdict, sent(&mut outbox))
+}
+
+fn receive(packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
+    receive_under(&policy(), &Neighbors::new(), packet)
+}
+
+fn learned(packets: &[Vec<u8>]) -> Option<Mac> {
+    let neighbors = Neighbors::new();
+    for packet in packets {
+        assert_eq!(receive_under(&policy(), &neighbors, packet).1, vec![], "nothing to answer");
+    }
+    neighbors.mac(A, false)
+}
+
+fn solicitation(target: &str) -> Vec<u8> {
+    finish(GATEWAY, OWNED_GROUP, &format!("87000000 00000000 {target} 0101 02000000ee01"))
+}
+
+fn advertisement(flags: &str, option: &str) -> Vec<u8> {
+    finish(GATEWAY, "fe80000000000000 0000000000000002", &format!("88000000 {flags}000000 {GATEWAY} {option}"))
+}
+
+#[test]
+fn a_solicitation_for_an_owned_address_is_answered_to_who_asked() {
+    for target in [OWNED, IN_PREFIX] {
+        let (verdict, sent) = receive(&solicitation(target));
+        let packet = finish(target, GATEWAY, &format!("88000000 e0000000 {target} 0201 02000000000a"));
+        let frame = [&hex("02000000ee01 02000000000a 86dd")[..], &packet[..]].concat();
+        assert_eq!((verdict, sent), (Answer::Answered, vec![(A, frame)]));
+    }
+}
+
+#[test]
+fn a_unicast_solicitation_without_option_is_answered_to_where_it_came_from() {
+    let probe = finish(GATEWAY, OWNED, &format!("87000000 00000000 {OWNED}"));
+    let (verdict, sent) = receive(&probe);
+    assert_eq!((verdict, &sent[0].1[..6]), (Answer::Answered, &GATEWAY_MAC.0[..]));
+}
+
+#[test]
+fn duplicate_address_detection_is_answered_to_all_nodes() {
+    let (verdict, sent) = receive(&finish(NOBODY, OWNED_GROUP, &format!("87000000 00000000 {OWNED}")));
+    let packet = finish(OWNED, NODES, &format!("88000000 a0000000 {OWNED} 0201 02000000000a"));
+    let frame = [&hex("333300000001 02000000000a 86dd")[..], &packet[..]].concat();
+    assert_eq!((verdict, sent), (Answer::Answered, vec![(A, frame)]));
+}
+
+#[test]
+fn nothing_is_answered_for_what_this_wan_does_not_own() {
+    let kernels = "20010db8000a0c80 0000000000000005";
+    for target in ["20010db8000a0c90 0000000000000001", kernels, "fe80000000000000 0000000000000002"] {
+        assert_eq!(receive(&solicitation(target)), (Answer::Kernel, vec![]), "{target}");
+    }
+}
+
+#[test]
+fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
+    let ours = "fe80000000000000 000000fffe00000a";
+    assert_eq!(receive(&solicitation(ours)).0, Answer::Kernel);
+    let mut policy = policy();
+    policy.wans[0].link.addresses6.clear();
+    assert_eq!(receive_under(&policy, &Neighbors::new(), &solicitation(ours)).0, Answer::Answered);
+}
+
+#[test]
+fn the_next_hop_teaches_its_mac() {
+    assert_eq!(learned(&[advertisement("60", "0201 02000000ee01")]), Some(GATEWAY_MAC));
+    let asks_for_another = solicitation("20010db8000a0c90 0000000000000001");
+    assert_eq!(learned(&[asks_for_another]), Some(GATEWAY_MAC));
+}
+
+#[test]
+fn another_mac_is_followed_only_if_it_overrides() {
+    let first = advertisement("60", "0201 02000000ee01");
+    assert_eq!(learned(&[first.clone(), advertisement("40", "0201 02000000ee02")]), Some(GATEWAY_MAC));
+    let second = Some(Mac([2, 0, 0, 0, 0xee, 2]));
+    assert_eq!(learned(&[first, advertisement("20", "0201 02000000ee02")]), second);
+}
+
+#[test]
+fn an_advertisement_without_a_mac_or_for_another_teaches_none() {
+    assert_eq!(learned(&[advertisement("60", "")]), None);
+    let other = "fe80000000000000 0000000000000007";
+    let message = format!("88000000 20000000 {other} 0201 02000000ee01");
+    assert_eq!(learned(&[finish(other, NODES, &message)]), None);
+}
+
+#[test]
+fn every_check_of_rfc_4861_drops() {
+    let good = solicitation(OWNED);
+    let dropped = |packet: &[u8]| match receive(packet) {
+        (Answer::Drop(reason), sent) if sent.is_empty() => Some(reason),
+        _ => None,
+    };
+    let with = |at: usize, value: u8| {
+        let mut packet = good.clone();
+        packet[at] = value;
+        dropped(&packet)
+    };
+    let bad = Some(DropReason::BadTransportHeader);
+    assert_eq!(with(7, 254), bad, "hop limit");
+    assert_eq!(with(43, good[43] ^ 1), Some(DropReason::BadIcmpChecksum));
+    assert_eq!(with(5, 33), Some(DropReason::Truncated));
+    assert_eq!(dropped(&good[..39]), Some(DropReason::Truncated));
+    let message = |text: String| dropped(&finish(GATEWAY, OWNED_GROUP, &text));
+    assert_eq!(message(format!("87010000 00000000 {OWNED} 0101 02000000ee01")), bad, "code");
+    assert_eq!(message(format!("87000000 00000000 {OWNED_GROUP} 0101 02000000ee01")), bad, "group target");
+    assert_eq!(message(format!("87000000 00000000 {OWNED} 0100 02000000ee01")), bad, "option of no length");
+    assert_eq!(message(format!("87000000 00000000 {OWNED} 0102 02000000ee01")), bad, "option beyond the end");
+    assert_eq!(message(format!("87000000 00000000 {OWNED} 01")), bad, "half an option");
+    assert_eq!(message("87000000 00000000 20010db8000a0c80".into()), Some(DropReason::Truncated));
+    let probe = format!("87000000 00000000 {OWNED}");
+    assert_eq!(dropped(&finish(NOBODY, OWNED, &probe)), bad, "a unicast probe");
+    let named = format!("{probe} 0101 02000000ee01");
+    assert_eq!(dropped(&finish(NOBODY, OWNED_GROUP, &named)), bad, "a probe that names a MAC");
+    assert_eq!(dropped(&finish(GATEWAY, NODES, &format!("88000000 40000000 {GATEWAY}"))), bad, "solicited, to all");
+}
+
+#[test]
+fn other_messages_and_our_own_are_left_alone() {
+    assert_eq!(receive(&finish(GATEWAY, OWNED, "80000000 002a0001")), (Answer::Kernel, vec![]), "an echo request");
+    let mut routed = solicitation(OWNED);
+    routed[6] = 0;
+    assert_eq!(receive(&routed).0, Answer::Kernel, "behind an extension header");
+    let mut policy = policy();
+    policy.wans[0].link.mac = GATEWAY_MAC;
+    assert_eq!(receive_under(&policy, &Neighbors::new(), &solicitation(OWNED)).0, Answer::Kernel, "looped back");
+}
+
+#[test]
+fn unknown_options_are_passed_over() {
+    let nonce = format!("87000000 00000000 {OWNED} 0e01 010203040506 0101 02000000ee07 0101 02000000ee08");
+    let (verdict, sent) = receive(&finish(GATEWAY, OWNED_GROUP, &nonce));
+    assert_eq!((verdict, &sent[0].1[..6]), (Answer::Answered, &[2, 0, 0, 0, 0xee, 7][..]));
+}

@@ -1,1 +1,199 @@
-//! Claims.
+//! Claims about asking and announcing, over simulated time.
+
+use super::super::NeighborState;
+use super::super::sample::{hex, policy, sent};
+use super::*;
+
+const A: WanId = WanId(0);
+const MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
+
+/// A policy with one WAN, one next hop and nothing to announce.
+fn quiet() -> Policy {
+    let mut policy = policy();
+    policy.wans.truncate(1);
+    policy.wans[0].link.next_hop6 = None;
+    policy.wans[0].nat44 = Default::default();
+    policy.wans[0].inbound6.clear();
+    policy
+}
+
+struct Run {
+    prober: Prober,
+    policy: Policy,
+    neighbors: Neighbors,
+    next: Tick,
+}
+
+impl Run {
+    fn new(policy: Policy) -> Self {
+        Self { prober: Prober::new(), policy, neighbors: Neighbors::new(), next: Tick::from_secs(50) }
+    }
+
+    /// Ticks whenever the prober asks to be called, up to `until`; gives the milliseconds at which it sent, and what.
+    fn until(&mut self, until: u64) -> Vec<(u64, Vec<u8>)> {
+        let mut all = Vec::new();
+        while self.next.millis() <= until {
+            let mut outbox = Outbox::new();
+            let now = self.next;
+            self.next = self.prober.tick(now, &self.policy, &self.neighbors, &mut outbox);
+            assert!(now < self.next && self.next <= now.plus_millis(1000));
+            all.extend(sent(&mut outbox).into_iter().map(|(_, bytes)| (now.millis(), bytes)));
+        }
+        all
+    }
+
+    fn times(&mut self, until: u64) -> Vec<u64> {
+        self.until(until).into_iter().map(|(time, _)| time).collect()
+    }
+}
+
+#[test]
+fn an_unknown_next_hop_is_asked_for_at_once_quickly_then_every_second() {
+    let mut run = Run::new(quiet());
+    let asked = run.until(52_600);
+    let request = "ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a c0000202 000000000000 c0000201";
+    assert!(asked.iter().all(|(_, frame)| *frame == hex(request)));
+    let times: Vec<_> = asked.iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [50_000, 50_100, 50_200, 50_300, 50_400, 50_500, 51_500, 52_500]);
+    assert_eq!(run.neighbors.state(A, true), NeighborState::Unresolved);
+}
+
+#[test]
+fn it_is_shown_as_probing_while_the_quick_questions_last() {
+    let mut run = Run::new(quiet());
+    run.until(50_500);
+    assert_eq!(run.neighbors.state(A, true), NeighborState::Probing);
+}
+
+#[test]
+fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    run.neighbors.learn(A, true, MAC);
+    assert_eq!(run.times(80_099), [] as [u64; 0]);
+    let asked = run.until(80_100);
+    assert_eq!((asked.len(), &asked[0].1[..6]), (1, &MAC.0[..]));
+    assert_eq!(run.neighbors.state(A, true), NeighborState::Reachable, "one question is no doubt");
+    run.neighbors.learn(A, true, MAC);
+    assert_eq!(run.times(111_100), [111_100], "thirty seconds after the answer was noticed");
+}
+
+#[test]
+fn a_next_hop_that_falls_silent_is_given_up_after_three_questions() {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    run.neighbors.learn(A, true, MAC);
+    assert_eq!(run.times(82_100), [80_100, 81_100, 82_100]);
+    assert_eq!((run.neighbors.mac(A, true), run.neighbors.state(A, true)), (Some(MAC), NeighborState::Probing));
+    let asked = run.until(83_200);
+    assert_eq!(asked.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [83_100, 83_200]);
+    assert_eq!((run.neighbors.mac(A, true), run.neighbors.state(A, true)), (None, NeighborState::Probing));
+    assert_eq!(&asked[0].1[..6], [0xff; 6]);
+}
+
+#[test]
+fn a_next_hop_that_speaks_by_itself_need_not_be_asked() {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    for seconds in 50..200 {
+        run.neighbors.learn(A, true, MAC);
+        assert_eq!(run.times(seconds * 1000), [] as [u64; 0]);
+    }
+}
+
+#[test]
+fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].link.next_hop6 = Some("fe80::12:3456".parse().unwrap());
+    let mut run = Run::new(policy);
+    let frame = run.until(50_000).remove(0).1;
+    assert_eq!(frame[..14], hex("3333ff123456 02000000000a 86dd"));
+    assert_eq!(frame[14..22], hex("60000000 0020 3a ff"));
+    assert_eq!(frame[22..54], hex("fe800000000000000000000000000002 ff0200000000000000000001ff123456"));
+    assert_eq!(frame[54..56], hex("8700"));
+    assert_eq!(frame[58..], hex("00000000 fe800000000000000000000000123456 0101 02000000000a"));
+    run.neighbors.learn(A, false, MAC);
+    let frame = run.until(80_100).remove(0).1;
+    assert_eq!((&frame[..6], &frame[38..54]), (&MAC.0[..], &hex("fe800000000000000000000000123456")[..]));
+}
+
+#[test]
+fn a_new_next_hop_starts_over_and_the_others_go_on() {
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop6 = Some("fe80::1".parse().unwrap());
+    let mut run = Run::new(policy);
+    run.until(50_000);
+    run.neighbors.learn(A, true, MAC);
+    run.neighbors.learn(A, false, MAC);
+    run.until(51_000);
+    run.policy.epoch = 2;
+    run.policy.wans[0].link.next_hop4 = Some("192.0.2.6".parse().unwrap());
+    let asked = run.until(run.next.millis());
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].1[38..42], [192, 0, 2, 6]);
+    assert_eq!((run.neighbors.mac(A, true), run.neighbors.mac(A, false)), (None, Some(MAC)));
+    run.policy.epoch = 3;
+    run.policy.wans[0].link.next_hop6 = None;
+    run.until(run.next.millis());
+    assert_eq!((run.neighbors.mac(A, false), run.neighbors.state(A, false)), (None, NeighborState::Unresolved));
+}
+
+#[test]
+fn a_fixed_mac_is_never_asked_for() {
+    let mut run = Run::new(quiet());
+    run.neighbors.set(A, true, MAC);
+    assert_eq!(run.times(200_000), [] as [u64; 0]);
+    assert_eq!(run.neighbors.mac(A, true), Some(MAC));
+}
+
+#[test]
+fn owned_addresses_are_announced_twice_two_seconds_apart() {
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
+    policy.wans[0].inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())];
+    let mut run = Run::new(policy);
+    let announced = run.until(60_000);
+    let times: Vec<_> = announced.iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [50_000, 50_000, 52_000, 52_000]);
+    let arp = "ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a c0000203 000000000000 c0000203";
+    assert_eq!(announced[0].1, hex(arp));
+    let advertisement = &announced[1].1;
+    assert_eq!(advertisement[..14], hex("333300000001 02000000000a 86dd"));
+    assert_eq!(advertisement[22..54], hex("20010db8000a0c800000000000000001 ff020000000000000000000000000001"));
+    assert_eq!((advertisement[54], advertisement[58]), (136, 0xa0));
+    assert_eq!((&announced[2].1, &announced[3].1), (&announced[0].1, &announced[1].1));
+}
+
+#[test]
+fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
+    let address = |text: &str| -> std::net::Ipv4Addr { text.parse().unwrap() };
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop4 = None;
+    let pairs = [("10.250.250.2", "192.0.2.3"), ("10.250.250.3", "192.0.2.4")].map(|(a, b)| (address(a), address(b)));
+    policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&pairs[..1]);
+    let mut run = Run::new(policy);
+    assert_eq!(run.until(60_000).len(), 2);
+    run.policy.epoch = 2;
+    run.policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&pairs);
+    let announced = run.until(70_000);
+    assert_eq!(announced.iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [4, 4]);
+    run.policy.epoch = 3;
+    run.policy.wans[0].link.next_hop4 = Some(address("192.0.2.1"));
+    run.neighbors.set(A, true, MAC);
+    assert_eq!(run.until(80_000).iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4]);
+}
+
+#[test]
+fn a_large_block_is_announced_at_a_measured_pace() {
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop4 = None;
+    let pair =
+        |n: u32| (std::net::Ipv4Addr::from_bits(0x0a00_0000 + n), std::net::Ipv4Addr::from_bits(0xc612_0000 + n));
+    policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&(0..40).map(pair).collect::<Vec<_>>());
+    let times = Run::new(policy).times(60_000);
+    let at = |time: u64| times.iter().filter(|found| **found == time).count();
+    assert_eq!([50_000, 50_020, 50_040, 52_000, 52_020, 52_040].map(at), [16, 16, 8, 16, 16, 8]);
+    assert_eq!(times.len(), 80);
+}
