@@ -358,3 +358,6 @@ fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(), Refusal> {
 fn is_neighbor_discovery(headers: &Headers) -> bool {
     headers.protocol == protocol::ICMPV6 && matches!(headers.transport, Transport::OtherIcmp(135 | 136))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,592 @@
+use super::*;
+use crate::plane::counters::Totals;
+use crate::plane::packet::sample::{fix_ip, fix_transport, icmp, ip, is_right, packet, tcp, udp};
+use crate::plane::policy::{Balance, Inside, Timeouts, WanLink};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::types::{HEADROOM, Mac, Offload};
+use proptest::prelude::*;
+
+const A: WanId = WanId(0);
+const B: WanId = WanId(1);
+const OWN: [Mac; 2] = [Mac([2, 0, 0, 0, 0, 0xa]), Mac([2, 0, 0, 0, 0, 0xb])];
+const GATEWAY: [Mac; 2] = [Mac([2, 0, 0, 0, 1, 0xa]), Mac([2, 0, 0, 0, 1, 0xb])];
+const SERVER: &str = "203.0.113.10";
+const SERVER6: &str = "2001:db8:ffff::10";
+
+fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> Wan {
+    let public = |last: u8| format!("{block}.{last}").parse().unwrap();
+    let inside = "fd00:bad:b01::/60".parse().unwrap();
+    Wan {
+        name: name.into(),
+        tier: 1,
+        weight: 1,
+        mtu: [1500, 1400][index],
+        link: WanLink {
+            mac: OWN[index],
+            any_mac: false,
+            vlan: [None, Some(300)][index],
+            addresses4: vec![format!("{block}.200/24").parse().unwrap()],
+            addresses6: vec!["fe80::2".parse().unwrap()],
+            next_hop4: Some(public(1)),
+            next_hop6: Some("fe80::1".parse().unwrap()),
+        },
+        nat44: Nat44Map::new(&[
+            ("10.250.250.2".parse().unwrap(), public(12)),
+            ("10.250.250.3".parse().unwrap(), public(13)),
+        ]),
+        nptv6: Some(Translator::new(inside, prefix.parse().unwrap(), mode)),
+        inbound6: vec![],
+    }
+}
+
+fn policy() -> Policy {
+    let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", Mode::Prefix);
+    a.inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
+    Policy {
+        epoch: 1,
+        seed: 0,
+        balance: Balance::Endpoint,
+        inside: Inside {
+            prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+            mtu: 1500,
+            router4: Some("10.250.250.1".parse().unwrap()),
+            router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
+        },
+        wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", Mode::Rfc6296)],
+        martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// A plane whose next hops are known, and what it sent by itself.
+struct Rig {
+    plane: Plane,
+    outbox: Outbox,
+    now: Tick,
+}
+
+/// A frame after the plane: its verdict, and its link header and packet as they stand.
+struct Done {
+    verdict: Verdict,
+    link: Vec<u8>,
+    packet: Vec<u8>,
+}
+
+impl Rig {
+    fn new(policy: Policy) -> Self {
+        Self::with_room(policy, 1000)
+    }
+
+    fn with_room(policy: Policy, flows: usize) -> Self {
+        let shared = Arc::new(Shared::new(flows));
+        for id in [A, B] {
+            shared.neighbors.set(id, true, GATEWAY[id.index()]);
+            shared.neighbors.set(id, false, GATEWAY[id.index()]);
+        }
+        Self { plane: Plane::new(Arc::new(policy), shared, true), outbox: Outbox::new(), now: Tick::from_secs(1000) }
+    }
+
+    fn outbound(&mut self, packet: &[u8]) -> Done {
+        self.process(End::Inside, &[], packet, None)
+    }
+
+    fn inbound(&mut self, id: WanId, packet: &[u8]) -> Done {
+        let ethertype: [u8; 2] = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+        let link = [&OWN[id.index()].0[..], &GATEWAY[id.index()].0, &ethertype].concat();
+        self.process(End::Wan(id), &link, packet, [None, Some(300)][id.index()])
+    }
+
+    fn process(&mut self, from: End, link: &[u8], packet: &[u8], tag: Option<u16>) -> Done {
+        let mut buffer = vec![0; HEADROOM];
+        buffer[HEADROOM - link.len()..].copy_from_slice(link);
+        buffer.extend_from_slice(packet);
+        let end = buffer.len();
+        let mut frame = Frame::new(&mut buffer, HEADROOM - link.len(), HEADROOM, end, Offload::NONE).unwrap();
+        frame.tag = tag;
+        let verdict = self.plane.process(self.now, from, &mut frame, &mut self.outbox);
+        let ends = if let Verdict::Forward(end) = verdict { Ends::At(end) } else { Ends::Here };
+        assert_eq!(frame.ends, ends);
+        Done { verdict, link: frame.link().to_vec(), packet: frame.packet().to_vec() }
+    }
+
+    /// What the plane sent by itself: where to, link header, packet.
+    fn sent(&mut self) -> Vec<(End, Vec<u8>, Vec<u8>)> {
+        let mut sent = Vec::new();
+        self.outbox.drain(|batch| {
+            for frame in batch.iter() {
+                let Ends::At(end) = frame.ends else { panic!("a frame without an end") };
+                sent.push((end, frame.link().to_vec(), frame.packet().to_vec()));
+            }
+        });
+        sent
+    }
+
+    fn totals(&self) -> Totals {
+        self.plane.counters().snapshot()
+    }
+
+    /// The packet's drop is counted once, and nothing else of its direction.
+    fn assert_dropped(&self, direction: Direction, reason: DropReason) {
+        let drops: Vec<_> = self.totals().drops(direction).filter(|(_, count)| *count > 0).collect();
+        assert_eq!(drops, [(reason, 1)]);
+    }
+}
+
+fn hosts(packet: &[u8]) -> (IpAddr, IpAddr) {
+    let headers = parse(packet, &Offload::NONE).unwrap();
+    (headers.source, headers.destination)
+}
+
+/// A source port whose flow the hash gives to this WAN.
+fn port_for(id: WanId) -> u16 {
+    (4000..5000)
+        .find(|port| {
+            let mut rig = Rig::new(policy());
+            let done = rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(*port, 53, b"x")));
+            done.verdict == Verdict::Forward(End::Wan(id))
+        })
+        .unwrap()
+}
+
+#[test]
+fn an_outbound_packet_leaves_with_its_wans_address_link_header_and_one_hop_less() {
+    let mut rig = Rig::new(policy());
+    let port = port_for(B);
+    let done = rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query")));
+    assert_eq!(done.verdict, Verdict::Forward(End::Wan(B)));
+    assert_eq!(done.link, [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44, 8, 0]].concat(), "tag 300 is pushed");
+    let expected = {
+        let mut expected = packet("198.51.100.12", SERVER, protocol::UDP, &udp(port, 53, b"query"));
+        expected[8] = 63;
+        fix_ip(&mut expected);
+        expected
+    };
+    assert_eq!(done.packet, expected);
+    let forwarded = rig.totals().forwarded(B, Direction::Outbound);
+    assert_eq!((forwarded.packets, forwarded.bytes), (1, 33));
+    assert_eq!(rig.plane.shared().table.len(), 1);
+}
+
+#[test]
+fn a_reply_leaves_by_the_wan_its_request_came_in_on() {
+    for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12")] {
+        let mut rig = Rig::new(policy());
+        let request = rig.inbound(id, &packet(SERVER, public, protocol::TCP, &tcp(5000, 443, 2, &[], &[])));
+        assert_eq!(request.verdict, Verdict::Forward(End::Inside));
+        assert_eq!(hosts(&request.packet), (ip(SERVER), ip("10.250.250.2")));
+        let reply = rig.outbound(&packet("10.250.250.2", SERVER, protocol::TCP, &tcp(443, 5000, 18, &[], &[])));
+        assert_eq!(reply.verdict, Verdict::Forward(End::Wan(id)));
+        assert_eq!(hosts(&reply.packet), (ip(public), ip(SERVER)));
+        assert!(is_right(&reply.packet));
+    }
+}
+
+#[test]
+fn both_prefix_translations_work_both_ways() {
+    for (id, public) in [(A, "2001:db8:a:c81::100"), (B, "2001:db8:b:be01:27ea::100")] {
+        let mut rig = Rig::new(policy());
+        let request = rig.inbound(id, &packet(SERVER6, public, protocol::TCP, &tcp(5000, 443, 2, &[], &[])));
+        assert_eq!(hosts(&request.packet), (ip(SERVER6), ip("fd00:bad:b01:1::100")));
+        let reply = rig.outbound(&packet("fd00:bad:b01:1::100", SERVER6, protocol::TCP, &tcp(443, 5000, 18, &[], &[])));
+        assert_eq!(reply.verdict, Verdict::Forward(End::Wan(id)));
+        assert_eq!(hosts(&reply.packet), (ip(public), ip(SERVER6)));
+        assert!(is_right(&reply.packet) && is_right(&request.packet));
+    }
+}
+
+#[test]
+fn an_external_host_reaches_its_inside_host_outside_the_prefix_and_replies_carry_its_address() {
+    let mut rig = Rig::new(policy());
+    let request = rig.inbound(A, &packet(SERVER6, "2001:db8:a:c80::1", protocol::UDP, &udp(9, 51820, b"hi")));
+    assert_eq!(hosts(&request.packet), (ip(SERVER6), ip("fd00:bad:b01:fe::2")));
+    let reply = rig.outbound(&packet("fd00:bad:b01:fe::2", SERVER6, protocol::UDP, &udp(51820, 9, b"ho")));
+    assert_eq!(reply.verdict, Verdict::Forward(End::Wan(A)));
+    assert_eq!(hosts(&reply.packet), (ip("2001:db8:a:c80::1"), ip(SERVER6)));
+}
+
+#[test]
+fn sources_and_destinations_that_may_not_pass_outbound_are_named() {
+    let cases = [
+        ("192.168.7.7", SERVER, DropReason::ForeignSource),
+        ("10.250.250.2", "127.0.0.1", DropReason::MartianDestination),
+        ("10.250.250.2", "224.0.0.5", DropReason::MartianDestination),
+        ("10.250.250.2", "10.250.250.3", DropReason::InsideToInside),
+        ("10.250.250.2", "198.51.100.13", DropReason::Hairpin),
+        ("fd00:bad:b01::1", "fe80::1", DropReason::MartianDestination),
+    ];
+    for (source, destination, reason) in cases {
+        let mut rig = Rig::new(policy());
+        let done = rig.outbound(&packet(source, destination, protocol::UDP, &udp(1, 2, b"")));
+        assert_eq!(done.verdict, Verdict::Drop(reason), "{source} to {destination}");
+        rig.assert_dropped(Direction::Outbound, reason);
+        assert_eq!((rig.sent().len(), rig.plane.shared().table.len()), (0, 0));
+    }
+}
+
+#[test]
+fn sources_that_may_not_pass_inbound_are_named() {
+    let cases = [
+        ("10.250.250.2", DropReason::SpoofedSource),
+        ("192.0.2.13", DropReason::SpoofedSource),
+        ("198.51.100.13", DropReason::SpoofedSource),
+        ("127.0.0.1", DropReason::MartianSource),
+        ("224.0.0.1", DropReason::MartianSource),
+    ];
+    for (source, reason) in cases {
+        let mut rig = Rig::new(policy());
+        let done = rig.inbound(A, &packet(source, "192.0.2.12", protocol::UDP, &udp(1, 2, b"")));
+        assert_eq!(done.verdict, Verdict::Drop(reason), "{source}");
+        rig.assert_dropped(Direction::Inbound, reason);
+    }
+}
+
+#[test]
+fn what_is_not_owned_is_the_kernels() {
+    let mut rig = Rig::new(policy());
+    for destination in ["192.0.2.200", "192.0.2.14", "203.0.113.99"] {
+        let done = rig.inbound(A, &packet(SERVER, destination, protocol::UDP, &udp(67, 68, b"")));
+        assert_eq!(done.verdict, Verdict::Kernel, "{destination}");
+    }
+    let done = rig.inbound(A, &packet(SERVER, "198.51.100.12", protocol::UDP, &udp(1, 2, b"")));
+    assert_eq!(done.verdict, Verdict::Kernel, "owned by the other WAN");
+    assert_eq!(rig.totals().events(Event::Kernel), 4);
+}
+
+#[test]
+fn a_frame_with_the_wrong_tag_or_for_another_station_is_dropped() {
+    let request = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(1, 2, b""));
+    let link = |to: &[u8; 6]| [&to[..], &GATEWAY[1].0, &[8, 0]].concat();
+    let other = [2, 0, 0, 0, 0, 0x99];
+    let cases = [
+        (link(&OWN[1].0), None, DropReason::WrongVlan),
+        (link(&OWN[1].0), Some(301), DropReason::WrongVlan),
+        (link(&other), Some(300), DropReason::WrongMac),
+        (link(&[0xff; 6]), Some(300), DropReason::WrongMac),
+        (vec![1, 2, 3], Some(300), DropReason::Truncated),
+    ];
+    for (link, tag, reason) in cases {
+        let mut rig = Rig::new(policy());
+        assert_eq!(rig.process(End::Wan(B), &link, &request, tag).verdict, Verdict::Drop(reason));
+    }
+    // The priority bits of a tag do not matter.
+    let mut rig = Rig::new(policy());
+    let done = rig.process(End::Wan(B), &link(&OWN[1].0), &request, Some(0xe000 | 300));
+    assert_eq!(done.verdict, Verdict::Forward(End::Inside));
+}
+
+#[test]
+fn the_last_hop_outbound_is_answered_by_the_router_quoting_the_packet_as_sent() {
+    let mut rig = Rig::new(policy());
+    let mut probe = packet("10.250.250.2", SERVER, protocol::UDP, &udp(33434, 33434, b"trace"));
+    probe[8] = 1;
+    fix_ip(&mut probe);
+    assert_eq!(rig.outbound(&probe).verdict, Verdict::Drop(DropReason::TtlExpired));
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 1);
+    let (end, link, answer) = &sent[0];
+    assert_eq!((*end, link.len()), (End::Inside, 0));
+    assert_eq!(hosts(answer), (ip("10.250.250.1"), ip("10.250.250.2")));
+    assert_eq!((answer[20], answer[21]), (11, 0));
+    assert_eq!(&answer[28..], &probe[..]);
+    assert!(is_right(answer));
+    assert_eq!(rig.plane.shared().table.len(), 0, "a probe makes no flow");
+}
+
+#[test]
+fn the_last_hop_inbound_is_answered_out_of_the_wan_quoting_the_public_address() {
+    let mut rig = Rig::new(policy());
+    let mut probe = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(33434, 33434, b"trace"));
+    probe[8] = 1;
+    fix_ip(&mut probe);
+    assert_eq!(rig.inbound(B, &probe).verdict, Verdict::Drop(DropReason::TtlExpired));
+    let sent = rig.sent();
+    let (end, link, answer) = &sent[0];
+    assert_eq!(*end, End::Wan(B));
+    assert_eq!(*link, [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44, 8, 0]].concat());
+    assert_eq!(hosts(answer), (ip("198.51.100.200"), ip(SERVER)));
+    assert_eq!(&answer[28..], &probe[..]);
+}
+
+#[test]
+fn a_hop_count_of_zero_dies_in_silence() {
+    let mut rig = Rig::new(policy());
+    let mut probe = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
+    probe[8] = 0;
+    fix_ip(&mut probe);
+    assert_eq!(rig.outbound(&probe).verdict, Verdict::Drop(DropReason::TtlExpired));
+    assert_eq!(rig.sent().len(), 0);
+}
+
+#[test]
+fn what_does_not_fit_its_wan_is_told_that_wans_mtu() {
+    let mut rig = Rig::new(policy());
+    let port = port_for(B);
+    let fits = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, &[7; 1400 - 28]));
+    assert_eq!(rig.outbound(&fits).verdict, Verdict::Forward(End::Wan(B)));
+    let long = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, &[7; 1401 - 28]));
+    assert_eq!(rig.outbound(&long).verdict, Verdict::Drop(DropReason::TooBig));
+    let (_, _, answer) = &rig.sent()[0];
+    assert_eq!((&answer[20..22], &answer[24..28]), (&[3u8, 4][..], &[0u8, 0, 5, 120][..]), "1400 in the low word");
+    let mut may_fragment = long;
+    may_fragment[6] = 0;
+    fix_ip(&mut may_fragment);
+    assert_eq!(rig.outbound(&may_fragment).verdict, Verdict::Drop(DropReason::NeedsFragmentation));
+}
+
+#[test]
+fn a_source_that_no_wan_translates_is_told_that_there_is_no_route() {
+    let mut rig = Rig::new(policy());
+    let done = rig.outbound(&packet("10.250.250.6", SERVER, protocol::UDP, &udp(1, 2, b"")));
+    assert_eq!(done.verdict, Verdict::Drop(DropReason::NoWan));
+    let (_, _, answer) = &rig.sent()[0];
+    assert_eq!((answer[20], answer[21]), (3, 0));
+}
+
+#[test]
+fn a_full_table_refuses_new_flows_and_keeps_the_old() {
+    let mut rig = Rig::with_room(policy(), 1);
+    let old = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
+    assert!(matches!(rig.outbound(&old).verdict, Verdict::Forward(_)));
+    let new = rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(3, 2, b"")));
+    assert_eq!(new.verdict, Verdict::Drop(DropReason::TableFull));
+    let (_, _, answer) = &rig.sent()[0];
+    assert_eq!((answer[20], answer[21]), (3, 13));
+    assert!(matches!(rig.outbound(&old).verdict, Verdict::Forward(_)));
+    assert_eq!(rig.plane.shared().table.refused(), 1);
+    rig.assert_dropped(Direction::Outbound, DropReason::TableFull);
+}
+
+#[test]
+fn an_icmp_error_from_outside_reaches_the_host_that_owns_the_flow() {
+    let mut rig = Rig::new(policy());
+    let mut quoted = packet("192.0.2.12", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
+    quoted.truncate(28);
+    let error = packet("198.18.0.1", "192.0.2.12", protocol::ICMP, &icmp(3, 4, [0, 1400], &quoted));
+    let done = rig.inbound(A, &error);
+    assert_eq!(done.verdict, Verdict::Forward(End::Inside));
+    assert_eq!(hosts(&done.packet), (ip("198.18.0.1"), ip("10.250.250.2")));
+    assert!(is_right(&done.packet));
+    let original = packet("10.250.250.2", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
+    assert_eq!(&done.packet[28..], &original[..28]);
+    assert_eq!(rig.plane.shared().table.len(), 0, "an error makes no flow");
+}
+
+#[test]
+fn an_icmp_error_from_outside_that_contradicts_itself_is_stray() {
+    let mut rig = Rig::new(policy());
+    let quoted = packet("192.0.2.13", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
+    let error = packet("198.18.0.1", "192.0.2.12", protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
+    assert_eq!(rig.inbound(A, &error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
+    rig.assert_dropped(Direction::Inbound, DropReason::StrayIcmpError);
+}
+
+#[test]
+fn an_icmp_error_from_inside_follows_the_pin_of_the_flow_it_quotes() {
+    for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12")] {
+        let mut rig = Rig::new(policy());
+        let request = rig.inbound(id, &packet(SERVER, public, protocol::UDP, &udp(5000, 9, b"hello")));
+        let error = packet("10.250.250.2", SERVER, protocol::ICMP, &icmp(3, 3, [0, 0], &request.packet));
+        let done = rig.outbound(&error);
+        assert_eq!(done.verdict, Verdict::Forward(End::Wan(id)));
+        assert_eq!(hosts(&done.packet), (ip(public), ip(SERVER)));
+        assert_eq!(hosts(&done.packet[28..]), (ip(SERVER), ip(public)));
+        assert!(is_right(&done.packet) && is_right(&done.packet[28..]));
+    }
+}
+
+#[test]
+fn an_icmp_error_from_inside_about_nothing_known_is_stray() {
+    let mut rig = Rig::new(policy());
+    let quoted = packet(SERVER, "10.250.250.2", protocol::UDP, &udp(5000, 9, b"hello"));
+    let error = packet("10.250.250.2", SERVER, protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
+    assert_eq!(rig.outbound(&error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
+}
+
+#[test]
+fn later_fragments_follow_their_first() {
+    let mut rig = Rig::new(policy());
+    let port = port_for(B);
+    let whole = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, &[1; 24]));
+    let (mut first, mut later) = (whole[..44].to_vec(), [&whole[..20], &whole[44..]].concat());
+    let set = |fragment: &mut Vec<u8>, flags_offset: u16| {
+        let len = fragment.len() as u16;
+        fragment[2..4].copy_from_slice(&len.to_be_bytes());
+        fragment[6..8].copy_from_slice(&flags_offset.to_be_bytes());
+        fix_ip(fragment);
+    };
+    set(&mut first, 0x2000);
+    set(&mut later, 3);
+    assert_eq!(rig.outbound(&later).verdict, Verdict::Drop(DropReason::UnknownFragment));
+    assert_eq!(rig.outbound(&first).verdict, Verdict::Forward(End::Wan(B)));
+    let done = rig.outbound(&later);
+    assert_eq!(done.verdict, Verdict::Forward(End::Wan(B)));
+    assert_eq!(hosts(&done.packet).0, ip("198.51.100.12"));
+    assert_eq!(done.packet[20..], later[20..]);
+}
+
+#[test]
+fn a_packet_waits_for_its_next_hop_and_leaves_when_the_mac_is_known() {
+    let mut rig = Rig::new(policy());
+    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10)), true);
+    let port = port_for(A);
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Held);
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    rig.sent();
+    let reply =
+        [&[0u8, 1, 8, 0, 6, 4, 0, 2][..], &GATEWAY[0].0, &[192, 0, 2, 1], &OWN[0].0, &[192, 0, 2, 200], &[0; 18]]
+            .concat();
+    let link = [&OWN[0].0[..], &GATEWAY[0].0, &[8, 6]].concat();
+    rig.process(End::Wan(A), &link, &reply, None);
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].0, hosts(&sent[0].2)), (End::Wan(A), (ip("192.0.2.12"), ip(SERVER))));
+    assert_eq!(sent[0].1, [&GATEWAY[0].0[..], &OWN[0].0, &[8, 0]].concat());
+}
+
+#[test]
+fn a_next_hop_that_stays_silent_is_reported_to_the_sender() {
+    let mut rig = Rig::new(policy());
+    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10)), false);
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Held);
+    rig.plane.tick(rig.now.plus_millis(2999), &mut rig.outbox);
+    assert_eq!(rig.sent().len(), 0);
+    rig.plane.tick(rig.now.plus_millis(3000), &mut rig.outbox);
+    let (end, _, answer) = &rig.sent()[0];
+    assert_eq!((*end, answer[20], answer[21]), (End::Inside, 3, 1));
+    assert_eq!(&answer[28..], &query[..]);
+    rig.assert_dropped(Direction::Outbound, DropReason::NoNeighbor);
+}
+
+#[test]
+fn a_pin_survives_a_new_snapshot_that_still_translates_it() {
+    let mut rig = Rig::new(policy());
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port_for(A), 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
+    let mut heavier = policy();
+    heavier.epoch = 2;
+    heavier.wans[1].weight = 1_000_000;
+    rig.plane.adopt(Arc::new(heavier));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
+    let mut without = policy();
+    without.epoch = 3;
+    without.wans[0].nat44 = Nat44Map::default();
+    rig.plane.adopt(Arc::new(without));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(B)));
+}
+
+#[test]
+fn syns_are_clamped_both_ways_to_the_smaller_mtu() {
+    let mss = [2, 4, 5, 180];
+    let mut rig = Rig::new(policy());
+    let syn = rig.inbound(B, &packet(SERVER, "198.51.100.12", protocol::TCP, &tcp(5000, 443, 2, &mss, &[])));
+    assert_eq!(&syn.packet[40..44], &[2, 4, 5, 80], "1360");
+    let reply = rig.outbound(&packet("10.250.250.2", SERVER, protocol::TCP, &tcp(443, 5000, 18, &mss, &[])));
+    assert_eq!(&reply.packet[40..44], &[2, 4, 5, 80]);
+    assert!(is_right(&syn.packet) && is_right(&reply.packet));
+    assert_eq!(rig.totals().events(Event::Clamped), 2);
+}
+
+#[test]
+fn padding_behind_the_packet_is_cut() {
+    let mut rig = Rig::new(policy());
+    let mut padded = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(1, 2, b"x"));
+    padded.resize(46, 0);
+    let done = rig.inbound(A, &padded);
+    assert_eq!((done.verdict, done.packet.len()), (Verdict::Forward(End::Inside), 29));
+}
+
+/// Any protocol, from an inside host of either family.
+fn any_packet() -> impl Strategy<Value = Vec<u8>> {
+    let hosts = prop_oneof![
+        Just(("10.250.250.2", SERVER)),
+        Just(("10.250.250.3", SERVER)),
+        Just(("fd00:bad:b01:1::100", SERVER6)),
+        Just(("fd00:bad:b01:f:1:2:3:4", SERVER6)),
+    ];
+    let payload = proptest::collection::vec(any::<u8>(), 0..64);
+    (hosts, any::<u16>(), any::<u16>(), payload, 0..5u8).prop_map(|((from, to), source, destination, payload, kind)| {
+        let echo = if from.contains(':') { 128 } else { 8 };
+        let query = if from.contains(':') { protocol::ICMPV6 } else { protocol::ICMP };
+        match kind {
+            0 => packet(from, to, protocol::UDP, &udp(source, destination, &payload)),
+            1 => packet(from, to, protocol::TCP, &tcp(source, destination, 16, &[], &payload)),
+            2 => packet(from, to, query, &icmp(echo, 0, [source, 1], &payload)),
+            3 => packet(from, to, 47, &payload),
+            _ => packet(from, to, 132, &[&[0; 12][..], &payload].concat()),
+        }
+    })
+}
+
+/// The answer that the remote would send: addresses and ports swapped, an echo turned into its reply.
+fn answer(packet: &[u8]) -> Vec<u8> {
+    let mut answer = packet.to_vec();
+    let (at, len) = if packet[0] >> 4 == 4 { (12, 4) } else { (8, 16) };
+    answer.copy_within(at + len..at + 2 * len, at);
+    answer[at + len..at + 2 * len].copy_from_slice(&packet[at..at + len]);
+    let headers = parse(packet, &Offload::NONE).unwrap();
+    let l4 = usize::from(headers.l4);
+    match headers.transport {
+        Transport::Tcp { .. } | Transport::Udp { .. } => answer[l4..l4 + 4].rotate_left(2),
+        Transport::Query { .. } => answer[l4] = if headers.is_v4() { 0 } else { 129 },
+        _ => {}
+    }
+    fix_transport(&mut answer);
+    answer
+}
+
+proptest! {
+    #[test]
+    fn out_and_back_in_is_identity_and_every_checksum_stays_right(sent in any_packet()) {
+        let mut rig = Rig::new(policy());
+        let out = rig.outbound(&sent);
+        let Verdict::Forward(End::Wan(id)) = out.verdict else { panic!("{:?}", out.verdict) };
+        prop_assert!(is_right(&out.packet));
+        prop_assert!(rig.plane.policy().wan(id).unwrap().owns(hosts(&out.packet).0));
+        let back = rig.inbound(id, &answer(&out.packet));
+        prop_assert_eq!(back.verdict, Verdict::Forward(End::Inside));
+        prop_assert!(is_right(&back.packet));
+        let mut expected = answer(&sent);
+        let at = if expected[0] >> 4 == 4 { 8 } else { 7 };
+        expected[at] -= 2;
+        fix_ip(&mut expected);
+        prop_assert_eq!(back.packet, expected);
+        prop_assert_eq!(rig.plane.shared().table.len(), 1);
+    }
+
+    #[test]
+    fn no_bytes_can_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), from_wan in any::<bool>()) {
+        let mut rig = Rig::new(policy());
+        if from_wan {
+            let cut = bytes.len().min(14);
+            rig.process(End::Wan(A), &bytes[..cut], &bytes[cut..], None);
+            if !bytes.is_empty() {
+                rig.inbound(A, &bytes);
+            }
+        } else {
+            rig.outbound(&bytes);
+        }
+        rig.plane.tick(rig.now, &mut rig.outbox);
+    }
+
+    #[test]
+    fn a_damaged_packet_never_makes_it_panic(good in any_packet(), at in 0usize..100, value in any::<u8>(), cut in 0usize..100) {
+        let mut rig = Rig::new(policy());
+        let mut bad = good;
+        let at = at % bad.len();
+        bad[at] = value;
+        fix_ip_if_possible(&mut bad);
+        bad.truncate(bad.len().saturating_sub(cut).max(1));
+        rig.outbound(&bad);
+        rig.inbound(B, &bad);
+    }
+}
+
+fn fix_ip_if_possible(packet: &mut [u8]) {
+    let header = usize::from(packet[0] & 15) * 4;
+    if packet[0] >> 4 == 4 && (20..=packet.len()).contains(&header) {
+        fix_ip(packet);
+    }
+}
