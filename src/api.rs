@@ -123,6 +123,7 @@ pub struct Flows {
 
 /// A question to `/v1/flows`; what is left out matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FlowQuery {
     /// Name of the WAN.
     pub wan: Option<String>,

@@ -2,6 +2,13 @@
 //! obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
 
 pub mod compile;
+mod controller;
 pub mod kernel;
 pub mod links;
 mod netlink;
+mod report;
+mod rights;
+#[cfg(test)]
+mod sample;
+pub mod service;
+mod socket;

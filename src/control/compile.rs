@@ -37,8 +37,7 @@ pub struct RouterAddresses {
     pub v6: Option<Ipv6Addr>,
 }
 
-/// Picks the router's addresses: of each family the first candidate that other hosts can send to. The live service
-/// offers the downstream link's addresses, then the TUN's.
+/// Picks the router's addresses: of each family the first candidate that other hosts can send to.
 #[must_use]
 pub fn router_addresses(candidates: impl IntoIterator<Item = IpAddr>) -> RouterAddresses {
     let mut router = RouterAddresses::default();
@@ -51,11 +50,16 @@ pub fn router_addresses(candidates: impl IntoIterator<Item = IpAddr>) -> RouterA
     router
 }
 
-/// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is a link without addresses,
-/// MAC and gateway, and an MTU of 1500.
+/// A link that is not there: no MAC, address or gateway, and an MTU of 1500.
+#[must_use]
+pub fn no_link() -> LinkState {
+    LinkState { mtu: ETHERNET_MTU, ..LinkState::default() }
+}
+
+/// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`].
 #[must_use]
 pub fn policy(settings: &Settings, links: &[LinkState], router: RouterAddresses, epoch: u32) -> Policy {
-    let unknown = LinkState { mtu: ETHERNET_MTU, ..LinkState::default() };
+    let unknown = no_link();
     let wans =
         settings.wans.iter().enumerate().map(|(index, wan)| compile_wan(wan, links.get(index).unwrap_or(&unknown)));
     Policy {
@@ -193,55 +197,7 @@ fn default_martians() -> Vec<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Control, Downstream, Limits, Log, Nptv6, Workers};
-
-    fn settings() -> Settings {
-        Settings {
-            downstream: Downstream {
-                interface: Some("lan0".into()),
-                tun: "flowpin0".into(),
-                mtu: 1500,
-                addresses: Vec::new(),
-                prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
-                next_hop4: None,
-                next_hop6: None,
-            },
-            wans: vec![wan("fiber", None, None), wan("cable", Some(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))],
-            balance: settings::Balance::Site,
-            limits: Limits { martians: None, flows: 1000 },
-            timeouts: settings::Timeouts {
-                tcp_established: 7440,
-                tcp_opening: 240,
-                tcp_closing: 241,
-                udp: 300,
-                icmp: 60,
-                other: 301,
-            },
-            workers: Workers { threads: None, seed: 7 },
-            control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
-            log: Log { json: false, level: "info".into() },
-        }
-    }
-
-    fn wan(name: &str, mtu: Option<u16>, gateway4: Option<Ipv4Addr>) -> settings::Wan {
-        settings::Wan {
-            name: name.into(),
-            interface: format!("{name}0"),
-            vlan: None,
-            weight: 2,
-            tier: 1,
-            mtu,
-            gateway4,
-            gateway6: None,
-            nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
-            nptv6: Some(Nptv6 {
-                inside: "fd00:bad:b01::/60".parse().unwrap(),
-                outside: "2001:db8:a:c80::/60".parse().unwrap(),
-                mode: NptMode::Rfc6296,
-            }),
-            inbound6: Vec::new(),
-        }
-    }
+    use crate::control::sample::settings;
 
     fn link(mtu: u16) -> LinkState {
         LinkState {

@@ -1,0 +1,204 @@
+//! The state of the service: WANs, table, drops, losses at the ports. Must never know: sockets.
+
+use super::Sources;
+use super::flows::{direction_name, traffic};
+use crate::api::{Downstream, Gateway, Status, Table, Wan};
+use crate::config::settings;
+use crate::control::links::LinkFacts;
+use crate::plane::counters::Totals;
+use crate::plane::flow::table::FlowTable;
+use crate::plane::neighbor::Neighbors;
+use crate::plane::policy::{self, Policy};
+use crate::ports::meter::Reading;
+use crate::types::{Direction, Tick, WanId};
+use crate::workers::live::Meters;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Everything at once.
+#[must_use]
+pub fn status(sources: &Sources, now: Tick) -> Status {
+    let (settings, policy) = (&sources.settings, sources.policy.load());
+    let (totals, links) = (sources.totals(), sources.links.load());
+    let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
+        let link = links.get(usize::from(id)).and_then(Option::as_ref);
+        WanView { id: WanId(id), said, wan, link }.row(&sources.shared.neighbors, &sources.shared.table, &totals)
+    });
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uptime_seconds: now.since(sources.ready) / 1_000_000_000,
+        config: sources.config.clone(),
+        epoch: policy.epoch,
+        workers: sources.meters.len(),
+        downstream: Downstream {
+            interface: settings.downstream.interface.clone(),
+            tun: settings.downstream.tun.clone(),
+            mtu: settings.downstream.mtu,
+            offloads: sources.offloads.clone(),
+        },
+        wans: wans.collect(),
+        table: table(&sources.shared.table),
+        drops: drops(&totals),
+        ports: ports(&sources.meters, &policy),
+    }
+}
+
+struct WanView<'a> {
+    id: WanId,
+    said: &'a settings::Wan,
+    wan: &'a policy::Wan,
+    link: Option<&'a LinkFacts>,
+}
+
+impl WanView<'_> {
+    fn row(&self, neighbors: &Neighbors, table: &FlowTable, totals: &Totals) -> Wan {
+        let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
+        let gateways: Vec<_> = hops.into_iter().flatten().map(|address| gateway(neighbors, self.id, address)).collect();
+        Wan {
+            name: self.said.name.clone(),
+            interface: self.said.interface.clone(),
+            vlan: self.said.vlan,
+            state: state(self.link, &gateways).to_owned(),
+            tier: self.wan.tier,
+            weight: self.wan.weight,
+            mtu: self.wan.mtu,
+            mac: self.wan.link.mac.to_string(),
+            gateways,
+            owned: self.said.owned().iter().map(ToString::to_string).collect(),
+            flows: table.pinned(self.id) as u64,
+            outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
+            inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
+        }
+    }
+}
+
+/// `up`, or what keeps this WAN from forwarding, the lowest layer first.
+fn state(link: Option<&LinkFacts>, gateways: &[Gateway]) -> &'static str {
+    match link {
+        None => "no link",
+        Some(link) if !link.up => "link down",
+        Some(link) if !link.carrier => "no carrier",
+        Some(_) if gateways.is_empty() => "no gateway",
+        Some(_) if gateways.iter().all(|gateway| gateway.mac.is_none()) => "gateway silent",
+        Some(_) => "up",
+    }
+}
+
+fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
+    let mac = neighbors.mac(wan, address.is_ipv4());
+    Gateway {
+        address,
+        mac: mac.map(|mac| mac.to_string()),
+        state: neighbors.state(wan, address.is_ipv4()).name().to_owned(),
+    }
+}
+
+fn table(table: &FlowTable) -> Table {
+    Table {
+        flows: table.len() as u64,
+        limit: table.limit() as u64,
+        created: table.created(),
+        expired: table.expired(),
+        refused: table.refused(),
+    }
+}
+
+fn drops(totals: &Totals) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let both = [Direction::Outbound, Direction::Inbound].map(|direction| {
+        let reasons: BTreeMap<_, _> =
+            totals.drops(direction).map(|(reason, packets)| (reason.name().to_owned(), packets)).collect();
+        (direction_name(direction).to_owned(), reasons)
+    });
+    both.into_iter().filter(|(_, reasons)| !reasons.is_empty()).collect()
+}
+
+/// What was lost at the ports, over all workers: `inside.full`, `fiber.lost` and so on.
+fn ports(meters: &[Meters], policy: &Policy) -> BTreeMap<String, u64> {
+    let mut losses = BTreeMap::new();
+    let mut lose = |name: String, frames: u64| {
+        if frames != 0 {
+            *losses.entry(name).or_default() += frames;
+        }
+    };
+    for meters in meters {
+        let wans = policy.wans.iter().map(|wan| &*wan.name).zip(&meters.wans);
+        for (port, meter) in std::iter::once(("inside", &meters.inside)).chain(wans) {
+            for (name, frames) in losses_of(&meter.read()) {
+                lose(format!("{port}.{name}"), frames);
+            }
+        }
+        lose("no-link".to_owned(), meters.no_link());
+        lose("outbox-full".to_owned(), meters.outbox_full());
+    }
+    losses
+}
+
+/// The counters of a port that are losses.
+fn losses_of(reading: &Reading) -> impl Iterator<Item = (&'static str, u64)> {
+    reading.named().into_iter().filter(|(name, _)| !matches!(*name, "received" | "sent"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::report::sample;
+    use crate::plane::verdict::DropReason;
+    use crate::types::Mac;
+
+    fn link(up: bool, carrier: bool) -> LinkFacts {
+        LinkFacts {
+            name: "fiber0".into(),
+            index: 3,
+            mac: None,
+            mtu: 1500,
+            up,
+            carrier,
+            addresses: Vec::new(),
+            gateways4: Vec::new(),
+            gateways6: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_wan_says_the_lowest_layer_that_is_wrong() {
+        let gateway = |mac: Option<&str>| Gateway {
+            address: "192.0.2.1".parse().unwrap(),
+            mac: mac.map(str::to_owned),
+            state: String::new(),
+        };
+        let (silent, known) = (gateway(None), gateway(Some("02:00:00:00:00:01")));
+        let good = link(true, true);
+        assert_eq!(state(None, &[]), "no link");
+        assert_eq!(state(Some(&link(false, false)), &[]), "link down");
+        assert_eq!(state(Some(&link(true, false)), &[]), "no carrier");
+        assert_eq!(state(Some(&good), &[]), "no gateway");
+        assert_eq!(state(Some(&good), std::slice::from_ref(&silent)), "gateway silent");
+        assert_eq!(state(Some(&good), &[silent, known]), "up");
+    }
+
+    #[test]
+    fn status_adds_the_workers_up_and_leaves_zeros_out() {
+        let sources = sample::sources(2);
+        sources.shared.neighbors.set(WanId(0), true, Mac([2, 0, 0, 0, 0, 9]));
+        sources.counters[0].forward(WanId(1), Direction::Inbound, 2, 120);
+        sources.counters[1].forward(WanId(1), Direction::Inbound, 1, 40);
+        sources.counters[1].count_drop(Direction::Outbound, DropReason::ForeignSource);
+        let status = sources.status();
+        assert_eq!((status.epoch, status.table.limit, status.config.as_str()), (1, 1000, "flowpin.toml"));
+        assert_eq!(status.wans[1].inbound, crate::api::Traffic { packets: 3, bytes: 160 });
+        assert_eq!(status.wans[0].gateways[0].mac.as_deref(), Some("02:00:00:00:00:09"));
+        assert_eq!(status.wans[0].owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
+        assert_eq!(status.wans[0].state, "no link");
+        let reasons = BTreeMap::from([("foreign-source".to_owned(), 1)]);
+        assert_eq!(status.drops, BTreeMap::from([("outbound".to_owned(), reasons)]));
+        assert!(status.ports.is_empty());
+    }
+
+    #[test]
+    fn what_passed_a_port_is_no_loss() {
+        let reading = Reading { received: 5, sent: 5, lost: 2, full: 1, ..Reading::default() };
+        let losses: Vec<_> = losses_of(&reading).filter(|(_, frames)| *frames != 0).collect();
+        assert_eq!(losses, [("lost", 2), ("full", 1)]);
+    }
+}

@@ -1,0 +1,55 @@
+//! The configuration that the tests of this room share. Must never know: what they test.
+
+use crate::config::settings::{
+    Balance, Control, Downstream, Limits, Log, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+};
+use std::net::Ipv4Addr;
+
+/// Two WANs, fiber and cable, on links of the same names with a 0.
+pub fn settings() -> Settings {
+    Settings {
+        downstream: Downstream {
+            interface: Some("lan0".into()),
+            tun: "flowpin0".into(),
+            mtu: 1500,
+            addresses: Vec::new(),
+            prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+            next_hop4: None,
+            next_hop6: None,
+        },
+        wans: vec![wan("fiber", None, None), wan("cable", Some(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))],
+        balance: Balance::Site,
+        limits: Limits { martians: None, flows: 1000 },
+        timeouts: Timeouts {
+            tcp_established: 7440,
+            tcp_opening: 240,
+            tcp_closing: 241,
+            udp: 300,
+            icmp: 60,
+            other: 301,
+        },
+        workers: Workers { threads: None, seed: 7 },
+        control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
+        log: Log { json: false, level: "info".into() },
+    }
+}
+
+fn wan(name: &str, mtu: Option<u16>, gateway4: Option<Ipv4Addr>) -> Wan {
+    Wan {
+        name: name.into(),
+        interface: format!("{name}0"),
+        vlan: None,
+        weight: 2,
+        tier: 1,
+        mtu,
+        gateway4,
+        gateway6: None,
+        nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
+        nptv6: Some(Nptv6 {
+            inside: "fd00:bad:b01::/60".parse().unwrap(),
+            outside: "2001:db8:a:c80::/60".parse().unwrap(),
+            mode: NptMode::Rfc6296,
+        }),
+        inbound6: Vec::new(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Between start and stop: the kernel's links change, workers report, a signal comes.
+//! Must never know: how anything was opened.
+
+use super::Signals;
+use super::machine::Machine;
+use crate::config::settings::Settings;
+use crate::control::controller::Controller;
+use crate::control::kernel::Kernel;
+use crate::control::links::{self, Changes};
+use crate::control::report::Sources;
+use crate::ports::link::Link;
+use crate::types::{End, WanId};
+use crate::workers::live::{Report, WorkerHandle};
+use ipnet::IpNet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::MissedTickBehavior;
+
+/// How long after a failure the links are looked at again though nothing is said to have changed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why the service stops.
+#[derive(Debug)]
+pub enum Why {
+    /// It was told to, by this signal.
+    Signal(&'static str),
+    /// It cannot go on: one sentence.
+    Broken(String),
+}
+
+/// The service while packets flow.
+pub struct Follower<'a> {
+    pub settings: &'a Settings,
+    pub controller: Controller,
+    pub sources: Arc<Sources>,
+    /// By WAN: the index of the link that the workers have ports on.
+    pub attached: Vec<Option<u32>>,
+    pub workers: Vec<WorkerHandle>,
+    pub kernel: &'a mut Kernel,
+}
+
+impl Follower<'_> {
+    /// Follows until there is a reason to stop.
+    pub async fn follow(
+        &mut self,
+        mut signals: Signals,
+        changes: Changes,
+        mut inbox: UnboundedReceiver<Report>,
+    ) -> Why {
+        let mut changes = Some(changes);
+        let mut retry = tokio::time::interval(RETRY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                name = signals.next() => return Why::Signal(name),
+                report = inbox.recv() => if let Some(why) = self.hear(report) { return why },
+                still = next_change(&mut changes) => match still {
+                    Ok(()) => self.look_again().await,
+                    Err(sentence) => {
+                        tracing::warn!("{sentence}; subscribing again");
+                        changes = None;
+                    }
+                },
+                _ = retry.tick() => {
+                    if changes.is_none() {
+                        changes = links::watch().ok();
+                        self.look_again().await;
+                    } else if self.attached.iter().any(Option::is_none) {
+                        self.look_again().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a worker says. A reason to stop, if it is one.
+    fn hear(&mut self, report: Option<Report>) -> Option<Why> {
+        match report {
+            Some(Report::Broken { broken, .. }) => {
+                match broken.end {
+                    End::Inside => tracing::error!("the TUN broke: {}", broken.error),
+                    End::Wan(id) => {
+                        tracing::warn!("WAN \"{}\" lost its port: {}", self.name(id), broken.error);
+                        if let Some(attached) = self.attached.get_mut(id.index()) {
+                            *attached = None;
+                        }
+                    }
+                }
+                None
+            }
+            Some(Report::Ended { stopped: true, .. }) => None,
+            Some(Report::Ended { worker, .. }) => {
+                Some(Why::Broken(format!("worker {worker} ended; the log says why. Start flowpin again")))
+            }
+            None => Some(Why::Broken("every worker ended".to_owned())),
+        }
+    }
+
+    fn name(&self, id: WanId) -> &str {
+        self.settings.wans.get(id.index()).map_or("?", |wan| wan.name.as_str())
+    }
+
+    /// Reads the links and brings ports, shield and policy up to date.
+    async fn look_again(&mut self) {
+        let machine = match Machine::look(self.settings).await {
+            Ok(machine) => machine,
+            Err(sentence) => return tracing::warn!("{sentence}"),
+        };
+        if self.attach(&machine) {
+            let owned: Vec<IpNet> = self.settings.wans.iter().flat_map(|wan| wan.owned()).collect();
+            if let Err(sentence) = self.kernel.guard(&owned).await {
+                tracing::warn!("{sentence}");
+            }
+        }
+        if let Some(policy) = self.controller.links_seen(machine.states(), machine.router(self.settings)) {
+            tracing::debug!(epoch = policy.epoch, "the links changed: new policy");
+            self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
+            self.sources.policy.store(policy);
+        }
+        self.sources.links.store(Arc::new(machine.wans));
+    }
+
+    /// Opens ports on links that came (back), closes those of links that went. Whether a port was opened.
+    fn attach(&mut self, machine: &Machine) -> bool {
+        let mut opened = false;
+        for (id, link) in (0..).map(WanId).zip(&machine.wans) {
+            let Some(before) = self.attached.get(id.index()).copied() else { continue };
+            let now = match link {
+                None if before.is_some() => {
+                    tracing::warn!("WAN \"{}\": its link is gone", self.name(id));
+                    // A worker too busy to hear of it finds out by itself.
+                    self.workers.iter().for_each(|worker| _ = worker.detach(id));
+                    None
+                }
+                Some(link) if link.up && before != Some(link.index) => {
+                    let open = self.open(id, &link.name);
+                    opened |= open;
+                    open.then_some(link.index)
+                }
+                _ => before,
+            };
+            if let Some(attached) = self.attached.get_mut(id.index()) {
+                *attached = now;
+            }
+        }
+        opened
+    }
+
+    fn open(&mut self, id: WanId, name: &str) -> bool {
+        let opened = Link::find(name).and_then(|link| self.workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
+        match opened {
+            Ok(()) => tracing::info!("WAN \"{}\" is on link \"{name}\"", self.name(id)),
+            Err(ref error) => tracing::debug!("WAN \"{}\": {error}", self.name(id)),
+        }
+        opened.is_ok()
+    }
+}
+
+/// The next change; never, while there is no subscription.
+async fn next_change(changes: &mut Option<Changes>) -> Result<(), String> {
+    match changes {
+        Some(changes) => changes.changed().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,53 @@
+//! What the service says of its life, in the log and to systemd. Must never know: how it got there.
+
+use super::follow::Why;
+use crate::config::settings::Settings;
+use crate::plane::policy::Policy;
+use ipnet::IpNet;
+use sd_notify::NotifyState;
+
+/// Warns once for each family in which the router cannot speak to inside hosts.
+pub fn missing_router_addresses(settings: &Settings, policy: &Policy) {
+    let has = |v4: bool| settings.downstream.prefixes.iter().any(|prefix| matches!(prefix, IpNet::V4(_)) == v4);
+    let families =
+        [(has(true), policy.inside.router4.is_some(), "IPv4"), (has(false), policy.inside.router6.is_some(), "IPv6")];
+    for (_, _, family) in families.into_iter().filter(|(needed, there, _)| *needed && !there) {
+        tracing::warn!(
+            "the router has no {family} address to send ICMP errors from: inside hosts will not learn of {family} path \
+             MTU, unreachable hosts or traceroute hops; give the downstream link an address, or set `addresses` in \
+             [downstream]"
+        );
+    }
+}
+
+/// Packets flow.
+pub fn ready(settings: &Settings, workers: usize) {
+    let wans: Vec<_> = settings.wans.iter().map(|wan| format!("{} on {}", wan.name, wan.interface)).collect();
+    let inside = match &settings.downstream.interface {
+        Some(link) => format!("{} to {link}", settings.downstream.tun),
+        None => settings.downstream.tun.clone(),
+    };
+    let workers = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
+    let facts = format!(
+        "{}; inside {inside}; {workers}; control socket {}",
+        wans.join(", "),
+        settings.control.socket.display()
+    );
+    tracing::info!("flowpin is ready: {facts}");
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("Routing: {facts}"))]);
+}
+
+/// It is over.
+pub fn stopping(why: &Why) {
+    match why {
+        Why::Signal(name) => tracing::info!("{name}: stopping"),
+        Why::Broken(sentence) => tracing::error!("stopping: {sentence}"),
+    }
+    notify(&[NotifyState::Stopping]);
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!("cannot tell systemd: {error}");
+    }
+}
