@@ -6,6 +6,7 @@ use flowpin::control::links;
 use flowpin::lab::Namespace;
 use std::fs;
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -73,8 +74,12 @@ fn build_router() {
         ip -6 route add default via fe80::99 dev wan0 proto static
     ");
     fs::write("/proc/sys/net/ipv4/conf/all/rp_filter", "2").unwrap();
-    // Link-local addresses settle after duplicate detection and add routes.
-    sh("while ip -6 addr | grep -q tentative; do read -t 0.1 _ </dev/zero || true; sleep 0.1; done");
+    settle();
+}
+
+/// Link-local addresses settle after duplicate detection, and add routes.
+fn settle() {
+    sh("while ip -6 addr | grep -q tentative; do sleep 0.1; done");
 }
 
 fn add_tun() {
@@ -201,6 +206,40 @@ fn every_conflict_is_named_and_nothing_is_changed() {
 }
 
 #[test]
+fn a_rule_that_takes_every_packet_first_is_a_conflict() {
+    in_namespace(|| async {
+        build_router();
+        add_tun();
+        sh("ip -4 rule add priority 5 lookup 9; ip -4 rule add priority 6 to 10.9.0.0/16 lookup 9");
+        sh("ip -6 rule add priority 100 lookup local; ip -6 rule del priority 0");
+        let faults = refusal(&plan("first")).await;
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].starts_with("the IPv4 policy rule 5 (lookup 9) is in the way: "));
+        assert!(faults[1].starts_with("the IPv6 policy rule \"lookup local\" must stand before priority 60, "));
+    });
+}
+
+#[test]
+fn what_was_lost_on_the_way_is_repaired_and_still_undone() {
+    in_namespace(|| async {
+        build_router();
+        let (before, plan) = (machine(), plan("repaired"));
+        add_tun();
+        let mut kernel = set_up(&plan).await;
+        let standing = machine();
+        sh("ip rule flush protocol 102; ip -6 route flush table main protocol 102; ip route flush table 5250");
+        fs::write("/proc/sys/net/ipv4/conf/lan0/forwarding", "0").unwrap();
+        kernel.repair().await.unwrap();
+        assert_same(&standing, &machine());
+        kernel.repair().await.unwrap();
+        assert_same(&standing, &machine());
+        tear_down(kernel, &plan).await;
+        sh("ip link del flowpin0");
+        assert_same(&before, &machine());
+    });
+}
+
+#[test]
 fn a_prefix_without_a_way_and_a_missing_link_are_named() {
     in_namespace(|| async {
         build_router();
@@ -271,6 +310,11 @@ fn without_a_downstream_link_only_the_tun_is_touched() {
 /// An ISP's namespace behind wan0, whose kernel takes the owned addresses for on-link.
 fn build_isp(test: &str) -> Namespace {
     let isp = Namespace::create(&format!("kside-{test}-{}", std::process::id())).unwrap();
+    join_isp(&isp);
+    isp
+}
+
+fn join_isp(isp: &Namespace) {
     sh(&format!(
         "
         ip link add wan0 type veth peer name isp0 netns {ns}
@@ -286,7 +330,6 @@ fn build_isp(test: &str) -> Namespace {
     ",
         ns = isp.name()
     ));
-    isp
 }
 
 /// What the ISP can get out of the kernel behind one address pair: echo, echo, TCP reset, ARP, neighbour advertisement.
@@ -330,6 +373,13 @@ fn the_kernel_is_silent_for_owned_addresses_and_answers_for_its_own() {
         kernel.guard(&["192.0.2.2/32".parse().unwrap(), "2001:db8:a::2/128".parse().unwrap()]).await.unwrap();
         assert_eq!(answers(isp, owned.0, owned.1), [true; 5], "no longer owned");
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "now owned");
+        sh("ip link del wan0");
+        join_isp(isp);
+        kernel
+            .guard(&[own.0.parse::<IpAddr>().unwrap().into(), own.1.parse::<IpAddr>().unwrap().into()])
+            .await
+            .unwrap();
+        assert_eq!(answers(isp, own.0, own.1), [false; 5], "after the link came back");
         drop(kernel);
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "after a crash");
         let kernel = set_up(&plan).await;
@@ -344,11 +394,8 @@ fn the_shield_lets_dhcp_through_and_takes_many_addresses() {
         let isp = &build_isp("dhcp");
         add_tun();
         let mut plan = Plan { downstream: None, ..plan("dhcp") };
-        plan.owned.extend(
-            (0..2000u32).map(|n| {
-                ipnet::IpNet::from(std::net::IpAddr::from(std::net::Ipv4Addr::from_bits(0xc612_0000 + 2 * n)))
-            }),
-        );
+        plan.owned
+            .extend((0..2000u32).map(|n| ipnet::IpNet::from(IpAddr::from(Ipv4Addr::from_bits(0xc612_0000 + 2 * n)))));
         let kernel = set_up(&plan).await;
         assert!(output("nft list ruleset").contains("198.18.15.158"));
         let client = Command::new("timeout")
@@ -372,11 +419,8 @@ fn a_links_facts_hold_its_gateways_and_change_rings_the_bell() {
         sh("ip route add default metric 50 nexthop via 192.0.2.7 dev wan0 nexthop via 10.250.250.3 dev lan0");
         let mut changes = links::watch().unwrap();
         let wan = links::read("wan0").await.unwrap();
-        assert_eq!(
-            wan.gateways4,
-            ["192.0.2.1", "192.0.2.7"].map(|gateway| gateway.parse::<std::net::Ipv4Addr>().unwrap())
-        );
-        assert_eq!(wan.gateways6, ["fe80::99".parse::<std::net::Ipv6Addr>().unwrap()]);
+        assert_eq!(wan.gateways4, ["192.0.2.1", "192.0.2.7"].map(|gateway| gateway.parse::<Ipv4Addr>().unwrap()));
+        assert_eq!(wan.gateways6, ["fe80::99".parse::<Ipv6Addr>().unwrap()]);
         assert_eq!((wan.mtu, wan.up, wan.carrier), (1500, true, true));
         assert_eq!(wan.mac.unwrap().to_string(), mac("wan0"));
         let global: Vec<String> =
@@ -388,6 +432,53 @@ fn a_links_facts_hold_its_gateways_and_change_rings_the_bell() {
         let missing = links::read("wan9").await.unwrap_err();
         assert_eq!(missing, "there is no link \"wan9\" on this machine: correct the name, or plug it in");
     });
+}
+
+#[test]
+fn a_gateway_from_a_router_advertisement_is_found_and_outlives_setup_and_stop() {
+    in_namespace(|| async {
+        sh(
+            "ip link add lan0 type veth peer name fw0; ip link set lan0 up; ip link set fw0 up; ip addr add 10.250.250.1/29 dev lan0",
+        );
+        let isp = &build_isp("ra");
+        settle();
+        sh(&format!("ip -n {} addr add fe80::1/64 dev isp0 nodad", isp.name()));
+        let index = links::read("wan0").await.unwrap().index;
+        let mut changes = links::watch().unwrap();
+        isp.run(advertise).unwrap();
+        let gateway: Ipv6Addr = "fe80::1".parse().unwrap();
+        while links::read("wan0").await.unwrap().gateways6 != [gateway] {
+            tokio::time::timeout(std::time::Duration::from_secs(5), changes.changed()).await.unwrap().unwrap();
+        }
+        let (plan, default) = (plan("ra"), || output("ip -6 route show default | sed 's/ expires [0-9]*sec//'"));
+        let before = default();
+        assert!(before.contains("proto ra"), "{before}");
+        add_tun();
+        let kernel = set_up(&plan).await;
+        assert_eq!(default(), before);
+        tear_down(kernel, &plan).await;
+        assert_eq!(default(), before);
+        assert_eq!(links::read("wan0").await.unwrap().index, index);
+    });
+}
+
+/// Sends a router advertisement (RFC 4861 §4.2) with a lifetime of half an hour from fe80::1 on isp0.
+fn advertise() {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).unwrap();
+    socket.bind_device(Some(b"isp0")).unwrap();
+    socket.set_multicast_hops_v6(255).unwrap();
+    let from: std::net::SocketAddrV6 = "[fe80::1]:0".parse().unwrap();
+    let all_nodes: std::net::SocketAddrV6 = "[ff02::1]:0".parse().unwrap();
+    socket.bind(&std::net::SocketAddrV6::new(*from.ip(), 0, 0, isp0_index()).into()).unwrap();
+    let mut message = [0; 16];
+    message[0] = 134;
+    message[6..8].copy_from_slice(&1800u16.to_be_bytes());
+    socket.send_to(&message, &std::net::SocketAddrV6::new(*all_nodes.ip(), 0, 0, isp0_index()).into()).unwrap();
+}
+
+fn isp0_index() -> u32 {
+    output("ip -o link show isp0 | cut -d: -f1").trim().parse().unwrap()
 }
 
 fn mac(link: &str) -> String {

@@ -20,14 +20,14 @@ mod tun;
 
 pub use lock::{Lock, acquire as lock};
 pub use routing::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
-pub use shield::Shield;
 
 use super::netlink::{Netlink, link_name};
 use crate::config::settings::Settings;
 use ipnet::IpNet;
-use routing::Dump;
+use routing::{Changes, Dump};
 use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
 use saved::Saved;
+use shield::{Shield, Wans};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -98,8 +98,6 @@ pub struct Kernel {
     plan: Plan,
     shield: Shield,
     saved: Saved,
-    /// Whether rules and routes were there or are to be made.
-    routed: bool,
 }
 
 /// Sets the kernel side up, or takes it over from a run that never stopped: the TUN ready and up, the shield, rules,
@@ -111,27 +109,16 @@ pub struct Kernel {
 pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
     let saved = Saved::load(&plan.state).map_err(one)?;
-    let links = netlink.links().await.map_err(one)?;
-    let tun = index(&links, &plan.tun).ok_or_else(|| one(format!("there is no TUN \"{}\"", plan.tun)))?;
-    let changes = match &plan.downstream {
-        Some(name) => {
-            let downstream = downstream(&links, plan, name).map_err(one)?;
-            Dump::read(&netlink, tun, downstream).await.map_err(one)?.reconcile(plan, name)?
-        }
-        None if saved.left_by().is_some() => Dump::read(&netlink, tun, 0).await.map_err(one)?.removal(),
-        None => routing::Changes::default(),
-    };
-    let routed = plan.downstream.is_some();
-    let leftover = saved.left_by().filter(|left| *left != plan.tun).map(String::from);
-    let shield = Shield::raise(&plan.tun, &present(&links, &plan.wans), &plan.shielded()).map_err(one)?;
-    let mut kernel = Kernel { plan: plan.clone(), shield, saved, routed };
+    let left_by = saved.left_by().map(String::from);
+    let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
+    let shield = Shield::raise(&plan.tun, survey.wans(plan), &plan.shielded()).map_err(one)?;
+    let mut kernel = Kernel { plan: plan.clone(), shield, saved };
     let done = async {
-        if let Some(tun) = leftover {
-            Shield::remove_leftover(&tun).map_err(one)?;
+        if let Some(other) = left_by.filter(|left_by| *left_by != plan.tun) {
+            Shield::remove_leftover(&other).map_err(one)?;
         }
-        tun::prepare(&netlink, plan, tun).await.map_err(one)?;
-        changes.make(&netlink).await?;
-        kernel.switch(&links).map_err(one)
+        tun::prepare(&netlink, plan, survey.tun).await.map_err(one)?;
+        kernel.make(&netlink, &survey).await
     };
     match done.await {
         Ok(()) => Ok(kernel),
@@ -143,14 +130,26 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
 }
 
 impl Kernel {
-    /// Shields these owned addresses instead, on those WAN links that are there now. Needs a tokio runtime.
+    /// Shields these owned addresses instead, also on WAN links that have come since. Needs a tokio runtime.
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
     pub async fn guard(&mut self, owned: &[IpNet]) -> Result<(), String> {
         let links = Netlink::connect()?.links().await?;
         self.plan.owned = owned.to_vec();
-        self.shield.update(&present(&links, &self.plan.wans), &self.plan.shielded())
+        let present = present(&links, &self.plan.wans);
+        self.shield.update(Wans { all: &self.plan.wans, present: &present }, &self.plan.shielded())
+    }
+
+    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// One sentence for each thing that stays missing.
+    pub async fn repair(&mut self) -> Result<(), Vec<String>> {
+        let netlink = Netlink::connect().map_err(one)?;
+        let survey = Survey::make(&netlink, &self.plan, false).await?;
+        self.make(&netlink, &survey).await
     }
 
     /// Undoes everything in reverse order. Call after the workers have stopped. Needs a tokio runtime.
@@ -159,20 +158,53 @@ impl Kernel {
     pub async fn teardown(self) -> Vec<String> {
         let mut faults = Vec::new();
         faults.extend(self.saved.restore().err());
-        if self.routed {
+        if self.plan.downstream.is_some() {
             faults.extend(unroute().await.err().unwrap_or_default());
         }
         faults.extend(self.shield.lower().err());
         faults
     }
 
-    fn switch(&mut self, links: &[LinkMessage]) -> Result<(), String> {
-        let names: Vec<String> = links.iter().filter_map(link_name).map(String::from).collect();
-        let has = |v4: bool| self.plan.inside.iter().any(|net| matches!(net, IpNet::V4(_)) == v4);
+    /// Forwarding is switched on last: nothing passes before everything stands.
+    async fn make(&mut self, netlink: &Netlink, survey: &Survey) -> Result<(), Vec<String>> {
+        survey.changes.make(netlink).await?;
+        let has = |v4: bool| self.plan.inside.iter().any(|prefix| matches!(prefix, IpNet::V4(_)) == v4);
+        let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
         let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
         let scope = sysctl::Scope { downstream, tun, v4: has(true), v6: has(false), links: &names };
         let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
-        self.saved.set(tun, switches)
+        self.saved.set(tun, switches).map_err(one)
+    }
+}
+
+/// One look at the machine, and what is to be changed of its rules and routes.
+struct Survey {
+    links: Vec<LinkMessage>,
+    /// Names of the WAN links that are there.
+    present: Vec<String>,
+    /// Index of the TUN.
+    tun: u32,
+    changes: Changes,
+}
+
+impl Survey {
+    /// `leftover`: an earlier run may have left rules and routes though this plan wants none.
+    async fn make(netlink: &Netlink, plan: &Plan, leftover: bool) -> Result<Self, Vec<String>> {
+        let links = netlink.links().await.map_err(one)?;
+        let tun = index(&links, &plan.tun).ok_or_else(|| one(format!("there is no TUN \"{}\"", plan.tun)))?;
+        let changes = match &plan.downstream {
+            Some(name) => {
+                let downstream = downstream(&links, plan, name).map_err(one)?;
+                Dump::read(netlink, tun, downstream).await.map_err(one)?.reconcile(plan, name)?
+            }
+            None if leftover => Dump::read(netlink, tun, 0).await.map_err(one)?.removal(),
+            None => Changes::default(),
+        };
+        Ok(Self { present: present(&links, &plan.wans), links, tun, changes })
+    }
+
+    fn wans<'a>(&'a self, plan: &'a Plan) -> Wans<'a> {
+        Wans { all: &plan.wans, present: &self.present }
     }
 }
 

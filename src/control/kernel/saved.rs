@@ -78,11 +78,14 @@ impl Saved {
             .into_iter()
             .filter_map(|(path, new)| Some(Value { old: self.original(&path)?, path, new }))
             .collect();
+        let before = self.record.clone();
         let unwanted: Vec<Value> =
             self.record.values.iter().filter(|old| values.iter().all(|v| v.path != old.path)).cloned().collect();
         let kept = unwanted.iter().chain(&values).cloned().collect();
         self.record = Record { values: kept, tun: tun.to_owned(), ..self.record.clone() };
-        self.store()?;
+        if self.record != before || !self.path.exists() {
+            self.store()?;
+        }
         if !unwanted.is_empty() {
             restore(&unwanted)?;
             self.record.values = values;

@@ -11,7 +11,7 @@ use std::io;
 /// It belongs to this value's socket and outlives it (`NFT_TABLE_F_OWNER` with `NFT_TABLE_F_PERSIST`, Linux 6.9): nobody
 /// else's `flush ruleset` opens it, and after a crash the kernel stays silent until the next start takes it over. Older
 /// kernels get a table without owner, which outlives a crash as well.
-pub struct Shield {
+pub(super) struct Shield {
     netfilter: Netfilter,
     table: String,
 }
@@ -22,15 +22,23 @@ const PERSIST: u32 = 4;
 /// Which flags the table may have been left with, and which it gets: the first pair that the kernel takes.
 const FLAGS: [(u32, u32); 3] = [(OWNER | PERSIST, OWNER | PERSIST), (0, OWNER | PERSIST), (0, 0)];
 
+/// The WAN links by name.
+#[derive(Clone, Copy)]
+pub(super) struct Wans<'a> {
+    /// Those of the configuration. Linux 6.16 hooks into a link that comes later by its name.
+    pub all: &'a [String],
+    /// Those that are there now.
+    pub present: &'a [String],
+}
+
 impl Shield {
-    /// Raises the shield over `links`, which must exist, for the prefixes in `owned`. Replaces what an earlier run left.
+    /// Raises the shield over the WAN links for the prefixes in `owned`. Replaces what an earlier run left.
     ///
     /// # Errors
     /// A sentence; nothing has changed then.
-    pub fn raise(tun: &str, links: &[String], owned: &[IpNet]) -> Result<Self, String> {
-        let netfilter = Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))?;
-        let mut shield = Self { netfilter, table: table_name(tun) };
-        shield.update(links, owned)?;
+    pub(super) fn raise(tun: &str, wans: Wans, owned: &[IpNet]) -> Result<Self, String> {
+        let shield = Self { netfilter: open()?, table: table_name(tun) };
+        shield.update(wans, owned)?;
         Ok(shield)
     }
 
@@ -38,39 +46,49 @@ impl Shield {
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
-    pub fn update(&mut self, links: &[String], owned: &[IpNet]) -> Result<(), String> {
+    pub(super) fn update(&self, wans: Wans, owned: &[IpNet]) -> Result<(), String> {
         let mut refused = io::Error::other("no attempt was made");
-        for (left, wanted) in FLAGS {
-            match self.netfilter.commit(replacement(&self.table, left, wanted, links, owned)) {
-                Ok(()) => return Ok(()),
-                Err(error) => refused = error,
+        for links in [wans.all, wans.present] {
+            for (left, wanted) in FLAGS {
+                match self.netfilter.commit(replacement(&self.table, left, wanted, links, owned)) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => refused = error,
+                }
+                match refused.raw_os_error() {
+                    Some(libc::EOPNOTSUPP | libc::EINVAL) => {}
+                    // An older kernel, and a link that is not there.
+                    Some(libc::ENOENT | libc::ENODEV) => break,
+                    _ => return Err(self.refusal(&refused)),
+                }
             }
         }
-        Err(match refused.raw_os_error() {
-            Some(libc::EPERM) => format!(
-                "the nftables table \"{}\" belongs to another program: end it, it may be a second flowpin",
-                self.table
-            ),
+        Err(self.refusal(&refused))
+    }
+
+    fn refusal(&self, error: &io::Error) -> String {
+        let table = &self.table;
+        match error.raw_os_error() {
+            Some(libc::EPERM) => {
+                format!("the nftables table \"{table}\" belongs to another program: end it, it may be a second flowpin")
+            }
             _ => format!(
-                "cannot keep the kernel from answering for owned addresses (nftables table \"{}\"): {refused}; \
-                 the kernel needs nf_tables with netdev ingress",
-                self.table
+                "cannot keep the kernel from answering for owned addresses (nftables table \"{table}\"): {error}; the \
+                 kernel needs nf_tables with netdev ingress"
             ),
-        })
+        }
     }
 
     /// Takes the shield down.
     ///
     /// # Errors
     /// A sentence, when the kernel refuses. A table that is gone already is no error.
-    pub fn lower(self) -> Result<(), String> {
+    pub(super) fn lower(self) -> Result<(), String> {
         self.remove()
     }
 
     /// Removes what an earlier run with another TUN name left.
     pub(super) fn remove_leftover(tun: &str) -> Result<(), String> {
-        let netfilter = Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))?;
-        Self { netfilter, table: table_name(tun) }.remove()
+        Self { netfilter: open()?, table: table_name(tun) }.remove()
     }
 
     fn remove(&self) -> Result<(), String> {
@@ -83,6 +101,10 @@ impl Shield {
             _ => Ok(()),
         }
     }
+}
+
+fn open() -> Result<Netfilter, String> {
+    Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))
 }
 
 fn table_name(tun: &str) -> String {
