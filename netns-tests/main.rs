@@ -4,4 +4,5 @@
 mod lab;
 
 mod kernel_side;
+mod ports;
 mod topology;
