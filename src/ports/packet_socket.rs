@@ -108,7 +108,8 @@ impl PacketReceive {
         }
     }
 
-    /// To be called when `poll` reported a fault: fetches it. A link that is down is none, it can come up again.
+    /// Fetches a fault that waits. To be called when `poll` reports one, and now and then: a link that goes down is a
+    /// fault, and when it is gone soon after, the kernel does not say so again. Down alone is none, it can come up again.
     ///
     /// # Errors
     /// The link is gone, or the socket is broken.

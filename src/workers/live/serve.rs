@@ -9,7 +9,7 @@ use crate::plane::Plane;
 use crate::plane::outbox::Outbox;
 use crate::ports::batch::Transmit;
 use crate::ports::packet_socket::PacketReceive;
-use crate::ports::sys::wait::WaitSet;
+use crate::ports::sys::wait::{Found, WaitSet};
 use crate::ports::tun::TunReceive;
 use crate::types::{End, MAX_WANS, Tick, WanId};
 use crossbeam::utils::CachePadded;
@@ -161,6 +161,7 @@ impl<'a> Service<'a> {
             self.next_look = now.plus_millis(LOOK_MS);
             self.wans.iter_mut().flatten().for_each(PacketReceive::count_losses);
             self.own.outbox_full.store(self.outbox.overflow, Ordering::Relaxed);
+            self.check(|_| true);
         }
     }
 
@@ -213,8 +214,13 @@ impl<'a> Service<'a> {
         if self.waits.found(BELL).readable {
             self.mailbox.heard();
         }
+        self.check(|found| found.fault);
+    }
+
+    /// Closes the ports that broke, among those that `poll` found in a state that is `worth` asking about.
+    fn check(&mut self, worth: impl Fn(Found) -> bool) {
         for wan in (0..).map(WanId).take(self.wans.len()) {
-            if !self.waits.found(FIRST_WAN + wan.index()).fault {
+            if !worth(self.waits.found(FIRST_WAN + wan.index())) {
                 continue;
             }
             let checked = self.wans.get_mut(wan.index()).and_then(Option::as_mut).map(PacketReceive::check);
