@@ -4,5 +4,6 @@
 
 pub mod expiry;
 pub mod key;
+mod record;
 pub mod state;
 pub mod table;

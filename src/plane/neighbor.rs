@@ -182,6 +182,8 @@ impl Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{Offload, PartialChecksum};
+    use proptest::prelude::*;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0xff, 9]);
     const WAN: WanId = WanId(31);
@@ -227,5 +229,29 @@ mod tests {
         assert_eq!(plain[..], [2, 0, 0, 0, 0xff, 9, 2, 0, 0, 0, 0, 0xa, 8, 0]);
         let tagged = link_header(&policy.wans[1], MAC, 0x86dd);
         assert_eq!(tagged[..], [2, 0, 0, 0, 0xff, 9, 2, 0, 0, 0, 0, 0xb, 0x81, 0, 0x01, 0x2c, 0x86, 0xdd]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_frame_gets_a_verdict_and_at_most_one_answer(
+            ethertype in prop_oneof![Just(ETHERTYPE_ARP), Just(ETHERTYPE_IPV6), any::<u16>()],
+            start in prop_oneof![
+                Just(vec![]),
+                Just(sample::hex("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000203")),
+                Just(sample::hex("60000000 0020 3a ff")),
+            ],
+            rest in prop::collection::vec(any::<u8>(), 0..120),
+            cut in 0..200usize,
+        ) {
+            let link = [&[2, 0, 0, 0, 0, 0xa, 2, 0, 0, 0, 0xee, 1][..], &ethertype.to_be_bytes()].concat();
+            let mut bytes = [link, start, rest].concat();
+            let end = bytes.len().min(14 + cut);
+            let mut frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
+            // No chance finds a checksum: owe it.
+            frame.offload.partial = Some(PartialChecksum { start: 40, offset: 2 });
+            let mut outbox = Outbox::new();
+            let verdict = answer(&frame, &sample::policy(), WanId(0), &Neighbors::new(), &mut outbox);
+            prop_assert_eq!(sample::sent(&mut outbox).len(), usize::from(verdict == Answer::Answered));
+        }
     }
 }

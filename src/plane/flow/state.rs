@@ -95,6 +95,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Runs a script of segments, `>` outbound and `<` inbound with flag letters, and gives the state's name after each.
     fn play(script: &str) -> Vec<&'static str> {
@@ -208,5 +209,41 @@ mod tests {
         let once = State::NEW.after(protocol::UDP, Direction::Outbound, None);
         assert_eq!(once.name(protocol::UDP), "one-way");
         assert_eq!(once.after(protocol::UDP, Direction::Inbound, None).name(protocol::UDP), "two-way");
+    }
+
+    proptest! {
+        #[test]
+        fn no_end_is_treated_better_than_the_other(segments in prop::collection::vec((any::<bool>(), any::<u8>()), 0..40)) {
+            let (mut one, mut mirrored) = (State::NEW, State::NEW);
+            for (outbound, flags) in segments {
+                let (this, that) = if outbound {
+                    (Direction::Outbound, Direction::Inbound)
+                } else {
+                    (Direction::Inbound, Direction::Outbound)
+                };
+                one = one.after(protocol::TCP, this, Some(flags));
+                mirrored = mirrored.after(protocol::TCP, that, Some(flags));
+                prop_assert_eq!(one.name(protocol::TCP), mirrored.name(protocol::TCP));
+            }
+        }
+
+        #[test]
+        fn whatever_came_before_a_new_handshake_leads_to_established(
+            segments in prop::collection::vec((any::<bool>(), any::<u8>()), 0..40)
+        ) {
+            let mut state = State::NEW;
+            for (outbound, flags) in segments {
+                let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
+                state = state.after(protocol::TCP, direction, Some(flags));
+            }
+            for (direction, flags) in [
+                (Direction::Outbound, tcp_flag::SYN),
+                (Direction::Inbound, tcp_flag::SYN | tcp_flag::ACK),
+                (Direction::Outbound, tcp_flag::ACK),
+            ] {
+                state = state.after(protocol::TCP, direction, Some(flags));
+            }
+            prop_assert_eq!(state.name(protocol::TCP), "established");
+        }
     }
 }

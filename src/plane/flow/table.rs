@@ -2,16 +2,17 @@
 //! No guard leaves it and nothing calls into the map while one is held. Must never know: policy, packets, clocks.
 
 use super::key::FlowKey;
-use super::state::State;
-use crate::plane::packet::tcp_flag;
+use super::record::Record;
 use crate::plane::policy::Timeouts;
-use crate::types::{Direction, MAX_WANS, Tick, WanId};
+use crate::types::{MAX_WANS, Tick, WanId};
 use crossbeam::utils::CachePadded;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use foldhash::fast::RandomState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+pub use super::record::{FlowRecord, Seen, Traffic};
 
 /// Many, so that a growing or listed shard delays few flows, and short ones at that.
 const SHARDS: usize = 256;
@@ -27,25 +28,6 @@ pub struct FlowTable {
     created: AtomicU64,
     expired: AtomicU64,
     refused: AtomicU64,
-}
-
-/// One packet or super-frame as the table sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
-    /// Which way it goes.
-    pub direction: Direction,
-    /// When.
-    pub now: Tick,
-    /// IP bytes, all segments together.
-    pub bytes: u32,
-    /// Segments of a super-frame; else 1.
-    pub packets: u32,
-    /// Flags byte of a TCP segment.
-    pub tcp_flags: Option<u8>,
-    /// Whether it moves the state and keeps the flow alive. True for outbound packets (RFC 4787 REQ-6) and by default for
-    /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
-    /// state and never prolongs a life, whatever is said here.
-    pub refresh: bool,
 }
 
 /// Which WAN a flow is bound to.
@@ -76,110 +58,6 @@ pub enum Fate {
     Unknown,
 }
 
-/// Packets and IP bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Traffic {
-    /// Packets; a super-frame counts as its segments.
-    pub packets: u64,
-    /// IP bytes.
-    pub bytes: u64,
-}
-
-/// A flow as it is listed. Times are whole seconds of the workers' clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FlowRecord {
-    /// The WAN it is pinned to.
-    pub wan: WanId,
-    /// Epoch of the policy that the pin was last proved against.
-    pub epoch: u32,
-    /// Who spoke first.
-    pub origin: Direction,
-    /// Such as `established`.
-    pub state: &'static str,
-    /// First packet.
-    pub created: u32,
-    /// Last packet that kept it alive.
-    pub last: u32,
-    /// When it ends if it stays silent.
-    pub expires: u32,
-    /// Inside to remote.
-    pub outbound: Traffic,
-    /// Remote to inside.
-    pub inbound: Traffic,
-}
-
-/// What the map holds: 56 bytes.
-#[derive(Clone, Copy)]
-struct Record {
-    outbound: Traffic,
-    inbound: Traffic,
-    epoch: u32,
-    created: u32,
-    last: u32,
-    expires: u32,
-    wan: WanId,
-    origin: Direction,
-    state: State,
-}
-
-impl Record {
-    fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
-        let state = State::NEW.after(protocol, seen.direction, seen.tcp_flags);
-        let mut record = Self {
-            outbound: Traffic::default(),
-            inbound: Traffic::default(),
-            epoch,
-            created: seen.now.secs(),
-            last: seen.now.secs(),
-            expires: deadline(seen.now, state.timeout(protocol, timeouts)),
-            wan,
-            origin: seen.direction,
-            state,
-        };
-        record.count(seen);
-        record
-    }
-
-    fn see(&mut self, protocol: u8, seen: &Seen, timeouts: &Timeouts) {
-        self.count(seen);
-        let reset = seen.tcp_flags.is_some_and(|flags| flags & tcp_flag::RST != 0);
-        if !seen.refresh && !reset {
-            return;
-        }
-        self.state = self.state.after(protocol, seen.direction, seen.tcp_flags);
-        let expires = deadline(seen.now, self.state.timeout(protocol, timeouts));
-        if reset {
-            self.expires = self.expires.min(expires);
-        } else {
-            self.expires = expires;
-            self.last = seen.now.secs();
-        }
-    }
-
-    fn count(&mut self, seen: &Seen) {
-        let traffic = match seen.direction {
-            Direction::Outbound => &mut self.outbound,
-            Direction::Inbound => &mut self.inbound,
-        };
-        traffic.packets += u64::from(seen.packets);
-        traffic.bytes += u64::from(seen.bytes);
-    }
-
-    fn pin(&self, fresh: bool) -> Pin {
-        Pin { wan: self.wan, epoch: self.epoch, fresh, expires: self.expires }
-    }
-
-    fn is_over(&self, now: Tick) -> bool {
-        now.secs() >= self.expires
-    }
-}
-
-/// The first whole second at which at least `timeout` seconds have passed since `now`.
-fn deadline(now: Tick, timeout: u32) -> u32 {
-    let started = !now.0.is_multiple_of(1_000_000_000);
-    now.secs().saturating_add(timeout).saturating_add(u32::from(started))
-}
-
 impl FlowTable {
     /// A table for at most `limit` flows.
     #[must_use]
@@ -203,7 +81,7 @@ impl FlowTable {
             return None;
         }
         record.see(key.protocol(), seen, timeouts);
-        Some(record.pin(false))
+        Some(pin(&record, false))
     }
 
     /// Binds a new flow to `wan`. If it lives already (another worker was faster), that pin stays, and this packet counts
@@ -223,7 +101,7 @@ impl FlowTable {
                 } else {
                     record.see(key.protocol(), seen, timeouts);
                 }
-                Ok(record.pin(false))
+                Ok(pin(record, false))
             }
             Entry::Vacant(entry) => {
                 if self.len.fetch_add(1, Relaxed) >= self.limit {
@@ -235,7 +113,10 @@ impl FlowTable {
                 if let Some(count) = self.per_wan.get(wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                Ok(entry.insert(Record::new(key.protocol(), wan, epoch, seen, timeouts)).pin(true))
+                let record = Record::new(key.protocol(), wan, epoch, seen, timeouts);
+                let pin = pin(&record, true);
+                entry.insert(record);
+                Ok(pin)
             }
         }
     }
@@ -244,7 +125,7 @@ impl FlowTable {
     #[must_use]
     pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
         let record = self.flows.get(key)?;
-        (!record.is_over(now)).then(|| record.pin(false))
+        (!record.is_over(now)).then(|| pin(&record, false))
     }
 
     /// Binds a known flow to another WAN, or proves its pin against another epoch. False when it is unknown.
@@ -286,20 +167,7 @@ impl FlowTable {
     pub fn for_each(&self, mut see: impl FnMut(&FlowKey, &FlowRecord)) {
         for entry in &self.flows {
             let (key, record) = entry.pair();
-            see(
-                key,
-                &FlowRecord {
-                    wan: record.wan,
-                    epoch: record.epoch,
-                    origin: record.origin,
-                    state: record.state.name(key.protocol()),
-                    created: record.created,
-                    last: record.last,
-                    expires: record.expires,
-                    outbound: record.outbound,
-                    inbound: record.inbound,
-                },
-            );
+            see(key, &record.listed(key.protocol()));
         }
     }
 
@@ -344,6 +212,10 @@ impl FlowTable {
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
+}
+
+fn pin(record: &Record, fresh: bool) -> Pin {
+    Pin { wan: record.wan, epoch: record.epoch, fresh, expires: record.expires }
 }
 
 impl fmt::Debug for FlowTable {

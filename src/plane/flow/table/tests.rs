@@ -1,6 +1,8 @@
 //! Claims about the flow table.
 
 use super::*;
+use crate::plane::packet::tcp_flag;
+use crate::types::Direction;
 use std::net::IpAddr;
 use std::sync::Barrier;
 
@@ -55,13 +57,6 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
             inbound: Traffic { packets: 2, bytes: 2896 },
         }
     );
-}
-
-#[test]
-fn a_timeout_is_never_cut_short_by_rounding() {
-    assert_eq!(deadline(Tick::from_secs(10), 60), 70);
-    assert_eq!(deadline(Tick(10_000_000_001), 60), 71);
-    assert_eq!(deadline(Tick(u64::MAX), u32::MAX), u32::MAX);
 }
 
 #[test]

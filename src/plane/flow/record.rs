@@ -1,0 +1,158 @@
+//! What the table remembers of a flow: what a packet changes in it, and when it ends.
+//! Must never know: maps, locks.
+
+use super::state::State;
+use crate::plane::packet::tcp_flag;
+use crate::plane::policy::Timeouts;
+use crate::types::{Direction, Tick, WanId};
+
+/// One packet or super-frame as the table sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Which way it goes.
+    pub direction: Direction,
+    /// When.
+    pub now: Tick,
+    /// IP bytes, all segments together.
+    pub bytes: u32,
+    /// Segments of a super-frame; else 1.
+    pub packets: u32,
+    /// Flags byte of a TCP segment.
+    pub tcp_flags: Option<u8>,
+    /// Whether it moves the state and keeps the flow alive. True for outbound packets (RFC 4787 REQ-6) and by default for
+    /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
+    /// state and never prolongs a life, whatever is said here.
+    pub refresh: bool,
+}
+
+/// Packets and IP bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Packets; a super-frame counts as its segments.
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+}
+
+/// A flow as it is listed. Times are whole seconds of the workers' clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowRecord {
+    /// The WAN it is pinned to.
+    pub wan: WanId,
+    /// Epoch of the policy that the pin was last proved against.
+    pub epoch: u32,
+    /// Who spoke first.
+    pub origin: Direction,
+    /// Such as `established`.
+    pub state: &'static str,
+    /// First packet.
+    pub created: u32,
+    /// Last packet that kept it alive.
+    pub last: u32,
+    /// When it ends if it stays silent.
+    pub expires: u32,
+    /// Inside to remote.
+    pub outbound: Traffic,
+    /// Remote to inside.
+    pub inbound: Traffic,
+}
+
+/// What the map holds: 56 bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Record {
+    outbound: Traffic,
+    inbound: Traffic,
+    pub(super) epoch: u32,
+    created: u32,
+    last: u32,
+    pub(super) expires: u32,
+    pub(super) wan: WanId,
+    origin: Direction,
+    state: State,
+}
+
+impl Record {
+    pub(super) fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
+        let state = State::NEW.after(protocol, seen.direction, seen.tcp_flags);
+        let mut record = Self {
+            outbound: Traffic::default(),
+            inbound: Traffic::default(),
+            epoch,
+            created: seen.now.secs(),
+            last: seen.now.secs(),
+            expires: deadline(seen.now, state.timeout(protocol, timeouts)),
+            wan,
+            origin: seen.direction,
+            state,
+        };
+        record.count(seen);
+        record
+    }
+
+    pub(super) fn see(&mut self, protocol: u8, seen: &Seen, timeouts: &Timeouts) {
+        self.count(seen);
+        let reset = seen.tcp_flags.is_some_and(|flags| flags & tcp_flag::RST != 0);
+        if !seen.refresh && !reset {
+            return;
+        }
+        self.state = self.state.after(protocol, seen.direction, seen.tcp_flags);
+        let expires = deadline(seen.now, self.state.timeout(protocol, timeouts));
+        if reset {
+            self.expires = self.expires.min(expires);
+        } else {
+            self.expires = expires;
+            self.last = seen.now.secs();
+        }
+    }
+
+    /// The flow as it is listed.
+    pub(super) fn listed(&self, protocol: u8) -> FlowRecord {
+        FlowRecord {
+            wan: self.wan,
+            epoch: self.epoch,
+            origin: self.origin,
+            state: self.state.name(protocol),
+            created: self.created,
+            last: self.last,
+            expires: self.expires,
+            outbound: self.outbound,
+            inbound: self.inbound,
+        }
+    }
+
+    fn count(&mut self, seen: &Seen) {
+        let traffic = match seen.direction {
+            Direction::Outbound => &mut self.outbound,
+            Direction::Inbound => &mut self.inbound,
+        };
+        traffic.packets += u64::from(seen.packets);
+        traffic.bytes += u64::from(seen.bytes);
+    }
+
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        now.secs() >= self.expires
+    }
+}
+
+/// The first whole second at which at least `timeout` seconds have passed since `now`.
+fn deadline(now: Tick, timeout: u32) -> u32 {
+    let started = !now.0.is_multiple_of(1_000_000_000);
+    now.secs().saturating_add(timeout).saturating_add(u32::from(started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_never_cut_short_by_rounding() {
+        assert_eq!(deadline(Tick::from_secs(10), 60), 70);
+        assert_eq!(deadline(Tick(10_000_000_001), 60), 71);
+        assert_eq!(deadline(Tick(u64::MAX), u32::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn a_record_takes_fifty_six_bytes() {
+        assert_eq!(size_of::<Record>(), 56);
+    }
+}
