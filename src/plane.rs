@@ -21,6 +21,7 @@ pub mod policy;
 mod process;
 pub mod reply;
 mod respond;
+pub mod sctp;
 pub mod steer;
 pub mod translate;
 pub mod verdict;

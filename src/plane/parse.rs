@@ -43,5 +43,12 @@ pub fn quoted(quote: &[u8]) -> Result<Headers, DropReason> {
     Ok(headers)
 }
 
+/// Whether an IPv6 packet still has segments of a routing header to visit: the destination that its transport checksum
+/// covers is then the last of those, not the one in the IPv6 header (RFC 8200 §8.1).
+#[must_use]
+pub fn has_segments_left(packet: &[u8], headers: &Headers) -> bool {
+    !headers.is_v4() && headers.l4 > 40 && network::has_segments_left(packet, headers.l4.into())
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -83,7 +83,7 @@ fn append(out: &mut Vec<u8>, original: &[u8], headers: &Headers, from: IpAddr, m
 /// RFC 1812 §4.3.2.7: not about an ICMP error, a later fragment, a packet to many, or one from nobody in particular.
 fn answerable4(headers: &Headers, source: Ipv4Addr, destination: Ipv4Addr) -> bool {
     let [first, ..] = source.octets();
-    !matches!(headers.transport, Transport::Error | Transport::OtherIcmp(REDIRECT4))
+    !matches!(headers.transport, Transport::Error | Transport::OtherIcmp(REDIRECT4 | UNKNOWN4..))
         && !matches!(headers.fragment, Fragment::Later(_))
         && !destination.is_multicast()
         && !destination.is_broadcast()
@@ -107,6 +107,8 @@ fn answerable6(headers: &Headers, source: Ipv6Addr, destination: Ipv6Addr, messa
 }
 
 const REDIRECT4: u8 = 5;
+/// Message types from here on are no part of RFC 1812 §4.3 and may be errors.
+const UNKNOWN4: u8 = 19;
 const REDIRECT6: u8 = 137;
 const TOO_BIG6: u8 = 2;
 

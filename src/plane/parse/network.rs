@@ -144,6 +144,23 @@ fn fragment_header(rest: &[u8], headers: &mut Headers) -> Result<(u8, usize), Dr
     Ok((header.next_header().0, header.slice().len()))
 }
 
+/// Walks a chain once more that has been found good, as far as `end`.
+pub(super) fn has_segments_left(packet: &[u8], end: usize) -> bool {
+    let (mut kind, mut at) = (packet.get(6).copied(), 40);
+    while let Some(header) = packet.get(at..end).filter(|header| header.len() >= 8) {
+        if kind == Some(ROUTING) && header[3] != 0 {
+            return true;
+        }
+        at += match kind {
+            Some(FRAGMENT) => 8,
+            Some(AUTHENTICATION) => (usize::from(header[1]) + 2) * 4,
+            _ => (usize::from(header[1]) + 1) * 8,
+        };
+        kind = Some(header[0]);
+    }
+    false
+}
+
 fn fragment(offset: usize, more: bool, id: u32) -> Fragment {
     match (offset, more) {
         (0, false) => Fragment::Whole,

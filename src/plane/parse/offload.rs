@@ -1,7 +1,7 @@
 //! Whether what the kernel still owes a packet fits the packet. What does not fit could make a later rewrite, or the
 //! kernel that sends it, touch the wrong bytes.
 
-use crate::plane::packet::{Fragment, Headers, Transport};
+use crate::plane::packet::{Fragment, Headers, Transport, protocol};
 use crate::plane::verdict::DropReason;
 use crate::types::{Gso, GsoKind, Offload, PartialChecksum};
 
@@ -22,6 +22,7 @@ fn fits(headers: &Headers, partial: PartialChecksum) -> bool {
     }
     if partial.start == headers.l4 {
         headers.checksum_at().is_none_or(|at| at == field)
+            && (headers.protocol != protocol::SCTP || partial.offset == 8)
     } else {
         matches!(headers.transport, Transport::Udp { .. } | Transport::Opaque)
     }

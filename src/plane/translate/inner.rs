@@ -73,7 +73,7 @@ pub fn rewrite_quoted(packet: &mut [u8], headers: &Headers, quote: &mut Quote, s
     if quote.headers.is_v4() {
         outer = follow(outer, rewrite::header_checksum(quoted, delta));
     }
-    if let Some(at) = quote.headers.checksum_at() {
+    if let Some(at) = rewrite::transport_checksum(quoted, &quote.headers, side) {
         outer = follow(outer, delta.update(quoted, at, rewrite::complete_field(&quote.headers)));
     }
     outer.update(packet, usize::from(headers.l4) + 2, Field::Complete);

@@ -5,6 +5,7 @@
 use super::Side;
 use crate::plane::checksum::{Delta, Field};
 use crate::plane::packet::{Headers, protocol};
+use crate::plane::parse;
 use crate::types::Offload;
 use std::net::IpAddr;
 
@@ -39,10 +40,16 @@ fn replace(packet: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr, of
     if headers.is_v4() {
         delta.update(packet, IP_CHECKSUM, Field::Complete);
     }
-    if !neutral && let Some(at) = headers.checksum_at() {
+    if !neutral && let Some(at) = transport_checksum(packet, headers, side) {
         let partial = offload.partial.is_some_and(|partial| partial.start == headers.l4);
         delta.update(packet, at, if partial { Field::Partial } else { complete_field(headers) });
     }
+}
+
+/// Where the transport checksum stands that covers the address on this side.
+pub(super) fn transport_checksum(packet: &[u8], headers: &Headers, side: Side) -> Option<usize> {
+    let elsewhere = side == Side::Destination && parse::has_segments_left(packet, headers);
+    headers.checksum_at().filter(|_| !elsewhere)
 }
 
 /// How the transport checksum of a packet reads when nothing is owed.

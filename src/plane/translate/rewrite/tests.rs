@@ -149,6 +149,22 @@ fn a_neutral_rewrite_touches_nothing_behind_the_addresses() {
     assert_eq!(bytes[24..], before[24..], "the wrong checksum too");
 }
 
+#[test]
+fn a_destination_on_the_way_to_another_is_not_in_the_checksum() {
+    for (segments_left, covered) in [(0u8, true), (1, false)] {
+        let routing =
+            [&[60, 0, 4, segments_left, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0][..], &udp(1, 2, b"data")].concat();
+        let before = packet("fd00::2", "2001:db8::1", 43, &routing);
+        let mut bytes = before.clone();
+        let mut headers = parse(&bytes, &Offload::NONE).unwrap();
+        destination(&mut bytes, &mut headers, ip("2001:db8:5::1"), &Offload::NONE, false);
+        assert_eq!(bytes[40..] != before[40..], covered, "{segments_left} segments left");
+        bytes = before.clone();
+        source(&mut bytes, &mut headers, ip("2001:db8:5::2"), &Offload::NONE, false);
+        assert_ne!(bytes[40..], before[40..], "the source always is");
+    }
+}
+
 /// A packet of any translated protocol, of one family.
 fn any_packet() -> impl Strategy<Value = Vec<u8>> {
     let body = proptest::collection::vec(any::<u8>(), 0..100);
@@ -224,6 +240,27 @@ proptest! {
         // The two zeros of one's complement are one number; everything else is the same.
         if bytes != before {
             prop_assert!(is_right(&bytes) && is_right(&before));
+        }
+    }
+
+    #[test]
+    fn nothing_that_was_accepted_makes_it_panic(
+        bytes in crate::plane::parse::tests::nearly_a_packet(), offload in crate::plane::parse::tests::any_offload(),
+        owes in any::<bool>(), new in any::<u128>(), neutral in any::<bool>(), mtu in any::<u16>(),
+    ) {
+        let mut bytes = bytes;
+        let mut offload = if owes { offload } else { Offload::NONE };
+        if let Ok(mut headers) = parse(&bytes, &offload) {
+            let len = bytes.len();
+            let new = same_family(&bytes, new);
+            let _ = crate::plane::mtu::fits(&headers, &offload, mtu);
+            crate::plane::mtu::clamp_mss(&mut bytes, &headers, mtu, &offload);
+            crate::plane::sctp::finish(&mut bytes, &headers, &mut offload);
+            source(&mut bytes, &mut headers, new, &offload, neutral);
+            destination(&mut bytes, &mut headers, new, &offload, neutral);
+            decrement_ttl(&mut bytes, &headers);
+            prop_assert_eq!((bytes.len(), headers.source, headers.destination), (len, new, new));
+            prop_assert!(headers.is_v4() || parse(&bytes, &offload).is_ok());
         }
     }
 }
