@@ -18,6 +18,7 @@ use super::parse::parse;
 use super::pin;
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
+use super::sctp;
 use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
@@ -277,6 +278,7 @@ impl Core {
         frame: &mut Frame<'_>,
     ) -> Result<Verdict, DropReason> {
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
+        sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
         let v4 = headers.is_v4();
         let mac = match (held, self.shared.neighbors.mac(id, v4)) {
@@ -298,6 +300,7 @@ impl Core {
         let offload = frame.offload;
         rewrite::destination(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
+        sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
         let (packets, bytes) = headers.segments(&offload);
         self.counters.forward(id, Direction::Inbound, packets.into(), bytes.into());

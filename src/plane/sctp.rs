@@ -3,25 +3,27 @@
 //! Must never know: policy, ports.
 
 use super::packet::{Headers, protocol};
-use crate::types::Offload;
+use crate::types::Frame;
 
 /// Offset of the checksum in the common header.
 const CHECKSUM: usize = 8;
 
-/// Computes the checksum and clears `offload.partial`, if this is an SCTP packet that owes its own. The addresses are
-/// not part of it: before or after a rewrite makes no difference.
-pub fn finish(packet: &mut [u8], headers: &Headers, offload: &mut Offload) {
-    let owed = offload.partial.is_some_and(|partial| partial.start == headers.l4);
-    if headers.protocol != protocol::SCTP || !owed {
-        return;
+/// Computes the checksum, so that nothing is owed any more, if this is an SCTP packet that owes its own. The addresses
+/// are not part of it: before or after a rewrite makes no difference.
+pub fn finish(frame: &mut Frame<'_>, headers: &Headers) {
+    if headers.protocol == protocol::SCTP && frame.offload.partial.is_some_and(|partial| partial.start == headers.l4) {
+        write_crc(frame.packet_mut(), headers);
+        frame.offload.partial = None;
     }
+}
+
+fn write_crc(packet: &mut [u8], headers: &Headers) {
     let Some(message) = packet.get_mut(usize::from(headers.l4)..headers.len as usize) else { return };
     let Some(field) = message.get_mut(CHECKSUM..CHECKSUM + 4) else { return };
     field.fill(0);
     let crc = crc32c(message);
     // RFC 9260 Appendix A: the CRC's low byte goes first.
     message[CHECKSUM..CHECKSUM + 4].copy_from_slice(&crc.to_le_bytes());
-    offload.partial = None;
 }
 
 /// CRC-32C (Castagnoli), reflected, as RFC 9260 Appendix A defines it.
@@ -52,7 +54,17 @@ mod tests {
     use super::*;
     use crate::plane::packet::sample::packet;
     use crate::plane::parse::parse;
-    use crate::types::PartialChecksum;
+    use crate::types::{Offload, PartialChecksum};
+
+    /// Finishes the packet and returns what it still owes.
+    fn finished(bytes: &mut [u8], partial: Option<PartialChecksum>) -> Option<PartialChecksum> {
+        let offload = Offload { partial, gso: None };
+        let headers = parse(bytes, &offload).unwrap();
+        let end = bytes.len();
+        let mut frame = Frame::new(bytes, 0, 0, end, offload).unwrap();
+        finish(&mut frame, &headers);
+        frame.offload.partial
+    }
 
     #[test]
     fn the_crc_gives_the_check_value_of_its_catalogue() {
@@ -64,10 +76,7 @@ mod tests {
     fn an_owed_crc_is_written_and_no_longer_owed() {
         let mut message = vec![0x9c, 0x40, 0x0b, 0x59, 0, 0, 0, 1, 0xaa, 0xbb, 0xcc, 0xdd, 10, 0, 0, 4];
         let mut bytes = packet("10.250.250.2", "192.0.2.1", protocol::SCTP, &message);
-        let mut offload = Offload { partial: Some(PartialChecksum { start: 20, offset: 8 }), gso: None };
-        let headers = parse(&bytes, &offload).unwrap();
-        finish(&mut bytes, &headers, &mut offload);
-        assert_eq!(offload, Offload::NONE);
+        assert_eq!(finished(&mut bytes, Some(PartialChecksum { start: 20, offset: 8 })), None);
         message[8..12].fill(0);
         let crc = crc32c(&message).to_le_bytes();
         message[8..12].copy_from_slice(&crc);
@@ -79,10 +88,8 @@ mod tests {
         for (kind, partial) in [(protocol::SCTP, None), (47, Some(PartialChecksum { start: 20, offset: 8 }))] {
             let before = packet("10.250.250.2", "192.0.2.1", kind, &[7; 16]);
             let mut bytes = before.clone();
-            let mut offload = Offload { partial, gso: None };
-            let headers = parse(&bytes, &offload).unwrap();
-            finish(&mut bytes, &headers, &mut offload);
-            assert_eq!((bytes, offload.partial), (before, partial));
+            assert_eq!(finished(&mut bytes, partial), partial);
+            assert_eq!(bytes, before);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 const MAX_LEN: usize = 65535;
 
 /// Headers with `Transport::Opaque`; `l4` lies inside `bytes`, `len` is what the header says.
+#[inline]
 pub(super) fn parse(bytes: &[u8]) -> Result<Headers, DropReason> {
     match bytes.first().map(|octet| octet >> 4) {
         Some(4) => v4(bytes),
@@ -21,6 +22,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Headers, DropReason> {
     }
 }
 
+#[inline]
 fn v4(bytes: &[u8]) -> Result<Headers, DropReason> {
     let ip = Ipv4HeaderSlice::from_slice(bytes).map_err(|error| match error {
         ipv4::HeaderSliceError::Len(_) => DropReason::Truncated,
@@ -53,6 +55,7 @@ fn v4(bytes: &[u8]) -> Result<Headers, DropReason> {
     })
 }
 
+#[inline]
 fn v6(bytes: &[u8]) -> Result<Headers, DropReason> {
     let ip = Ipv6HeaderSlice::from_slice(bytes).map_err(|error| match error {
         ipv6::HeaderSliceError::Len(_) => DropReason::Truncated,

@@ -5,6 +5,7 @@ use crate::plane::verdict::DropReason;
 
 /// Reads the transport header at the start of `payload`. A first fragment has to hold the whole header: anything
 /// shorter is an evasion (RFC 1858 §3).
+#[inline]
 pub(super) fn parse(headers: &Headers, payload: &[u8]) -> Result<Transport, DropReason> {
     if matches!(headers.fragment, Fragment::Later(_)) {
         return Ok(Transport::Opaque);

@@ -249,13 +249,12 @@ proptest! {
         owes in any::<bool>(), new in any::<u128>(), neutral in any::<bool>(), mtu in any::<u16>(),
     ) {
         let mut bytes = bytes;
-        let mut offload = if owes { offload } else { Offload::NONE };
+        let offload = if owes { offload } else { Offload::NONE };
         if let Ok(mut headers) = parse(&bytes, &offload) {
             let len = bytes.len();
             let new = same_family(&bytes, new);
             let _ = crate::plane::mtu::fits(&headers, &offload, mtu);
             crate::plane::mtu::clamp_mss(&mut bytes, &headers, mtu, &offload);
-            crate::plane::sctp::finish(&mut bytes, &headers, &mut offload);
             source(&mut bytes, &mut headers, new, &offload, neutral);
             destination(&mut bytes, &mut headers, new, &offload, neutral);
             decrement_ttl(&mut bytes, &headers);
