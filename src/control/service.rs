@@ -115,8 +115,15 @@ impl Stage {
         let answering = Arc::clone(&sources);
         let server = tokio::spawn(async move { socket.serve(answering, async { drop(stopped.await) }).await });
         say::ready(&self.settings, workers.len());
-        let mut follower =
-            Follower { settings: &self.settings, controller, sources, attached: machine.attached(), workers, kernel };
+        let mut follower = Follower {
+            settings: &self.settings,
+            controller,
+            sources,
+            attached: machine.attached(),
+            workers,
+            kernel,
+            faults: Vec::new(),
+        };
         let why = follower.follow(signals, changes, inbox).await;
         say::stopping(&why);
         let joined = join(follower.workers);

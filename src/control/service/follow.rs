@@ -1,8 +1,8 @@
 //! Between start and stop: the kernel's links change, workers report, a signal comes.
 //! Must never know: how anything was opened.
 
-use super::Signals;
 use super::machine::Machine;
+use super::{Faults, Signals};
 use crate::config::settings::Settings;
 use crate::control::controller::Controller;
 use crate::control::kernel::Kernel;
@@ -38,6 +38,8 @@ pub struct Follower<'a> {
     pub attached: Vec<Option<u32>>,
     pub workers: Vec<WorkerHandle>,
     pub kernel: &'a mut Kernel,
+    /// What stays missing of the kernel side, as last said.
+    pub faults: Faults,
 }
 
 impl Follower<'_> {
@@ -107,18 +109,31 @@ impl Follower<'_> {
             Ok(machine) => machine,
             Err(sentence) => return tracing::warn!("{sentence}"),
         };
-        if self.attach(&machine) {
-            let owned: Vec<IpNet> = self.settings.wans.iter().flat_map(|wan| wan.owned()).collect();
-            if let Err(sentence) = self.kernel.guard(&owned).await {
-                tracing::warn!("{sentence}");
-            }
-        }
+        let opened = self.attach(&machine);
+        self.mend(opened).await;
         if let Some(policy) = self.controller.links_seen(machine.states(), machine.router(self.settings)) {
             tracing::debug!(epoch = policy.epoch, "the links changed: new policy");
             self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
             self.sources.policy.store(policy);
         }
         self.sources.links.store(Arc::new(machine.wans));
+    }
+
+    /// Makes the kernel side whole again; what it cannot is said once, not at every look.
+    async fn mend(&mut self, opened: bool) {
+        let mut faults = Vec::new();
+        if opened {
+            let owned: Vec<IpNet> = self.settings.wans.iter().flat_map(|wan| wan.owned()).collect();
+            faults.extend(self.kernel.guard(&owned).await.err());
+        }
+        faults.extend(self.kernel.repair().await.err().unwrap_or_default());
+        if faults != self.faults {
+            faults.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+            if faults.is_empty() {
+                tracing::info!("rules, routes and kernel settings are whole again");
+            }
+            self.faults = faults;
+        }
     }
 
     /// Opens ports on links that came (back), closes those of links that went. Whether a port was opened.
