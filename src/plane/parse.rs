@@ -51,4 +51,4 @@ pub fn has_segments_left(packet: &[u8], headers: &Headers) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -1,3 +1,5 @@
+//! The clamp on every shape of option list, and what fits.
+
 use super::*;
 use crate::plane::packet::protocol;
 use crate::plane::packet::sample::finish_partial;

@@ -3,7 +3,8 @@
 use super::{Headers, protocol};
 use crate::plane::checksum;
 use crate::plane::parse::parse;
-use crate::types::{Offload, PartialChecksum};
+use crate::types::{Gso, GsoKind, Offload, PartialChecksum};
+use proptest::prelude::*;
 use std::net::IpAddr;
 
 /// The bytes that a hexadecimal string spells; blanks are ignored.
@@ -127,4 +128,48 @@ pub fn icmp(kind: u8, code: u8, rest: [u16; 2], body: &[u8]) -> Vec<u8> {
 
 fn words(words: &[u16]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// Bytes that look like a packet as far as a few edits leave them so.
+pub fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
+    let body = proptest::collection::vec(any::<u8>(), 0..120);
+    let protocol = prop_oneof![
+        Just(protocol::TCP),
+        Just(protocol::UDP),
+        Just(protocol::ICMP),
+        Just(protocol::ICMPV6),
+        Just(0u8),
+        Just(43),
+        Just(44),
+        Just(51),
+        Just(60),
+        any::<u8>(),
+    ];
+    let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
+    (any::<bool>(), protocol, body, edits, any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(v6, protocol, body, edits, cut, whole)| {
+            let ends = if v6 { ("fd00:bad:b01:1::2", "2001:db8::1") } else { ("10.250.250.2", "192.0.2.1") };
+            let mut bytes = packet(ends.0, ends.1, protocol, &body);
+            for (at, value) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            if bytes[0] >> 4 == 4 && usize::from(bytes[0] & 15) * 4 <= bytes.len() && bytes[0] & 15 >= 5 {
+                fix_ip(&mut bytes);
+            }
+            bytes.truncate(if whole { bytes.len() } else { cut.index(bytes.len()) });
+            bytes
+        },
+    )
+}
+
+pub fn any_offload() -> impl Strategy<Value = Offload> {
+    let near = prop_oneof![Just(20u16), Just(40), Just(16), Just(6), any::<u16>()];
+    let partial = proptest::option::of((near.clone(), near));
+    let kind = prop_oneof![Just(GsoKind::Tcp4), Just(GsoKind::Tcp6), Just(GsoKind::UdpL4)];
+    let gso = proptest::option::of((kind, 1u16.., any::<bool>()));
+    (partial, gso).prop_map(|(partial, gso)| Offload {
+        partial: partial.map(|(start, offset)| PartialChecksum { start, offset }),
+        gso: gso.map(|(kind, size, ecn)| Gso { kind, size, ecn }),
+    })
 }

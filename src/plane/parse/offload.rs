@@ -40,3 +40,6 @@ fn cuts(headers: &Headers, partial: Option<PartialChecksum>, gso: Gso) -> bool {
     };
     kind && headers.len > u32::from(headers.header_len()) && partial.is_none_or(|partial| partial.start == headers.l4)
 }
+
+#[cfg(test)]
+mod tests;

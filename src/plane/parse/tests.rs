@@ -1,7 +1,8 @@
+//! What is accepted, what it is read as, and by which name the rest is dropped.
+
 use super::*;
-use crate::plane::packet::sample::{fix_ip, icmp, ip, make_partial, packet, tcp, udp};
+use crate::plane::packet::sample::{any_offload, fix_ip, icmp, ip, nearly_a_packet, packet, tcp, udp};
 use crate::plane::packet::{Fragment, Transport, protocol};
-use crate::types::{Gso, GsoKind, PartialChecksum};
 use proptest::prelude::*;
 
 const V4: (&str, &str) = ("10.250.250.2", "192.0.2.1");
@@ -252,75 +253,6 @@ fn an_ipv6_packet_shorter_than_it_says_is_dropped() {
     assert_eq!(read(&version), Err(DropReason::BadIpHeader));
 }
 
-fn partial(start: u16, offset: u16) -> Offload {
-    Offload { partial: Some(PartialChecksum { start, offset }), gso: None }
-}
-
-#[test]
-fn a_partial_checksum_stands_where_the_protocol_has_its_field() {
-    let fits =
-        |kind: u8, payload: &[u8], start, offset| parse(&packet(V4.0, V4.1, kind, payload), &partial(start, offset));
-    let segment = tcp(1, 2, 16, &[], b"data");
-    assert!(fits(protocol::TCP, &segment, 20, 16).is_ok());
-    assert!(fits(protocol::UDP, &udp(1, 2, b"data"), 20, 6).is_ok());
-    for (start, offset) in [(20, 6), (20, 15), (0, 36), (19, 17), (21, 15), (24, 16), (20, 65535), (65535, 65535)] {
-        let read = fits(protocol::TCP, &segment, start, offset);
-        assert_eq!(read, Err(DropReason::BadOffload), "start {start}, offset {offset}");
-    }
-    assert_eq!(fits(protocol::UDP, &udp(1, 2, b"data"), 20, 16), Err(DropReason::BadOffload));
-    assert_eq!(fits(protocol::ICMP, &icmp(3, 3, [0, 0], b""), 20, 2), Err(DropReason::BadOffload));
-}
-
-#[test]
-fn a_tunnel_may_owe_the_checksum_of_the_packet_it_carries() {
-    let inner = packet("198.51.100.1", "198.51.100.2", protocol::TCP, &tcp(1, 2, 16, &[], b"data"));
-    let ipip = packet(V4.0, V4.1, 4, &inner);
-    assert!(parse(&ipip, &partial(40, 16)).is_ok());
-    let encapsulated = packet(V4.0, V4.1, protocol::UDP, &udp(1, 4789, &inner));
-    assert!(parse(&encapsulated, &partial(48, 16)).is_ok());
-    assert_eq!(parse(&ipip, &partial(64, 16)), Err(DropReason::BadOffload), "beyond the packet");
-    let sctp = packet(V4.0, V4.1, protocol::SCTP, &[0; 16]);
-    assert!(parse(&sctp, &partial(20, 8)).is_ok());
-}
-
-#[test]
-fn a_checksum_owed_inside_the_padding_does_not_fit() {
-    let mut bytes = packet(V4.0, V4.1, 253, &[0; 4]);
-    bytes.resize(46, 0);
-    assert_eq!(parse(&bytes, &partial(20, 3)), Err(DropReason::BadOffload));
-    assert!(parse(&bytes, &partial(20, 2)).is_ok());
-}
-
-#[test]
-fn a_super_frame_is_what_its_kind_says() {
-    let gso = |ends: (&str, &str), protocol, payload: &[u8], kind, partial: bool| {
-        let mut bytes = packet(ends.0, ends.1, protocol, payload);
-        let mut offload = if partial { make_partial(&mut bytes) } else { Offload::NONE };
-        offload.gso = Some(Gso { kind, size: 100, ecn: false });
-        parse(&bytes, &offload).is_ok()
-    };
-    let (segment, datagram) = (tcp(1, 2, 16, &[], &[0; 300]), udp(1, 2, &[0; 300]));
-    for (ends, own, other) in [(V4, GsoKind::Tcp4, GsoKind::Tcp6), (V6, GsoKind::Tcp6, GsoKind::Tcp4)] {
-        assert!(gso(ends, protocol::TCP, &segment, own, true));
-        assert!(gso(ends, protocol::TCP, &segment, own, false), "the kernel makes a TCP checksum itself");
-        assert!(!gso(ends, protocol::TCP, &segment, other, true));
-        assert!(!gso(ends, protocol::TCP, &segment, GsoKind::UdpL4, true));
-        assert!(gso(ends, protocol::UDP, &datagram, GsoKind::UdpL4, true));
-        assert!(!gso(ends, protocol::UDP, &datagram, GsoKind::UdpL4, false), "each segment's is derived from it");
-        assert!(!gso(ends, protocol::UDP, &datagram, own, true));
-        assert!(!gso(ends, 47, &segment, own, false));
-    }
-    assert!(!gso(V4, protocol::TCP, &tcp(1, 2, 16, &[], b""), GsoKind::Tcp4, true), "nothing to cut");
-}
-
-#[test]
-fn a_fragment_owes_nothing() {
-    let mut bytes = packet(V4.0, V4.1, protocol::UDP, &udp(1, 2, &[0; 24]));
-    bytes[6] = 0x20;
-    fix_ip(&mut bytes);
-    assert_eq!(parse(&bytes, &partial(20, 6)), Err(DropReason::BadOffload));
-}
-
 #[test]
 fn a_quoted_packet_may_lack_all_but_eight_bytes_of_its_transport() {
     let segment = packet(V4.0, V4.1, protocol::TCP, &tcp(40000, 443, 0x18, &[], &[0; 1000]));
@@ -350,50 +282,6 @@ fn a_quote_that_cannot_be_matched_is_stray() {
     let mut checksum = datagram(V4);
     checksum[10] ^= 1;
     assert_eq!(quoted(&checksum), Err(DropReason::BadIcmpChecksum));
-}
-
-/// Bytes that look like a packet as far as a few edits leave them so.
-pub(crate) fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
-    let body = proptest::collection::vec(any::<u8>(), 0..120);
-    let protocol = prop_oneof![
-        Just(protocol::TCP),
-        Just(protocol::UDP),
-        Just(protocol::ICMP),
-        Just(protocol::ICMPV6),
-        Just(0u8),
-        Just(43),
-        Just(44),
-        Just(51),
-        Just(60),
-        any::<u8>(),
-    ];
-    let edits = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
-    (any::<bool>(), protocol, body, edits, any::<prop::sample::Index>(), any::<bool>()).prop_map(
-        |(v6, protocol, body, edits, cut, whole)| {
-            let ends = if v6 { V6 } else { V4 };
-            let mut bytes = packet(ends.0, ends.1, protocol, &body);
-            for (at, value) in edits {
-                let at = at.index(bytes.len());
-                bytes[at] = value;
-            }
-            if bytes[0] >> 4 == 4 && usize::from(bytes[0] & 15) * 4 <= bytes.len() && bytes[0] & 15 >= 5 {
-                fix_ip(&mut bytes);
-            }
-            bytes.truncate(if whole { bytes.len() } else { cut.index(bytes.len()) });
-            bytes
-        },
-    )
-}
-
-pub(crate) fn any_offload() -> impl Strategy<Value = Offload> {
-    let near = prop_oneof![Just(20u16), Just(40), Just(16), Just(6), any::<u16>()];
-    let partial = proptest::option::of((near.clone(), near));
-    let kind = prop_oneof![Just(GsoKind::Tcp4), Just(GsoKind::Tcp6), Just(GsoKind::UdpL4)];
-    let gso = proptest::option::of((kind, 1u16.., any::<bool>()));
-    (partial, gso).prop_map(|(partial, gso)| Offload {
-        partial: partial.map(|(start, offset)| PartialChecksum { start, offset }),
-        gso: gso.map(|(kind, size, ecn)| Gso { kind, size, ecn }),
-    })
 }
 
 proptest! {

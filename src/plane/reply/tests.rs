@@ -1,3 +1,5 @@
+//! What each error says, how much it quotes, and to whom none is sent.
+
 use super::*;
 use crate::plane::packet::sample::{fix_ip, icmp, ip, is_right, packet, tcp, udp};
 use crate::plane::parse::parse;
@@ -201,7 +203,7 @@ fn a_segment_is_quoted_with_its_ports_and_sequence_number() {
 
 proptest! {
     #[test]
-    fn whatever_is_answered_is_answered_right(bytes in crate::plane::parse::tests::nearly_a_packet(), mtu in any::<u16>()) {
+    fn whatever_is_answered_is_answered_right(bytes in crate::plane::packet::sample::nearly_a_packet(), mtu in any::<u16>()) {
         let Ok(headers) = parse(&bytes, &Offload::NONE) else { return Ok(()) };
         let mut out = Vec::new();
         if too_big(&mut out, &bytes, &headers, router(&bytes), mtu) {

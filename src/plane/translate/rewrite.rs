@@ -28,17 +28,14 @@ pub fn decrement_ttl(packet: &mut [u8], headers: &Headers) {
     *ttl = old.saturating_sub(1);
     if headers.is_v4() {
         let delta = Delta::NONE.word(u16::from(old) << 8, u16::from(*ttl) << 8);
-        delta.update(packet, IP_CHECKSUM, Field::Complete);
+        header_checksum(packet, delta);
     }
 }
-
-/// Offset of the header checksum of IPv4.
-const IP_CHECKSUM: usize = 10;
 
 fn replace(packet: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr, offload: &Offload, neutral: bool) {
     let Some(delta) = address(packet, headers, side, new) else { return };
     if headers.is_v4() {
-        delta.update(packet, IP_CHECKSUM, Field::Complete);
+        header_checksum(packet, delta);
     }
     if !neutral && let Some(at) = transport_checksum(packet, headers, side) {
         let partial = offload.partial.is_some_and(|partial| partial.start == headers.l4);
@@ -85,9 +82,9 @@ pub(super) fn address(packet: &mut [u8], headers: &mut Headers, side: Side, new:
     Some(delta)
 }
 
-/// What changing an IPv4 header by `delta` does to its own checksum: the old and the new field.
+/// Brings the checksum of an IPv4 header that changed by `delta` up to date; its old and its new value.
 pub(super) fn header_checksum(packet: &mut [u8], delta: Delta) -> Option<(u16, u16)> {
-    delta.update(packet, IP_CHECKSUM, Field::Complete)
+    delta.update(packet, 10, Field::Complete)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Quoted packets: vectors, and the law that a quote is translated like the packet it quotes.
+
 use super::*;
 use crate::plane::packet::Transport;
 use crate::plane::packet::sample::{fix_transport, hex, icmp, ip, is_right, packet, tcp, udp};
@@ -211,7 +213,7 @@ proptest! {
 
     #[test]
     fn no_quote_makes_it_panic(
-        body in crate::plane::parse::tests::nearly_a_packet(), v6 in any::<bool>(),
+        body in crate::plane::packet::sample::nearly_a_packet(), v6 in any::<bool>(),
         kind in 1..13u8, word in any::<[u16; 2]>(), neutral in any::<bool>(),
     ) {
         let mut bytes = if v6 {

@@ -1,3 +1,5 @@
+//! The vectors of RFC 6296 and of other routers, and the bijection.
+
 use super::*;
 use proptest::prelude::*;
 

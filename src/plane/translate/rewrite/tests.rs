@@ -1,3 +1,5 @@
+//! Right checksums stay right, wrong ones stay wrong, and nothing else changes.
+
 use super::*;
 use crate::plane::packet::sample::{
     finish_partial, fix_transport, hex, icmp, ip, is_right, make_partial, packet, tcp, udp,
@@ -245,7 +247,7 @@ proptest! {
 
     #[test]
     fn nothing_that_was_accepted_makes_it_panic(
-        bytes in crate::plane::parse::tests::nearly_a_packet(), offload in crate::plane::parse::tests::any_offload(),
+        bytes in crate::plane::packet::sample::nearly_a_packet(), offload in crate::plane::packet::sample::any_offload(),
         owes in any::<bool>(), new in any::<u128>(), neutral in any::<bool>(), mtu in any::<u16>(),
     ) {
         let mut bytes = bytes;
