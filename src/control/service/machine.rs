@@ -83,3 +83,56 @@ impl Machine {
         self.wans.iter().map(|link| link.as_ref().filter(|link| link.up).map(|link| link.index)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::sample::settings;
+    use crate::types::Mac;
+
+    fn link(name: &str, addresses: &[&str]) -> LinkFacts {
+        LinkFacts {
+            name: name.into(),
+            index: 3,
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            mtu: 1500,
+            up: true,
+            carrier: true,
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            gateways4: Vec::new(),
+            gateways6: Vec::new(),
+        }
+    }
+
+    fn router(links: &[LinkFacts]) -> [Option<String>; 2] {
+        let router = Machine::pick(links, &settings()).router(&settings());
+        [router.v4.map(|address| address.to_string()), router.v6.map(|address| address.to_string())]
+    }
+
+    #[test]
+    fn icmp_errors_come_from_the_firewalls_link_first_and_never_from_a_public_address_of_a_host() {
+        let lan = link("lan0", &["10.250.250.1/29", "fe80::1/64"]);
+        let owned = ["192.0.2.193/29", "2001:db8:a:c80::5/64"];
+        let fiber = link("fiber0", &[owned[0], owned[1], "192.0.2.198/29", "2001:db8:a::2/64"]);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(router(&[lan.clone(), fiber.clone()]), [text("10.250.250.1"), text("2001:db8:a::2")]);
+        assert_eq!(router(&[fiber]), [text("192.0.2.198"), text("2001:db8:a::2")]);
+        assert_eq!(router(&[link("lan0", &["fe80::1/64"])]), [None, None]);
+    }
+
+    #[test]
+    fn every_missing_link_is_named_with_its_wan() {
+        let faults = Machine::pick(&[link("cable0", &[])], &settings()).require(&settings()).unwrap_err();
+        let expected = "WAN \"fiber\": there is no link \"fiber0\" on this machine: correct `interface`, or plug it in";
+        assert_eq!(faults, [expected]);
+    }
+
+    #[test]
+    fn a_link_that_is_switched_off_has_a_state_and_no_port() {
+        let off = LinkFacts { up: false, ..link("fiber0", &["192.0.2.198/29"]) };
+        let machine = Machine::pick(&[off, link("cable0", &[])], &settings());
+        assert_eq!(machine.attached(), [None, Some(3)]);
+        assert_eq!((machine.states()[0].mtu, machine.states()[0].addresses4.len()), (1500, 1));
+        assert_eq!(machine.links().map_err(|faults| faults.len()), Err(1), "cable0 does not exist here");
+    }
+}
