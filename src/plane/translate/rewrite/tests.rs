@@ -167,17 +167,13 @@ fn a_destination_on_the_way_to_another_is_not_in_the_checksum() {
     }
 }
 
-/// A packet of any translated protocol, of one family.
-fn any_packet() -> impl Strategy<Value = Vec<u8>> {
+/// Every kind of checksum there is.
+const KINDS: &[u8] = &[protocol::TCP, protocol::UDP, protocol::ICMP, protocol::ICMPV6, protocol::DCCP, protocol::SCTP];
+
+/// A packet of one of these protocols, of one family.
+fn any_packet(kinds: &'static [u8]) -> impl Strategy<Value = Vec<u8>> {
     let body = proptest::collection::vec(any::<u8>(), 0..100);
-    let protocol = prop_oneof![
-        Just(protocol::TCP),
-        Just(protocol::UDP),
-        Just(protocol::ICMP),
-        Just(protocol::ICMPV6),
-        Just(protocol::DCCP),
-        Just(protocol::SCTP),
-    ];
+    let protocol = proptest::sample::select(kinds);
     (any::<bool>(), any::<[u128; 2]>(), protocol, any::<[u16; 2]>(), body).prop_map(
         |(v6, ends, protocol, ports, body)| {
             let address = |bits: u128| match v6 {
@@ -200,7 +196,7 @@ fn same_family(bytes: &[u8], bits: u128) -> IpAddr {
 
 proptest! {
     #[test]
-    fn a_right_packet_stays_right(bytes in any_packet(), new in any::<[u128; 2]>()) {
+    fn a_right_packet_stays_right(bytes in any_packet(KINDS), new in any::<[u128; 2]>()) {
         let mut bytes = bytes;
         prop_assert!(is_right(&bytes));
         let mut headers = parse(&bytes, &Offload::NONE).unwrap();
@@ -214,10 +210,8 @@ proptest! {
     }
 
     #[test]
-    fn a_partial_checksum_finishes_right(bytes in any_packet(), new in any::<[u128; 2]>()) {
+    fn a_partial_checksum_finishes_right(bytes in any_packet(&KINDS[..2]), new in any::<[u128; 2]>()) {
         let mut bytes = bytes;
-        let kind = parse(&bytes, &Offload::NONE).unwrap().protocol;
-        prop_assume!(matches!(kind, protocol::TCP | protocol::UDP));
         let offload = make_partial(&mut bytes);
         let mut headers = parse(&bytes, &offload).unwrap();
         let ends = new.map(|bits| same_family(&bytes, bits));
@@ -229,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn out_and_in_again_is_the_identity(bytes in any_packet(), new in any::<u128>(), wrong in any::<u8>()) {
+    fn out_and_in_again_is_the_identity(bytes in any_packet(KINDS), new in any::<u128>(), wrong in any::<u8>()) {
         let mut bytes = bytes;
         let mut headers = parse(&bytes, &Offload::NONE).unwrap();
         let last = bytes.len() - 1;
