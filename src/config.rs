@@ -1,4 +1,6 @@
-//! What the user said (`file`) and what it means (`settings`). Only the second travels.
-//! Must never know: the plane, links, sockets.
+//! What the user said (`file`) and what it means (`settings`). Only the second travels; what is wrong with the first
+//! comes back as `diagnostics`. Must never know: the plane, links, sockets.
 
+pub mod diagnostics;
+pub mod file;
 pub mod settings;

@@ -33,7 +33,7 @@ pub struct Downstream {
     pub interface: Option<String>,
     /// The TUN device to create.
     pub tun: String,
-    /// Bytes, 1280 to 65535.
+    /// Bytes, 576 to 65535; at least 1280 if an inside prefix is IPv6.
     pub mtu: u16,
     /// Addresses of the TUN itself, with prefix length.
     pub addresses: Vec<IpNet>,
@@ -58,7 +58,7 @@ pub struct Wan {
     pub weight: u32,
     /// Lower first.
     pub tier: u8,
-    /// `None` follows the link.
+    /// Bytes, 576 to 65535, at least 1280 if this WAN carries IPv6; `None` follows the link.
     pub mtu: Option<u16>,
     /// `None` follows the kernel's routes of the link.
     pub gateway4: Option<Ipv4Addr>,
@@ -133,7 +133,7 @@ pub struct Timeouts {
 }
 
 /// Threads and seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Workers {
     /// `None`: as many as pay off on this machine.
     pub threads: Option<usize>,
@@ -144,7 +144,7 @@ pub struct Workers {
 /// The control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Absolute path.
+    /// Absolute path, at most 107 bytes.
     pub socket: PathBuf,
     /// Group that may use it; `None`: root alone.
     pub group: Option<String>,
@@ -157,6 +157,24 @@ pub struct Log {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`.
     pub level: String,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 }
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("/run/flowpin/control.sock"), group: None }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { json: false, level: "info".to_owned() }
+    }
 }
 
 impl Wan {

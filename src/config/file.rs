@@ -1,0 +1,129 @@
+//! Reads a configuration file: text to settings, or every fault in it at once with its place and what to write instead.
+//! Text becomes a TOML document, `sections` and `wan` read that into what was `said`, `check` finds what contradicts
+//! what, and only then are the settings built. Must never know: links, whether anything that is named exists.
+
+mod check;
+mod nearest;
+mod owners;
+mod reader;
+mod said;
+mod sections;
+mod syntax;
+mod values;
+mod wan;
+
+use super::diagnostics::{Code, Diagnostics, Fault, Span};
+use super::settings::{Downstream, Nptv6, Settings, Wan};
+use reader::{At, Faults};
+use std::path::Path;
+
+/// The name of the TUN, unless the file says another.
+const DEFAULT_TUN: &str = "flowpin0";
+/// The MTU of the TUN in bytes, unless the file says another.
+const DEFAULT_MTU: u16 = 1500;
+/// Larger files are no configuration.
+const LARGEST_FILE: usize = 1 << 20;
+
+/// Reads the file at `path`.
+///
+/// # Errors
+/// The file cannot be read, or everything that is wrong in it.
+pub fn load(path: &Path) -> Result<Settings, Diagnostics> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&name, &error))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, &name),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            let at = Span { start, end: start + char::REPLACEMENT_CHARACTER.len_utf8() };
+            let fault = Fault::new(Code::Unreadable, at, "this is not UTF-8 text", "save the file as UTF-8");
+            Err(Diagnostics::new(&name, &text, vec![fault]))
+        }
+    }
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Diagnostics {
+    let (message, suggestion) = match error.kind() {
+        std::io::ErrorKind::NotFound => (format!("there is no file {name}"), "name the configuration with --config"),
+        std::io::ErrorKind::PermissionDenied => {
+            (format!("{name} may not be read"), "run this as a user who may read it")
+        }
+        _ => (format!("cannot read {name}: {error}"), "name the configuration with --config"),
+    };
+    Diagnostics::new(name, "", vec![Fault::new(Code::Unreadable, Span { start: 0, end: 0 }, message, suggestion)])
+}
+
+/// Reads the text of a file that is called `name` in messages.
+///
+/// # Errors
+/// Everything that is wrong in it.
+pub fn parse(text: &str, name: &str) -> Result<Settings, Diagnostics> {
+    if text.len() > LARGEST_FILE {
+        let message = format!("this file has {} bytes, and a configuration has at most {LARGEST_FILE}", text.len());
+        let fault =
+            Fault::new(Code::Unreadable, Span { start: 0, end: 0 }, message, "name the right file with --config");
+        return Err(Diagnostics::new(name, "", vec![fault]));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut faults = Faults::default();
+    let read = syntax::document(text, &mut faults);
+    let said = read.as_ref().map(|document| sections::document(document.get_ref(), &mut faults));
+    if let Some(said) = &said {
+        check::check(said, &mut faults);
+    }
+    match said {
+        Some(said) if faults.found.is_empty() => Ok(settings(said)),
+        _ => Err(Diagnostics::new(name, text, syntax::without_echoes(text, faults.found))),
+    }
+}
+
+/// What was said means this. Only called without faults, so nothing that is required is missing.
+fn settings(said: said::Said) -> Settings {
+    Settings {
+        downstream: downstream(said.downstream),
+        wans: said.wans.into_iter().map(wan_settings).collect(),
+        balance: said.balance,
+        limits: said.limits,
+        timeouts: said.timeouts,
+        workers: said.workers,
+        control: said.control,
+        log: said.log,
+    }
+}
+
+fn downstream(said: said::Downstream) -> Downstream {
+    Downstream {
+        interface: value(said.interface),
+        tun: value(said.tun).unwrap_or_else(|| DEFAULT_TUN.to_owned()),
+        mtu: value(said.mtu).unwrap_or(DEFAULT_MTU),
+        addresses: said.addresses.into_iter().map(|said| said.value).collect(),
+        prefixes: said.prefixes.into_iter().map(|said| said.value).collect(),
+        next_hop4: value(said.next_hop4),
+        next_hop6: value(said.next_hop6),
+    }
+}
+
+fn wan_settings(said: said::Wan) -> Wan {
+    let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, npt.outside?.value, npt.mode)));
+    Wan {
+        name: value(said.name).unwrap_or_default(),
+        interface: value(said.interface).unwrap_or_default(),
+        vlan: value(said.vlan),
+        weight: said.weight,
+        tier: said.tier,
+        mtu: value(said.mtu),
+        gateway4: value(said.gateway4),
+        gateway6: value(said.gateway6),
+        nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
+        nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
+        inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
+    }
+}
+
+fn value<T>(said: Option<At<T>>) -> Option<T> {
+    said.map(|said| said.value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! What contradicts what: links, names, MTUs, gateways, inside prefixes. Each rule is one function.
+//! Must never know: TOML; who owns which address is `owners`.
+
+use super::owners::Owners;
+use super::reader::{At, Faults};
+use super::said::{Downstream, Said, Wan};
+use crate::config::diagnostics::{Code, Fault, Span};
+use crate::types::MAX_WANS;
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Every rule.
+pub(super) fn check(said: &Said, faults: &mut Faults) {
+    inside_prefixes(&said.downstream, faults);
+    next_hops_have_a_link(&said.downstream, faults);
+    downstream_mtu(&said.downstream, faults);
+    number_of_wans(said, faults);
+    names(said, faults);
+    links(said, faults);
+    for wan in &said.wans {
+        translates_something(wan, faults);
+        wan_mtu(wan, faults);
+        prefix_lengths(wan, faults);
+        mappings_are_inside(wan, &said.downstream, faults);
+    }
+    let owners = Owners::collect(said, faults);
+    inbound_hosts(said, &owners, faults);
+    gateways(said, &owners, faults);
+    own_addresses(said, &owners, faults);
+    martians(said, &owners, faults);
+}
+
+/// Whether two prefixes share an address.
+pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
+}
+
+fn inside_prefixes(downstream: &Downstream, faults: &mut Faults) {
+    for (index, prefix) in downstream.prefixes.iter().enumerate() {
+        let earlier = downstream.prefixes.iter().take(index).find(|earlier| overlap(&earlier.value, &prefix.value));
+        if let Some(earlier) = earlier {
+            let message = format!("the inside prefix `{}` overlaps `{}`", prefix.value, earlier.value);
+            let fault = Fault::new(Code::Overlap, prefix.at, message, "keep the larger of the two");
+            faults.found.push(fault.against(earlier.at, "said here"));
+        }
+    }
+}
+
+fn next_hops_have_a_link(downstream: &Downstream, faults: &mut Faults) {
+    let hops = [
+        ("next_hop4", downstream.next_hop4.as_ref().map(|hop| hop.at)),
+        ("next_hop6", downstream.next_hop6.as_ref().map(|hop| hop.at)),
+    ];
+    for (key, at) in hops.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+        if !downstream.has_interface {
+            let message = format!("`{key}` needs the link that it is reached through");
+            faults.add(Code::Conflict, at, message, format!("add `interface` to [downstream], or remove `{key}`"));
+        }
+    }
+}
+
+/// The least MTU of a link that carries IPv6 (RFC 8200 §5).
+const IPV6_MIN_MTU: u16 = 1280;
+
+fn too_small_for_ipv6(mtu: Option<&At<u16>>, uses_ipv6: bool, faults: &mut Faults) {
+    if let Some(mtu) = mtu.filter(|mtu| uses_ipv6 && mtu.value < IPV6_MIN_MTU) {
+        let message = format!("an MTU of {} is too small for IPv6", mtu.value);
+        faults.add(Code::Conflict, mtu.at, message, format!("write {IPV6_MIN_MTU} or more"));
+    }
+}
+
+fn downstream_mtu(downstream: &Downstream, faults: &mut Faults) {
+    let uses_ipv6 = downstream.prefixes.iter().any(|prefix| matches!(prefix.value, IpNet::V6(_)));
+    too_small_for_ipv6(downstream.mtu.as_ref(), uses_ipv6, faults);
+}
+
+fn wan_mtu(wan: &Wan, faults: &mut Faults) {
+    too_small_for_ipv6(wan.mtu.as_ref(), wan.nptv6.is_some() || !wan.inbound6.is_empty(), faults);
+}
+
+fn number_of_wans(said: &Said, faults: &mut Faults) {
+    if let Some(wan) = said.wans.get(MAX_WANS) {
+        let message = format!("this is WAN {}, and flowpin has room for {MAX_WANS}", MAX_WANS + 1);
+        faults.add(Code::BadValue, wan.at, message, format!("keep {MAX_WANS} of the {}", said.wans.len()));
+    }
+}
+
+fn names(said: &Said, faults: &mut Faults) {
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    for name in said.wans.iter().filter_map(|wan| wan.name.as_ref()) {
+        if let Some(first) = seen.get(name.value.as_str()) {
+            let message = format!("two WANs have the name `{}`", name.value);
+            let fault = Fault::new(Code::Duplicate, name.at, message, "give each WAN a `name` of its own");
+            faults.found.push(fault.against(*first, "the first"));
+        } else {
+            seen.insert(&name.value, name.at);
+        }
+    }
+}
+
+fn links(said: &Said, faults: &mut Faults) {
+    let downstream = &said.downstream;
+    let tun = downstream.tun.as_ref().map_or(super::DEFAULT_TUN, |tun| &tun.value);
+    if let Some(interface) = downstream.interface.as_ref().filter(|interface| interface.value == tun) {
+        let message = format!("`{tun}` is the TUN that flowpin creates and cannot be the firewall's link too");
+        faults.add(Code::Conflict, interface.at, message, "name the link that the firewall sits on, or another `tun`");
+    }
+    let mut seen: HashMap<(&str, Option<u16>), Span> = HashMap::new();
+    for wan in &said.wans {
+        let Some(interface) = &wan.interface else { continue };
+        if let Some(inside) = downstream.interface.as_ref().filter(|inside| inside.value == interface.value) {
+            let message = format!("`{}` is the firewall's link and cannot be a WAN too", interface.value);
+            let fault = Fault::new(Code::Conflict, interface.at, message, "name the link of the uplink");
+            faults.found.push(fault.against(inside.at, "the firewall's link"));
+        } else if interface.value == tun {
+            let message = format!("`{tun}` is the TUN that flowpin creates and cannot be a WAN");
+            faults.add(Code::Conflict, interface.at, message, "name the link of the uplink");
+        }
+        let key = (interface.value.as_str(), wan.vlan.as_ref().map(|vlan| vlan.value));
+        if let Some(first) = seen.get(&key) {
+            let tag = key.1.map_or_else(|| "untagged".to_owned(), |vlan| format!("with VLAN {vlan}"));
+            let message = format!("two WANs use `{}` {tag}", interface.value);
+            let fault = Fault::new(Code::Duplicate, interface.at, message, "give each WAN a link or `vlan` of its own");
+            faults.found.push(fault.against(*first, "the first"));
+        } else {
+            seen.insert(key, interface.at);
+        }
+    }
+}
+
+fn translates_something(wan: &Wan, faults: &mut Faults) {
+    if !wan.translates {
+        let message = format!("WAN {} has no mapping, so nothing could pass it", wan.label());
+        faults.add(Code::Missing, wan.at, message, "add [wan.nat44], [wan.nptv6] or [wan.inbound6]");
+    }
+}
+
+fn prefix_lengths(wan: &Wan, faults: &mut Faults) {
+    const LONGEST: u8 = 64;
+    let Some((inside, outside)) = wan.nptv6.as_ref().and_then(|npt| npt.inside.as_ref().zip(npt.outside.as_ref()))
+    else {
+        return;
+    };
+    let (inner, outer) = (inside.value.prefix_len(), outside.value.prefix_len());
+    if inner != outer {
+        let message = format!("the outside prefix is a /{outer} and the inside prefix a /{inner}");
+        let suggestion = format!(
+            "write both with the same length, such as /{}",
+            [inner, outer].into_iter().filter(|length| *length <= LONGEST).max().unwrap_or(LONGEST)
+        );
+        faults
+            .found
+            .push(Fault::new(Code::Conflict, outside.at, message, suggestion).against(inside.at, "the inside prefix"));
+    }
+    for prefix in [inside, outside].into_iter().filter(|prefix| prefix.value.prefix_len() > LONGEST) {
+        let message = format!("`{}` is longer than /{LONGEST}", prefix.value);
+        faults.add(Code::BadValue, prefix.at, message, format!("write a prefix of /{LONGEST} or shorter"));
+    }
+}
+
+fn mappings_are_inside(wan: &Wan, downstream: &Downstream, faults: &mut Faults) {
+    if !downstream.prefixes_known {
+        return;
+    }
+    let mut refuse = |net: IpNet, shown: String, at| {
+        if downstream.prefixes.iter().any(|prefix| prefix.value.contains(&net)) {
+            return;
+        }
+        let message = format!("{shown} is in none of the inside prefixes, so its packets would be refused");
+        faults.add(Code::NotInside, at, message, "correct it, or add its prefix to [downstream] prefixes");
+    };
+    for (inside, _) in &wan.nat44 {
+        refuse(IpAddr::V4(inside.value).into(), format!("`{}`", inside.value), inside.at);
+    }
+    // The inside host of `inbound6` may lie outside: it is reached through the firewall's link-local address.
+    if let Some(inside) = wan.nptv6.as_ref().and_then(|npt| npt.inside.as_ref()) {
+        refuse(inside.value.into(), format!("`{}`", inside.value), inside.at);
+    }
+}
+
+fn inbound_hosts(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    for (_, inside) in said.wans.iter().flat_map(|wan| &wan.inbound6) {
+        if let Some((owner, owned_at)) = owners.owner_of(inside.value.into()) {
+            let message = format!("the inside host `{}` is a public address of WAN {}", inside.value, owner.label());
+            let fault = Fault::new(Code::Conflict, inside.at, message, "write the host's inside address");
+            faults.found.push(fault.against(owned_at, "owned here"));
+        }
+    }
+}
+
+fn gateways(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    let hop = |key, address: IpAddr, at| (key, address, at);
+    let downstream = &said.downstream;
+    let mut hops = Vec::new();
+    hops.extend(downstream.next_hop4.as_ref().map(|next| hop("next_hop4", next.value.into(), next.at)));
+    hops.extend(downstream.next_hop6.as_ref().map(|next| hop("next_hop6", next.value.into(), next.at)));
+    for wan in &said.wans {
+        hops.extend(wan.gateway4.as_ref().map(|next| hop("gateway4", next.value.into(), next.at)));
+        hops.extend(wan.gateway6.as_ref().map(|next| hop("gateway6", next.value.into(), next.at)));
+    }
+    for (key, address, at) in hops {
+        if let Some((owner, owned_at)) = owners.owner_of(address) {
+            let message = format!("`{address}` cannot be `{key}`: flowpin itself owns it for WAN {}", owner.label());
+            let fault =
+                Fault::new(Code::Conflict, at, message, format!("write the address of the neighbour as `{key}`"));
+            faults.found.push(fault.against(owned_at, "owned here"));
+        } else if let Some(inside) = inside_of(downstream, &address.into()).filter(|_| key.starts_with("gateway")) {
+            let message = format!("`{address}` cannot be `{key}`: it is inside");
+            let fault = Fault::new(Code::Conflict, at, message, "write the address of the ISP's router, or \"auto\"");
+            faults.found.push(fault.against(inside.at, "an inside prefix"));
+        }
+    }
+}
+
+/// The inside prefix that shares an address with `net`.
+pub(super) fn inside_of<'s>(downstream: &'s Downstream, net: &IpNet) -> Option<&'s At<IpNet>> {
+    downstream.prefixes.iter().find(|prefix| overlap(&prefix.value, net))
+}
+
+fn own_addresses(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    for own in &said.downstream.addresses {
+        if let Some((owner, owned_at)) = owners.owner_of(own.value.addr()) {
+            let message = format!(
+                "`{}` is a public address of WAN {}, and the kernel would answer for it",
+                own.value.addr(),
+                owner.label()
+            );
+            let fault = Fault::new(Code::Conflict, own.at, message, "give the TUN an address that is not mapped");
+            faults.found.push(fault.against(owned_at, "owned here"));
+        }
+    }
+}
+
+fn martians(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    for martian in &said.martians {
+        let (what, at) = match (inside_of(&said.downstream, &martian.value), owners.owner_within(&martian.value)) {
+            (Some(inside), _) => (format!("the inside prefix `{}`", inside.value), inside.at),
+            (None, Some((net, at))) if net.prefix_len() == net.max_prefix_len() => {
+                (format!("`{}`, which flowpin owns", net.addr()), at)
+            }
+            (None, Some((net, at))) => (format!("`{net}`, which flowpin owns"), at),
+            (None, None) => continue,
+        };
+        let message = format!("the martian `{}` would drop packets of {what}", martian.value);
+        let fault = Fault::new(Code::Overlap, martian.at, message, "remove it, or write prefixes that leave it out");
+        faults.found.push(fault.against(at, "said here"));
+    }
+}

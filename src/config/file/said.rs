@@ -1,0 +1,76 @@
+//! What the user said, key by key, each value with its place: the shape between text and meaning. A value that is `None`
+//! here was left out, or was wrong and is reported. Must never know: TOML.
+
+use super::reader::At;
+use crate::config::diagnostics::Span;
+use crate::config::settings::{Balance, Control, Limits, Log, NptMode, Timeouts, Workers};
+use ipnet::{IpNet, Ipv6Net};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The whole file.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) downstream: Downstream,
+    pub(super) wans: Vec<Wan>,
+    pub(super) balance: Balance,
+    pub(super) limits: Limits,
+    /// The prefixes of `limits.martians`.
+    pub(super) martians: Vec<At<IpNet>>,
+    pub(super) timeouts: Timeouts,
+    pub(super) workers: Workers,
+    pub(super) control: Control,
+    pub(super) log: Log,
+}
+
+/// `[downstream]`
+#[derive(Debug, Default)]
+pub(super) struct Downstream {
+    pub(super) interface: Option<At<String>>,
+    /// Whether the key is there, good or not.
+    pub(super) has_interface: bool,
+    pub(super) tun: Option<At<String>>,
+    pub(super) mtu: Option<At<u16>>,
+    pub(super) addresses: Vec<At<IpNet>>,
+    pub(super) prefixes: Vec<At<IpNet>>,
+    /// Whether each prefix was good: else nothing can be said about what lies outside them.
+    pub(super) prefixes_known: bool,
+    pub(super) next_hop4: Option<At<Ipv4Addr>>,
+    pub(super) next_hop6: Option<At<Ipv6Addr>>,
+}
+
+/// `[[wan]]`
+#[derive(Debug)]
+pub(super) struct Wan {
+    /// Its header.
+    pub(super) at: Span,
+    pub(super) name: Option<At<String>>,
+    pub(super) interface: Option<At<String>>,
+    pub(super) vlan: Option<At<u16>>,
+    pub(super) weight: u32,
+    pub(super) tier: u8,
+    pub(super) mtu: Option<At<u16>>,
+    pub(super) gateway4: Option<At<Ipv4Addr>>,
+    pub(super) gateway6: Option<At<Ipv6Addr>>,
+    /// Inside and public address.
+    pub(super) nat44: Vec<(At<Ipv4Addr>, At<Ipv4Addr>)>,
+    pub(super) nptv6: Option<Nptv6>,
+    /// External and inside host.
+    pub(super) inbound6: Vec<(At<Ipv6Addr>, At<Ipv6Addr>)>,
+    /// Whether a mapping of any kind was said, good or not.
+    pub(super) translates: bool,
+}
+
+impl Wan {
+    /// How messages call it.
+    pub(super) fn label(&self) -> String {
+        self.name.as_ref().map_or_else(|| "without a name".to_owned(), |name| format!("`{}`", name.value))
+    }
+}
+
+/// `[wan.nptv6]`
+#[derive(Debug)]
+pub(super) struct Nptv6 {
+    pub(super) inside: Option<At<Ipv6Net>>,
+    pub(super) outside: Option<At<Ipv6Net>>,
+    pub(super) mode: NptMode,
+}

@@ -1,0 +1,137 @@
+//! What good files mean, and that the files in config/ are good.
+
+use super::{TWO, parse};
+use crate::config::settings::{
+    Balance, Control, Downstream, Limits, Log, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+};
+use std::path::Path;
+
+#[test]
+fn the_least_file_has_every_default() {
+    let text = "[downstream]\nprefixes = [\"10.0.0.0/24\"]\n[[wan]]\ninterface = \"wan0\"\nvlan = 7\nnat44 = { \"10.0.0.2\" = \"192.0.2.2\" }\n";
+    let wan = Wan {
+        name: "wan0.7".into(),
+        interface: "wan0".into(),
+        vlan: Some(7),
+        weight: 1,
+        tier: 1,
+        mtu: None,
+        gateway4: None,
+        gateway6: None,
+        nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
+        nptv6: None,
+        inbound6: vec![],
+    };
+    let downstream = Downstream {
+        interface: None,
+        tun: "flowpin0".into(),
+        mtu: 1500,
+        addresses: vec![],
+        prefixes: vec!["10.0.0.0/24".parse().unwrap()],
+        next_hop4: None,
+        next_hop6: None,
+    };
+    let expected = Settings {
+        downstream,
+        wans: vec![wan],
+        balance: Balance::Endpoint,
+        limits: Limits { martians: None, flows: 1_000_000 },
+        timeouts: Timeouts {
+            tcp_established: 7440,
+            tcp_opening: 240,
+            tcp_closing: 240,
+            udp: 300,
+            icmp: 60,
+            other: 300,
+        },
+        workers: Workers { threads: None, seed: 0 },
+        control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
+        log: Log { json: false, level: "info".into() },
+    };
+    assert_eq!(parse(text, "f"), Ok(expected));
+}
+
+#[test]
+fn every_key_means_what_it_says() {
+    let text = r#"
+        downstream = { interface = "lan0", tun = "tun9", mtu = 9000, addresses = ["10.9.9.1/30"], prefixes = ["10.0.0.0/8", "fd00::/48"],
+                       next_hop4 = "10.0.0.2", next_hop6 = "fe80::2" }
+        default = { balance = "site" }
+        limits = { martians = ["192.0.0.0/24"], flows = 5 }
+        timeouts = { tcp_established = "3h", tcp_opening = 5, tcp_closing = "1m", udp = 1, icmp = "2s", other = "1h1s" }
+        workers = { threads = 2, seed = 18446744073709551615 }
+        control = { socket = "/tmp/x", group = "staff" }
+        log = { format = "json", level = "debug" }
+        [[wan]]
+        name = "a"
+        interface = "eth0"
+        weight = 3
+        tier = 0
+        mtu = 1492
+        gateway4 = "192.0.2.1"
+        gateway6 = "fe80::1"
+        nptv6 = { inside = "fd00:0:0:10::/60", outside = "2001:db8::/60", mode = "rfc6296" }
+        inbound6 = { "2001:db8:0:1::1" = "fd99::2" }
+        [[wan]]
+        interface = "eth1"
+        mtu = "auto"
+        gateway4 = "auto"
+        nat44 = { "10.0.0.2" = "198.51.100.2" }
+    "#;
+    let settings = parse(text, "f").unwrap();
+    let downstream = &settings.downstream;
+    assert_eq!(
+        (downstream.interface.as_deref(), downstream.tun.as_str(), downstream.mtu),
+        (Some("lan0"), "tun9", 9000)
+    );
+    assert_eq!(downstream.addresses, ["10.9.9.1/30".parse().unwrap()]);
+    assert_eq!(downstream.next_hop4, Some([10, 0, 0, 2].into()));
+    assert_eq!(downstream.next_hop6, "fe80::2".parse().ok());
+    assert_eq!(settings.balance, Balance::Site);
+    assert_eq!(settings.limits, Limits { martians: Some(vec!["192.0.0.0/24".parse().unwrap()]), flows: 5 });
+    let timeouts = Timeouts { tcp_established: 10_800, tcp_opening: 5, tcp_closing: 60, udp: 1, icmp: 2, other: 3601 };
+    assert_eq!(settings.timeouts, timeouts);
+    assert_eq!(settings.workers, Workers { threads: Some(2), seed: u64::MAX });
+    assert_eq!(settings.control, Control { socket: "/tmp/x".into(), group: Some("staff".into()) });
+    assert_eq!(settings.log, Log { json: true, level: "debug".into() });
+    let [a, b] = settings.wans.as_slice() else { panic!("two WANs") };
+    assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Some(1492), "fe80::1".parse().ok()));
+    let npt = Nptv6 {
+        inside: "fd00:0:0:10::/60".parse().unwrap(),
+        outside: "2001:db8::/60".parse().unwrap(),
+        mode: NptMode::Rfc6296,
+    };
+    assert_eq!(a.nptv6, Some(npt));
+    assert_eq!(a.inbound6, [("2001:db8:0:1::1".parse().unwrap(), "fd99::2".parse().unwrap())]);
+    assert_eq!((b.name.as_str(), b.mtu, b.gateway4, b.tier), ("eth1", None, None, 1));
+}
+
+#[test]
+fn mappings_keep_the_order_of_the_file() {
+    let text = super::two_with("\"10.250.250.2\" = \"192.0.2.193\"", "\"10.250.250.4\" = \"192.0.2.200\"");
+    let wans = parse(&text, "f").unwrap().wans;
+    assert_eq!(wans[0].nat44[0], ([10, 250, 250, 4].into(), [192, 0, 2, 200].into()));
+    assert_eq!(wans[0].nat44[1], ([10, 250, 250, 3].into(), [192, 0, 2, 194].into()));
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_nobody_s_business() {
+    let plain = parse(TWO, "f");
+    assert!(plain.is_ok());
+    assert_eq!(parse(&format!("\u{feff}{}", TWO.replace('\n', "\r\n")), "f"), plain);
+}
+
+#[test]
+fn every_file_in_config_passes_the_check() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let read = super::super::load(&path);
+            assert!(read.is_ok(), "{}", read.unwrap_err());
+            checked += 1;
+        }
+    }
+    assert!(checked > 0);
+}

@@ -1,0 +1,227 @@
+//! Reads `[[wan]]` with its tables of mappings: keys, defaults, ranges, and what later versions bring.
+//! Must never know: what contradicts what; that is `check`.
+
+use super::reader::{At, Faults, Item, Table, Wrong};
+use super::said::{Nptv6, Wan};
+use super::sections::{is_word, mtu, refuse_value};
+use super::values;
+use crate::config::diagnostics::{Code, Span, quote};
+use crate::config::settings::NptMode;
+use ipnet::{IpNet, Ipv6Net};
+use toml::de::DeValue;
+
+const TITLE: &str = "[[wan]]";
+
+/// Keys that later versions bring.
+const LATER: [&str; 6] = ["masquerade", "health", "mtu_targets", "on_soft_down", "on_hard_down", "on_up"];
+
+/// Every `[[wan]]`, in the order of the file.
+pub(super) fn wans(root: &mut Table<'_>, faults: &mut Faults) -> Vec<Wan> {
+    let Some(item) = root.take("wan") else {
+        let suggestion = "add [[wan]] with its `interface` and mappings";
+        faults.add(Code::Missing, root.at, "the file has no [[wan]]", suggestion);
+        return Vec::new();
+    };
+    let items = match item.value {
+        DeValue::Table(_) => {
+            faults.add(
+                Code::WrongType,
+                item.at,
+                "a WAN is one of a list",
+                "write its header with two brackets: [[wan]]",
+            );
+            vec![item]
+        }
+        DeValue::Array(values) if values.is_empty() => {
+            faults.add(
+                Code::Missing,
+                item.at,
+                "the list of WANs is empty",
+                "add [[wan]] with its `interface` and mappings",
+            );
+            Vec::new()
+        }
+        _ => item.list(faults).unwrap_or_default(),
+    };
+    items.iter().filter_map(|item| Some(wan(item.table(TITLE, faults)?, faults))).collect()
+}
+
+fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
+    let name = table.take("name");
+    let interface = table.require("interface", "\"wan0\"", faults);
+    let interface = interface.and_then(|item| item.parse(values::link_name, faults));
+    let vlan = table.take("vlan").and_then(|item| item.number(1..=4094, faults)).map(|vlan| narrow(&vlan));
+    let name = match name {
+        Some(item) => item.parse(values::wan_name, faults),
+        None => default_name(interface.as_ref(), vlan.as_ref(), faults),
+    };
+    let weight = table.take("weight").and_then(|item| weight(&item, faults));
+    let tier = table.take("tier").and_then(|item| item.number(0..=255, faults));
+    let mtu = table.take("mtu").and_then(|item| wan_mtu(&item, faults));
+    let gateway4 = table.take("gateway4").filter(|item| !is_word(item, "auto"));
+    let gateway6 = table.take("gateway6").filter(|item| !is_word(item, "auto"));
+    let mut wan = Wan {
+        at: table.at,
+        name,
+        interface,
+        vlan,
+        weight: weight.unwrap_or(1),
+        tier: tier.and_then(|tier| u8::try_from(tier.value).ok()).unwrap_or(1),
+        mtu,
+        gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
+        gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
+        nat44: Vec::new(),
+        nptv6: None,
+        inbound6: Vec::new(),
+        translates: false,
+    };
+    translations(&mut table, &mut wan, faults);
+    table.refuse(&LATER, faults);
+    table.finish(&LATER, faults);
+    wan
+}
+
+/// The advice for a value that may also be left to flowpin.
+fn or_auto<T>(read: Result<T, Wrong>) -> Result<T, Wrong> {
+    read.map_err(|wrong| Wrong { suggestion: format!("{}, or \"auto\"", wrong.suggestion), ..wrong })
+}
+
+fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
+    if let Some(item) = table.take("nat44") {
+        let public = |item: &Item<'_>, faults: &mut Faults| {
+            if is_word(item, "interface") {
+                refuse_value(item, "the link's own address as public address", "write the public address", faults);
+                return None;
+            }
+            item.parse(values::address4, faults)
+        };
+        let pairs = mappings(&item, "[wan.nat44]", values::address4, public, faults);
+        wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
+        wan.nat44 = pairs.unwrap_or_default();
+    }
+    if let Some(item) = table.take("nptv6") {
+        wan.translates = true;
+        wan.nptv6 = item.table("[wan.nptv6]", faults).map(|table| nptv6(table, faults));
+    }
+    if let Some(item) = table.take("inbound6") {
+        let inside = |item: &Item<'_>, faults: &mut Faults| item.parse(values::routable6, faults);
+        let pairs = mappings(&item, "[wan.inbound6]", values::routable6, inside, faults);
+        wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
+        wan.inbound6 = pairs.unwrap_or_default();
+    }
+}
+
+/// A WAN without a name is called as its link.
+fn default_name(interface: Option<&At<String>>, vlan: Option<&At<u16>>, faults: &mut Faults) -> Option<At<String>> {
+    let interface = interface?;
+    let name = vlan.map_or_else(|| interface.value.clone(), |vlan| format!("{}.{}", interface.value, vlan.value));
+    if values::wan_name(&name).is_err() {
+        let message = format!("{} cannot serve as the WAN's name", quote(&name));
+        faults.add(Code::Missing, interface.at, message, "add a name such as `name = \"fiber\"`");
+        return None;
+    }
+    Some(At { value: name, at: interface.at })
+}
+
+/// A number that its range keeps inside 16 bits.
+fn narrow(number: &At<u64>) -> At<u16> {
+    At { value: u16::try_from(number.value).unwrap_or(u16::MAX), at: number.at }
+}
+
+fn weight(item: &Item<'_>, faults: &mut Faults) -> Option<u32> {
+    if matches!(item.value, DeValue::Integer(number) if number.as_str() == "0") {
+        let suggestion = "write 1 or more; to keep a WAN as a reserve give it a higher `tier`";
+        faults.add(Code::BadValue, item.at, "with `weight` 0 this WAN would never get a flow", suggestion);
+        return None;
+    }
+    u32::try_from(item.number(1..=u64::from(u32::MAX), faults)?.value).ok()
+}
+
+fn wan_mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<u16>> {
+    match item.value {
+        DeValue::String(text) if text == "auto" => None,
+        DeValue::String(text) if text == "probe" => {
+            refuse_value(
+                item,
+                "active discovery of the MTU",
+                "write \"auto\" for the link's MTU, or a number of bytes",
+                faults,
+            );
+            None
+        }
+        DeValue::String(text) => {
+            let message = format!("`mtu` cannot be {}", quote(text));
+            faults.add(Code::BadValue, item.at, message, "write \"auto\" or a number of bytes without quotes");
+            None
+        }
+        _ => mtu(item, faults),
+    }
+}
+
+fn nptv6(mut table: Table<'_>, faults: &mut Faults) -> Nptv6 {
+    const MODES: [(&str, NptMode); 2] = [("prefix", NptMode::Prefix), ("rfc6296", NptMode::Rfc6296)];
+    let inside = table.require("inside", "\"fd00:bad:b01::/60\"", faults);
+    let outside = table.require("outside", "\"2001:db8:a:c80::/60\"", faults);
+    let mode = table.take("mode").and_then(|item| item.word(&MODES, faults));
+    table.finish(&[], faults);
+    let auto = outside.filter(|item| is_word(item, "auto"));
+    if let Some(item) = auto {
+        refuse_value(&item, "following the delegated prefix", "write the prefix that this line delegates", faults);
+    }
+    let outside = outside.filter(|_| auto.is_none());
+    Nptv6 {
+        inside: inside.and_then(|item| prefix6(&item, faults)),
+        outside: outside.and_then(|item| prefix6(&item, faults)),
+        mode: mode.unwrap_or(NptMode::Prefix),
+    }
+}
+
+fn prefix6(item: &Item<'_>, faults: &mut Faults) -> Option<At<Ipv6Net>> {
+    let said = item.parse(values::prefix6, faults)?;
+    let network = values::network(At { value: said.value.into(), at: said.at }, faults);
+    match network.value {
+        IpNet::V6(value) => Some(At { value, at: said.at }),
+        IpNet::V4(_) => None,
+    }
+}
+
+/// The pairs of a table whose keys are addresses. `None` if any of them was wrong and nothing is left.
+fn mappings<K, V>(
+    item: &Item<'_>,
+    title: &str,
+    key_meaning: impl Fn(&str) -> Result<K, Wrong>,
+    value_meaning: impl Fn(&Item<'_>, &mut Faults) -> Option<At<V>>,
+    faults: &mut Faults,
+) -> Option<Vec<(At<K>, At<V>)>> {
+    let entries = item.table(title, faults)?.entries();
+    let mut pairs = Vec::with_capacity(entries.len());
+    for (key, value) in &entries {
+        if let DeValue::Table(_) = value.value {
+            let (dotted, at) = dotted_key(key, value);
+            let message = format!("{title} maps addresses, and {} is not in quotes", quote(&dotted));
+            faults.add(Code::WrongType, at, message, format!("write \"{dotted}\" = \"...\""));
+            continue;
+        }
+        let read_key =
+            key_meaning(key.value).map_err(|wrong| faults.add(Code::BadValue, key.at, wrong.message, wrong.suggestion));
+        let read_value = value_meaning(value, faults);
+        pairs.extend(
+            read_key.ok().zip(read_value).map(|(key_value, value)| (At { value: key_value, at: key.at }, value)),
+        );
+    }
+    (!pairs.is_empty() || entries.is_empty()).then_some(pairs)
+}
+
+/// TOML reads an address without quotes as tables inside tables; this is what it was, and its place.
+fn dotted_key(key: &At<&str>, value: &Item<'_>) -> (String, Span) {
+    let (mut dotted, mut at, mut value) = (key.value.to_owned(), key.at, value.value);
+    while let DeValue::Table(table) = value
+        && let Some((key, behind)) = table.iter().next()
+    {
+        dotted.push('.');
+        dotted.push_str(key.get_ref());
+        at.end = at.end.max(key.span().end);
+        value = behind.get_ref();
+    }
+    (dotted, at)
+}
