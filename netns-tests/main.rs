@@ -1,8 +1,12 @@
 //! Tests of claims, one file per claim, most of them in the lab: real kernel, real programs as peers. They need root.
-//! `lab` is the harness; it and each test make namespaces of their own, so tests run side by side.
+//! `lab` and `machine` are the harnesses; they and each test make namespaces of their own, so tests run side by side.
 
 mod lab;
+mod machine;
 
+mod kernel_hop;
 mod kernel_side;
+mod kernel_silence;
+mod link_facts;
 mod ports;
 mod topology;
