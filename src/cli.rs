@@ -8,6 +8,8 @@ mod columns;
 pub mod completions;
 pub mod flows;
 pub mod lab;
+mod logging;
+pub mod run;
 pub mod status;
 
 use args::{Cli, Command};
@@ -23,7 +25,7 @@ pub const EXIT_BAD_CONFIG: u8 = 2;
 #[must_use]
 pub fn main() -> ExitCode {
     match &Cli::parse().command {
-        Command::Run(_) => not_built_yet("run"),
+        Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(args),
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
