@@ -9,4 +9,5 @@ mod kernel_side;
 mod kernel_silence;
 mod link_facts;
 mod ports;
+mod replay;
 mod topology;

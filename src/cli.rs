@@ -9,6 +9,7 @@ pub mod completions;
 pub mod flows;
 pub mod lab;
 mod logging;
+pub mod replay;
 pub mod run;
 pub mod status;
 
@@ -29,14 +30,10 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
-        Command::Replay(_) => not_built_yet("replay"),
+        Command::Replay(args) => replay::replay(args),
         Command::Lab(args) => lab::lab(args),
         Command::Completions(args) => completions::completions(args),
     }
-}
-
-fn not_built_yet(command: &str) -> ExitCode {
-    fail(format_args!("`flowpin {command}` is not built yet"))
 }
 
 /// One sentence to standard error, and the exit code for "it failed".

@@ -9,7 +9,7 @@ mod write;
 
 pub use read::{Capture, Fault, Interface, Packet};
 pub use sink::{Sink, Tape};
-pub use slot::{Loaded, Slot};
+pub use slot::{Loaded, Slot, ip_of};
 pub use write::Writer;
 
 /// The link types that a router's ends can have (tcpdump.org link-layer header types).

@@ -41,13 +41,7 @@ impl Slot {
 
     /// Puts a packet from inside in, as the TUN delivers it: from the IP header on. An Ethernet header is taken off.
     pub fn load_inside(&mut self, data: &[u8], link: LinkType) -> Loaded {
-        let packet = match link {
-            LinkType::Ethernet => match ip_in_ethernet(data) {
-                Some(packet) => packet,
-                None => return Loaded::NotIp,
-            },
-            LinkType::Raw | LinkType::Other(_) => data,
-        };
+        let Some(packet) = ip_of(data, link) else { return Loaded::NotIp };
         self.tag = None;
         self.put(packet, &[]);
         self.l3 = HEADROOM;
@@ -83,8 +77,12 @@ fn ethertype(data: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes([*data.get(12)?, *data.get(13)?]))
 }
 
-/// The IP packet of an Ethernet frame, behind one 802.1Q tag at the most.
-fn ip_in_ethernet(data: &[u8]) -> Option<&[u8]> {
+/// The IP packet of captured bytes, behind one 802.1Q tag at the most. `None` for an Ethernet frame with something else.
+#[must_use]
+pub fn ip_of(data: &[u8], link: LinkType) -> Option<&[u8]> {
+    if link != LinkType::Ethernet {
+        return Some(data);
+    }
     let (kind, packet) = match ethertype(data)? {
         VLAN => (u16::from_be_bytes([*data.get(16)?, *data.get(17)?]), data.get(18..)?),
         kind => (kind, data.get(ETHERNET..)?),

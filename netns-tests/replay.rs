@@ -1,0 +1,327 @@
+//! `flowpin replay`: captures in, the same bytes out, always. What comes out is compared with packets built from scratch,
+//! never with what came out before. `captures/` holds both sides of each story for people to open;
+//! `FLOWPIN_WRITE_CAPTURES=1` writes them anew from the stories.
+
+mod cases;
+mod packets;
+mod pcapng;
+
+use cases::{At, Case, Step};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const ENDS: [&str; 3] = ["inside", "fiber", "cable"];
+const INTERFACES: [(&str, u8); 3] = [("inside", pcapng::RAW), ("fiber", pcapng::ETHERNET), ("cable", pcapng::ETHERNET)];
+const DROPPED: [(&str, u8); 3] =
+    [("dropped:inside", pcapng::RAW), ("dropped:fiber", pcapng::ETHERNET), ("dropped:cable", pcapng::ETHERNET)];
+
+/// Nanoseconds since 1970 of the first packet; the others follow a millisecond apart.
+const START: u64 = 1_700_000_000_123_456_789;
+const STEP: u64 = 1_000_000;
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("netns-tests/captures")
+}
+
+/// A directory of this test's own, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("flowpin-replay-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Replays here with the configuration of the captures.
+    fn replay(&self, args: &[&str]) -> Output {
+        let config = captures().join("two-wans.toml");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowpin"));
+        command.current_dir(&self.0).arg("replay").arg("--config").arg(config).args(args).output().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn input(case: &Case) -> Vec<u8> {
+    let mut file = pcapng::file(&INTERFACES);
+    let mut time = START;
+    for step in &case.steps {
+        if let Step::In(at, bytes) = step {
+            file.extend(pcapng::packet(*at as u32, time, bytes, None));
+            time += STEP;
+        }
+    }
+    file
+}
+
+/// What has to come out; with the dropped packets and their reasons if `comments`.
+fn expected(case: &Case, comments: bool) -> Vec<u8> {
+    let interfaces = [&INTERFACES[..], if comments { &DROPPED } else { &[] }].concat();
+    let mut file = pcapng::file(&interfaces);
+    let mut time = START - STEP;
+    let mut last: (At, &[u8]) = (At::Inside, &[]);
+    for step in &case.steps {
+        match step {
+            Step::In(at, bytes) => {
+                time += STEP;
+                last = (*at, bytes);
+            }
+            Step::Out(at, bytes) => file.extend(pcapng::packet(*at as u32, time, bytes, None)),
+            Step::Drop(reason) if comments => {
+                let comment = format!("dropped: {reason}");
+                file.extend(pcapng::packet(3 + last.0 as u32, time, last.1, Some(&comment)));
+            }
+            Step::Drop(_) => {}
+        }
+    }
+    file
+}
+
+/// Packet by packet, so that a difference is seen in the packet that has it.
+fn assert_same(case: &str, found: &[u8], wanted: &[u8]) {
+    if found == wanted {
+        return;
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (found, wanted) = (blocks(found), blocks(wanted));
+    for (number, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+        assert_eq!(hex(found), hex(wanted), "{case}: block {number}: found (left), wanted (right)");
+    }
+    panic!("{case}: {} blocks found, {} wanted", found.len(), wanted.len());
+}
+
+fn blocks(file: &[u8]) -> Vec<&[u8]> {
+    let mut rest = file;
+    let mut blocks = Vec::new();
+    while rest.len() >= 12 {
+        let length = u32::from_le_bytes(rest[4..8].try_into().unwrap()) as usize;
+        let (block, behind) = rest.split_at(length.clamp(12, rest.len()));
+        blocks.push(block);
+        rest = behind;
+    }
+    blocks
+}
+
+#[test]
+fn every_capture_comes_out_as_a_router_must_send_it() {
+    let scratch = Scratch::new("stories");
+    for case in cases::all() {
+        let (name, wanted) = (case.name, expected(&case, true));
+        let file = scratch.file(&format!("{name}.in.pcapng"), &input(&case));
+        let file = file.to_str().unwrap();
+        let output = scratch.replay(&["--in", file, "--out", "all.pcapng", "--drop-comments", "--json"]);
+        assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
+        assert_same(name, &scratch.read("all.pcapng"), &wanted);
+        assert_counts(&case, &stdout(&output));
+        let again = scratch.replay(&["--in", file, "--out", "again.pcapng", "--drop-comments", "--json"]);
+        assert_eq!(scratch.read("again.pcapng"), wanted, "{name}: the same again");
+        assert_eq!(again.stdout, output.stdout, "{name}: the same report again");
+        scratch.replay(&["--in", file, "--out", "sent.pcapng"]);
+        assert_same(name, &scratch.read("sent.pcapng"), &expected(&case, false));
+    }
+}
+
+/// Every number of the report, from the story.
+fn assert_counts(case: &Case, json: &str) {
+    let report: serde_json::Value = serde_json::from_str(json).unwrap();
+    let mut received = [0u64; 3];
+    let mut sent = [0u64; 3];
+    let mut drops: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut last = At::Inside;
+    for step in &case.steps {
+        match step {
+            Step::In(at, _) => {
+                received[*at as usize] += 1;
+                last = *at;
+            }
+            Step::Out(at, _) => sent[*at as usize] += 1,
+            Step::Drop(reason) => {
+                let direction = if last == At::Inside { "outbound" } else { "inbound" };
+                *drops.entry(direction).or_default().entry(reason).or_default() += 1;
+            }
+        }
+    }
+    for (index, name) in ENDS.iter().enumerate() {
+        let wanted = serde_json::json!({"name": name, "received": received[index], "sent": sent[index]});
+        assert_eq!(report["ends"][index], wanted, "{}", case.name);
+    }
+    assert_eq!(report["drops"], serde_json::json!(drops), "{}", case.name);
+    assert_eq!(report["flows"], serde_json::json!({"created": case.flows, "expired": 0}), "{}", case.name);
+    let time = STEP * (received.iter().sum::<u64>() - 1);
+    assert_eq!(report["nanoseconds"], serde_json::json!(time), "{}", case.name);
+    assert_eq!(report["damage"], serde_json::Value::Null);
+}
+
+#[test]
+fn the_captures_that_people_open_are_these_stories() {
+    for case in cases::all() {
+        for (kind, bytes) in [("in", input(&case)), ("out", expected(&case, true))] {
+            let path = captures().join(format!("{}.{kind}.pcapng", case.name));
+            if std::env::var_os("FLOWPIN_WRITE_CAPTURES").is_some() {
+                std::fs::write(&path, &bytes).unwrap();
+            }
+            let committed = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert_same(case.name, &committed, &bytes);
+        }
+    }
+}
+
+#[test]
+fn one_capture_per_end_gives_one_capture_per_end() {
+    let scratch = Scratch::new("ends");
+    let case = cases::all().into_iter().find(|case| case.name == "udp").unwrap();
+    let mut ends =
+        ENDS.map(|name| pcapng::file(&[(name, if name == "inside" { pcapng::RAW } else { pcapng::ETHERNET })]));
+    let mut wanted = [pcapng::RAW, pcapng::ETHERNET, pcapng::ETHERNET].map(classic);
+    let mut time = START;
+    for step in &case.steps {
+        match step {
+            Step::In(at, bytes) => {
+                ends[*at as usize].extend(pcapng::packet(0, time, bytes, None));
+                time += STEP;
+            }
+            Step::Out(at, bytes) => wanted[*at as usize].extend(record(time - STEP, bytes)),
+            Step::Drop(_) => {}
+        }
+    }
+    for (name, bytes) in ENDS.iter().zip(&ends) {
+        scratch.file(&format!("{name}.in"), bytes);
+    }
+    let args = ["--wan", "cable=cable.in", "--inside", "inside.in", "--wan", "fiber=fiber.in", "--out-dir", "out/deep"];
+    let output = scratch.replay(&args);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    for (name, wanted) in ENDS.iter().zip(&wanted) {
+        assert_eq!(&scratch.read(&format!("out/deep/{name}.pcap")), wanted, "{name}");
+    }
+    let entries = std::fs::read_dir(scratch.0.join("out/deep")).unwrap().count();
+    assert_eq!(entries, 3, "nothing else is left there");
+}
+
+/// The header of a classic pcap with nanoseconds, little-endian, snap length 262144.
+fn classic(link: u8) -> Vec<u8> {
+    let mut header = vec![0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+    header.extend([link, 0, 0, 0]);
+    header
+}
+
+fn record(time: u64, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap();
+    let words = [(time / 1_000_000_000) as u32, (time % 1_000_000_000) as u32, length, length];
+    [&words.map(u32::to_le_bytes).concat(), bytes].concat()
+}
+
+#[test]
+fn an_inside_capture_may_be_ethernet_and_what_is_not_ip_there_is_left_out() {
+    let scratch = Scratch::new("ethernet");
+    let packet = packets::ip("10.250.250.2", "203.0.113.10").udp((1, 2), b"hi");
+    let mut file = classic(pcapng::ETHERNET);
+    file.extend(record(START, &packets::ethernet([2; 6], [4; 6], None, &packet)));
+    file.extend(record(START + 1, &[&[0xff; 6][..], &[4; 6], &[8, 6], &[0; 28]].concat()));
+    scratch.file("lan.pcap", &file);
+    let output = scratch.replay(&["--inside", "lan.pcap"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("inside         2     0\nfiber          0     1\n"), "{text}");
+    assert!(text.ends_with("1 frames of the inside capture carry no IP and were left out\n"), "{text}");
+}
+
+#[test]
+fn a_damaged_capture_ends_with_its_place_and_with_what_came_before() {
+    let scratch = Scratch::new("damaged");
+    let case = cases::all().into_iter().find(|case| case.name == "tcp").unwrap();
+    let whole = input(&case);
+    let sound: usize = blocks(&whole)[..5].iter().map(|block| block.len()).sum();
+    scratch.file("cut.pcapng", &whole[..sound + 30]);
+    let output = scratch.replay(&["--in", "cut.pcapng", "--out", "out.pcapng", "--json"]);
+    assert_eq!(code(&output), 1);
+    let sentence = format!("cut.pcapng: the capture is damaged at byte {sound}, at packet 2: it ends in the middle");
+    assert!(stderr(&output).starts_with(&format!("flowpin: {sentence}")), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(report["damage"].as_str().unwrap().starts_with(&sentence), "{report}");
+    assert_eq!(report["ends"][0], serde_json::json!({"name": "inside", "received": 1, "sent": 0}));
+    let wanted = expected(&case, false);
+    let first: usize = blocks(&wanted)[..5].iter().map(|block| block.len()).sum();
+    assert_same("damaged", &scratch.read("out.pcapng"), &wanted[..first]);
+    assert_eq!(scratch.names(), ["cut.pcapng", "out.pcapng"]);
+}
+
+#[test]
+fn an_interface_that_is_no_end_is_named_with_the_ends() {
+    let scratch = Scratch::new("names");
+    scratch.file("eth0.pcapng", &pcapng::file(&[("inside", pcapng::RAW), ("eth0", pcapng::ETHERNET)]));
+    let output = scratch.replay(&["--in", "eth0.pcapng", "--out", "out.pcapng"]);
+    assert_eq!(code(&output), 1);
+    let sentence = "interface 2 is named \"eth0\", but the ends of this configuration are inside, fiber, cable";
+    assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
+    scratch.file("raw.pcapng", &pcapng::file(&[("fiber", pcapng::RAW)]));
+    let output = scratch.replay(&["--in", "raw.pcapng"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("interface 1 is raw IP, but a WAN is Ethernet"), "{}", stderr(&output));
+    scratch.file("nameless.pcap", &classic(pcapng::RAW));
+    let output = scratch.replay(&["--in", "nameless.pcap"]);
+    assert!(stderr(&output).contains("interface 1 has no name"), "{}", stderr(&output));
+    assert_eq!(scratch.names(), ["eth0.pcapng", "nameless.pcap", "raw.pcapng"], "nothing was written");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused_in_one_sentence() {
+    let scratch = Scratch::new("refusals");
+    scratch.file("text.pcapng", b"hello, world");
+    scratch.file("empty.pcapng", b"");
+    scratch.file("good.pcapng", &pcapng::file(&INTERFACES));
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["--in", "text.pcapng"], 1, "text.pcapng: this is neither pcap nor pcapng"),
+        (&["--in", "empty.pcapng"], 1, "empty.pcapng: the file is empty"),
+        (&["--in", "gone.pcapng"], 1, "gone.pcapng: cannot be opened"),
+        (&["--in", "good.pcapng", "--out", "good.pcapng"], 1, "good.pcapng: this is also read"),
+        (&["--in", "good.pcapng", "--out", "."], 1, "this is a directory"),
+        (&["--in", "good.pcapng", "--out", "no/such/place"], 1, "no/such/place: cannot be written"),
+        (&["--wan", "lte=good.pcapng"], 2, "there is no such WAN in"),
+        (&["--out", "x.pcapng"], 2, "--in"),
+    ];
+    for (args, wanted, sentence) in cases {
+        let output = scratch.replay(args);
+        assert_eq!(code(&output), wanted, "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(sentence), "{args:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{args:?}");
+    }
+    assert_eq!(scratch.names(), ["empty.pcapng", "good.pcapng", "text.pcapng"], "nothing was written");
+    let output = scratch.replay(&["--in", "good.pcapng", "--out", "out.pcapng"]);
+    assert_eq!(code(&output), 0, "a capture without packets is a capture: {}", stderr(&output));
+    assert_eq!(scratch.read("out.pcapng"), pcapng::file(&INTERFACES));
+}

@@ -1,0 +1,196 @@
+//! The packets of one or more captures in the order of their times, each with the end that it came in on.
+//! Must never know: what becomes of them.
+
+use crate::ports::pcap::{Capture, Fault, LinkType, Packet};
+use crate::types::{End, WanId};
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+
+/// The name of the inside end in captures.
+pub const INSIDE: &str = "inside";
+
+/// The name of an end. `wans` are the names in the configuration.
+#[must_use]
+pub fn end_named(name: &str, wans: &[String]) -> Option<End> {
+    if name == INSIDE {
+        return Some(End::Inside);
+    }
+    let index = wans.iter().position(|wan| wan == name)?;
+    u8::try_from(index).ok().map(|index| End::Wan(WanId(index)))
+}
+
+/// Captures, merged by time. Of packets with the same time the file named first goes first.
+pub struct Input {
+    sources: Vec<Source>,
+    wans: Vec<String>,
+}
+
+struct Source {
+    path: PathBuf,
+    file: Metadata,
+    capture: Capture<File>,
+    /// The end of everything in it; `None`: its interfaces are named after ends.
+    end: Option<End>,
+    /// By interface of the capture.
+    ends: Vec<(End, LinkType)>,
+    packet: Packet,
+    state: Waiting,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Packet,
+    Nothing,
+    Ended,
+}
+
+/// A packet and where it came in.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// The end.
+    pub from: End,
+    /// What its bytes start with.
+    pub link: LinkType,
+    /// The bytes and their time.
+    pub packet: &'a Packet,
+}
+
+/// Why there are no more packets. The sentence names the file.
+#[derive(Debug)]
+pub struct Broken {
+    /// What to tell the operator.
+    pub sentence: String,
+    /// The file is a capture and is damaged further on.
+    pub damaged: bool,
+}
+
+impl Broken {
+    fn new(path: &Path, what: impl fmt::Display) -> Self {
+        Self { sentence: format!("{}: {what}", path.display()), damaged: false }
+    }
+
+    fn fault(path: &Path, fault: &Fault) -> Self {
+        Self { damaged: matches!(fault, Fault::Damaged { .. }), ..Self::new(path, fault) }
+    }
+}
+
+impl Input {
+    /// Opens the captures: each with its end, or with `None` when its interfaces are named after ends.
+    ///
+    /// # Errors
+    /// A file cannot be opened or is no capture.
+    pub fn open(files: &[(Option<End>, &Path)], wans: &[String]) -> Result<Self, Broken> {
+        let sources = files.iter().map(|(end, path)| Source::open(*end, path)).collect::<Result<_, _>>()?;
+        Ok(Self { sources, wans: wans.to_vec() })
+    }
+
+    /// The files behind it, to be told from the files that are written.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Metadata)> {
+        self.sources.iter().map(|source| (source.path.as_path(), &source.file))
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.sources.iter().map(|source| source.file.len()).sum()
+    }
+
+    /// Bytes read of all files.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.sources.iter().map(|source| source.capture.position()).sum()
+    }
+
+    /// The next packet, or `None` behind the last.
+    ///
+    /// # Errors
+    /// A capture is damaged here, or has an interface that is no end. All packets before were good.
+    pub fn next(&mut self) -> Result<Option<Arrival<'_>>, Broken> {
+        for source in self.sources.iter_mut().filter(|source| source.state == Waiting::Nothing) {
+            source.fetch(&self.wans)?;
+        }
+        let waiting = self.sources.iter_mut().filter(|source| source.state == Waiting::Packet);
+        let Some(source) = waiting.min_by_key(|source| source.packet.time) else { return Ok(None) };
+        source.state = Waiting::Nothing;
+        let Some((from, link)) = source.ends.get(source.packet.interface).copied() else { return Ok(None) };
+        Ok(Some(Arrival { from, link, packet: &source.packet }))
+    }
+}
+
+impl Source {
+    fn open(end: Option<End>, path: &Path) -> Result<Self, Broken> {
+        let file = File::open(path).map_err(|error| Broken::new(path, format_args!("cannot be opened: {error}")))?;
+        let metadata = file.metadata().map_err(|error| Broken::new(path, error))?;
+        if metadata.is_dir() {
+            return Err(Broken::new(path, "this is a directory, not a capture"));
+        }
+        let capture = Capture::new(file).map_err(|fault| Broken::fault(path, &fault))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: metadata,
+            capture,
+            end,
+            ends: Vec::new(),
+            packet: Packet::default(),
+            state: Waiting::Nothing,
+        })
+    }
+
+    fn fetch(&mut self, wans: &[String]) -> Result<(), Broken> {
+        let read = self.capture.next(&mut self.packet);
+        // Interfaces first: a damaged file may have told of one that explains the damage better.
+        while let Some(interface) = self.capture.interfaces().get(self.ends.len()) {
+            let number = self.ends.len() + 1;
+            let end = match self.end {
+                Some(end) => end,
+                None => named(interface.name.as_deref(), number, wans).map_err(|what| Broken::new(&self.path, what))?,
+            };
+            if !carries(end, interface.link) {
+                return Err(Broken::new(&self.path, wrong_link(end, number, interface.link)));
+            }
+            self.ends.push((end, interface.link));
+        }
+        self.state = match read.map_err(|fault| Broken::fault(&self.path, &fault))? {
+            true => Waiting::Packet,
+            false => Waiting::Ended,
+        };
+        Ok(())
+    }
+}
+
+fn named(name: Option<&str>, number: usize, wans: &[String]) -> Result<End, String> {
+    let Some(name) = name else {
+        return Err(format!(
+            "interface {number} has no name; give such captures as --inside FILE and --wan NAME=FILE, one per end"
+        ));
+    };
+    end_named(name, wans).ok_or_else(|| {
+        format!(
+            "interface {number} is named {name:?}, but the ends of this configuration are {}; rename it (editcap, or \
+             capture with --ifname) or give one capture per end",
+            names(wans)
+        )
+    })
+}
+
+/// All ends, for people.
+#[must_use]
+pub fn names(wans: &[String]) -> String {
+    std::iter::once(INSIDE).chain(wans.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
+}
+
+fn carries(end: End, link: LinkType) -> bool {
+    link == LinkType::Ethernet || (link == LinkType::Raw && end == End::Inside)
+}
+
+fn wrong_link(end: End, number: usize, link: LinkType) -> String {
+    let kind = match link {
+        LinkType::Ethernet => "Ethernet".to_owned(),
+        LinkType::Raw => "raw IP".to_owned(),
+        LinkType::Other(113 | 276) => "Linux cooked (captured on `any`)".to_owned(),
+        LinkType::Other(number) => format!("of link type {number}"),
+    };
+    let wanted = if end == End::Inside { "the inside is Ethernet or raw IP" } else { "a WAN is Ethernet" };
+    format!("interface {number} is {kind}, but {wanted}")
+}
