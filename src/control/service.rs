@@ -30,8 +30,10 @@ use machine::Machine;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 /// Sentences for the operator.
 pub type Faults = Vec<String>;
@@ -55,6 +57,33 @@ struct Stage {
     settings: Arc<Settings>,
     config: String,
 }
+
+/// The control socket, answering.
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    fn start(mut socket: ControlSocket, sources: Arc<Sources>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let until = async { _ = stopped.await };
+        Self { stop, task: tokio::spawn(async move { socket.serve(sources, until).await }) }
+    }
+
+    /// Gives what is being answered a moment to finish; then the socket is gone.
+    async fn end(self) {
+        let Self { stop, mut task } = self;
+        _ = stop.send(());
+        if tokio::time::timeout(FAREWELL, &mut task).await.is_err() {
+            task.abort();
+            _ = task.await;
+        }
+    }
+}
+
+/// How long a client that does not read its answer may delay the end.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// SIGTERM and SIGINT, caught from before the first change to the machine until after the last.
 struct Signals {
@@ -105,15 +134,13 @@ impl Stage {
         (tun, ports): (&TunDevice, Vec<Ports>),
         kernel: &mut Kernel,
     ) -> Result<(), Faults> {
-        let mut socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
+        let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
         let (clock, shared) = (Clock::start(), Arc::new(Shared::new(self.settings.limits.flows)));
         let (reports, inbox) = mpsc::unbounded_channel();
         let workers = spawn(ports, &controller, &shared, clock, &reports)?;
         drop(reports);
         let sources = Arc::new(self.sources(clock, shared, &controller, &machine, &workers, tun));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let answering = Arc::clone(&sources);
-        let server = tokio::spawn(async move { socket.serve(answering, async { drop(stopped.await) }).await });
+        let server = Server::start(socket, Arc::clone(&sources));
         say::ready(&self.settings, workers.len());
         let mut follower = Follower {
             settings: &self.settings,
@@ -123,13 +150,15 @@ impl Stage {
             workers,
             kernel,
             faults: Vec::new(),
+            retry: false,
         };
-        let why = follower.follow(signals, changes, inbox).await;
+        let changed = Arc::new(Notify::new());
+        let ringer = tokio::spawn(follow::ring(changes, Arc::clone(&changed)));
+        let why = follower.follow(signals, &changed, inbox).await;
+        ringer.abort();
         say::stopping(&why);
         let joined = join(follower.workers);
-        drop(stop);
-        // A listener that broke has nothing to undo; the answers it owed are gone.
-        let _ = server.await;
+        server.end().await;
         match why {
             Why::Signal(_) => joined,
             Why::Broken(sentence) => Err(one(sentence)),

@@ -14,10 +14,11 @@ use crate::workers::live::{Report, WorkerHandle};
 use ipnet::IpNet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
-/// How long after a failure the links are looked at again though nothing is said to have changed.
+/// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why the service stops.
@@ -40,63 +41,53 @@ pub struct Follower<'a> {
     pub kernel: &'a mut Kernel,
     /// What stays missing of the kernel side, as last said.
     pub faults: Faults,
+    /// A port could not be opened or broke: look again though nothing is said to have changed.
+    pub retry: bool,
 }
 
 impl Follower<'_> {
-    /// Follows until there is a reason to stop.
+    /// Follows until there is a reason to stop. `changed` rings when the kernel's links may have changed.
     pub async fn follow(
         &mut self,
         mut signals: Signals,
-        changes: Changes,
+        changed: &Notify,
         mut inbox: UnboundedReceiver<Report>,
     ) -> Why {
-        let mut changes = Some(changes);
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            // Whatever is not chosen is dropped: each of these may be, without losing what it waits for.
             tokio::select! {
                 name = signals.next() => return Why::Signal(name),
                 report = inbox.recv() => if let Some(why) = self.hear(report) { return why },
-                still = next_change(&mut changes) => match still {
-                    Ok(()) => self.look_again().await,
-                    Err(sentence) => {
-                        tracing::warn!("{sentence}; subscribing again");
-                        changes = None;
-                    }
-                },
-                _ = retry.tick() => {
-                    if changes.is_none() {
-                        changes = links::watch().ok();
-                        self.look_again().await;
-                    } else if self.attached.iter().any(Option::is_none) {
-                        self.look_again().await;
-                    }
-                }
+                () = changed.notified() => self.look_again().await,
+                _ = retry.tick(), if self.retry => self.look_again().await,
             }
         }
     }
 
     /// What a worker says. A reason to stop, if it is one.
     fn hear(&mut self, report: Option<Report>) -> Option<Why> {
-        match report {
-            Some(Report::Broken { broken, .. }) => {
-                match broken.end {
-                    End::Inside => tracing::error!("the TUN broke: {}", broken.error),
-                    End::Wan(id) => {
-                        tracing::warn!("WAN \"{}\" lost its port: {}", self.name(id), broken.error);
-                        if let Some(attached) = self.attached.get_mut(id.index()) {
-                            *attached = None;
-                        }
-                    }
-                }
-                None
-            }
-            Some(Report::Ended { stopped: true, .. }) => None,
+        let broken = match report {
+            Some(Report::Broken { broken, .. }) => broken,
+            Some(Report::Ended { stopped: true, .. }) => return None,
             Some(Report::Ended { worker, .. }) => {
-                Some(Why::Broken(format!("worker {worker} ended; the log says why. Start flowpin again")))
+                return Some(Why::Broken(format!(
+                    "worker {worker} ended unasked: report this, and start flowpin again"
+                )));
             }
-            None => Some(Why::Broken("every worker ended".to_owned())),
+            None => return Some(Why::Broken("every worker ended".to_owned())),
+        };
+        let End::Wan(id) = broken.end else {
+            let (tun, error) = (&self.settings.downstream.tun, broken.error);
+            return Some(Why::Broken(format!("the TUN \"{tun}\" is gone or broken ({error}): start flowpin again")));
+        };
+        tracing::warn!("WAN \"{}\" lost its port: {}", self.name(id), broken.error);
+        if let Some(attached) = self.attached.get_mut(id.index()) {
+            *attached = None;
         }
+        self.retry = true;
+        None
     }
 
     fn name(&self, id: WanId) -> &str {
@@ -109,6 +100,7 @@ impl Follower<'_> {
             Ok(machine) => machine,
             Err(sentence) => return tracing::warn!("{sentence}"),
         };
+        self.retry = false;
         let opened = self.attach(&machine);
         self.mend(opened).await;
         if let Some(policy) = self.controller.links_seen(machine.states(), machine.router(self.settings)) {
@@ -166,16 +158,28 @@ impl Follower<'_> {
         let opened = Link::find(name).and_then(|link| self.workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
         match opened {
             Ok(()) => tracing::info!("WAN \"{}\" is on link \"{name}\"", self.name(id)),
-            Err(ref error) => tracing::debug!("WAN \"{}\": {error}", self.name(id)),
+            Err(ref error) => {
+                tracing::debug!("WAN \"{}\": {error}", self.name(id));
+                self.retry = true;
+            }
         }
         opened.is_ok()
     }
 }
 
-/// The next change; never, while there is no subscription.
-async fn next_change(changes: &mut Option<Changes>) -> Result<(), String> {
-    match changes {
-        Some(changes) => changes.changed().await,
-        None => std::future::pending().await,
+/// Rings `changed` when the kernel's links may have changed, and whenever it had to subscribe anew. Never ends.
+pub async fn ring(mut changes: Changes, changed: Arc<Notify>) {
+    loop {
+        while changes.changed().await.is_ok() {
+            changed.notify_one();
+        }
+        changes = loop {
+            tokio::time::sleep(RETRY).await;
+            match links::watch() {
+                Ok(changes) => break changes,
+                Err(sentence) => tracing::warn!("{sentence}"),
+            }
+        };
+        changed.notify_one();
     }
 }
