@@ -78,7 +78,7 @@ pub fn cases(smoke: bool) -> Vec<Case> {
 const DISCARD: u16 = 9;
 
 const SINK: &str =
-    "table netdev sink { chain in { type filter hook ingress devices = { LINKS } priority 0; udp dport 9 drop; } }";
+    "table netdev sink { chain in { type filter hook ingress devices = { LINKS } priority 0; udp dport 9 drop\n}\n}\n";
 
 /// Both families get through, and floods will die where they are counted.
 pub fn check(lab: &Lab) -> io::Result<()> {

@@ -9,7 +9,7 @@ mod report;
 use flowpin::lab::{Lab, Options, Service};
 use load::{Case, Measure};
 use report::Report;
-use std::io::{self, Error};
+use std::io::{self, Error, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -41,6 +41,8 @@ fn main() -> ExitCode {
 
 fn wish() -> Result<Wish, String> {
     let mut wish = Wish { json: None, rounds: 5, seconds: 3, smoke: false, only: None };
+    // cargo says `--bench` when it benches; without it (`cargo test --benches`) this is a test.
+    let mut benching = false;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
@@ -50,7 +52,7 @@ fn wish() -> Result<Wish, String> {
             "--seconds" => wish.seconds = value()?.parse().map_err(|_| "--seconds wants a number")?,
             "--only" => wish.only = Some(value()?),
             "--smoke" | "--test" => wish.smoke = true,
-            "--bench" => {}
+            "--bench" => benching = true,
             _ => {
                 return Err(format!(
                     "unknown option {word}: known are --json FILE, --rounds N, --seconds S, --only NAME, --smoke"
@@ -58,7 +60,8 @@ fn wish() -> Result<Wish, String> {
             }
         }
     }
-    if wish.smoke {
+    if wish.smoke || !benching {
+        wish.smoke = true;
         (wish.rounds, wish.seconds) = (1, 1);
     }
     Ok(wish)
@@ -88,13 +91,13 @@ fn measure(wish: &Wish) -> io::Result<()> {
             let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
             for index in order {
                 let router = &routers[index];
-                eprint!("\rround {} of {}: {:<26} {:<8}", round + 1, wish.rounds, case.name, router.name);
+                progress(format_args!("round {} of {}: {}, {}", round + 1, wish.rounds, case.name, router.name));
                 let value = case.run(&router.lab, wish.seconds)?;
                 report.add(case, router.name, value);
             }
         }
     }
-    eprintln!("\r{:70}", "");
+    progress(format_args!(""));
     for router in routers {
         finish(router)?;
     }
@@ -103,6 +106,13 @@ fn measure(wish: &Wish) -> io::Result<()> {
         std::fs::write(path, report.json())?;
     }
     report.complete(&cases, wish.rounds)
+}
+
+/// One line that is overwritten, where somebody looks.
+fn progress(text: std::fmt::Arguments<'_>) {
+    if io::stderr().is_terminal() {
+        eprint!("\r{:70}\r{text}", "");
+    }
 }
 
 fn with_flowpin() -> io::Result<Routed> {

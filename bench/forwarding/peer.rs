@@ -56,26 +56,26 @@ fn ruleset() -> String {
     };
     format!(
         "table inet peer {{
-  chain mark {{ type filter hook prerouting priority mangle;
+  chain marks {{ type filter hook prerouting priority mangle;
     meta mark set ct mark
     ct state new iifname lan0 meta mark set numgen random mod 3 map {{ 0 : 1, 1 : 1, 2 : 2 }}
     ct state new iifname wan0 meta mark set 1
     ct state new iifname wan1 meta mark set 2
     ct state new ct mark set meta mark
   }}
-  chain dnat {{ type nat hook prerouting priority dstnat;
+  chain arrivals {{ type nat hook prerouting priority dstnat;
     iifname wan0 dnat ip to ip daddr map {{ {in_a} }}
     iifname wan1 dnat ip to ip daddr map {{ {in_b} }}
     iifname wan0 ip6 daddr 2001:db8:a:c80::/60 dnat ip6 prefix to fd00:bad:b01::/60
     iifname wan1 ip6 daddr 2001:db8:b:be00::/60 dnat ip6 prefix to fd00:bad:b01::/60
   }}
-  chain snat {{ type nat hook postrouting priority srcnat;
+  chain departures {{ type nat hook postrouting priority srcnat;
     oifname wan0 snat ip to ip saddr map {{ {out_a} }}
     oifname wan1 snat ip to ip saddr map {{ {out_b} }}
     oifname wan0 ip6 saddr fd00:bad:b01::/60 snat ip6 prefix to 2001:db8:a:c80::/60
     oifname wan1 ip6 saddr fd00:bad:b01::/60 snat ip6 prefix to 2001:db8:b:be00::/60
   }}
-  chain clamp {{ type filter hook forward priority mangle;
+  chain clamps {{ type filter hook forward priority mangle;
     tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu
   }}
 }}
