@@ -7,6 +7,7 @@ mod machine;
 mod kernel_hop;
 mod kernel_side;
 mod kernel_silence;
+mod law;
 mod link_facts;
 mod ports;
 mod replay;

@@ -39,6 +39,7 @@ Signals (run):
 
 Environment:
   FLOWPIN_LOG      log filter; goes before [log] level, e.g. `debug` or `flowpin::control=trace`
+  NO_COLOR         if set, faults of a configuration are shown without colour
   NOTIFY_SOCKET    set by systemd: where `run` says that it is ready
 
 `flowpin help COMMAND` says more about one command.";

@@ -1,3 +1,5 @@
+//! The whole way of a packet, on two small WANs: what leaves where, with which addresses, and what every counter says.
+
 use super::*;
 use crate::plane::counters::Totals;
 use crate::plane::packet::sample::{fix_ip, fix_transport, icmp, ip, is_right, packet, tcp, udp};

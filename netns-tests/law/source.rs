@@ -1,0 +1,211 @@
+//! One file of source with its comments and texts taken out, and what the law wants to know of it.
+//! Must never know: the law.
+
+use std::fs;
+use std::path::Path;
+
+/// A file of source.
+pub struct Source {
+    /// From the root of the repository.
+    pub path: String,
+    text: String,
+    /// The text with comments, strings and character literals blanked; lines stay where they are.
+    code: String,
+}
+
+/// Every `.rs` file below a directory of the repository, sorted by path.
+pub fn all_sources(directory: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    collect(&root.join(directory), &mut paths);
+    paths.sort();
+    let relative = |path: &Path| path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    paths.iter().map(|path| Source::new(&relative(path), &fs::read_to_string(path).unwrap())).collect()
+}
+
+fn collect(directory: &Path, paths: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+impl Source {
+    pub fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned(), code: blanked(text) }
+    }
+
+    /// The module below the crate's root that this file belongs to; `lib` and `main` are rooms of their own.
+    pub fn room(&self) -> &str {
+        let inside = self.path.trim_start_matches("src/");
+        inside.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+    }
+
+    /// Every room named behind `crate::`, or behind enough `super::` to reach the crate's root, with its line.
+    pub fn rooms_seen(&self) -> Vec<(usize, String)> {
+        let mut seen = Vec::new();
+        for (at, _) in self.code.match_indices("crate::") {
+            if !self.code[..at].ends_with(is_word) {
+                seen.extend(self.heads(at, at + "crate::".len()));
+            }
+        }
+        let depth = self.path.matches('/').count();
+        for (at, _) in self.code.match_indices("super::") {
+            if self.code[..at].ends_with("super::") || self.code[..at].ends_with(is_word) {
+                continue;
+            }
+            let supers = self.code[at..].split("super::").take_while(|between| between.is_empty()).count();
+            if supers > depth.saturating_sub(1) {
+                let behind = at + supers * "super::".len();
+                seen.extend(self.heads(at, behind).into_iter().filter(|(_, head)| is_room(head)));
+            }
+        }
+        seen.sort_by_key(|(line, _)| *line);
+        seen
+    }
+
+    /// The first names of a path or of a group of paths in braces.
+    fn heads(&self, at: usize, behind: usize) -> Vec<(usize, String)> {
+        let line = self.code[..at].matches('\n').count() + 1;
+        let rest = &self.code[behind..];
+        let name = |text: &str| text.trim().chars().take_while(|c| is_word(*c)).collect::<String>();
+        let Some(group) = rest.strip_prefix('{') else { return vec![(line, name(rest))] };
+        let (mut depth, mut start, mut heads) = (0usize, 0usize, Vec::new());
+        for (at, character) in group.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    heads.push((line, name(&group[start..at])));
+                    start = at + 1;
+                    if character == '}' {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        heads.retain(|(_, head)| !head.is_empty());
+        heads
+    }
+
+    /// The first line with that word in code.
+    pub fn line_of_word(&self, word: &str) -> Option<usize> {
+        let has = |line: &str| line.split(|c| !is_word(c)).any(|found| found == word);
+        self.code.lines().position(has).map(|line| line + 1)
+    }
+
+    /// Lines that hold code, up to the tests.
+    pub fn lines_of_code(&self) -> usize {
+        if self.path.contains("/tests/") || self.path.ends_with("/tests.rs") {
+            return 0;
+        }
+        let code = self.code.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        code.lines().filter(|line| !line.trim().is_empty()).count()
+    }
+
+    /// How many lines of `//!` the file opens with.
+    pub fn opening(&self) -> usize {
+        self.text.lines().take_while(|line| line.starts_with("//!")).count()
+    }
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Whether a name is a file or directory right below src/.
+fn is_room(name: &str) -> bool {
+    const ROOMS: [&str; 11] =
+        ["api", "cli", "clock", "config", "control", "health", "lab", "plane", "ports", "types", "workers"];
+    ROOMS.contains(&name)
+}
+
+/// The text with everything blanked that is no code.
+fn blanked(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let word_before = code.ends_with(is_word);
+        let length = skipped(rest, word_before);
+        if length == 0 {
+            code.push(first);
+            rest = &rest[first.len_utf8()..];
+        } else {
+            code.extend(rest[..length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+            rest = &rest[length..];
+        }
+    }
+    code
+}
+
+/// How many bytes of a comment, string or character literal begin here; 0 if none does.
+fn skipped(rest: &str, word_before: bool) -> usize {
+    if rest.starts_with("//") {
+        return rest.find('\n').unwrap_or(rest.len());
+    }
+    if rest.starts_with("/*") {
+        return block_comment(rest);
+    }
+    if rest.starts_with('"') {
+        return quoted(rest, '"');
+    }
+    if rest.starts_with('r') && !word_before {
+        return raw(rest);
+    }
+    if rest.starts_with('\'') { character(rest) } else { 0 }
+}
+
+fn block_comment(rest: &str) -> usize {
+    let (mut depth, mut at) = (0usize, 0usize);
+    while at < rest.len() {
+        let here = &rest.as_bytes()[at..];
+        if here.starts_with(b"/*") {
+            (depth, at) = (depth + 1, at + 2);
+        } else if here.starts_with(b"*/") {
+            (depth, at) = (depth - 1, at + 2);
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    rest.len()
+}
+
+/// A literal up to its closing quote, which a backslash hides.
+fn quoted(rest: &str, quote: char) -> usize {
+    let mut hidden = false;
+    for (at, character) in rest.char_indices().skip(1) {
+        match character {
+            _ if hidden => hidden = false,
+            '\\' => hidden = true,
+            _ if character == quote => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// `r"..."` or `r#"..."#`; 0 for a name that begins with r, or a raw identifier.
+fn raw(rest: &str) -> usize {
+    let hashes = rest[1..].chars().take_while(|c| *c == '#').count();
+    let Some(body) = rest[1 + hashes..].strip_prefix('"') else { return 0 };
+    let end = format!("\"{}", "#".repeat(hashes));
+    body.find(&end).map_or(rest.len(), |at| 2 + hashes + at + end.len())
+}
+
+/// `'x'` or `'\n'`; 0 for a lifetime.
+fn character(rest: &str) -> usize {
+    let mut characters = rest.char_indices().skip(1);
+    match (characters.next(), characters.next()) {
+        (Some((_, '\\')), _) => quoted(rest, '\''),
+        (Some(_), Some((at, '\''))) => at + 1,
+        _ => 0,
+    }
+}
