@@ -1,12 +1,103 @@
-//! The harness: a lab that must come up, programs that must succeed, peers that answer, and the checks that each lab
-//! test ends with. Must never know: any single claim.
+//! The harness: a lab that must come up, programs that must succeed, and the checks that each lab test ends with.
+//! Must never know: any single claim.
 
-use flowpin::lab::{Lab, Namespace, Options};
+mod sniffer;
+mod trunk;
+mod udp;
+
+pub use sniffer::{Frame, Sniffer};
+pub use trunk::{Trunk, offloads};
+pub use udp::{ask, mirror};
+
+use flowpin::api::{Flow, Flows, Status};
+use flowpin::lab::{Counters, Lab, Namespace, Options, Service};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
 use std::process::Command;
+
+/// The program under test.
+pub fn flowpin() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_flowpin"))
+}
 
 /// A lab, or the end of the test.
 pub fn lab(options: Options) -> Lab {
     Lab::build(options).expect("the lab can be built (run the tests as root)")
+}
+
+/// flowpin running in a lab, with what the kernels had counted before.
+pub struct Router<'a> {
+    service: Option<Service>,
+    lab: &'a Lab,
+    before: Vec<u64>,
+}
+
+/// Starts flowpin with the lab's own configuration.
+pub fn start(lab: &Lab) -> Router<'_> {
+    start_with(lab, &lab.config())
+}
+
+/// Starts flowpin with another configuration.
+pub fn start_with<'a>(lab: &'a Lab, config: &str) -> Router<'a> {
+    let service = lab.start_flowpin_with(flowpin(), config).unwrap_or_else(|error| panic!("{error}"));
+    Router { service: Some(service), lab, before: checksum_errors(lab) }
+}
+
+impl Router<'_> {
+    /// The service itself.
+    pub fn service(&mut self) -> &mut Service {
+        self.service.as_mut().expect("the service is here until the end")
+    }
+
+    /// What flowpin says of itself.
+    pub fn status(&self) -> Status {
+        serde_json::from_str(&self.get("/v1/status")).expect("a status")
+    }
+
+    /// Its flows that match a query such as `protocol=udp&limit=5`.
+    pub fn flows(&self, query: &str) -> Vec<Flow> {
+        let flows: Flows = serde_json::from_str(&self.get(&format!("/v1/flows?{query}"))).expect("flows");
+        flows.flows
+    }
+
+    fn get(&self, path: &str) -> String {
+        let service = self.service.as_ref().expect("the service is here until the end");
+        service.get(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// What every lab test ends with: the daemon lives, no receiver saw a wrong checksum, exactly these packets were
+    /// dropped (direction, reason, count), no port lost a frame, and it stops in order.
+    pub fn end(mut self, drops: &[(&str, &str, u64)]) {
+        assert!(self.service().alive(), "flowpin has died");
+        let status = self.status();
+        assert_eq!(checksum_errors(self.lab), self.before, "wrong checksums at receivers, by namespace");
+        let mut expected: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for (direction, reason, count) in drops {
+            expected.entry((*direction).to_owned()).or_default().insert((*reason).to_owned(), *count);
+        }
+        assert_eq!(status.drops, expected, "drops");
+        assert_eq!(status.ports, BTreeMap::new(), "frames lost at ports");
+        let service = self.service.take().expect("the service is here until the end");
+        let log = service.log();
+        let ended = service.stop().expect("flowpin stops");
+        assert!(ended.success(), "flowpin ended with {ended}:\n{log}");
+    }
+}
+
+impl Drop for Router<'_> {
+    /// A test that fails says what flowpin had to say.
+    fn drop(&mut self) {
+        if let Some(service) = self.service.take().filter(|_| std::thread::panicking()) {
+            let status = service.get("/v1/status").unwrap_or_else(|error| error.to_string());
+            eprintln!("flowpin's status: {status}\nflowpin's log:\n{}", service.log());
+        }
+    }
+}
+
+fn checksum_errors(lab: &Lab) -> Vec<u64> {
+    let of = |(_, namespace): &(&str, &Namespace)| Counters::read(namespace).expect("counters").checksum_errors();
+    lab.namespaces().iter().map(of).collect()
 }
 
 /// Runs a program in a namespace; it must succeed. Returns what it printed.
@@ -26,4 +117,10 @@ pub fn attempt(namespace: &Namespace, program: &str, arguments: &[&str]) -> (boo
 
 fn line(program: &str, arguments: &[&str]) -> String {
     format!("`{program} {}`", arguments.join(" "))
+}
+
+/// The address in front of the port that the lab's web server and [`mirror`] answer with.
+pub fn visitor(text: &str) -> IpAddr {
+    let at: std::net::SocketAddr = text.trim().parse().unwrap_or_else(|_| panic!("not an address and port: {text:?}"));
+    at.ip()
 }

@@ -4,11 +4,17 @@
 mod lab;
 mod machine;
 
+mod balance;
+mod browse;
+mod inbound;
+mod instruments;
 mod kernel_hop;
 mod kernel_side;
 mod kernel_silence;
 mod law;
 mod link_facts;
+mod offloads;
 mod ports;
 mod replay;
 mod topology;
+mod vlan;

@@ -15,6 +15,7 @@
 //! ISP a has the block 192.0.2.192/29 on its link (it asks ARP for every address, and the router's link has none of its
 //! own); ISP b routes 198.51.100.240/29 to 198.18.2.2. Both route a /60 to the router's link-local address.
 
+mod build;
 mod counters;
 mod namespace;
 mod options;
@@ -75,7 +76,7 @@ impl Lab {
             directory: Directory::create(&prefix)?,
             options,
         };
-        topology::build(&lab)?;
+        build::build(&lab)?;
         Ok(lab)
     }
 

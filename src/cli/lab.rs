@@ -50,15 +50,22 @@ fn perform(args: &LabArgs, interrupt: &Interrupt) -> io::Result<bool> {
     let mut traffic = Traffic::start(&lab)?;
     progress.done("TCP, UDP and ping, from the firewall and from outside");
 
+    let mut show = Show::new(args.json);
     let mut scene = Scene { lab: &lab, wires: &wires, service, before, clock: Clock::start() };
-    let finished = watch(args, &mut scene, &traffic, interrupt)?;
+    let finished = watch(&mut show, args.seconds, &mut scene, &traffic, interrupt)?;
     traffic.stop_clients()?;
     if !finished {
         complain("stopped early; cleaning up");
         return Ok(false);
     }
-    let summary = Summary::judge(&scene.look(&traffic)?, &traffic, lab.options());
-    say(if args.json { summary.json() } else { summary.text() });
+    let last = scene.look(&traffic)?;
+    let summary = Summary::judge(&last, &traffic, lab.options());
+    if args.json {
+        say(summary.json());
+    } else {
+        show.last(&last);
+        say(summary.text(show.in_place()));
+    }
     if args.keep {
         play(&lab, interrupt);
     }
@@ -99,15 +106,20 @@ impl Scene<'_> {
 }
 
 /// Shows what happens, each second in place or every few seconds as a line. Whether it was not interrupted.
-fn watch(args: &LabArgs, scene: &mut Scene<'_>, traffic: &Traffic, interrupt: &Interrupt) -> io::Result<bool> {
-    let mut show = Show::new(args.json);
-    while scene.seconds() < args.seconds {
+fn watch(
+    show: &mut Show,
+    seconds: u64,
+    scene: &mut Scene<'_>,
+    traffic: &Traffic,
+    interrupt: &Interrupt,
+) -> io::Result<bool> {
+    while scene.seconds() < seconds {
         if interrupt.wait(Duration::from_secs(1)) == Wait::Interrupted {
             return Ok(false);
         }
         let look = scene.look(traffic)?;
         if show.in_place() || scene.seconds().is_multiple_of(LINE) {
-            show.draw(&look, args.seconds);
+            show.draw(&look, seconds);
         }
     }
     Ok(true)

@@ -41,7 +41,7 @@ impl Default for Options {
             weights: [2, 1],
             npt: [Npt::Prefix, Npt::Rfc6296],
             vlan: None,
-            seed: 1,
+            seed: 0,
             threads: None,
             extra: String::new(),
         }

@@ -1,7 +1,6 @@
 //! The claims of the lab and whether each held. Must never know: how anything was measured.
 
 use super::look::Look;
-use super::show;
 use crate::lab::Options;
 use crate::lab::topology::public_addresses;
 use crate::lab::traffic::{Kind, Protocol, Score, Tally, Traffic};
@@ -24,8 +23,6 @@ pub struct Summary {
     checksum_errors: u64,
     drops: BTreeMap<String, BTreeMap<String, u64>>,
     ports: BTreeMap<String, u64>,
-    #[serde(skip)]
-    table: String,
 }
 
 /// One claim.
@@ -69,7 +66,6 @@ impl Summary {
             checksum_errors: look.checksum_errors,
             drops: look.status.drops.clone(),
             ports: look.status.ports.clone(),
-            table: show::table(look, look.seconds),
         }
     }
 
@@ -83,11 +79,18 @@ impl Summary {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// For people.
-    pub fn text(&self) -> String {
-        let mut text = format!("{}\n", self.table.trim_end());
+    /// For people; in colour on a terminal whose user has not said `NO_COLOR`.
+    pub fn text(&self, terminal: bool) -> String {
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+        let mut text = String::new();
         for Check { claim, ok, detail } in &self.checks {
-            let _ = write!(text, "\n{}  {claim}{}", if *ok { "PASS" } else { "FAIL" }, pad(detail));
+            let verdict = match (ok, colour) {
+                (true, false) => "PASS",
+                (false, false) => "FAIL",
+                (true, true) => "\x1b[32mPASS\x1b[0m",
+                (false, true) => "\x1b[31mFAIL\x1b[0m",
+            };
+            let _ = write!(text, "\n{verdict}  {claim}{}", pad(detail));
         }
         let failed = self.checks.iter().filter(|check| !check.ok).count();
         let _ = match failed {

@@ -8,7 +8,7 @@ use crate::lab::Lab;
 use crate::lab::topology::{DSL4, FIBER4, INBOUND6_PUBLIC, SERVER4, SERVER6};
 use crate::lab::traffic::Seen;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 
 /// Where and how to draw.
@@ -47,17 +47,26 @@ impl Show {
     /// Draws a moment. A screen that went away is no error.
     pub fn draw(&mut self, look: &Look, of_seconds: u64) {
         let _ = match self.place {
-            Place::Terminal => {
-                let table = table(look, of_seconds);
-                // Up over the old table, then each line with what was right of it cleared.
-                let up = if self.drawn == 0 { String::new() } else { format!("\x1b[{}A", self.drawn) };
-                self.drawn = table.lines().count();
-                let lines: String = table.lines().map(|line| format!("{line}\x1b[K\n")).collect();
-                write!(std::io::stdout(), "{up}{lines}\x1b[J").and_then(|()| std::io::stdout().flush())
-            }
+            Place::Terminal => self.redraw(&table(look, of_seconds)),
             Place::Lines => writeln!(std::io::stdout(), "{}", line(look)),
             Place::Aside => writeln!(std::io::stderr(), "{}", line(look)),
         };
+    }
+
+    /// Draws the last moment, as a table even where there were lines.
+    pub fn last(&mut self, look: &Look) {
+        let table = table(look, look.seconds);
+        let _ = if self.in_place() { self.redraw(&table) } else { write!(std::io::stdout(), "{table}") };
+    }
+
+    /// Up over the old table, then each line with what was right of it cleared.
+    fn redraw(&mut self, table: &str) -> io::Result<()> {
+        let up = if self.drawn == 0 { String::new() } else { format!("\x1b[{}A", self.drawn) };
+        self.drawn = table.lines().count();
+        let lines: String = table.lines().map(|line| format!("{line}\x1b[K\n")).collect();
+        let mut screen = std::io::stdout();
+        write!(screen, "{up}{lines}\x1b[J")?;
+        screen.flush()
     }
 }
 

@@ -56,8 +56,8 @@ pub async fn serve(servers: Vec<Server>, tally: Option<Arc<Tally>>, mut stop: Re
 }
 
 async fn connection(mut stream: TcpStream, from: SocketAddr, tally: Option<Arc<Tally>>) -> io::Result<()> {
-    let mut first = [0; hello::LENGTH];
-    stream.read_exact(&mut first).await?;
+    let mut first = Vec::with_capacity(hello::LENGTH);
+    (&mut stream).take(hello::LENGTH as u64).read_to_end(&mut first).await?;
     if let (Some(tally), Some(inside)) = (&tally, hello::read(&first)) {
         tally.note_connection(inside, from);
     }

@@ -1,0 +1,83 @@
+//! A WAN behind an 802.1Q tag: flowpin pushes the tag, requires it, and carries both families both ways.
+
+use crate::lab::{Trunk, attempt, lab, offloads, run, start};
+use flowpin::lab::traffic::{Protocol, Traffic};
+use flowpin::lab::{Lab, Options};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const TAG: u16 = 3242;
+
+fn tagged() -> Lab {
+    let lab = lab(Options { vlan: Some(TAG), ..Options::default() });
+    // The tagging peer takes frames as they are on a wire: whole checksums, no super-frames.
+    offloads(&lab.rt, "wan0", false);
+    lab
+}
+
+#[test]
+fn a_tagged_wan_carries_everything_that_an_untagged_one_does() {
+    let lab = tagged();
+    let _trunk = Trunk::start(&lab.ispa, Some(TAG));
+    let router = start(&lab);
+    let mut traffic = Traffic::start(&lab).expect("traffic");
+    flowpin::clock::pause(Duration::from_secs(3));
+    traffic.stop_clients().expect("the clients end well");
+    let tally = traffic.tally();
+    let outbound = tally.outbound().into_iter().map(|(kind, score)| (format!("{kind:?}"), kind.protocol, score));
+    let inbound = tally.inbound().into_iter().map(|((to, protocol), score)| (format!("{to}"), protocol, score));
+    for (what, protocol, score) in outbound.chain(inbound) {
+        // The tagging peer may lose a datagram of a busy second; TCP sends what it lost again.
+        let due = if protocol == Protocol::Tcp { score.tried } else { score.tried * 3 / 4 };
+        assert!(score.done > 0 && score.done >= due, "{what} {protocol:?} {score:?}");
+    }
+    assert_eq!((tally.wrong(), tally.moved()), (0, 0), "{:?}", tally.example());
+    assert!(tally.seen().values().any(|seen| seen.wan == "fiber"));
+    router.end(&[]);
+}
+
+#[test]
+fn every_frame_to_the_isp_carries_the_tag() {
+    let lab = tagged();
+    let _trunk = Trunk::start(&lab.ispa, Some(TAG));
+    let router = start(&lab);
+    let mut command = Command::new("tcpdump");
+    command.args([
+        "-i",
+        "trunk",
+        "--immediate-mode",
+        "-Q",
+        "in",
+        "-nn",
+        "-c",
+        "4",
+        "-e",
+        "vlan",
+        "3242",
+        "and",
+        "icmp",
+    ]);
+    let tcpdump = lab.ispa.spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped())).expect("tcpdump starts");
+    flowpin::clock::pause(Duration::from_millis(500));
+    run(&lab.inet, "ping", &["-n", "-c", "4", "-i", "0.5", "-W", "5", "192.0.2.193"]);
+    let seen = tcpdump.wait_with_output().expect("tcpdump ends");
+    let text = String::from_utf8_lossy(&seen.stdout);
+    assert_eq!(text.matches("192.0.2.193 > 203.0.113.10: ICMP echo reply").count(), 4, "{text}");
+    router.end(&[]);
+}
+
+#[test]
+fn a_frame_without_the_tag_or_with_another_one_is_not_taken() {
+    for wrong in [None, Some(TAG + 1)] {
+        let lab = tagged();
+        let trunk = Trunk::start(&lab.ispa, Some(TAG));
+        let router = start(&lab);
+        run(&lab.inet, "ping", &["-n", "-c", "1", "-W", "2", "192.0.2.193"]);
+        drop(trunk);
+        flowpin::clock::pause(Duration::from_millis(300));
+        let _trunk = Trunk::start(&lab.ispa, wrong);
+        let (answered, text) = attempt(&lab.inet, "ping", &["-n", "-c", "1", "-W", "1", "192.0.2.193"]);
+        assert!(!answered, "{wrong:?}: {text}");
+        drop(router);
+    }
+}

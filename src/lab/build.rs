@@ -1,0 +1,172 @@
+//! Who is linked to whom, with which addresses and routes: the picture of `lab` as calls.
+//! Must never know: flowpin.
+
+use super::topology::mac;
+use super::wire::{End, Wire, set};
+use super::{Lab, Namespace};
+use ipnet::IpNet;
+use std::io;
+use std::net::IpAddr;
+
+/// Builds everything inside the namespaces of `lab`.
+pub fn build(lab: &Lab) -> io::Result<()> {
+    for (role, namespace) in lab.namespaces() {
+        namespace.run(|| settings(role.starts_with("isp"))).flatten()?;
+    }
+    links(lab)?;
+    configure(&lab.fw, FW_ADDRESSES, FW_ROUTES)?;
+    configure(&lab.rt, RT_ADDRESSES, RT_ROUTES)?;
+    configure(&lab.ispa, ISPA_ADDRESSES, ISPA_ROUTES)?;
+    configure(&lab.ispb, ISPB_ADDRESSES, ISPB_ROUTES)?;
+    configure(&lab.inet, INET_ADDRESSES, INET_ROUTES)
+}
+
+/// A new namespace takes some values from the machine: what matters here is said. Addresses are usable at once.
+fn settings(forwards: bool) -> io::Result<()> {
+    let forwarding = if forwards { "1" } else { "0" };
+    set("net/ipv4/ip_forward", forwarding)?;
+    set("net/ipv6/conf/all/forwarding", forwarding)?;
+    set("net/ipv4/ping_group_range", "0 0")?;
+    for scope in ["all", "default"] {
+        set(&format!("net/ipv4/conf/{scope}/rp_filter"), "0")?;
+        set(&format!("net/ipv6/conf/{scope}/accept_dad"), "0")?;
+        set(&format!("net/ipv6/conf/{scope}/disable_ipv6"), "0")?;
+    }
+    // 1: no link-local address is made from the MAC; the lab gives each link its own.
+    set("net/ipv6/conf/default/addr_gen_mode", "1")
+}
+
+fn links(lab: &Lab) -> io::Result<()> {
+    let options = &lab.options;
+    let [fiber, dsl] = options.wan_mtu.map(u32::from);
+    let end = |name, mac| End { name, mac };
+    lab.rt
+        .run(|| {
+            let wire = Wire::open()?;
+            wire.veth(end("lan0", mac::RT_LAN), end("lan0", mac::FW), lab.fw.handle(), options.lan_mtu.into())?;
+            let peer = match options.vlan {
+                None => end("customer", mac::ISPA),
+                Some(_) => end("trunk", mac::TRUNK),
+            };
+            wire.veth(end("wan0", mac::RT_WAN0), peer, lab.ispa.handle(), fiber)?;
+            wire.veth(end("wan1", mac::RT_WAN1), end("customer", mac::ISPB), lab.ispb.handle(), dsl)
+        })
+        .flatten()?;
+    let [ispa, inet_a] = mac::UPLINK_A;
+    let [ispb, inet_b] = mac::UPLINK_B;
+    lab.ispa
+        .run(|| {
+            let wire = Wire::open()?;
+            wire.veth(end("uplink", ispa), end("ispa", inet_a), lab.inet.handle(), 1500)?;
+            if options.vlan.is_some() {
+                wire.veth(end("customer", mac::ISPA), end("access", mac::ACCESS), lab.ispa.handle(), fiber)?;
+                for port in ["trunk", "access"] {
+                    // Ports of a switch say nothing of their own.
+                    set(&format!("net/ipv6/conf/{port}/disable_ipv6"), "1")?;
+                    wire.up(port)?;
+                }
+            }
+            Ok(())
+        })
+        .flatten()?;
+    lab.ispb.run(|| Wire::open()?.veth(end("uplink", ispb), end("ispb", inet_b), lab.inet.handle(), 1500)).flatten()
+}
+
+/// Link and address with prefix length.
+type Address = (&'static str, &'static str);
+/// Destination, next hop, link, preferred source.
+type Route = (&'static str, &'static str, &'static str, Option<&'static str>);
+
+const FW_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lan0", "10.250.250.2/29"),
+    ("lan0", "10.250.250.3/29"),
+    ("lan0", "10.250.250.4/29"),
+    ("lan0", "10.250.250.5/29"),
+    ("lan0", "10.250.250.6/29"),
+    ("lan0", "fe80::2/64"),
+    ("lan0", "fd00:bad:b01:1::100/128"),
+    ("lan0", "fd00:bad:b01:fe::2/128"),
+];
+const FW_ROUTES: &[Route] =
+    &[("0.0.0.0/0", "10.250.250.1", "lan0", None), ("::/0", "fe80::1", "lan0", Some("fd00:bad:b01:1::100"))];
+
+const RT_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lan0", "10.250.250.1/29"),
+    ("lan0", "fe80::1/64"),
+    ("lan0", "fd00:bad:b01:f::1/64"),
+    ("wan0", "fe80::a2/64"),
+    ("wan1", "198.18.2.2/30"),
+    ("wan1", "fe80::b2/64"),
+];
+const RT_ROUTES: &[Route] = &[("0.0.0.0/0", "198.18.2.1", "wan1", None), ("::/0", "fe80::b1", "wan1", None)];
+
+const ISPA_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "2001:db8:a::1/128"),
+    ("customer", "192.0.2.198/29"),
+    ("customer", "fe80::a1/64"),
+    ("uplink", "198.18.10.1/30"),
+    ("uplink", "fe80::c1/64"),
+];
+const ISPA_ROUTES: &[Route] = &[
+    ("2001:db8:a:c80::/60", "fe80::a2", "customer", None),
+    ("0.0.0.0/0", "198.18.10.2", "uplink", None),
+    ("::/0", "fe80::c2", "uplink", None),
+];
+
+const ISPB_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "2001:db8:b::1/128"),
+    ("customer", "198.18.2.1/30"),
+    ("customer", "fe80::b1/64"),
+    ("uplink", "198.18.11.1/30"),
+    ("uplink", "fe80::d1/64"),
+];
+const ISPB_ROUTES: &[Route] = &[
+    ("198.51.100.240/29", "198.18.2.2", "customer", None),
+    ("2001:db8:b:be00::/60", "fe80::b2", "customer", None),
+    ("0.0.0.0/0", "198.18.11.2", "uplink", None),
+    ("::/0", "fe80::d2", "uplink", None),
+];
+
+const INET_ADDRESSES: &[Address] = &[
+    ("lo", "127.0.0.1/8"),
+    ("lo", "203.0.113.10/32"),
+    ("lo", "2001:db8:ffff::10/128"),
+    ("ispa", "198.18.10.2/30"),
+    ("ispa", "fe80::c2/64"),
+    ("ispb", "198.18.11.2/30"),
+    ("ispb", "fe80::d2/64"),
+];
+const INET_ROUTES: &[Route] = &[
+    ("192.0.2.192/29", "198.18.10.1", "ispa", Some("203.0.113.10")),
+    ("2001:db8:a::/48", "fe80::c1", "ispa", Some("2001:db8:ffff::10")),
+    ("198.51.100.240/29", "198.18.11.1", "ispb", Some("203.0.113.10")),
+    ("198.18.2.0/30", "198.18.11.1", "ispb", Some("203.0.113.10")),
+    ("2001:db8:b::/48", "fe80::d1", "ispb", Some("2001:db8:ffff::10")),
+];
+
+fn configure(namespace: &Namespace, addresses: &[Address], routes: &[Route]) -> io::Result<()> {
+    let work = || {
+        let wire = Wire::open()?;
+        for (link, address) in addresses {
+            wire.address(link, parse::<IpNet>(address)?)?;
+        }
+        // Every link is named by an address of its own; a link that is up stays up.
+        for (link, _) in addresses {
+            wire.up(link)?;
+        }
+        for (to, via, link, source) in routes {
+            let source = source.map(parse::<IpAddr>).transpose()?;
+            wire.route(parse(to)?, parse(via)?, link, source)?;
+        }
+        Ok(())
+    };
+    namespace.run(work).flatten()
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> io::Result<T> {
+    text.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("{text}: {error}")))
+}
