@@ -6,6 +6,7 @@ mod machine;
 
 mod balance;
 mod browse;
+mod commands;
 mod inbound;
 mod instruments;
 mod kernel_hop;
@@ -13,6 +14,7 @@ mod kernel_side;
 mod kernel_silence;
 mod law;
 mod link_facts;
+mod links_change;
 mod offloads;
 mod ports;
 mod replay;
