@@ -325,3 +325,28 @@ fn what_cannot_be_replayed_is_refused_in_one_sentence() {
     assert_eq!(code(&output), 0, "a capture without packets is a capture: {}", stderr(&output));
     assert_eq!(scratch.read("out.pcapng"), pcapng::file(&INTERFACES));
 }
+
+#[test]
+fn flows_age_by_the_clock_of_the_capture() {
+    let scratch = Scratch::new("time");
+    let packet = packets::ip("10.250.250.2", "203.0.113.10").udp((1, 2), b"hi");
+    let second = 1_000_000_000;
+    // UDP lives five minutes, then fifty years pass in one step, then time seems to run backwards.
+    let times = [START, START + 299 * second, START + 600 * second, START + 1_600_000_000 * second, START];
+    let mut file = pcapng::file(&INTERFACES);
+    let mut wanted = pcapng::file(&INTERFACES);
+    let sent = packets::ip("192.0.2.2", "203.0.113.10").ttl(63).udp((1, 2), b"hi");
+    let sent = packets::ethernet([2, 0xf1, 0, 0, 1, 1], [2, 0xf1, 0, 0, 0, 1], None, &sent);
+    let mut now = 0;
+    for time in times {
+        file.extend(pcapng::packet(0, time, &packet, None));
+        now = time.max(now);
+        wanted.extend(pcapng::packet(1, now, &sent, None));
+    }
+    scratch.file("in.pcapng", &file);
+    let output = scratch.replay(&["--in", "in.pcapng", "--out", "out.pcapng", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_same("time", &scratch.read("out.pcapng"), &wanted);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(report["flows"], serde_json::json!({"created": 3, "expired": 2}), "{report}");
+}

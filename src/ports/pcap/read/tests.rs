@@ -208,3 +208,61 @@ fn a_classic_pcap_is_these_bytes() {
     ];
     assert_eq!(writer.finish().unwrap(), expected.concat());
 }
+
+/// A small file of each format with two interfaces at the most and three packets.
+fn samples() -> [Vec<u8>; 2] {
+    let next = [
+        section(),
+        interface(1, b"wan1", None),
+        enhanced(0, 1, [1; 4], 4),
+        interface(101, b"tun0", Some(9)),
+        enhanced(1, 2, [2; 4], 4),
+        block(SIMPLE_PACKET, &[4, 0, 0, 0, 5, 6, 7, 8]),
+    ];
+    let mut classic = Writer::pcap(Vec::new(), LinkType::Ethernet).unwrap();
+    for time in 1..4 {
+        classic.packet(0, time, &[7; 9], 0, None).unwrap();
+    }
+    [next.concat(), classic.finish().unwrap()]
+}
+
+#[test]
+fn a_file_cut_anywhere_gives_its_first_packets_and_one_fault() {
+    for file in samples() {
+        let (whole, ..) = read_all(&file);
+        assert_eq!(whole.len(), 3);
+        for len in 0..file.len() {
+            let Ok(mut capture) = Capture::new(&file[..len]) else { continue };
+            let mut packet = Packet::default();
+            let mut packets = Vec::new();
+            while let Ok(true) = capture.next(&mut packet) {
+                packets.push(packet.clone());
+            }
+            assert!(packets.len() <= 3 && packets == whole[..packets.len()], "cut to {len}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_whatever_makes_the_reader_panic(
+        which in 0..2usize,
+        changes in proptest::collection::vec((proptest::prelude::any::<usize>(), proptest::prelude::any::<u8>()), 1..6),
+    ) {
+        let mut file = samples()[which].clone();
+        for (at, byte) in changes {
+            let at = at % file.len();
+            file[at] = byte;
+        }
+        if let Ok(mut capture) = Capture::new(&file[..]) {
+            let mut packet = Packet::default();
+            // A file that says nothing new cannot be read for ever: each packet takes bytes of it.
+            let mut packets = 0;
+            while let Ok(true) = capture.next(&mut packet) {
+                packets += 1;
+                proptest::prop_assert!(packets <= file.len());
+                proptest::prop_assert!(packet.interface < capture.interfaces().len());
+            }
+        }
+    }
+}
