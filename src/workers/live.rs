@@ -78,7 +78,7 @@ impl Meters {
 impl Ports {
     /// Opens the ports of worker `number` (from 0): that queue of `tun`, and a port on each link of `wans`, which stand in
     /// the order of `WanId`; `None` for a WAN whose link is not there yet. `workers` is how many there will be: more than
-    /// one share a link's frames, each flow staying with one worker. All links must be up then.
+    /// one share a link's frames, each flow staying with one worker; all links must be up then before Linux 6.13.
     ///
     /// # Errors
     /// One sentence that names the link.
