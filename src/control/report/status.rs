@@ -1,7 +1,7 @@
 //! The state of the service: WANs, table, drops, losses at the ports. Must never know: sockets.
 
-use super::Sources;
 use super::flows::{direction_name, traffic};
+use super::{Sources, device};
 use crate::api::{Downstream, Gateway, Status, Table, Wan};
 use crate::config::settings;
 use crate::control::links::LinkFacts;
@@ -40,7 +40,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
         wans: wans.collect(),
         table: table(&sources.shared.table),
         drops: drops(&totals),
-        ports: ports(&sources.meters, &policy),
+        ports: ports(&sources.meters, &policy, device::queue_full(&settings.downstream.tun)),
     }
 }
 
@@ -113,14 +113,16 @@ fn drops(totals: &Totals) -> BTreeMap<String, BTreeMap<String, u64>> {
     both.into_iter().filter(|(_, reasons)| !reasons.is_empty()).collect()
 }
 
-/// What was lost at the ports, over all workers: `inside.full`, `fiber.lost` and so on.
-fn ports(meters: &[Meters], policy: &Policy) -> BTreeMap<String, u64> {
+/// What was lost at the ports, over all workers: `inside.full`, `fiber.lost` and so on; and what the TUN's own queue had
+/// no room for.
+fn ports(meters: &[Meters], policy: &Policy, queue_full: u64) -> BTreeMap<String, u64> {
     let mut losses = BTreeMap::new();
     let mut lose = |name: String, frames: u64| {
         if frames != 0 {
             *losses.entry(name).or_default() += frames;
         }
     };
+    lose("inside.queue-full".to_owned(), queue_full);
     for meters in meters {
         let wans = policy.wans.iter().map(|wan| &*wan.name).zip(&meters.wans);
         for (port, meter) in std::iter::once(("inside", &meters.inside)).chain(wans) {
