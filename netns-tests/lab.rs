@@ -1,20 +1,26 @@
 //! The harness: a lab that must come up, programs that must succeed, and the checks that each lab test ends with.
 //! Must never know: any single claim.
 
+mod capture;
+mod raw;
 mod sniffer;
 mod trunk;
 mod udp;
 
+pub use capture::Capture;
+pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};
 pub use trunk::{Trunk, offloads};
 pub use udp::{ask, mirror};
 
 use flowpin::api::{Flow, Flows, Status};
+use flowpin::clock::pause;
 use flowpin::lab::{Counters, Lab, Namespace, Options, Service};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// The program under test.
 pub fn flowpin() -> &'static Path {
@@ -123,4 +129,15 @@ fn line(program: &str, arguments: &[&str]) -> String {
 pub fn visitor(text: &str) -> IpAddr {
     let at: std::net::SocketAddr = text.trim().parse().unwrap_or_else(|_| panic!("not an address and port: {text:?}"));
     at.ip()
+}
+
+/// Waits until something becomes true, up to ten seconds and more on a busy machine; the test ends if it does not.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if condition() {
+            return;
+        }
+        pause(Duration::from_millis(50));
+    }
+    panic!("in vain: waited until {what}");
 }

@@ -4,6 +4,7 @@
 mod lab;
 mod machine;
 
+mod arp;
 mod balance;
 mod browse;
 mod commands;

@@ -49,6 +49,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Diagnostics {
         std::io::ErrorKind::PermissionDenied => {
             (format!("{name} may not be read"), "run this as a user who may read it")
         }
+        std::io::ErrorKind::IsADirectory => (format!("{name} is a directory"), "name a file in it with --config"),
         _ => (format!("cannot read {name}: {error}"), "name the configuration with --config"),
     };
     Diagnostics::new(name, "", vec![Fault::new(Code::Unreadable, Span { start: 0, end: 0 }, message, suggestion)])

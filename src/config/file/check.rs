@@ -40,8 +40,13 @@ fn inside_prefixes(downstream: &Downstream, faults: &mut Faults) {
     for (index, prefix) in downstream.prefixes.iter().enumerate() {
         let earlier = downstream.prefixes.iter().take(index).find(|earlier| overlap(&earlier.value, &prefix.value));
         if let Some(earlier) = earlier {
-            let message = format!("the inside prefix `{}` overlaps `{}`", prefix.value, earlier.value);
-            let fault = Fault::new(Code::Overlap, prefix.at, message, "keep the larger of the two");
+            let fault = if earlier.value == prefix.value {
+                let message = format!("the inside prefix `{}` is given twice", prefix.value);
+                Fault::new(Code::Duplicate, prefix.at, message, "keep one of the two")
+            } else {
+                let message = format!("the inside prefix `{}` overlaps `{}`", prefix.value, earlier.value);
+                Fault::new(Code::Overlap, prefix.at, message, "keep the larger of the two")
+            };
             faults.found.push(fault.against(earlier.at, "said here"));
         }
     }

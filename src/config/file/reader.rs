@@ -57,7 +57,13 @@ impl<'d> Table<'d> {
     pub(super) fn take(&mut self, key: &'static str) -> Option<Item<'d>> {
         self.known.push(key);
         let (said, value) = self.entries.get_key_value(key)?;
-        Some(Item { key, key_at: said.span().into(), at: value.span().into(), value: value.get_ref() })
+        Some(Item {
+            key,
+            key_at: said.span().into(),
+            at: value.span().into(),
+            value: value.get_ref(),
+            is_one_of_many: false,
+        })
     }
 
     /// The value of a key that has to be there.
@@ -113,7 +119,7 @@ fn entry<'d>(
     (key, value): (&'d Spanned<std::borrow::Cow<'d, str>>, &'d Spanned<DeValue<'d>>),
 ) -> (At<&'d str>, Item<'d>) {
     let at: Span = key.span().into();
-    let item = Item { key: "", key_at: at, at: value.span().into(), value: value.get_ref() };
+    let item = Item { key: "", key_at: at, at: value.span().into(), value: value.get_ref(), is_one_of_many: false };
     (At { value: key.get_ref(), at }, item)
 }
 
@@ -125,6 +131,8 @@ pub(super) struct Item<'d> {
     pub(super) key_at: Span,
     pub(super) at: Span,
     pub(super) value: &'d DeValue<'d>,
+    /// Whether it stands in a list.
+    is_one_of_many: bool,
 }
 
 impl<'d> Item<'d> {
@@ -196,7 +204,12 @@ impl<'d> Item<'d> {
         let DeValue::Array(values) = self.value else {
             return self.wrong_type("a list", "put it in brackets: [...]", faults);
         };
-        let item = |value: &'d Spanned<DeValue<'d>>| Item { at: value.span().into(), value: value.get_ref(), ..*self };
+        let item = |value: &'d Spanned<DeValue<'d>>| Item {
+            at: value.span().into(),
+            value: value.get_ref(),
+            is_one_of_many: true,
+            ..*self
+        };
         Some(values.iter().map(item).collect())
     }
 
@@ -210,7 +223,8 @@ impl<'d> Item<'d> {
 
     /// Reports a value of another type than its key takes.
     pub(super) fn wrong_type<T>(&self, expected: &str, suggestion: &str, faults: &mut Faults) -> Option<T> {
-        let message = format!("{} takes {expected}, this is {}", self.name(), kind(self.value));
+        let takes = if self.is_one_of_many { "is a list of" } else { "takes" };
+        let message = format!("{} {takes} {expected}, this is {}", self.name(), kind(self.value));
         faults.add(Code::WrongType, self.at, message, suggestion);
         None
     }

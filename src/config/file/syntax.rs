@@ -2,7 +2,7 @@
 //! broken structure does, for then nothing that follows can be trusted. Must never know: any key by name.
 
 use super::reader::Faults;
-use crate::config::diagnostics::{Code, Fault, Span};
+use crate::config::diagnostics::{Code, Fault, Span, quote};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,11 +14,11 @@ pub(super) fn document<'t>(text: &'t str, faults: &mut Faults) -> Option<Spanned
     let (document, errors) = DeTable::parse_recoverable(text);
     let errors: Vec<_> =
         errors.iter().map(|error| (Span::from(error.span().unwrap_or_default()), error.message())).collect();
-    let is_break = |(at, message): &&(Span, &str)| !is_bad_value(document.get_ref(), *at) && *message != GIVEN_TWICE;
+    let is_break = |(at, message): &&(Span, &str)| !is_bad_word(document.get_ref(), *at) && *message != GIVEN_TWICE;
     let broken_from = errors.iter().filter(is_break).map(|(at, _)| *at).min();
     let mut intact = true;
     for (at, message) in errors {
-        intact &= is_bad_value(document.get_ref(), at) || is_key_given_twice(text, at, message);
+        intact &= is_bad_word(document.get_ref(), at) || is_key_given_twice(text, at, message);
         // Behind a lost header keys land in the wrong table: that they are there twice is an echo.
         if message != GIVEN_TWICE || broken_from.is_none_or(|from| at < from) {
             faults.found.push(fault(text, at, message));
@@ -42,14 +42,16 @@ fn line_of(text: &str, at: Span) -> usize {
     text.get(..at.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
 }
 
-fn is_bad_value(table: &DeTable<'_>, at: Span) -> bool {
-    at.start < at.end && table.values().any(|value| holds(value, at))
+/// Whether the place lies in a single key or value. Either leaves the structure as it is.
+fn is_bad_word(table: &DeTable<'_>, at: Span) -> bool {
+    let encloses = |key: std::ops::Range<usize>| key.start <= at.start && at.end <= key.end;
+    at.start < at.end && table.iter().any(|(key, value)| encloses(key.span()) || holds(value, at))
 }
 
 /// Whether the place lies in a single value. The parser bounds the depth of tables and lists.
 fn holds(value: &Spanned<DeValue<'_>>, at: Span) -> bool {
     match value.get_ref() {
-        DeValue::Table(table) => is_bad_value(table, at),
+        DeValue::Table(table) => is_bad_word(table, at),
         DeValue::Array(values) => values.iter().any(|value| holds(value, at)),
         _ => value.span().start <= at.start && at.end <= value.span().end,
     }
@@ -78,12 +80,22 @@ fn fault(text: &str, at: Span, message: &str) -> Fault {
         _ if message.starts_with("key with no value") => {
             ("this key has no value".to_owned(), "write it as `key = value`; addresses as keys need quotes".to_owned())
         }
+        _ if message.starts_with("invalid unquoted key") => {
+            let key = key_on_line(text, at);
+            (format!("the key {} needs quotes", quote(key)), format!("write \"{key}\""))
+        }
         _ => (
             format!("this is not TOML: {message}"),
             "TOML is `key = value` below [table] or [[list of tables]], with text in quotes".to_owned(),
         ),
     };
     Fault::new(Code::Syntax, at, message, suggestion)
+}
+
+/// What stands before the `=` of a line that ought to be a key and its value.
+fn key_on_line(text: &str, at: Span) -> &str {
+    let line = text[line_of(text, at)..].lines().next().unwrap_or_default();
+    line.split('=').next().unwrap_or_default().trim()
 }
 
 /// A place with something to point at: what is missing is shown at the end of what is there.

@@ -38,6 +38,19 @@ fn grammar() {
 }
 
 #[test]
+fn an_address_without_quotes_hides_nothing() {
+    let text = two_with("\"2001:db8:b:d00::1\" =", "2001:db8:b:d00::1 =").replace("\"wan1\"", "\"wan0\"");
+    let found = faults(&text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("17:13 duplicate"), "{}", found[0]);
+    assert!(
+        found[1].ends_with("| the key `2001:db8:b:d00::1` needs quotes | write \"2001:db8:b:d00::1\""),
+        "{}",
+        found[1]
+    );
+}
+
+#[test]
 fn a_bad_value_does_not_hide_the_faults_behind_it() {
     let text = two_with("\"wan0\"", "wan0").replace("name = \"cable\"", "nmae = \"cable\"");
     let expected = [
@@ -134,6 +147,11 @@ fn what_later_versions_bring_is_refused_by_name() {
 #[test]
 fn wrong_types() {
     each(&[
+        (
+            "\"10.250.250.0/29\"",
+            "5",
+            "3:13 wrong-type 5 | `prefixes` is a list of text, this is a number | write \"5\"",
+        ),
         ("name = \"cable\"", "name = 7", "16:8 wrong-type 7 | `name` takes text, this is a number | write \"7\""),
         (
             "name = \"cable\"",

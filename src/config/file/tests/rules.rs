@@ -107,6 +107,11 @@ fn prefix_lengths() {
 #[test]
 fn inside_prefixes_are_disjoint() {
     each(&[(
+        "\"10.250.250.0/29\", \"fd00",
+        "\"10.250.250.0/29\", \"10.250.250.0/29\", \"fd00",
+        "3:32 duplicate \"10.250.250.0/29\" | the inside prefix `10.250.250.0/29` is given twice | keep one of the two",
+    )]);
+    each(&[(
         "\"fd00:bad:b01::/60\"]",
         "\"fd00:bad:b01::/60\", \"10.250.0.0/16\"]",
         "3:53 overlap \"10.250.0.0/16\" | the inside prefix `10.250.0.0/16` overlaps `10.250.250.0/29` | keep the larger of the two",

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 fn is_sound(text: &str, found: &Diagnostics) {
     assert!(found.count() > 0);
     assert!(!found.render(true).is_empty() && !found.render(false).is_empty());
-    let lines = text.matches('\n').count() + 1;
+    let (lines, shown) = (text.matches('\n').count() + 1, found.render(false));
     for row in found.rows() {
         let (line, column) = (row.line.unwrap(), row.column.unwrap());
         assert!((1..=lines).contains(&line) && column >= 1, "{line}:{column} of {lines} lines");
+        let place = format!("f.toml:{line}:{column}\n");
+        assert!(shown.contains(&place) || text.is_empty(), "{place} is not in {shown}");
         assert!(text.contains(&row.text) && !row.message.is_empty() && !row.suggestion.is_empty(), "{row:?}");
     }
 }
