@@ -8,6 +8,7 @@ mod arp;
 mod balance;
 mod browse;
 mod commands;
+mod demo;
 mod inbound;
 mod instruments;
 mod kernel_hop;

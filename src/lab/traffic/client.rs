@@ -26,6 +26,11 @@ const VISIT: usize = 20_001;
 /// Datagram lengths: odd and even, small and as large as an MTU of 1500 lets through in IPv6.
 const DATAGRAMS: [usize; 8] = [26, 27, 100, 511, 900, 1001, 1400, 1452];
 
+/// Ports of the visitor, so many for each public address: from one socket at two public addresses of one inside host,
+/// what comes in looks the same to that host. They come round again when the flow before is long forgotten.
+const FIRST_PORT: u16 = 10_000;
+const PORTS: u16 = 4_000;
+
 /// From inside, until stopped.
 pub async fn outbound(tally: Arc<Tally>, mut stop: Receiver<bool>) -> io::Result<()> {
     let sources = INSIDE4.map(|inside| (IpAddr::from(inside), IpAddr::from(SERVER4)));
@@ -42,8 +47,8 @@ pub async fn outbound(tally: Arc<Tally>, mut stop: Receiver<bool>) -> io::Result
 
 /// From outside to each of `targets`, round and round until stopped.
 pub async fn inbound(tally: Arc<Tally>, targets: Vec<IpAddr>, mut stop: Receiver<bool>) -> io::Result<()> {
-    for to in targets {
-        tokio::task::spawn_local(visits(Arc::clone(&tally), to));
+    for (first_port, to) in (FIRST_PORT..).step_by(PORTS.into()).zip(targets) {
+        tokio::task::spawn_local(visits(Arc::clone(&tally), first_port, to));
     }
     let _ = stop.wait_for(|stop| *stop).await;
     Ok(())
@@ -52,7 +57,7 @@ pub async fn inbound(tally: Arc<Tally>, targets: Vec<IpAddr>, mut stop: Receiver
 async fn connections(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Tcp, v6: to.is_ipv6() };
     loop {
-        tally.note_outbound(kind, said(connect(from, to, DOWNLOAD).await));
+        tally.note_outbound(kind, said(connect(any_port(from), to, DOWNLOAD).await));
         sleep(Duration::from_millis(40)).await;
     }
 }
@@ -60,7 +65,7 @@ async fn connections(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
 async fn datagrams(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Udp, v6: to.is_ipv6() };
     loop {
-        let socket = match open_udp(from, to).await {
+        let socket = match open_udp(any_port(from), to).await {
             Ok(socket) => socket,
             Err(error) => {
                 tally.note_outbound(kind, said(Err(error)));
@@ -82,15 +87,16 @@ async fn pings(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Ping, v6: to.is_ipv6() };
     loop {
         for length in [0, 57, 1000] {
-            tally.note_outbound(kind, said(ping(from, to, length).await));
+            tally.note_outbound(kind, said(ping(any_port(from), to, length).await));
             sleep(Duration::from_millis(100)).await;
         }
     }
 }
 
-async fn visits(tally: Arc<Tally>, to: IpAddr) {
+async fn visits(tally: Arc<Tally>, first_port: u16, to: IpAddr) {
     let from: IpAddr = if to.is_ipv4() { SERVER4.into() } else { SERVER6.into() };
-    loop {
+    for port in (0..PORTS).cycle() {
+        let from = SocketAddr::new(from, first_port + port);
         tally.note_inbound(to, Protocol::Tcp, said(connect(from, to, VISIT).await));
         let answer = async { exchange(&open_udp(from, to).await?, 777).await };
         tally.note_inbound(to, Protocol::Udp, said(answer.await));
@@ -100,11 +106,11 @@ async fn visits(tally: Arc<Tally>, to: IpAddr) {
 }
 
 /// One connection: everything that is sent must come back. Returns the bytes.
-async fn connect(from: IpAddr, to: IpAddr, length: usize) -> io::Result<u64> {
+async fn connect(from: SocketAddr, to: IpAddr, length: usize) -> io::Result<u64> {
     let work = async {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
-        socket.bind(SocketAddr::new(from, 0))?;
+        socket.bind(from)?;
         let mut stream = socket.connect(SocketAddr::new(to, ECHO)).await?;
         let sent = hello::payload(stream.local_addr()?, length);
         let (mut read, mut write) = stream.split();
@@ -121,8 +127,8 @@ async fn connect(from: IpAddr, to: IpAddr, length: usize) -> io::Result<u64> {
     timeout(CONNECTION, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-async fn open_udp(from: IpAddr, to: IpAddr) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(SocketAddr::new(from, 0)).await?;
+async fn open_udp(from: SocketAddr, to: IpAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(from).await?;
     socket.connect(SocketAddr::new(to, ECHO)).await?;
     Ok(socket)
 }
@@ -136,8 +142,12 @@ async fn exchange(socket: &UdpSocket, length: usize) -> io::Result<u64> {
     same(&sent, back.get(..got).unwrap_or_default())
 }
 
-/// One echo request with an identifier of its own.
-async fn ping(from: IpAddr, to: IpAddr, length: usize) -> io::Result<u64> {
+fn any_port(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, 0)
+}
+
+/// One echo request; the port is its identifier.
+async fn ping(from: SocketAddr, to: IpAddr, length: usize) -> io::Result<u64> {
     Pinger::open(from, to)?.ping(length, ANSWER).await
 }
 

@@ -20,15 +20,15 @@ pub struct Pinger {
 }
 
 impl Pinger {
-    /// Opens the socket; the identifier is the kernel's choice. Called inside the runtime and the namespace.
-    pub fn open(from: IpAddr, to: IpAddr) -> io::Result<Self> {
+    /// Opens the socket. The port of `from` is the identifier; 0 leaves it to the kernel. Called inside the runtime and the namespace.
+    pub fn open(from: SocketAddr, to: IpAddr) -> io::Result<Self> {
         // Echo request: RFC 792, and RFC 4443 section 4.1.
         let (domain, protocol, kind) = match to {
             IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4, 8),
             IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6, 128),
         };
         let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(protocol))?;
-        socket.bind(&SockAddr::from(SocketAddr::new(from, 0)))?;
+        socket.bind(&SockAddr::from(from))?;
         socket.connect(&SockAddr::from(SocketAddr::new(to, 0)))?;
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, kind, sequence: 0 })
     }
