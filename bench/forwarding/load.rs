@@ -117,7 +117,7 @@ fn iperf(lab: &Lab, seconds: u32, streams: u32, down: bool, v6: bool) -> io::Res
     let _ = listener.wait();
     let report: serde_json::Value = serde_json::from_str(&result?)?;
     let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
-    bits.map(|bits| bits / 1e9).ok_or_else(|| Error::other("iperf3 reported no throughput"))
+    bits.map(|bits| bits / 1e9).ok_or_else(|| Error::other(format!("iperf3 saw no throughput: {}", report["error"])))
 }
 
 /// The listener may need a moment to listen.

@@ -72,7 +72,7 @@ impl Core {
         self.insert(policy, headers, key, id, seen)
     }
 
-    /// Pins the flow of an inbound packet to the WAN it came in on, unless it has a pin.
+    /// Pins the flow of an inbound packet to the WAN it came in on, unless it has a pin that stays.
     pub(super) fn pin_inbound(
         &mut self,
         policy: &Policy,
@@ -88,8 +88,14 @@ impl Core {
         let key = FlowKey::new(headers, Direction::Inbound, inside);
         let seen = seen(headers, frame, Direction::Inbound, now);
         match self.shared.table.touch(&key, &seen, &policy.timeouts) {
-            Some(pin) if pin.epoch == policy.epoch => Ok(()),
-            Some(_) => admit::inbound(headers, policy),
+            Some(pin) if pin.wan == id && pin.epoch == policy.epoch => Ok(()),
+            Some(pin) => {
+                admit::inbound(headers, policy)?;
+                if pin.wan != id && pin.follows_arrival && is_request(headers) {
+                    self.shared.table.repin(&key, id, policy.epoch);
+                }
+                Ok(())
+            }
             None => {
                 admit::inbound(headers, policy)?;
                 self.insert(policy, headers, &key, id, &seen).map(|_| ())
@@ -115,6 +121,15 @@ impl Core {
             self.wheel.schedule(*key, pin.expires);
         }
         Ok(pin.wan)
+    }
+}
+
+/// Whether a packet may ask for an answer: of TCP only a SYN does, of ICMP queries only the request.
+fn is_request(headers: &Headers) -> bool {
+    match headers.transport {
+        Transport::Tcp { flags, .. } => flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN,
+        Transport::Query { request, .. } => request,
+        _ => true,
     }
 }
 

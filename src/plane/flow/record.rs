@@ -2,7 +2,7 @@
 //! Must never know: maps, locks.
 
 use super::state::State;
-use crate::plane::packet::tcp_flag;
+use crate::plane::packet::{protocol, tcp_flag};
 use crate::plane::policy::Timeouts;
 use crate::types::{Direction, Tick, WanId};
 
@@ -72,6 +72,11 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Whether the flow follows a request that arrives on another WAN: it came from outside, and no TCP connection stands.
+    pub(super) fn follows_arrival(&self, protocol: u8) -> bool {
+        self.origin == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
+    }
+
     pub(super) fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
         let state = State::NEW.after(protocol, seen.direction, seen.tcp_flags);
         let mut record = Self {
@@ -95,7 +100,11 @@ impl Record {
         if !seen.refresh && !reset {
             return;
         }
-        self.state = self.state.after(protocol, seen.direction, seen.tcp_flags);
+        let before = self.state;
+        self.state = before.after(protocol, seen.direction, seen.tcp_flags);
+        if self.state == State::NEW && before != State::NEW {
+            self.origin = seen.direction;
+        }
         let expires = deadline(seen.now, self.state.timeout(protocol, timeouts));
         if reset {
             self.expires = self.expires.min(expires);

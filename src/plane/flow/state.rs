@@ -62,6 +62,12 @@ impl State {
         self.0 & RESET != 0 || self.0 & FIN == FIN
     }
 
+    /// A TCP flow whose handshake is not through.
+    #[must_use]
+    pub fn is_opening(self) -> bool {
+        !self.is_closing() && !self.is_two_way()
+    }
+
     fn is_two_way(self) -> bool {
         self.0 & SPOKE == SPOKE
     }

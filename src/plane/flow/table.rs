@@ -41,6 +41,9 @@ pub struct Pin {
     pub fresh: bool,
     /// The second at which the flow ends if it stays silent.
     pub expires: u32,
+    /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
+    /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
+    pub follows_arrival: bool,
 }
 
 /// The table holds as many flows as it may.
@@ -81,7 +84,7 @@ impl FlowTable {
             return None;
         }
         record.see(key.protocol(), seen, timeouts);
-        Some(pin(&record, false))
+        Some(pin(key, &record, false))
     }
 
     /// Binds a new flow to `wan`. If it lives already (another worker was faster), that pin stays, and this packet counts
@@ -101,7 +104,7 @@ impl FlowTable {
                 } else {
                     record.see(key.protocol(), seen, timeouts);
                 }
-                Ok(pin(record, false))
+                Ok(pin(&key, record, false))
             }
             Entry::Vacant(entry) => {
                 if self.len.fetch_add(1, Relaxed) >= self.limit {
@@ -114,7 +117,7 @@ impl FlowTable {
                     count.fetch_add(1, Relaxed);
                 }
                 let record = Record::new(key.protocol(), wan, epoch, seen, timeouts);
-                let pin = pin(&record, true);
+                let pin = pin(&key, &record, true);
                 entry.insert(record);
                 Ok(pin)
             }
@@ -125,7 +128,7 @@ impl FlowTable {
     #[must_use]
     pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
         let record = self.flows.get(key)?;
-        (!record.is_over(now)).then(|| pin(&record, false))
+        (!record.is_over(now)).then(|| pin(key, &record, false))
     }
 
     /// Binds a known flow to another WAN, or proves its pin against another epoch. False when it is unknown.
@@ -214,8 +217,9 @@ impl FlowTable {
     }
 }
 
-fn pin(record: &Record, fresh: bool) -> Pin {
-    Pin { wan: record.wan, epoch: record.epoch, fresh, expires: record.expires }
+fn pin(key: &FlowKey, record: &Record, fresh: bool) -> Pin {
+    let follows_arrival = record.follows_arrival(key.protocol());
+    Pin { wan: record.wan, epoch: record.epoch, fresh, expires: record.expires, follows_arrival }
 }
 
 impl fmt::Debug for FlowTable {

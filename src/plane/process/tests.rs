@@ -185,6 +185,41 @@ fn a_reply_leaves_by_the_wan_its_request_came_in_on() {
 }
 
 #[test]
+fn one_outside_port_that_speaks_to_both_public_addresses_is_answered_from_each() {
+    let mut rig = Rig::new(policy());
+    let reply = packet("10.250.250.2", SERVER, protocol::UDP, &udp(7, 5000, b"pong"));
+    for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12"), (A, "192.0.2.12")] {
+        rig.inbound(id, &packet(SERVER, public, protocol::UDP, &udp(5000, 7, b"ping")));
+        let done = rig.outbound(&reply);
+        assert_eq!((done.verdict, hosts(&done.packet).0), (Verdict::Forward(End::Wan(id)), ip(public)));
+    }
+    assert_eq!(rig.plane.shared().table.len(), 1);
+}
+
+#[test]
+fn a_flow_from_inside_and_a_standing_connection_stay_when_a_packet_arrives_elsewhere() {
+    let mut rig = Rig::new(policy());
+    let port = port_for(A);
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
+    rig.inbound(B, &packet(SERVER, "198.51.100.12", protocol::UDP, &udp(53, port, b"forged")));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
+
+    let inbound = |flags| packet(SERVER, "192.0.2.12", protocol::TCP, &tcp(5000, 443, flags, &[], &[]));
+    let outbound = |flags| packet("10.250.250.2", SERVER, protocol::TCP, &tcp(443, 5000, flags, &[], &[]));
+    rig.inbound(A, &inbound(2));
+    rig.outbound(&outbound(18));
+    rig.inbound(A, &inbound(16));
+    let elsewhere = packet(SERVER, "198.51.100.12", protocol::TCP, &tcp(5000, 443, 2, &[], &[]));
+    rig.inbound(B, &elsewhere);
+    assert_eq!(rig.outbound(&outbound(16)).verdict, Verdict::Forward(End::Wan(A)), "the connection stands");
+    rig.inbound(A, &inbound(17));
+    rig.outbound(&outbound(17));
+    rig.inbound(B, &elsewhere);
+    assert_eq!(rig.outbound(&outbound(18)).verdict, Verdict::Forward(End::Wan(B)), "a new connection after its end");
+}
+
+#[test]
 fn both_prefix_translations_work_both_ways() {
     for (id, public) in [(A, "2001:db8:a:c81::100"), (B, "2001:db8:b:be01:27ea::100")] {
         let mut rig = Rig::new(policy());
