@@ -105,28 +105,30 @@ impl Case {
 /// Gbit/s as the receiver saw it.
 fn iperf(lab: &Lab, seconds: u32, streams: u32, down: bool, v6: bool) -> io::Result<f64> {
     let server = if v6 { SERVER6.to_string() } else { SERVER4.to_string() };
-    let mut listener = lab.inet.spawn(Command::new("iperf3").args(["-s", "-1"]).stdout(std::process::Stdio::null()))?;
+    let mut listener = lab.inet.spawn(Command::new("iperf3").arg("-s").stdout(std::process::Stdio::null()))?;
     let (seconds, streams) = (seconds.to_string(), streams.to_string());
     let mut command = Command::new("timeout");
     command.args(["60", "iperf3", "-J", "-c", &server, "-t", &seconds, "-O", "1", "-P", &streams]);
     if down {
         command.arg("-R");
     }
-    let result = retry(|| output(&lab.fw, &mut command));
+    let result = retry(|| {
+        let report: serde_json::Value = serde_json::from_str(&output(&lab.fw, &mut command)?)?;
+        let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
+        bits.ok_or_else(|| Error::other(format!("iperf3 saw no throughput: {}", report["error"])))
+    });
     let _ = listener.kill();
     let _ = listener.wait();
-    let report: serde_json::Value = serde_json::from_str(&result?)?;
-    let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
-    bits.map(|bits| bits / 1e9).ok_or_else(|| Error::other(format!("iperf3 saw no throughput: {}", report["error"])))
+    result.map(|bits| bits / 1e9)
 }
 
 /// The listener may need a moment to listen.
 fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    for _ in 0..9 {
+    for _ in 0..4 {
         if let Ok(value) = attempt() {
             return Ok(value);
         }
-        flowpin::clock::pause(std::time::Duration::from_millis(100));
+        flowpin::clock::pause(std::time::Duration::from_millis(200));
     }
     attempt()
 }

@@ -1,5 +1,6 @@
-//! Forwarding, side by side: the same lab once with flowpin and once with the kernel doing the same work (nftables maps
-//! and marks, ip rules), measured in turns within one run. What counts is the ratio of the medians.
+//! Forwarding, side by side: the same lab once with flowpin and twice with the kernel doing the same work (nftables maps
+//! and marks, ip rules; without and with receive packet steering), measured in turns within one run. What counts is the
+//! ratio of the medians, against the better kernel of each row.
 //! `cargo bench --bench forwarding -- --json FILE`; `--smoke` shows within a minute that everything works.
 
 mod load;
@@ -20,6 +21,7 @@ struct Wish {
     seconds: u32,
     smoke: bool,
     only: Option<String>,
+    threads: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn wish() -> Result<Wish, String> {
-    let mut wish = Wish { json: None, rounds: 5, seconds: 3, smoke: false, only: None };
+    let mut wish = Wish { json: None, rounds: 5, seconds: 3, smoke: false, only: None, threads: None };
     // cargo says `--bench` when it benches; without it (`cargo test --benches`) this is a test.
     let mut benching = false;
     let mut words = std::env::args().skip(1);
@@ -50,12 +52,13 @@ fn wish() -> Result<Wish, String> {
             "--json" => wish.json = Some(value()?.into()),
             "--rounds" => wish.rounds = value()?.parse().map_err(|_| "--rounds wants a number")?,
             "--seconds" => wish.seconds = value()?.parse().map_err(|_| "--seconds wants a number")?,
+            "--threads" => wish.threads = Some(value()?.parse().map_err(|_| "--threads wants a number")?),
             "--only" => wish.only = Some(value()?),
             "--smoke" | "--test" => wish.smoke = true,
             "--bench" => benching = true,
             _ => {
                 return Err(format!(
-                    "unknown option {word}: known are --json FILE, --rounds N, --seconds S, --only NAME, --smoke"
+                    "unknown option {word}: known are --json FILE, --rounds N, --seconds S, --only NAME, --threads N, --smoke"
                 ));
             }
         }
@@ -67,9 +70,16 @@ fn wish() -> Result<Wish, String> {
     Ok(wish)
 }
 
+/// The routers' names in the report.
+pub const FLOWPIN: &str = "flowpin";
+/// The kernel, every packet on the core that it came in on.
+pub const KERNEL: &str = "kernel";
+/// The kernel, receiving on the second core.
+pub const KERNEL_RPS: &str = "kernel+rps";
+
 /// A lab whose router works, by whichever means.
 pub struct Routed {
-    /// `flowpin` or `kernel`.
+    /// One of the above.
     pub name: &'static str,
     /// The network.
     pub lab: Lab,
@@ -82,13 +92,13 @@ fn measure(wish: &Wish) -> io::Result<()> {
         .into_iter()
         .filter(|case| wish.only.as_ref().is_none_or(|only| case.name.contains(only.as_str())))
         .collect();
-    let routers = [with_flowpin()?, with_kernel()?];
+    let routers = [with_flowpin(wish.threads)?, with_kernel(KERNEL, false)?, with_kernel(KERNEL_RPS, true)?];
     for router in &routers {
         load::check(&router.lab).map_err(|error| Error::other(format!("{}: {error}", router.name)))?;
     }
     for round in 0..wish.rounds {
         for case in &cases {
-            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+            let order = if round % 2 == 0 { [0, 1, 2] } else { [2, 1, 0] };
             for index in order {
                 let router = &routers[index];
                 progress(format_args!("round {} of {}: {}, {}", round + 1, wish.rounds, case.name, router.name));
@@ -115,16 +125,16 @@ fn progress(text: std::fmt::Arguments<'_>) {
     }
 }
 
-fn with_flowpin() -> io::Result<Routed> {
-    let lab = Lab::build(Options { extra: "\n[limits]\nflows = 1_000_000\n".into(), ..Options::default() })?;
+fn with_flowpin(threads: Option<usize>) -> io::Result<Routed> {
+    let lab = Lab::build(Options { threads, extra: "\n[limits]\nflows = 1_000_000\n".into(), ..Options::default() })?;
     let service = lab.start_flowpin(Path::new(env!("CARGO_BIN_EXE_flowpin")))?;
-    Ok(Routed { name: "flowpin", lab, service: Some(service) })
+    Ok(Routed { name: FLOWPIN, lab, service: Some(service) })
 }
 
-fn with_kernel() -> io::Result<Routed> {
+fn with_kernel(name: &'static str, steered: bool) -> io::Result<Routed> {
     let lab = Lab::build(Options::default())?;
-    peer::configure(&lab)?;
-    Ok(Routed { name: "kernel", lab, service: None })
+    peer::configure(&lab, steered)?;
+    Ok(Routed { name, lab, service: None })
 }
 
 /// Stops the router; a flowpin that died meanwhile is an error.

@@ -1,5 +1,5 @@
 //! The kernel as the router: nftables keeps the WAN of a connection in its mark and translates by maps, ip rules lead
-//! each mark to a table of its own. Set up as well as it can be, receive packet steering included.
+//! each mark to a table of its own. Set up as well as it can be.
 //! Known limit: no flow offload in a kernel without nf_flow_table. Must never know: flowpin.
 
 use crate::output;
@@ -8,8 +8,8 @@ use std::fmt::Write;
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
-/// Makes the router's kernel do flowpin's work.
-pub fn configure(lab: &Lab) -> io::Result<()> {
+/// Makes the router's kernel do flowpin's work; `steered` moves its receive path to the second core.
+pub fn configure(lab: &Lab, steered: bool) -> io::Result<()> {
     let mut child = lab.rt.spawn(Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()))?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(ruleset().as_bytes())?;
@@ -17,7 +17,8 @@ pub fn configure(lab: &Lab) -> io::Result<()> {
     if !child.wait()?.success() {
         return Err(io::Error::other("nft refused the ruleset of the peer"));
     }
-    shell(lab, SYSTEM)
+    shell(lab, SYSTEM)?;
+    if steered { shell(lab, STEERING) } else { Ok(()) }
 }
 
 fn shell(lab: &Lab, script: &str) -> io::Result<()> {
@@ -42,8 +43,9 @@ for f in -4 -6; do
   ip $f rule add pref 1001 fwmark 1 lookup 101
   ip $f rule add pref 1002 fwmark 2 lookup 102
 done
-for i in lan0 wan0 wan1; do echo 2 > /sys/class/net/$i/queues/rx-0/rps_cpus; done
 ";
+
+const STEERING: &str = "for i in lan0 wan0 wan1; do echo 2 > /sys/class/net/$i/queues/rx-0/rps_cpus; done";
 
 fn ruleset() -> String {
     let map = |network: &str, first: u32, out: bool| {
