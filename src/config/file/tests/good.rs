@@ -135,3 +135,12 @@ fn every_file_in_config_passes_the_check() {
     }
     assert!(checked > 0);
 }
+
+#[test]
+fn the_example_of_the_readme_passes_the_check() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let read = super::super::parse(example, "README.md");
+    assert!(read.is_ok(), "{}", read.unwrap_err());
+}
