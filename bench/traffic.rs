@@ -48,6 +48,7 @@ pub fn policy(kind: Kind) -> Policy {
         inside: Inside {
             prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
             mtu: 1500,
+            hops: 0,
             router4: Some([10, 250, 250, 1].into()),
             router6: Some("fd00:bad:b01::1".parse().unwrap()),
         },

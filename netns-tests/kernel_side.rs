@@ -65,7 +65,7 @@ fn a_killed_run_is_taken_over_and_its_originals_come_back() {
         sh("ip tuntap add flowpin1 mode tun");
         fs::write("/proc/sys/net/ipv4/conf/wan0/rp_filter", "1").unwrap();
         let kernel = set_up(&next).await;
-        assert_eq!(output("nft list tables").lines().count(), 1);
+        assert_eq!(output("nft list tables").lines().count(), 2, "of the families netdev and inet, none left over");
         assert_eq!(output("ip -4 rule").matches("proto 102").count(), 2);
         tear_down(kernel, &next).await;
         sh("ip link del flowpin1");

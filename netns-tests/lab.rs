@@ -32,6 +32,15 @@ pub fn lab(options: Options) -> Lab {
     Lab::build(options).expect("the lab can be built (run the tests as root)")
 }
 
+/// A lab whose kernels send as many ICMP errors as they are asked for; by default one host gets six at once.
+pub fn talkative_lab(options: Options) -> Lab {
+    let lab = lab(options);
+    for (_, namespace) in lab.namespaces() {
+        run(namespace, "sysctl", &["-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"]);
+    }
+    lab
+}
+
 /// flowpin running in a lab, with what the kernels had counted before.
 pub struct Router<'a> {
     service: Option<Service>,

@@ -20,5 +20,7 @@ mod links_change;
 mod offloads;
 mod ports;
 mod replay;
+mod silence;
 mod topology;
+mod traceroute;
 mod vlan;

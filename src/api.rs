@@ -40,7 +40,7 @@ pub struct Downstream {
     pub interface: Option<String>,
     /// The TUN device.
     pub tun: String,
-    /// Bytes.
+    /// Bytes of the largest packet that reaches inside hosts.
     pub mtu: u16,
     /// Offloads that the kernel granted on the TUN.
     pub offloads: Vec<String>,

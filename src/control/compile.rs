@@ -28,19 +28,21 @@ pub struct LinkState {
     pub gateway6: Option<Ipv6Addr>,
 }
 
-/// The router's own addresses towards inside: where its ICMP errors come from.
+/// What the kernel says of the router's side towards inside: the addresses that its ICMP errors come from, and a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct RouterAddresses {
+pub struct InsideState {
     /// `None`: no ICMPv4 error can be sent inside.
     pub v4: Option<Ipv4Addr>,
     /// `None`: no ICMPv6 error can be sent inside.
     pub v6: Option<Ipv6Addr>,
+    /// Bytes of the largest IP packet on the firewall's link, where the kernel would refuse anything larger.
+    pub mtu: Option<u16>,
 }
 
 /// Picks the router's addresses: of each family the first candidate that other hosts can send to.
 #[must_use]
-pub fn router_addresses(candidates: impl IntoIterator<Item = IpAddr>) -> RouterAddresses {
-    let mut router = RouterAddresses::default();
+pub fn router_addresses(candidates: impl IntoIterator<Item = IpAddr>) -> InsideState {
+    let mut router = InsideState::default();
     for address in candidates.into_iter().filter(|address| is_routable(*address)) {
         match address {
             IpAddr::V4(address) => router.v4 = router.v4.or(Some(address)),
@@ -58,7 +60,7 @@ pub fn no_link() -> LinkState {
 
 /// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`].
 #[must_use]
-pub fn policy(settings: &Settings, links: &[LinkState], router: RouterAddresses, epoch: u32) -> Policy {
+pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
     let wans =
         settings.wans.iter().enumerate().map(|(index, wan)| compile_wan(wan, links.get(index).unwrap_or(&unknown)));
@@ -68,9 +70,10 @@ pub fn policy(settings: &Settings, links: &[LinkState], router: RouterAddresses,
         balance: balance(settings.balance),
         inside: Inside {
             prefixes: settings.downstream.prefixes.clone(),
-            mtu: settings.downstream.mtu,
-            router4: router.v4,
-            router6: router.v6,
+            mtu: inside.mtu.map_or(settings.downstream.mtu, |mtu| mtu.min(settings.downstream.mtu)),
+            hops: u8::from(settings.downstream.interface.is_some()),
+            router4: inside.v4,
+            router6: inside.v6,
         },
         wans: wans.collect(),
         martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
@@ -111,7 +114,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
 }
 
 /// The TUN's own addresses, else the first host of the first inside prefix of each family.
-fn replay_router(settings: &Settings) -> RouterAddresses {
+fn replay_router(settings: &Settings) -> InsideState {
     let own = settings.downstream.addresses.iter().map(IpNet::addr);
     let first_hosts = settings.downstream.prefixes.iter().map(|prefix| match prefix {
         IpNet::V4(prefix) => IpAddr::V4(Ipv4Addr::from_bits(prefix.network().to_bits() | 1)),
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_wan_follows_its_link_where_the_configuration_is_silent() {
-        let policy = policy(&settings(), &[link(1492), link(1500)], RouterAddresses::default(), 3);
+        let policy = policy(&settings(), &[link(1492), link(1500)], InsideState::default(), 3);
         assert_eq!((policy.epoch, policy.seed, policy.balance), (3, 7, Balance::Site));
         let (fiber, cable) = (&policy.wans[0], &policy.wans[1]);
         assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
@@ -222,8 +225,12 @@ mod tests {
 
     #[test]
     fn no_packet_is_made_larger_than_its_link() {
-        let policy = policy(&settings(), &[link(1500), link(1280)], RouterAddresses::default(), 1);
-        assert_eq!(policy.wans[1].mtu, 1280);
+        let policy = policy(&settings(), &[link(1500), link(1280)], InsideState::default(), 1);
+        assert_eq!((policy.wans[1].mtu, policy.inside.mtu), (1280, 1500));
+        let narrow = InsideState { mtu: Some(1400), ..InsideState::default() };
+        assert_eq!(super::policy(&settings(), &[], narrow, 1).inside.mtu, 1400);
+        let wide = InsideState { mtu: Some(9000), ..InsideState::default() };
+        assert_eq!(super::policy(&settings(), &[], wide, 1).inside.mtu, 1500);
     }
 
     #[test]
@@ -232,7 +239,7 @@ mod tests {
         let router = router_addresses(candidates.iter().map(|text| text.parse().unwrap()));
         assert_eq!(router.v4, Some(Ipv4Addr::new(10, 250, 250, 1)));
         assert_eq!(router.v6, Some("fd00:bad:b01::1".parse().unwrap()));
-        assert_eq!(router_addresses(["fe80::1".parse().unwrap()]), RouterAddresses::default());
+        assert_eq!(router_addresses(["fe80::1".parse().unwrap()]), InsideState::default());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! IPv6 `forwarding` (switching it on would drop every default route learned from router advertisements).
 //! Redirects need no switch: what comes from the firewall's link always leaves by another, the TUN.
 
+mod hush;
 mod lock;
 mod nft;
 mod routing;
@@ -27,7 +28,7 @@ use ipnet::IpNet;
 use routing::{Changes, Dump};
 use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
 use saved::Saved;
-use shield::{Shield, Wans};
+use shield::{Shield, Silence, Wans};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -78,9 +79,8 @@ impl Plan {
         }
     }
 
-    /// What must not reach the kernel from a WAN: owned addresses, and inside ones, which are never at home there.
-    fn shielded(&self) -> Vec<IpNet> {
-        self.owned.iter().chain(&self.inside).copied().collect()
+    fn silence(&self) -> Silence<'_> {
+        Silence { owned: &self.owned, inside: &self.inside }
     }
 }
 
@@ -111,7 +111,7 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let saved = Saved::load(&plan.state).map_err(one)?;
     let left_by = saved.left_by().map(String::from);
     let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
-    let shield = Shield::raise(&plan.tun, survey.wans(plan), &plan.shielded()).map_err(one)?;
+    let shield = Shield::raise(&plan.tun, survey.wans(plan), plan.silence()).map_err(one)?;
     let mut kernel = Kernel { plan: plan.clone(), shield, saved };
     let done = async {
         if let Some(other) = left_by.filter(|left_by| *left_by != plan.tun) {
@@ -138,7 +138,7 @@ impl Kernel {
         let links = Netlink::connect()?.links().await?;
         self.plan.owned = owned.to_vec();
         let present = present(&links, &self.plan.wans);
-        self.shield.update(Wans { all: &self.plan.wans, present: &present }, &self.plan.shielded())
+        self.shield.update(Wans { all: &self.plan.wans, present: &present }, self.plan.silence())
     }
 
     /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a

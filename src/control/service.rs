@@ -111,7 +111,7 @@ impl Stage {
         let changes = links::watch().map_err(one)?;
         let machine = Machine::look(&self.settings).await.map_err(one)?;
         machine.require(&self.settings)?;
-        let controller = Controller::new(Arc::clone(&self.settings), machine.states(), machine.router(&self.settings));
+        let controller = Controller::new(Arc::clone(&self.settings), machine.states(), machine.inside(&self.settings));
         say::missing_router_addresses(&self.settings, controller.policy());
         let workers = worker_count(&self.settings);
         let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;

@@ -81,6 +81,17 @@ pub fn outbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
     Ok(())
 }
 
+/// Whether it is the kernel that speaks on the TUN, of the groups it listens to: no inside host, to a group that never
+/// leaves its link (RFC 5771 §4, RFC 4291 §2.7).
+#[must_use]
+pub fn is_of_the_link(headers: &Headers, policy: &Policy) -> bool {
+    let stays = match headers.destination {
+        IpAddr::V4(group) => group.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(group) => group.is_multicast() && group.octets()[1] & 0x0f <= 2,
+    };
+    stays && !policy.is_inside(headers.source)
+}
+
 /// Whether a packet from a WAN to an owned address may pass by its source.
 ///
 /// # Errors

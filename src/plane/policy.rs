@@ -52,8 +52,11 @@ impl Policy {
 pub struct Inside {
     /// Sources accepted from inside.
     pub prefixes: Vec<IpNet>,
-    /// MTU of the TUN in bytes.
+    /// Largest IP packet that reaches inside hosts, in bytes.
     pub mtu: u16,
+    /// Routers between here and inside hosts: 1 where the kernel hands packets on from the TUN. A packet that would end
+    /// its life there ends it here: the kernel would tell the sender of an inside address, on whichever WAN it likes.
+    pub hops: u8,
     /// Source of ICMP errors towards inside; `None` and no error can be sent in this family.
     pub router4: Option<Ipv4Addr>,
     /// The same for IPv6.

@@ -161,6 +161,7 @@ impl Core {
         }
         let (id, wan, mapped) = match self.judge_outbound(policy, now, &headers, frame) {
             Ok(judged) => judged,
+            Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
             Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
         };
         self.clamp(&headers, frame, wan.mtu.min(policy.inside.mtu));
@@ -215,7 +216,7 @@ impl Core {
         headers: &Headers,
         frame: &Frame<'_>,
     ) -> Result<(WanId, &'p Wan, Mapped), Refusal> {
-        has_hops(headers)?;
+        has_hops(headers, 0)?;
         let id = self.pin_outbound(policy, now, headers, frame)?;
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
@@ -233,7 +234,7 @@ impl Core {
         inside: IpAddr,
         frame: &Frame<'_>,
     ) -> Result<(), Refusal> {
-        has_hops(headers)?;
+        has_hops(headers, policy.inside.hops)?;
         self.pin_inbound(policy, now, id, headers, inside, frame)?;
         fits(headers, frame, policy.inside.mtu)
     }
@@ -248,7 +249,7 @@ impl Core {
         admit::outbound(&headers, policy)?;
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
-        has_hops(&headers).and_then(|()| fits(&headers, frame, wan.mtu)).map_err(|refusal| refusal.reason)?;
+        has_hops(&headers, 0).and_then(|()| fits(&headers, frame, wan.mtu)).map_err(|refusal| refusal.reason)?;
         let original = self.original_if_unresolved(error.wan, headers.is_v4(), frame);
         errors::rewrite_outbound(error, &mut headers, frame);
         self.leave(now, (error.wan, wan), headers, original, frame)
@@ -263,7 +264,10 @@ impl Core {
         frame: &mut Frame<'_>,
     ) -> Result<Verdict, DropReason> {
         admit::inbound(&headers, policy)?;
-        has_hops(&headers).and_then(|()| fits(&headers, frame, policy.inside.mtu)).map_err(|refusal| refusal.reason)?;
+        let hops = policy.inside.hops;
+        has_hops(&headers, hops)
+            .and_then(|()| fits(&headers, frame, policy.inside.mtu))
+            .map_err(|refusal| refusal.reason)?;
         errors::rewrite_inbound(&headers, mapped, frame)?;
         Ok(self.enter(id, headers, mapped, frame))
     }
@@ -345,8 +349,9 @@ impl Core {
     }
 }
 
-fn has_hops(headers: &Headers) -> Result<(), Refusal> {
-    if headers.ttl > 1 { Ok(()) } else { Err(DropReason::TtlExpired.into()) }
+/// Whether the packet lives on behind this hop and `more` behind it.
+fn has_hops(headers: &Headers, more: u8) -> Result<(), Refusal> {
+    if headers.ttl.saturating_sub(more) > 1 { Ok(()) } else { Err(DropReason::TtlExpired.into()) }
 }
 
 fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(), Refusal> {

@@ -100,7 +100,7 @@ impl Core {
 
 fn is_told(reason: DropReason, headers: &Headers) -> bool {
     match reason {
-        DropReason::TtlExpired => headers.ttl == 1,
+        DropReason::TtlExpired => headers.ttl > 0,
         DropReason::TooBig
         | DropReason::NoWan
         | DropReason::TableFull

@@ -5,8 +5,13 @@
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read};
 
-/// `NFPROTO_NETDEV`.
-const FAMILY_NETDEV: u8 = 5;
+/// The families of tables: `NFPROTO_INET` and `NFPROTO_NETDEV` (linux/netfilter.h).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Family {
+    Inet = 1,
+    Netdev = 5,
+}
+
 const NETLINK_NETFILTER: i32 = 12;
 const SUBSYS_NFTABLES: u16 = 10;
 /// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_CREATE`, `NLM_F_APPEND` (linux/netlink.h).
@@ -95,6 +100,8 @@ pub(super) enum End {
 /// The one register that all expressions here share: 16 bytes.
 const REGISTER: u32 = 1;
 const VERDICT_REGISTER: u32 = 0;
+/// `NFT_LOOKUP_F_INV`.
+const LOOKUP_INVERTED: u32 = 1;
 
 impl Rule {
     fn expression(self, name: &str, data: Attributes) -> Self {
@@ -127,6 +134,12 @@ impl Rule {
         self.load(base, offset, length).expression("lookup", Attributes::new().string(1, set).number(2, REGISTER))
     }
 
+    /// Goes on if the `length` bytes there are not in the set.
+    pub fn not_in_set(self, base: Base, offset: u32, length: u32, set: &str) -> Self {
+        let lookup = Attributes::new().string(1, set).number(2, REGISTER).number(5, LOOKUP_INVERTED);
+        self.load(base, offset, length).expression("lookup", lookup)
+    }
+
     /// The whole rule, ready for `NFTA_RULE_EXPRESSIONS`.
     pub fn end(self, end: End) -> Attributes {
         let verdict = Attributes::new().nest(2, Attributes::new().number(1, end as u32));
@@ -138,19 +151,26 @@ impl Rule {
 pub(super) struct Batch {
     bytes: Vec<u8>,
     messages: u32,
+    family: Family,
 }
 
 impl Batch {
-    pub fn new() -> Self {
-        let mut batch = Self { bytes: Vec::new(), messages: 0 };
+    /// Begins; `family` is the one that messages are about until [`Batch::turn_to`] names another.
+    pub fn new(family: Family) -> Self {
+        let mut batch = Self { bytes: Vec::new(), messages: 0, family };
         batch.raw(BATCH_BEGIN, REQUEST, 0, [0, 0], SUBSYS_NFTABLES, &[]);
         batch
+    }
+
+    /// What follows is about tables of this family.
+    pub fn turn_to(&mut self, family: Family) {
+        self.family = family;
     }
 
     pub fn add(&mut self, message: Message, flags: u16, attributes: &Attributes) {
         self.messages += 1;
         let kind = SUBSYS_NFTABLES << 8 | message as u16;
-        self.raw(kind, REQUEST | ACK | flags, self.messages, [FAMILY_NETDEV, 0], 0, &attributes.0);
+        self.raw(kind, REQUEST | ACK | flags, self.messages, [self.family as u8, 0], 0, &attributes.0);
     }
 
     /// `struct nlmsghdr`, then `struct nfgenmsg`.

@@ -1,16 +1,17 @@
 //! The shield: an nf_tables table at the ingress of the WAN links that keeps from the kernel what flowpin owns, so that
 //! it never answers, resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
-//! Must never know: the policy, the plane.
+//! A second table keeps the kernel from telling the outside about inside hosts. Must never know: the policy, the plane.
 
-use super::nft::{APPEND, Attributes, Base, Batch, CREATE, End, Message, Meta, Netfilter, Rule};
+use super::hush;
+use super::nft::{APPEND, Attributes, Base, Batch, CREATE, End, Family, Message, Meta, Netfilter, Rule};
 use ipnet::IpNet;
 use std::io;
 
-/// The table `flowpin-<tun>` of family netdev.
+/// The tables `flowpin-<tun>` of the families netdev and inet.
 ///
-/// It belongs to this value's socket and outlives it (`NFT_TABLE_F_OWNER` with `NFT_TABLE_F_PERSIST`, Linux 6.9): nobody
-/// else's `flush ruleset` opens it, and after a crash the kernel stays silent until the next start takes it over. Older
-/// kernels get a table without owner, which outlives a crash as well.
+/// They belong to this value's socket and outlive it (`NFT_TABLE_F_OWNER` with `NFT_TABLE_F_PERSIST`, Linux 6.9): nobody
+/// else's `flush ruleset` opens them, and after a crash the kernel stays silent until the next start takes them over.
+/// Older kernels get tables without owner, which outlive a crash as well.
 pub(super) struct Shield {
     netfilter: Netfilter,
     table: String,
@@ -31,14 +32,23 @@ pub(super) struct Wans<'a> {
     pub present: &'a [String],
 }
 
+/// What the kernel must be silent about.
+#[derive(Clone, Copy)]
+pub(super) struct Silence<'a> {
+    /// Public addresses and prefixes.
+    pub owned: &'a [IpNet],
+    /// Inside prefixes, which are never at home on a WAN.
+    pub inside: &'a [IpNet],
+}
+
 impl Shield {
-    /// Raises the shield over the WAN links for the prefixes in `owned`. Replaces what an earlier run left.
+    /// Raises the shield over the WAN links. Replaces what an earlier run left.
     ///
     /// # Errors
     /// A sentence; nothing has changed then.
-    pub(super) fn raise(tun: &str, wans: Wans, owned: &[IpNet]) -> Result<Self, String> {
+    pub(super) fn raise(tun: &str, wans: Wans, silence: Silence) -> Result<Self, String> {
         let shield = Self { netfilter: open()?, table: table_name(tun) };
-        shield.update(wans, owned)?;
+        shield.update(wans, silence)?;
         Ok(shield)
     }
 
@@ -46,11 +56,11 @@ impl Shield {
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
-    pub(super) fn update(&self, wans: Wans, owned: &[IpNet]) -> Result<(), String> {
+    pub(super) fn update(&self, wans: Wans, silence: Silence) -> Result<(), String> {
         let mut refused = io::Error::other("no attempt was made");
         for links in [wans.all, wans.present] {
             for (left, wanted) in FLAGS {
-                match self.netfilter.commit(replacement(&self.table, left, wanted, links, owned)) {
+                match self.netfilter.commit(replacement(&self.table, left, wanted, links, silence)) {
                     Ok(()) => return Ok(()),
                     Err(error) => refused = error,
                 }
@@ -73,7 +83,7 @@ impl Shield {
             }
             _ => format!(
                 "cannot keep the kernel from answering for owned addresses (nftables table \"{table}\"): {error}; the \
-                 kernel needs nf_tables with netdev ingress"
+                 kernel needs nf_tables with netdev ingress and the inet family"
             ),
         }
     }
@@ -92,14 +102,17 @@ impl Shield {
     }
 
     fn remove(&self) -> Result<(), String> {
-        let mut batch = Batch::new();
-        batch.add(Message::DelTable, 0, &Attributes::new().string(1, &self.table));
-        match self.netfilter.commit(batch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(format!("cannot remove the nftables table \"{}\": {error}", self.table))
+        for family in [Family::Netdev, Family::Inet] {
+            let mut batch = Batch::new(family);
+            batch.add(Message::DelTable, 0, &Attributes::new().string(1, &self.table));
+            match self.netfilter.commit(batch) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(format!("cannot remove the nftables table \"{}\": {error}", self.table));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -117,26 +130,38 @@ const SET6: &str = "owned6";
 /// Before any other ingress chain of the machine.
 const PRIORITY: i32 = -500;
 
-/// Names the old table (or makes it), deletes it and makes the new one: one batch, no moment without.
-fn replacement(table: &str, left: u32, wanted: u32, links: &[String], owned: &[IpNet]) -> Batch {
-    let named = |flags| Attributes::new().string(1, table).number(2, flags);
-    let mut batch = Batch::new();
-    batch.add(Message::NewTable, CREATE, &named(left));
-    batch.add(Message::DelTable, 0, &Attributes::new().string(1, table));
-    batch.add(Message::NewTable, CREATE, &named(wanted));
-    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) = owned.iter().partition(|net| matches!(net, IpNet::V4(_)));
-    let (v4, v6) = (ranges(&v4), ranges(&v6));
-    add_set(&mut batch, table, &V4, &v4);
-    add_set(&mut batch, table, &V6, &v6);
+/// Both tables anew: one batch, no moment without.
+fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: Silence) -> Batch {
+    let mut batch = Batch::new(Family::Netdev);
+    renew(&mut batch, table, left, wanted);
+    let shielded: Vec<IpNet> = silence.owned.iter().chain(silence.inside).copied().collect();
+    let (v4, v6) = add_sets(&mut batch, table, [SET4, SET6], &shielded);
     // Without a link there is nothing to hook into; a later update brings the chain.
     if !links.is_empty() {
         add_chain(&mut batch, table, links);
-        for rule in rules(!v4.is_empty(), !v6.is_empty()) {
-            let rule = Attributes::new().string(1, table).string(2, CHAIN).nest(4, rule);
-            batch.add(Message::NewRule, CREATE | APPEND, &rule);
-        }
+        add_rules(&mut batch, table, CHAIN, rules(v4, v6));
     }
+    batch.turn_to(Family::Inet);
+    renew(&mut batch, table, left, wanted);
+    let (v4, v6) = add_sets(&mut batch, table, hush::SETS, silence.inside);
+    batch.add(Message::NewChain, CREATE, &hush::chain(table));
+    add_rules(&mut batch, table, hush::CHAIN, hush::rules(v4, v6));
     batch
+}
+
+/// Names the old table (or makes it), deletes it and makes the new one.
+fn renew(batch: &mut Batch, table: &str, left: u32, wanted: u32) {
+    let named = |flags| Attributes::new().string(1, table).number(2, flags);
+    batch.add(Message::NewTable, CREATE, &named(left));
+    batch.add(Message::DelTable, 0, &Attributes::new().string(1, table));
+    batch.add(Message::NewTable, CREATE, &named(wanted));
+}
+
+fn add_rules(batch: &mut Batch, table: &str, chain: &str, rules: Vec<Attributes>) {
+    for rule in rules {
+        let rule = Attributes::new().string(1, table).string(2, chain).nest(4, rule);
+        batch.add(Message::NewRule, CREATE | APPEND, &rule);
+    }
 }
 
 fn add_chain(batch: &mut Batch, table: &str, links: &[String]) {
@@ -169,23 +194,30 @@ fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
 }
 
 struct SetKind {
-    name: &'static str,
     /// What `nft` prints elements as: 7 `ipv4_addr`, 8 `ipv6_addr`.
     data_type: u32,
     bytes: usize,
 }
 
-const V4: SetKind = SetKind { name: SET4, data_type: 7, bytes: 4 };
-const V6: SetKind = SetKind { name: SET6, data_type: 8, bytes: 16 };
+const V4: SetKind = SetKind { data_type: 7, bytes: 4 };
+const V6: SetKind = SetKind { data_type: 8, bytes: 16 };
 /// `NFT_SET_INTERVAL` and `NFT_SET_ELEM_INTERVAL_END`.
 const INTERVAL: u32 = 4;
 const INTERVAL_END: u32 = 1;
 /// An attribute holds 64 KiB: ranges per message.
 const RANGES_PER_MESSAGE: usize = 500;
 
-fn add_set(batch: &mut Batch, table: &str, kind: &SetKind, ranges: &[(u128, u128)]) {
+/// Makes a set of each family. Says which of them have elements.
+fn add_sets(batch: &mut Batch, table: &str, names: [&str; 2], prefixes: &[IpNet]) -> (bool, bool) {
+    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) = prefixes.iter().partition(|net| matches!(net, IpNet::V4(_)));
+    add_set(batch, table, names[0], &V4, &ranges(&v4));
+    add_set(batch, table, names[1], &V6, &ranges(&v6));
+    (!v4.is_empty(), !v6.is_empty())
+}
+
+fn add_set(batch: &mut Batch, table: &str, name: &str, kind: &SetKind, ranges: &[(u128, u128)]) {
     let length = u32::try_from(kind.bytes).unwrap_or(0);
-    let set = Attributes::new().string(1, table).string(2, kind.name).number(3, INTERVAL);
+    let set = Attributes::new().string(1, table).string(2, name).number(3, INTERVAL);
     // The identifier is unique in the batch only.
     let set = set.number(4, kind.data_type).number(5, length).number(10, kind.data_type);
     batch.add(Message::NewSet, CREATE, &set);
@@ -198,7 +230,7 @@ fn add_set(batch: &mut Batch, table: &str, kind: &SetKind, ranges: &[(u128, u128
                 None => elements,
             }
         });
-        let list = Attributes::new().string(1, table).string(2, kind.name).nest(3, elements);
+        let list = Attributes::new().string(1, table).string(2, name).nest(3, elements);
         batch.add(Message::NewElement, CREATE, &list);
     }
 }

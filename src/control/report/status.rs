@@ -34,7 +34,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
         downstream: Downstream {
             interface: settings.downstream.interface.clone(),
             tun: settings.downstream.tun.clone(),
-            mtu: settings.downstream.mtu,
+            mtu: policy.inside.mtu,
             offloads: sources.offloads.clone(),
         },
         wans: wans.collect(),

@@ -103,7 +103,7 @@ impl Follower<'_> {
         self.retry = false;
         let opened = self.attach(&machine);
         self.mend(opened).await;
-        if let Some(policy) = self.controller.links_seen(machine.states(), machine.router(self.settings)) {
+        if let Some(policy) = self.controller.links_seen(machine.states(), machine.inside(self.settings)) {
             tracing::debug!(epoch = policy.epoch, "the links changed: new policy");
             self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
             self.sources.policy.store(policy);

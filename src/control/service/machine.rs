@@ -3,7 +3,7 @@
 
 use super::{Faults, sentence};
 use crate::config::settings::Settings;
-use crate::control::compile::{self, LinkState, RouterAddresses};
+use crate::control::compile::{self, InsideState, LinkState};
 use crate::control::links::{self, LinkFacts};
 use crate::ports::link::Link;
 use ipnet::IpNet;
@@ -56,16 +56,20 @@ impl Machine {
         self.wans.iter().map(|link| link.as_ref().map_or_else(compile::no_link, LinkFacts::state)).collect()
     }
 
-    /// Where ICMP errors towards inside come from: the firewall's link, else the TUN, else a WAN link's own address that
-    /// is nobody's public one.
+    /// The part that the policy depends on, towards inside. ICMP errors come from the firewall's link, else from the TUN,
+    /// else from a WAN link's own address that is nobody's public one.
     #[must_use]
-    pub fn router(&self, settings: &Settings) -> RouterAddresses {
+    pub fn inside(&self, settings: &Settings) -> InsideState {
         let addresses = |link: &LinkFacts| link.addresses.iter().map(IpNet::addr).collect::<Vec<_>>();
         let owned: Vec<IpNet> = settings.wans.iter().flat_map(|wan| wan.owned()).collect();
         let free = |address: &IpAddr| !owned.iter().any(|prefix| prefix.contains(address));
         let wans = self.wans.iter().flatten().flat_map(addresses).filter(free);
         let tun = settings.downstream.addresses.iter().map(IpNet::addr);
-        compile::router_addresses(self.downstream.iter().flat_map(addresses).chain(tun).chain(wans))
+        let mtu = self.downstream.as_ref().map(|link| link.state().mtu);
+        InsideState {
+            mtu,
+            ..compile::router_addresses(self.downstream.iter().flat_map(addresses).chain(tun).chain(wans))
+        }
     }
 
     /// The links that ports can be opened on now: a link that is switched off gets its port when it comes up.
@@ -105,7 +109,7 @@ mod tests {
     }
 
     fn router(links: &[LinkFacts]) -> [Option<String>; 2] {
-        let router = Machine::pick(links, &settings()).router(&settings());
+        let router = Machine::pick(links, &settings()).inside(&settings());
         [router.v4.map(|address| address.to_string()), router.v6.map(|address| address.to_string())]
     }
 

@@ -52,6 +52,7 @@ fn policy() -> Policy {
         inside: Inside {
             prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
             mtu: 1500,
+            hops: 0,
             router4: Some("10.250.250.1".parse().unwrap()),
             router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
         },
@@ -343,6 +344,50 @@ fn the_last_hop_inbound_is_answered_out_of_the_wan_quoting_the_public_address() 
     assert_eq!(*link, [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44, 8, 0]].concat());
     assert_eq!(hosts(answer), (ip("198.51.100.200"), ip(SERVER)));
     assert_eq!(&answer[28..], &probe[..]);
+}
+
+#[test]
+fn what_would_die_at_the_hop_behind_the_router_is_answered_by_the_router() {
+    let mut before_the_kernel = policy();
+    before_the_kernel.inside.hops = 1;
+    let mut rig = Rig::new(before_the_kernel);
+    let probe = |ttl| {
+        let mut probe = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(33434, 33434, b"trace"));
+        probe[8] = ttl;
+        fix_ip(&mut probe);
+        probe
+    };
+    for ttl in [1, 2] {
+        assert_eq!(rig.inbound(B, &probe(ttl)).verdict, Verdict::Drop(DropReason::TtlExpired));
+        let sent = rig.sent();
+        assert_eq!(sent.len(), 1);
+        let (end, _, answer) = &sent[0];
+        assert_eq!((*end, answer[20], answer[21]), (End::Wan(B), 11, 0));
+        assert_eq!(&answer[28..], &probe(ttl)[..], "with the address that was asked");
+    }
+    let done = rig.inbound(B, &probe(3));
+    assert_eq!((done.verdict, done.packet[8]), (Verdict::Forward(End::Inside), 2));
+    let outbound = |ttl| {
+        let mut query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
+        query[8] = ttl;
+        fix_ip(&mut query);
+        query
+    };
+    assert!(matches!(rig.outbound(&outbound(2)).verdict, Verdict::Forward(End::Wan(_))), "the kernel comes before");
+}
+
+#[test]
+fn what_the_kernel_says_of_its_groups_on_the_tun_is_no_drop() {
+    let mut rig = Rig::new(policy());
+    let mut report = packet("::", "ff02::16", protocol::ICMPV6, &icmp(143, 0, [0, 0], &[0; 24]));
+    report[7] = 1;
+    assert_eq!(rig.outbound(&report).verdict, Verdict::Kernel);
+    for (source, group) in [("0.0.0.0", "224.0.0.22"), ("fe80::1", "ff02::fb")] {
+        assert_eq!(rig.outbound(&packet(source, group, protocol::UDP, &udp(5353, 5353, b""))).verdict, Verdict::Kernel);
+    }
+    assert_eq!(rig.sent().len(), 0);
+    let afar = rig.outbound(&packet("fe80::1", "ff05::fb", protocol::UDP, &udp(1, 2, b"")));
+    assert_eq!(afar.verdict, Verdict::Drop(DropReason::ForeignSource));
 }
 
 #[test]
