@@ -22,9 +22,10 @@ mod process;
 pub mod reply;
 mod respond;
 pub mod sctp;
+mod state;
 pub mod steer;
 pub mod translate;
 pub mod verdict;
 mod wait;
 
-pub use process::{Plane, Shared};
+pub use state::{Plane, Shared};

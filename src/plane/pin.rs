@@ -7,7 +7,7 @@ use super::flow::table::{Pin, Seen};
 use super::fragment::Datagram;
 use super::packet::{Fragment, Headers, Transport, tcp_flag};
 use super::policy::Policy;
-use super::process::Core;
+use super::state::Core;
 use super::steer;
 use super::translate::nptv6::Unmappable;
 use super::verdict::DropReason;

@@ -3,15 +3,10 @@
 
 use super::address::{self, Mapped};
 use super::admit::{self, Link};
-use super::counters::{Counters, Event};
+use super::counters::Event;
 use super::errors;
-use super::flow::expiry::Wheel;
-use super::flow::table::FlowTable;
-use super::fragment::FragmentPins;
-use super::hold::Held;
-use super::limiter::Limiter;
 use super::mtu;
-use super::neighbor::{self, Answer, Neighbors, Prober};
+use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, protocol};
 use super::parse::parse;
@@ -19,101 +14,15 @@ use super::pin;
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
 use super::sctp;
+use super::state::{Core, Plane};
 use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
 use super::wait::Original;
 use crate::types::{Direction, End, Ends, Frame, Tick, WanId};
 use std::net::IpAddr;
-use std::sync::Arc;
-
-/// What all workers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The flows.
-    pub table: FlowTable,
-    /// The next hops' MACs.
-    pub neighbors: Neighbors,
-}
-
-impl Shared {
-    /// Shared state with room for `flows` flows.
-    #[must_use]
-    pub fn new(flows: usize) -> Self {
-        Self { table: FlowTable::new(flows), neighbors: Neighbors::new() }
-    }
-}
-
-/// One worker's data plane.
-#[derive(Debug)]
-pub struct Plane {
-    policy: Arc<Policy>,
-    core: Core,
-}
-
-/// What a worker's plane remembers, apart from the snapshot it obeys.
-#[derive(Debug)]
-pub(super) struct Core {
-    pub(super) shared: Arc<Shared>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) wheel: Wheel,
-    pub(super) fragments: FragmentPins,
-    pub(super) held: Held,
-    pub(super) limiter: Limiter,
-    pub(super) prober: Option<Prober>,
-}
-
-/// Milliseconds until `tick` looks at held packets again; another worker may have resolved their next hop.
-const HELD_RECHECK_MS: u64 = 20;
-
-/// Milliseconds until `tick` goes on with flows that should have expired already.
-const BEHIND_MS: u64 = 1;
-
-/// Milliseconds between two calls of `tick` at the most.
-const TICK_MS: u64 = 1000;
-
-/// Flows examined for expiry in one `tick`.
-const EXPIRY_BUDGET: usize = 4096;
 
 impl Plane {
-    /// A data plane that obeys `policy`. `first` marks the worker that keeps the neighbours fresh; exactly one has it.
-    #[must_use]
-    pub fn new(policy: Arc<Policy>, shared: Arc<Shared>, first: bool) -> Self {
-        let core = Core {
-            shared,
-            counters: Arc::default(),
-            wheel: Wheel::new(Tick::default()),
-            fragments: FragmentPins::new(),
-            held: Held::new(),
-            limiter: Limiter::default(),
-            prober: first.then(Prober::new),
-        };
-        Self { policy, core }
-    }
-
-    /// Obeys another snapshot from the next packet on.
-    pub fn adopt(&mut self, policy: Arc<Policy>) {
-        self.policy = policy;
-    }
-
-    /// The snapshot in force.
-    #[must_use]
-    pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
-    }
-
-    /// This worker's counters, to be read from any thread.
-    #[must_use]
-    pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.core.counters)
-    }
-
-    /// What all workers share.
-    #[must_use]
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.core.shared
-    }
-
     /// Decides about one frame from `from`, rewrites it in place and sets where it ends.
     pub fn process(&mut self, now: Tick, from: End, frame: &mut Frame<'_>, outbox: &mut Outbox) -> Verdict {
         let (direction, decided) = match from {
@@ -127,12 +36,6 @@ impl Plane {
         };
         self.core.count(direction, verdict);
         verdict
-    }
-
-    /// Time passed: expires flows, resolves next hops, announces addresses. Returns when it wants to be called next
-    /// (at most a second away), with packets or without.
-    pub fn tick(&mut self, now: Tick, outbox: &mut Outbox) -> Tick {
-        self.core.tick(&self.policy, now, outbox)
     }
 }
 
@@ -216,7 +119,10 @@ impl Core {
         headers: &Headers,
         frame: &Frame<'_>,
     ) -> Result<(WanId, &'p Wan, Mapped), Refusal> {
-        has_hops(headers, 0)?;
+        if let Err(expired) = has_hops(headers, 0) {
+            admit::outbound(headers, policy)?;
+            return Err(expired);
+        }
         let id = self.pin_outbound(policy, now, headers, frame)?;
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
@@ -234,7 +140,10 @@ impl Core {
         inside: IpAddr,
         frame: &Frame<'_>,
     ) -> Result<(), Refusal> {
-        has_hops(headers, policy.inside.hops)?;
+        if let Err(expired) = has_hops(headers, policy.inside.hops) {
+            admit::inbound(headers, policy)?;
+            return Err(expired);
+        }
         self.pin_inbound(policy, now, id, headers, inside, frame)?;
         fits(headers, frame, policy.inside.mtu)
     }
@@ -309,19 +218,6 @@ impl Core {
         let (packets, bytes) = headers.segments(&offload);
         self.counters.forward(id, Direction::Inbound, packets.into(), bytes.into());
         Verdict::Forward(End::Inside)
-    }
-
-    fn tick(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) -> Tick {
-        let mut next = now.plus_millis(TICK_MS);
-        let _ = self.wheel.turn(now, &self.shared.table, EXPIRY_BUDGET);
-        if self.wheel.is_behind(now) {
-            next = now.plus_millis(BEHIND_MS);
-        }
-        if let Some(prober) = &mut self.prober {
-            next = next.min(prober.tick(now, policy, &self.shared.neighbors, outbox));
-        }
-        self.release_held(policy, now, outbox);
-        if self.held.is_empty() { next } else { next.min(now.plus_millis(HELD_RECHECK_MS)) }
     }
 
     fn clamp(&mut self, headers: &Headers, frame: &mut Frame<'_>, mtu: u16) {

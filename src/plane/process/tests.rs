@@ -1,6 +1,7 @@
 //! The whole way of a packet, on two small WANs: what leaves where, with which addresses, and what every counter says.
 
 use super::*;
+use crate::plane::Shared;
 use crate::plane::counters::Totals;
 use crate::plane::packet::sample::{fix_ip, fix_transport, icmp, ip, is_right, packet, tcp, udp};
 use crate::plane::policy::{Balance, Inside, Timeouts, WanLink};
@@ -8,6 +9,7 @@ use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use crate::types::{HEADROOM, Mac, Offload};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const A: WanId = WanId(0);
 const B: WanId = WanId(1);
@@ -388,6 +390,22 @@ fn what_the_kernel_says_of_its_groups_on_the_tun_is_no_drop() {
     assert_eq!(rig.sent().len(), 0);
     let afar = rig.outbound(&packet("fe80::1", "ff05::fb", protocol::UDP, &udp(1, 2, b"")));
     assert_eq!(afar.verdict, Verdict::Drop(DropReason::ForeignSource));
+}
+
+#[test]
+fn a_forged_source_is_told_nothing_when_its_hops_are_used_up() {
+    let mut rig = Rig::new(policy());
+    let last_hop = |source: &str, destination: &str| {
+        let mut probe = packet(source, destination, protocol::UDP, &udp(33434, 33434, b"trace"));
+        probe[8] = 1;
+        fix_ip(&mut probe);
+        probe
+    };
+    let foreign = rig.outbound(&last_hop("192.168.7.7", SERVER));
+    assert_eq!(foreign.verdict, Verdict::Drop(DropReason::ForeignSource));
+    let spoofed = rig.inbound(A, &last_hop("10.250.250.3", "192.0.2.12"));
+    assert_eq!(spoofed.verdict, Verdict::Drop(DropReason::SpoofedSource));
+    assert_eq!(rig.sent().len(), 0);
 }
 
 #[test]
