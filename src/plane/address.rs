@@ -13,7 +13,8 @@ pub struct Mapped {
     pub neutral: bool,
 }
 
-/// The public address of an inside host on `wan`. A host map beats the prefix map.
+/// The public address of an inside host on `wan`. A host map beats the prefix map, also for whom it takes an address from:
+/// whose prefix form is the external host of another has none here, or the answers would go to that other.
 ///
 /// # Errors
 /// The WAN has no mapping for it, or none is possible.
@@ -29,7 +30,11 @@ pub fn public(wan: &Wan, inside: IpAddr) -> Result<Mapped, Unmappable> {
         return Ok(Mapped { address: (*outside).into(), neutral: false });
     }
     let translator = wan.nptv6.as_ref().ok_or(Unmappable::NotOurs)?;
-    Ok(Mapped { address: translator.outbound(inside)?.into(), neutral: translator.is_neutral() })
+    let public = translator.outbound(inside)?;
+    if wan.inbound6.iter().any(|(outside, _)| *outside == public) {
+        return Err(Unmappable::NotOurs);
+    }
+    Ok(Mapped { address: public.into(), neutral: translator.is_neutral() })
 }
 
 /// The inside host behind a public address of `wan`. A host map beats the prefix map.

@@ -444,6 +444,22 @@ fn a_source_that_no_wan_translates_is_told_that_there_is_no_route() {
 }
 
 #[test]
+fn a_host_whose_prefix_form_is_another_hosts_edge_takes_the_other_wan() {
+    let query = |port| packet("fd00:bad:b01::1", SERVER6, protocol::UDP, &udp(port, 53, b""));
+    let mut rig = Rig::new(policy());
+    for port in 1000..1040 {
+        let done = rig.outbound(&query(port));
+        assert_eq!(done.verdict, Verdict::Forward(End::Wan(B)));
+        assert_ne!(hosts(&done.packet).0, ip("2001:db8:a:c80::1"));
+    }
+    let mut alone = policy();
+    alone.wans.truncate(1);
+    let mut rig = Rig::new(alone);
+    assert_eq!(rig.outbound(&query(1000)).verdict, Verdict::Drop(DropReason::NoWan));
+    assert_eq!(rig.sent()[0].2[40], 1, "unreachable");
+}
+
+#[test]
 fn a_full_table_refuses_new_flows_and_keeps_the_old() {
     let mut rig = Rig::with_room(policy(), 1);
     let old = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
