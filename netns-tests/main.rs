@@ -17,6 +17,7 @@ mod kernel_silence;
 mod law;
 mod link_facts;
 mod links_change;
+mod nptv6;
 mod offloads;
 mod ports;
 mod replay;
