@@ -15,6 +15,7 @@ mod kernel_hop;
 mod kernel_side;
 mod kernel_silence;
 mod law;
+mod lifecycle;
 mod link_facts;
 mod links_change;
 mod nptv6;
