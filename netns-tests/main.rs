@@ -9,6 +9,7 @@ mod balance;
 mod browse;
 mod commands;
 mod demo;
+mod errors_through;
 mod inbound;
 mod instruments;
 mod kernel_hop;
