@@ -55,7 +55,7 @@ fn said(frame: &Frame) -> Option<Said> {
 
 /// Asks the closed TCP and UDP ports of a public address and pings it. What the asker was told.
 fn ask_everything(lab: &Lab, public: IpAddr, patience: Duration) -> [Option<ErrorKind>; 2] {
-    let seconds = patience.as_secs().max(1).to_string();
+    let seconds = patience.as_secs_f32().to_string();
     attempt(&lab.inet, "ping", &["-n", "-c", "1", "-W", &seconds, &public.to_string()]);
     let own: IpAddr = if public.is_ipv4() { SERVER4.into() } else { SERVER6.into() };
     let ask = || {
