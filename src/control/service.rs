@@ -189,10 +189,11 @@ impl Stage {
     }
 }
 
-/// As configured; else half of the processors, so that the kernel's own work has the other half, and at most four.
+/// As configured; else one per processor and at most four. Bulk traffic of many flows gains from the second worker even
+/// where the kernel's own work shares its processor; floods of small packets lose less than that.
 fn worker_count(settings: &Settings) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    settings.workers.threads.unwrap_or_else(|| (processors() / 2).clamp(1, 4))
+    settings.workers.threads.unwrap_or_else(|| processors().clamp(1, 4))
 }
 
 fn open_ports(tun: &TunDevice, workers: usize, machine: &Machine) -> Result<Vec<Ports>, Faults> {
