@@ -1,7 +1,7 @@
 //! On the links to the ISPs exactly the owned addresses are answered for, each question once; they are announced at the
 //! start, a routed block needs no ARP, and a gateway that changes its MAC is followed.
 
-use crate::lab::{Capture, Frame, Raw, Sniffer, ask, ethernet, lab, mirror, run, start, wait_until};
+use crate::lab::{Capture, Frame, Raw, Sniffer, ask, ethernet, lab, mirror, run, settle, start, wait_until};
 use flowpin::lab::topology::{DSL4, FIBER4, INSIDE4, INSIDE6, SERVER4, SERVER6, mac};
 use flowpin::lab::{Lab, Namespace, Options};
 use pnet::packet::ip::IpNextHeaderProtocols;
@@ -49,8 +49,8 @@ fn arp_is_answered_once_for_each_owned_address_and_for_no_other() {
     for (to, sender) in askers {
         targets.iter().for_each(|target| link.send(&request(to, sender, *target)));
     }
-    // When this one has its answer, all before it had theirs.
     run(&lab.ispa, "arping", &["-c", "1", "-w", "10", "-I", "customer", "-s", "192.0.2.198", "192.0.2.193"]);
+    settle();
     let replies = sniffer.stop();
 
     for frame in &replies {
@@ -113,8 +113,7 @@ fn neighbour_solicitations_are_answered_once_for_each_owned_address_and_for_no_o
     let sniffer = Sniffer::start(&lab.ispa, is_answer);
     let mut link = Raw::open(&lab.ispa, "customer");
     others.iter().chain(&due).for_each(|target| link.send(&solicitation(*target)));
-    // When this one is back from the firewall, all questions before it have been heard.
-    run(&lab.ispa, "ping", &["-n", "-c", "1", "-W", "5", "2001:db8:a:c80::1"]);
+    settle();
     let mut answered: Vec<Ipv6Addr> = sniffer.stop().iter().filter_map(advertised).collect();
     answered.sort();
     assert_eq!(answered, due);

@@ -140,6 +140,12 @@ pub fn visitor(text: &str) -> IpAddr {
     at.ip()
 }
 
+/// Lets workers and kernels finish what they were given at once; each has queues of its own, so no answer is a sign that
+/// all are done.
+pub fn settle() {
+    pause(Duration::from_millis(300));
+}
+
 /// Waits until something becomes true, up to ten seconds and more on a busy machine; the test ends if it does not.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..200 {

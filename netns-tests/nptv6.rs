@@ -1,7 +1,7 @@
 //! NPTv6 with real traffic: both modes map every inside address to exactly the address that RFC 6296 and plain arithmetic
 //! say, both ways, and `rfc6296` changes no byte behind the IPv6 header.
 
-use crate::lab::{Frame, Raw, Sniffer, ask, ethernet, lab, mirror, run, start, visitor};
+use crate::lab::{Frame, Raw, Sniffer, ask, ethernet, lab, mirror, run, settle, start, visitor};
 use flowpin::lab::topology::{SERVER6, mac};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Npt, Options};
@@ -196,8 +196,7 @@ fn rfc6296_changes_no_byte_behind_the_header() {
     for (next, tail) in tails() {
         link.send(&packet(ethernet(mac::RT_LAN, mac::FW, 0x86dd), host, remote, next, &tail));
     }
-    // Behind them in the same queue.
-    run(&lab.fw, "ping", &["-n", "-c", "1", "-W", "5", "2001:db8:ffff::10"]);
+    settle();
     let outbound = outbound.map(Sniffer::stop);
     for (frames, public) in outbound.iter().zip(outsides) {
         assert!(frames.iter().all(|frame| frame.addresses() == Some((public, remote.into()))), "{frames:?}");
@@ -219,10 +218,7 @@ fn rfc6296_changes_no_byte_behind_the_header() {
             link.send(&packet(ethernet(router, own, 0x86dd), remote, public, next, &tail));
         }
     }
-    // Behind them in the same queues.
-    for (isp, firewall) in [&lab.ispa, &lab.ispb].into_iter().zip(publics([Npt::Rfc6296; 2], HOSTS[1])) {
-        run(isp, "ping", &["-n", "-c", "1", "-W", "5", &firewall.to_string()]);
-    }
+    settle();
     let mut seen: Vec<_> = bytes(inbound.stop()).collect();
     let mut due = [tails(), tails()].concat();
     seen.sort();

@@ -1,7 +1,9 @@
 //! Who asks an owned address gets one answer, from the firewall, or none; the router's kernel has no part in it, whatever
 //! addresses and switches it has, and keeps its own sockets.
 
-use crate::lab::{Frame, Raw, Router, Sniffer, ask, attempt, ethernet, mirror, run, start, talkative_lab, wait_until};
+use crate::lab::{
+    Frame, Raw, Router, Sniffer, ask, attempt, ethernet, mirror, run, settle, start, talkative_lab, wait_until,
+};
 use flowpin::lab::topology::{Public, SERVER4, SERVER6, mac, public_addresses};
 use flowpin::lab::{Lab, Namespace, Options};
 use pnet::packet::ip::IpNextHeaderProtocols;
@@ -294,7 +296,7 @@ fn addresses_of_the_on_link_block_that_nobody_has_are_silent() {
     for last in [0, 191, 192, 199, 200, 255] {
         link.send(&datagram(mac::RT_WAN0, Ipv4Addr::new(192, 0, 2, last), b"anybody?"));
     }
-    // Behind them in the same queues.
+    settle();
     run(&lab.ispa, "ping", &["-n", "-c", "1", "-W", "5", "192.0.2.193"]);
     let [at_ispa, at_ispb] = ears.close();
     assert_eq!(
