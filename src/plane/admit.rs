@@ -1,7 +1,7 @@
 //! Who may pass: the checks of link header and addresses before a packet touches any state.
 //! Must never know: flows, translations.
 
-use super::packet::Headers;
+use super::packet::{Headers, ethertype};
 use super::policy::{Policy, Wan};
 use super::verdict::DropReason;
 use crate::types::{Frame, Mac};
@@ -23,13 +23,6 @@ pub enum Link {
 const ETHERNET_LEN: usize = 14;
 const VLAN_ID: u16 = 0x0fff;
 
-/// EtherType of IPv4 (RFC 894).
-pub const ETHERTYPE_IPV4: u16 = 0x0800;
-/// EtherType of ARP (RFC 826).
-pub const ETHERTYPE_ARP: u16 = 0x0806;
-/// EtherType of IPv6 (RFC 2464).
-pub const ETHERTYPE_IPV6: u16 = 0x86dd;
-
 /// Judges the link header of a frame from `wan`. A priority tag (VLAN id 0) counts as untagged (IEEE 802.1Q §9.6).
 ///
 /// # Errors
@@ -48,9 +41,9 @@ pub fn link(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
         return Err(DropReason::WrongMac);
     }
     Ok(match u16::from_be_bytes([header[12], header[13]]) {
-        ETHERTYPE_ARP => Link::Arp,
-        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 if to.is_group() => Link::Group,
-        ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Link::Unicast,
+        ethertype::ARP => Link::Arp,
+        ethertype::IPV4 | ethertype::IPV6 if to.is_group() => Link::Group,
+        ethertype::IPV4 | ethertype::IPV6 => Link::Unicast,
         _ => Link::Foreign,
     })
 }
@@ -108,10 +101,4 @@ pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
 
 fn is_martian(policy: &Policy, address: IpAddr) -> bool {
     policy.martians.iter().any(|prefix| prefix.contains(&address))
-}
-
-/// The EtherType of a packet.
-#[must_use]
-pub fn ethertype(headers: &Headers) -> u16 {
-    if headers.is_v4() { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 }
 }

@@ -4,6 +4,7 @@
 
 use super::neighbor::{Neighbors, link_header};
 use super::outbox::Outbox;
+use super::packet::ethertype;
 use super::policy::{Policy, Wan};
 use crate::types::{End, MAX_WANS, Mac, Offload, Tick, WanId};
 use std::collections::VecDeque;
@@ -156,7 +157,7 @@ impl Queue {
 
 impl Waiting {
     fn leave(&self, id: WanId, wan: &Wan, mac: Mac, outbox: &mut Outbox) {
-        let ethertype = if self.packet.first().is_some_and(|byte| byte >> 4 == 4) { 0x0800 } else { 0x86dd };
+        let ethertype = ethertype::of(self.packet.first().is_some_and(|byte| byte >> 4 == 4));
         let link = link_header(wan, mac, ethertype);
         outbox.push_with(End::Wan(id), &link, self.offload, self.header_len, |buffer| {
             buffer.extend_from_slice(&self.packet);

@@ -12,14 +12,13 @@ pub(super) mod sample;
 pub use prober::Prober;
 
 use super::outbox::Outbox;
+use super::packet::ethertype;
 use super::policy::{Policy, Wan};
 use super::verdict::DropReason;
 use crate::types::{Frame, HEADROOM, MAX_WANS, Mac, WanId};
 use arrayvec::ArrayVec;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-const ETHERTYPE_ARP: u16 = 0x0806;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_VLAN: u16 = 0x8100;
 
 /// How well a next hop is known.
@@ -155,8 +154,8 @@ pub fn answer(frame: &Frame<'_>, policy: &Policy, wan: WanId, neighbors: &Neighb
     let Some(own) = policy.wan(wan) else { return Answer::Kernel };
     let mut place = Place { id: wan, wan: own, neighbors, outbox };
     match frame.link() {
-        [.., a, b] if u16::from_be_bytes([*a, *b]) == ETHERTYPE_ARP => arp::answer(frame, &mut place),
-        [.., a, b] if u16::from_be_bytes([*a, *b]) == ETHERTYPE_IPV6 => nd::answer(frame, &mut place),
+        [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::ARP => arp::answer(frame, &mut place),
+        [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::IPV6 => nd::answer(frame, &mut place),
         _ => Answer::Kernel,
     }
 }
@@ -234,7 +233,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_frame_gets_a_verdict_and_at_most_one_answer(
-            ethertype in prop_oneof![Just(ETHERTYPE_ARP), Just(ETHERTYPE_IPV6), any::<u16>()],
+            ethertype in prop_oneof![Just(ethertype::ARP), Just(ethertype::IPV6), any::<u16>()],
             start in prop_oneof![
                 Just(vec![]),
                 Just(sample::hex("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000203")),

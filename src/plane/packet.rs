@@ -7,6 +7,22 @@ use std::net::IpAddr;
 #[cfg(test)]
 pub(crate) mod sample;
 
+/// EtherTypes that flowpin speaks (IANA IEEE 802 numbers).
+pub mod ethertype {
+    /// RFC 894.
+    pub const IPV4: u16 = 0x0800;
+    /// RFC 826.
+    pub const ARP: u16 = 0x0806;
+    /// RFC 2464.
+    pub const IPV6: u16 = 0x86dd;
+
+    /// That of a packet of the family.
+    #[must_use]
+    pub fn of(v4: bool) -> u16 {
+        if v4 { IPV4 } else { IPV6 }
+    }
+}
+
 /// IP protocol numbers the plane treats by name (IANA assigned internet protocol numbers).
 pub mod protocol {
     /// RFC 792.

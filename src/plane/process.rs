@@ -8,7 +8,7 @@ use super::errors;
 use super::mtu;
 use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
-use super::packet::{Headers, Transport, protocol};
+use super::packet::{Headers, Transport, ethertype, protocol};
 use super::parse::parse;
 use super::pin;
 use super::policy::{Policy, Wan};
@@ -19,7 +19,7 @@ use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
 use super::wait::Original;
-use crate::types::{Direction, End, Ends, Frame, Tick, WanId};
+use crate::types::{Direction, End, Ends, Frame, Mac, Tick, WanId};
 use std::net::IpAddr;
 
 impl Plane {
@@ -68,10 +68,10 @@ impl Core {
             Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
         };
         self.clamp(&headers, frame, wan.mtu.min(policy.inside.mtu));
-        let original = self.original_if_unresolved(id, headers.is_v4(), frame);
+        let hop = self.next_hop(id, headers.is_v4(), frame);
         let offload = frame.offload;
         rewrite::source(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
-        self.leave(now, (id, wan), headers, original, frame)
+        self.leave(now, (id, wan), headers, &hop, frame)
     }
 
     fn inbound(
@@ -159,9 +159,9 @@ impl Core {
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
         has_hops(&headers, 0).and_then(|()| fits(&headers, frame, wan.mtu)).map_err(|refusal| refusal.reason)?;
-        let original = self.original_if_unresolved(error.wan, headers.is_v4(), frame);
+        let hop = self.next_hop(error.wan, headers.is_v4(), frame);
         errors::rewrite_outbound(error, &mut headers, frame);
-        self.leave(now, (error.wan, wan), headers, original, frame)
+        self.leave(now, (error.wan, wan), headers, &hop, frame)
     }
 
     fn inbound_error(
@@ -187,19 +187,17 @@ impl Core {
         now: Tick,
         (id, wan): (WanId, &Wan),
         headers: Headers,
-        held: Option<Original>,
+        hop: &Result<Mac, Original>,
         frame: &mut Frame<'_>,
     ) -> Result<Verdict, DropReason> {
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
         sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
-        let v4 = headers.is_v4();
-        let mac = match (held, self.shared.neighbors.mac(id, v4)) {
-            (None, Some(mac)) => mac,
-            (Some(original), _) => return self.hold(now, id, v4, frame, &original).map(|()| Verdict::Held),
-            (None, None) => return Err(DropReason::NoNeighbor),
+        let mac = match hop {
+            Ok(mac) => *mac,
+            Err(original) => return self.hold(now, id, headers.is_v4(), frame, original).map(|()| Verdict::Held),
         };
-        let header = neighbor::link_header(wan, mac, admit::ethertype(&headers));
+        let header = neighbor::link_header(wan, mac, ethertype::of(headers.is_v4()));
         if !frame.set_link(&header) {
             return Err(DropReason::NoHeadroom);
         }

@@ -4,7 +4,7 @@
 use super::admit;
 use super::neighbor;
 use super::outbox::Outbox;
-use super::packet::Headers;
+use super::packet::{Headers, ethertype};
 use super::policy::{Policy, Wan};
 use super::reply::{self, Unreachable};
 use super::state::Core;
@@ -89,7 +89,7 @@ impl Core {
             match back {
                 Back::Inside(_) => outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from)),
                 Back::Wan { id, wan, to, .. } => {
-                    let link = neighbor::link_header(wan, to, admit::ethertype(headers));
+                    let link = neighbor::link_header(wan, to, ethertype::of(headers.is_v4()));
                     outbox.push(End::Wan(id), &link, |out| write(out, refusal, packet, headers, from))
                 }
             };

@@ -8,19 +8,19 @@ use super::policy::Policy;
 use super::reply::{self, Unreachable};
 use super::state::Core;
 use super::verdict::DropReason;
-use crate::types::{Direction, End, Frame, Tick, WanId};
-use arrayvec::ArrayVec;
+use crate::types::{Direction, End, Frame, Mac, Tick, WanId};
 
 /// The beginning of a packet as its sender sent it: all that an ICMP error can quote (RFC 4443 §2.4(c)).
-pub(super) type Original = ArrayVec<u8, ORIGINAL>;
+pub(super) type Original = Vec<u8>;
 
 impl Core {
-    /// A copy of the packet for its sender, if it will have to wait on `id`.
-    pub(super) fn original_if_unresolved(&self, id: WanId, v4: bool, frame: &Frame<'_>) -> Option<Original> {
-        if self.shared.neighbors.mac(id, v4).is_some() {
-            return None;
-        }
-        Some(frame.packet().iter().copied().take(ORIGINAL).collect())
+    /// The MAC of the next hop on `id`, or a copy of the packet for its sender, for it will have to wait.
+    pub(super) fn next_hop(&self, id: WanId, v4: bool, frame: &Frame<'_>) -> Result<Mac, Original> {
+        let mac = self.shared.neighbors.mac(id, v4);
+        mac.ok_or_else(|| {
+            let packet = frame.packet();
+            packet[..packet.len().min(ORIGINAL)].to_vec()
+        })
     }
 
     /// Sets the rewritten packet in `frame` aside.
@@ -30,7 +30,7 @@ impl Core {
         id: WanId,
         v4: bool,
         frame: &Frame<'_>,
-        original: &Original,
+        original: &[u8],
     ) -> Result<(), DropReason> {
         let owed = (frame.offload, frame.header_len);
         self.held.push((id, v4), frame.packet(), original, owed, now).map_err(|_| DropReason::HoldFull)

@@ -1,7 +1,8 @@
 //! ARP for IPv4 over Ethernet (RFC 826), address probes and announcements (RFC 5227).
 //! Must never know: when to ask.
 
-use super::{Answer, ETHERTYPE_ARP, Place};
+use super::{Answer, Place};
+use crate::plane::packet::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
 use crate::types::{Frame, Mac};
@@ -32,7 +33,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
         return Answer::Kernel;
     }
     let reply = build(REPLY, (place.wan.link.mac, arp.target), (arp.sender_mac, arp.sender));
-    place.send(arp.sender_mac, ETHERTYPE_ARP, &reply);
+    place.send(arp.sender_mac, ethertype::ARP, &reply);
     Answer::Answered
 }
 
@@ -40,13 +41,13 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
 pub(super) fn ask(place: &mut Place<'_>, target: Ipv4Addr, known: Option<Mac>) {
     let source = source_for(place.wan, target);
     let request = build(REQUEST, (place.wan.link.mac, source), (Mac::default(), target));
-    place.send(known.unwrap_or(Mac::BROADCAST), ETHERTYPE_ARP, &request);
+    place.send(known.unwrap_or(Mac::BROADCAST), ethertype::ARP, &request);
 }
 
 /// Announces `address` as ours (RFC 5227 §2.3).
 pub(super) fn announce(place: &mut Place<'_>, address: Ipv4Addr) {
     let request = build(REQUEST, (place.wan.link.mac, address), (Mac::default(), address));
-    place.send(Mac::BROADCAST, ETHERTYPE_ARP, &request);
+    place.send(Mac::BROADCAST, ethertype::ARP, &request);
 }
 
 /// A sender address that the gateway answers: the kernel's own in the gateway's subnet, else an owned one, else any of

@@ -1,8 +1,8 @@
 //! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
 //! Must never know: when to ask.
 
-use super::{Answer, ETHERTYPE_IPV6, Place};
-use crate::plane::packet::protocol;
+use super::{Answer, Place};
+use crate::plane::packet::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
 use crate::types::{Frame, Mac};
@@ -86,11 +86,11 @@ fn advertise_to(message: &Message, mac: Mac, place: &mut Place<'_>) {
     let own = place.wan.link.mac;
     if message.source.is_unspecified() {
         let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (message.target, ALL_NODES), message.target, own);
-        place.send(multicast_mac(ALL_NODES), ETHERTYPE_IPV6, &packet);
+        place.send(multicast_mac(ALL_NODES), ethertype::IPV6, &packet);
     } else {
         let ends = (message.target, message.source);
         let packet = build(ADVERTISEMENT, ROUTER | SOLICITED | OVERRIDE, ends, message.target, own);
-        place.send(mac, ETHERTYPE_IPV6, &packet);
+        place.send(mac, ethertype::IPV6, &packet);
     }
 }
 
@@ -98,13 +98,13 @@ fn advertise_to(message: &Message, mac: Mac, place: &mut Place<'_>) {
 pub(super) fn ask(place: &mut Place<'_>, target: Ipv6Addr, known: Option<Mac>) {
     let destination = if known.is_some() { target } else { solicited_node(target) };
     let packet = build(SOLICITATION, 0, (source_of(place.wan), destination), target, place.wan.link.mac);
-    place.send(known.unwrap_or_else(|| multicast_mac(destination)), ETHERTYPE_IPV6, &packet);
+    place.send(known.unwrap_or_else(|| multicast_mac(destination)), ethertype::IPV6, &packet);
 }
 
 /// Announces `address` as ours (RFC 4861 §7.2.6).
 pub(super) fn announce(place: &mut Place<'_>, address: Ipv6Addr) {
     let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (address, ALL_NODES), address, place.wan.link.mac);
-    place.send(multicast_mac(ALL_NODES), ETHERTYPE_IPV6, &packet);
+    place.send(multicast_mac(ALL_NODES), ethertype::IPV6, &packet);
 }
 
 /// The kernel's link-local address, else the one that our MAC makes (RFC 4291 appendix A).

@@ -1,6 +1,7 @@
 //! Two WANs in documentation addresses, and frames as they arrive there, for the tests of the neighbours and the queue.
 
 use crate::plane::outbox::Outbox;
+pub use crate::plane::packet::sample::hex;
 use crate::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
@@ -63,10 +64,4 @@ pub fn sent(outbox: &mut Outbox) -> Vec<(WanId, Vec<u8>)> {
         }
     });
     frames
-}
-
-/// Bytes from hexadecimal digits; blanks do not count.
-pub fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| u8::try_from(d).unwrap()).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
