@@ -2,7 +2,7 @@
 //! through the plane under a counting allocator. Exit 1 if one allocates. `cargo bench --bench allocations`
 #![allow(unsafe_code)]
 
-#[path = "../netns-tests/replay/packets.rs"]
+#[path = "../netns-tests/story/packets.rs"]
 #[allow(dead_code)]
 mod packets;
 mod traffic;

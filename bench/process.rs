@@ -1,7 +1,7 @@
 //! The whole way of one packet, `Plane::process`, by translation, direction, known or new flow, and size.
 //! `cargo bench --bench process`; figures are per frame. `restore` is what the bench itself costs per frame.
 
-#[path = "../netns-tests/replay/packets.rs"]
+#[path = "../netns-tests/story/packets.rs"]
 #[allow(dead_code)]
 mod packets;
 mod traffic;

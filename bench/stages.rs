@@ -1,7 +1,7 @@
 //! Each stage of the plane alone, to see where a packet's time goes. `cargo bench --bench stages`; figures are per call.
 //! Stages that change bytes run on a fresh copy of the headers: `restore` is what that costs.
 
-#[path = "../netns-tests/replay/packets.rs"]
+#[path = "../netns-tests/story/packets.rs"]
 #[allow(dead_code)]
 mod packets;
 mod traffic;

@@ -3,7 +3,8 @@
 
 mod source;
 
-use source::{Source, all_sources};
+use source::Source;
+pub use source::all_sources;
 
 /// What a room may see beside itself. `None`: everything.
 fn may_see(room: &str) -> Option<&'static [&'static str]> {

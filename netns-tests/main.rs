@@ -1,13 +1,15 @@
 //! Tests of claims, one file per claim, most of them in the lab: real kernel, real programs as peers. They need root.
-//! `lab` and `machine` are the harnesses; they and each test make namespaces of their own, so tests run side by side.
+//! `lab`, `machine` and `story` are the harnesses; the first two and each test make namespaces of their own, so tests run side by side.
 
 mod lab;
 mod machine;
+mod story;
 
 mod arp;
 mod balance;
 mod browse;
 mod commands;
+mod conformance;
 mod demo;
 mod errors_through;
 mod inbound;

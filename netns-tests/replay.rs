@@ -3,200 +3,45 @@
 //! `FLOWPIN_WRITE_CAPTURES=1` writes them anew from the stories.
 
 mod cases;
-mod packets;
-mod pcapng;
 
-use cases::{At, Case, Step};
-use std::collections::BTreeMap;
+use crate::story::{
+    ENDS, INTERFACES, START, STEP, Scratch, Step, assert_same, blocks, code, packets, pcapng, stderr, stdout,
+};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-const ENDS: [&str; 3] = ["inside", "fiber", "cable"];
-const INTERFACES: [(&str, u8); 3] = [("inside", pcapng::RAW), ("fiber", pcapng::ETHERNET), ("cable", pcapng::ETHERNET)];
-const DROPPED: [(&str, u8); 3] =
-    [("dropped:inside", pcapng::RAW), ("dropped:fiber", pcapng::ETHERNET), ("dropped:cable", pcapng::ETHERNET)];
-
-/// Nanoseconds since 1970 of the first packet; the others follow a millisecond apart.
-const START: u64 = 1_700_000_000_123_456_789;
-const STEP: u64 = 1_000_000;
 
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("netns-tests/captures")
-}
-
-/// A directory of this test's own, gone with it.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("flowpin-replay-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.0.join(name)).unwrap()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    /// Replays here with the configuration of the captures.
-    fn replay(&self, args: &[&str]) -> Output {
-        let config = captures().join("two-wans.toml");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flowpin"));
-        command.current_dir(&self.0).arg("replay").arg("--config").arg(config).args(args).output().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap()
-}
-
-fn input(case: &Case) -> Vec<u8> {
-    let mut file = pcapng::file(&INTERFACES);
-    let mut time = START;
-    for step in &case.steps {
-        if let Step::In(at, bytes) = step {
-            file.extend(pcapng::packet(*at as u32, time, bytes, None));
-            time += STEP;
-        }
-    }
-    file
-}
-
-/// What has to come out; with the dropped packets and their reasons if `comments`.
-fn expected(case: &Case, comments: bool) -> Vec<u8> {
-    let interfaces = [&INTERFACES[..], if comments { &DROPPED } else { &[] }].concat();
-    let mut file = pcapng::file(&interfaces);
-    let mut time = START - STEP;
-    let mut last: (At, &[u8]) = (At::Inside, &[]);
-    for step in &case.steps {
-        match step {
-            Step::In(at, bytes) => {
-                time += STEP;
-                last = (*at, bytes);
-            }
-            Step::Out(at, bytes) => file.extend(pcapng::packet(*at as u32, time, bytes, None)),
-            Step::Drop(reason) if comments => {
-                let comment = format!("dropped: {reason}");
-                file.extend(pcapng::packet(3 + last.0 as u32, time, last.1, Some(&comment)));
-            }
-            Step::Drop(_) => {}
-        }
-    }
-    file
-}
-
-/// Packet by packet, so that a difference is seen in the packet that has it.
-fn assert_same(case: &str, found: &[u8], wanted: &[u8]) {
-    if found == wanted {
-        return;
-    }
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (found, wanted) = (blocks(found), blocks(wanted));
-    for (number, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-        assert_eq!(hex(found), hex(wanted), "{case}: block {number}: found (left), wanted (right)");
-    }
-    panic!("{case}: {} blocks found, {} wanted", found.len(), wanted.len());
-}
-
-fn blocks(file: &[u8]) -> Vec<&[u8]> {
-    let mut rest = file;
-    let mut blocks = Vec::new();
-    while rest.len() >= 12 {
-        let length = u32::from_le_bytes(rest[4..8].try_into().unwrap()) as usize;
-        let (block, behind) = rest.split_at(length.clamp(12, rest.len()));
-        blocks.push(block);
-        rest = behind;
-    }
-    blocks
 }
 
 #[test]
 fn every_capture_comes_out_as_a_router_must_send_it() {
     let scratch = Scratch::new("stories");
     for case in cases::all() {
-        let (name, wanted) = (case.name, expected(&case, true));
-        let file = scratch.file(&format!("{name}.in.pcapng"), &input(&case));
+        let (name, wanted) = (case.name.as_str(), case.expected(true));
+        let file = scratch.file(&format!("{name}.in.pcapng"), &case.input());
         let file = file.to_str().unwrap();
         let output = scratch.replay(&["--in", file, "--out", "all.pcapng", "--drop-comments", "--json"]);
         assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
         assert_same(name, &scratch.read("all.pcapng"), &wanted);
-        assert_counts(&case, &stdout(&output));
+        case.assert_counts(&stdout(&output));
         let again = scratch.replay(&["--in", file, "--out", "again.pcapng", "--drop-comments", "--json"]);
         assert_eq!(scratch.read("again.pcapng"), wanted, "{name}: the same again");
         assert_eq!(again.stdout, output.stdout, "{name}: the same report again");
         scratch.replay(&["--in", file, "--out", "sent.pcapng"]);
-        assert_same(name, &scratch.read("sent.pcapng"), &expected(&case, false));
+        assert_same(name, &scratch.read("sent.pcapng"), &case.expected(false));
     }
-}
-
-/// Every number of the report, from the story.
-fn assert_counts(case: &Case, json: &str) {
-    let report: serde_json::Value = serde_json::from_str(json).unwrap();
-    let mut received = [0u64; 3];
-    let mut sent = [0u64; 3];
-    let mut drops: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    let mut last = At::Inside;
-    for step in &case.steps {
-        match step {
-            Step::In(at, _) => {
-                received[*at as usize] += 1;
-                last = *at;
-            }
-            Step::Out(at, _) => sent[*at as usize] += 1,
-            Step::Drop(reason) => {
-                let direction = if last == At::Inside { "outbound" } else { "inbound" };
-                *drops.entry(direction).or_default().entry(reason).or_default() += 1;
-            }
-        }
-    }
-    for (index, name) in ENDS.iter().enumerate() {
-        let wanted = serde_json::json!({"name": name, "received": received[index], "sent": sent[index]});
-        assert_eq!(report["ends"][index], wanted, "{}", case.name);
-    }
-    assert_eq!(report["drops"], serde_json::json!(drops), "{}", case.name);
-    assert_eq!(report["flows"], serde_json::json!({"created": case.flows, "expired": 0}), "{}", case.name);
-    let time = STEP * (received.iter().sum::<u64>() - 1);
-    assert_eq!(report["nanoseconds"], serde_json::json!(time), "{}", case.name);
-    assert_eq!(report["damage"], serde_json::Value::Null);
 }
 
 #[test]
 fn the_captures_that_people_open_are_these_stories() {
     for case in cases::all() {
-        for (kind, bytes) in [("in", input(&case)), ("out", expected(&case, true))] {
+        for (kind, bytes) in [("in", case.input()), ("out", case.expected(true))] {
             let path = captures().join(format!("{}.{kind}.pcapng", case.name));
             if std::env::var_os("FLOWPIN_WRITE_CAPTURES").is_some() {
                 std::fs::write(&path, &bytes).unwrap();
             }
             let committed = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            assert_same(case.name, &committed, &bytes);
+            assert_same(&case.name, &committed, &bytes);
         }
     }
 }
@@ -216,7 +61,7 @@ fn one_capture_per_end_gives_one_capture_per_end() {
                 time += STEP;
             }
             Step::Out(at, bytes) => wanted[*at as usize].extend(record(time - STEP, bytes)),
-            Step::Drop(_) => {}
+            Step::Drop(_) | Step::Wait(_) => {}
         }
     }
     for (name, bytes) in ENDS.iter().zip(&ends) {
@@ -228,7 +73,7 @@ fn one_capture_per_end_gives_one_capture_per_end() {
     for (name, wanted) in ENDS.iter().zip(&wanted) {
         assert_eq!(&scratch.read(&format!("out/deep/{name}.pcap")), wanted, "{name}");
     }
-    let entries = std::fs::read_dir(scratch.0.join("out/deep")).unwrap().count();
+    let entries = std::fs::read_dir(scratch.path.join("out/deep")).unwrap().count();
     assert_eq!(entries, 3, "nothing else is left there");
 }
 
@@ -264,7 +109,7 @@ fn an_inside_capture_may_be_ethernet_and_what_is_not_ip_there_is_left_out() {
 fn a_damaged_capture_ends_with_its_place_and_with_what_came_before() {
     let scratch = Scratch::new("damaged");
     let case = cases::all().into_iter().find(|case| case.name == "tcp").unwrap();
-    let whole = input(&case);
+    let whole = case.input();
     let sound: usize = blocks(&whole)[..5].iter().map(|block| block.len()).sum();
     scratch.file("cut.pcapng", &whole[..sound + 30]);
     let output = scratch.replay(&["--in", "cut.pcapng", "--out", "out.pcapng", "--json"]);
@@ -274,7 +119,7 @@ fn a_damaged_capture_ends_with_its_place_and_with_what_came_before() {
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert!(report["damage"].as_str().unwrap().starts_with(&sentence), "{report}");
     assert_eq!(report["ends"][0], serde_json::json!({"name": "inside", "received": 1, "sent": 0}));
-    let wanted = expected(&case, false);
+    let wanted = case.expected(false);
     let first: usize = blocks(&wanted)[..5].iter().map(|block| block.len()).sum();
     assert_same("damaged", &scratch.read("out.pcapng"), &wanted[..first]);
     assert_eq!(scratch.names(), ["cut.pcapng", "out.pcapng"]);

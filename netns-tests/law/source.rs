@@ -8,7 +8,7 @@ use std::path::Path;
 pub struct Source {
     /// From the root of the repository.
     pub path: String,
-    text: String,
+    pub text: String,
     /// The text with comments, strings and character literals blanked; lines stay where they are.
     code: String,
 }

@@ -1,12 +1,12 @@
 //! Flows of IPv4 in both directions, and the protocols beside TCP and UDP.
 
-use super::packets::{ACK, Ip, SYN, ip};
-use super::{At, Case, HOST6, SERVER, SERVER6, Step, arrives, leaves};
+use crate::story::packets::{ACK, Ip, SYN, ip};
+use crate::story::{At, HOST6, SERVER, SERVER6, Step, Story, arrives, cut4, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, In, Out};
 
 /// A handshake and a request from inside, answered.
-pub fn tcp() -> Case {
+pub fn tcp() -> Story {
     let options = [2, 4, 0x05, 0xb4, 1, 1, 4, 2];
     let out = |from, ttl| ip(from, SERVER).ttl(ttl);
     let back = |to, ttl| ip(SERVER, to).ttl(ttl);
@@ -21,11 +21,11 @@ pub fn tcp() -> Case {
         arrives(Fiber, &back("192.0.2.2", 57).tcp(stop, ACK, b"", b"odd")),
         Out(Inside, back("10.250.250.2", 56).tcp(stop, ACK, b"", b"odd")),
     ];
-    Case { name: "tcp", steps, flows: 1 }
+    Story::new("tcp", steps, 1)
 }
 
 /// Cable's MTU is 1400: 1360 of payload in IPv4, 1340 in IPv6, both ways, at odd places, and never raised.
-pub fn mss() -> Case {
+pub fn mss() -> Story {
     let mss = |size: u16| [&[1, 2, 4][..], &size.to_be_bytes(), &[1, 1, 1]].concat();
     let out = |from, ttl| ip(from, SERVER).ttl(ttl);
     let back = |to, ttl| ip(SERVER, to).ttl(ttl);
@@ -42,11 +42,11 @@ pub fn mss() -> Case {
         arrives(Cable, &ip(SERVER6, public6).tcp((9, 22), SYN, &mss(1440), b"")),
         Out(Inside, ip(SERVER6, host6).ttl(63).tcp((9, 22), SYN, &mss(1340), b"")),
     ];
-    Case { name: "mss", steps, flows: 3 }
+    Story::new("mss", steps, 3)
 }
 
 /// Both directions, a checksum left out (0 stays 0), and one that comes out as 0 (sent as FFFF, RFC 768).
-pub fn udp() -> Case {
+pub fn udp() -> Story {
     let out = |from, ttl| ip(from, SERVER).ttl(ttl);
     let ports = (40000, 53);
     let plain = out("192.0.2.2", 63).udp(ports, &[0, 0]);
@@ -69,11 +69,11 @@ pub fn udp() -> Case {
         In(Inside, ip("10.250.250.2", caller).udp((5060, 5060), b"OK")),
         leaves(Cable, &ip("198.51.100.2", caller).ttl(63).udp((5060, 5060), b"OK")),
     ];
-    Case { name: "udp", steps, flows: 2 }
+    Story::new("udp", steps, 2)
 }
 
 /// Echo both ways, pinned by its identifier.
-pub fn echo() -> Case {
+pub fn echo() -> Story {
     let steps = vec![
         In(Inside, ip("10.250.250.2", SERVER).echo(8, 77, b"abcdefg")),
         leaves(Fiber, &ip("192.0.2.2", SERVER).ttl(63).echo(8, 77, b"abcdefg")),
@@ -88,11 +88,11 @@ pub fn echo() -> Case {
         arrives(Fiber, &ip(SERVER6, "2001:db8:a:c81::100").echo(129, 9, b"six")),
         Out(Inside, ip(SERVER6, HOST6).ttl(63).echo(129, 9, b"six")),
     ];
-    Case { name: "echo", steps, flows: 3 }
+    Story::new("echo", steps, 3)
 }
 
 /// Protocols without ports pass by their addresses, not a byte behind the IP header changed.
-pub fn protocols() -> Case {
+pub fn protocols() -> Story {
     let gre = [0, 0, 8, 0, 1, 2, 3];
     let steps = vec![
         In(Inside, ip("10.250.250.2", SERVER).raw(47, &gre)),
@@ -102,18 +102,16 @@ pub fn protocols() -> Case {
         arrives(Cable, &ip(SERVER, "198.51.100.3").raw(253, b"")),
         Out(Inside, ip(SERVER, "10.250.250.3").ttl(63).raw(253, b"")),
     ];
-    Case { name: "protocols", steps, flows: 2 }
+    Story::new("protocols", steps, 2)
 }
 
 /// Fragments follow their first; one that nobody knows waits for nobody.
-pub fn fragments() -> Case {
-    const MORE: u16 = 0x2000;
+pub fn fragments() -> Story {
     let payload: Vec<u8> = (0..40).collect();
     // Two pieces of one datagram, whose checksum spans both.
     let pieces = |from: &str, to: &str, ttl: u8| {
-        let whole = ip(from, to).udp((40000, 53), &payload);
-        let piece = |fragment, bytes: &[u8]| Ip { id: 99, fragment, ttl, ..ip(from, to) }.raw(17, bytes);
-        [piece(MORE, &whole[20..44]), piece(3, &whole[44..])]
+        let whole = Ip { id: 99, fragment: 0, ttl, ..ip(from, to) }.udp((40000, 53), &payload);
+        <[Vec<u8>; 2]>::try_from(cut4(&whole, &[24])).unwrap()
     };
     let [first, last] = pieces("10.250.250.2", SERVER, 64);
     let [first_out, last_out] = pieces("192.0.2.2", SERVER, 63);
@@ -131,5 +129,5 @@ pub fn fragments() -> Case {
         arrives(Cable, &last_in),
         Out(Inside, last_inside),
     ];
-    Case { name: "fragments", steps, flows: 2 }
+    Story::new("fragments", steps, 2)
 }

@@ -1,12 +1,12 @@
 //! The link layer, and what careless routers trip over.
 
-use super::packets::{checksum, ethernet, ip};
-use super::{At, Case, HOST6, SERVER, SERVER6, Step, TAG, from_station, leaves, router_error, sum_again};
+use crate::story::packets::{checksum, ethernet, ip};
+use crate::story::{At, HOST6, SERVER, SERVER6, Step, Story, TAG, from_station, leaves, router_error, sum_again};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, In, Out};
 
 /// Cable is VLAN 3242, with any priority; fiber has none.
-pub fn vlan() -> Case {
+pub fn vlan() -> Story {
     let packet = ip(SERVER, "198.51.100.2").udp((1, 2), b"tagged");
     let steps = vec![
         In(Cable, from_station(Cable, Some(0x6000 | TAG), &packet)),
@@ -18,11 +18,11 @@ pub fn vlan() -> Case {
         In(Fiber, from_station(Fiber, Some(TAG), &ip(SERVER, "192.0.2.2").udp((1, 2), b""))),
         Drop("wrong-vlan"),
     ];
-    Case { name: "vlan", steps, flows: 1 }
+    Story::new("vlan", steps, 1)
 }
 
 /// ARP and neighbour solicitation are answered for the addresses of that WAN, and for no other.
-pub fn links() -> Case {
+pub fn links() -> Story {
     let isp = |at: At| [2, 0, 0x5e, 0x10, 0, at as u8];
     let own = |at: At| [2, 0xf1, 0, 0, 0, at as u8];
     let arp = |at: At, to: [u8; 6], from: [u8; 6], body: &[u8]| {
@@ -62,12 +62,12 @@ pub fn links() -> Case {
         solicited("ff02::1:ff00:100"),
         advertised,
     ];
-    Case { name: "links", steps, flows: 0 }
+    Story::new("links", steps, 0)
 }
 
 /// What careless routers trip over: padding, IP options, type of service, odd TCP flags, extension headers, hosts
 /// without a public address, and packets to ourselves.
-pub fn odd() -> Case {
+pub fn odd() -> Story {
     let plain = |to, ttl| ip(SERVER, to).ttl(ttl).udp((1, 1), b"x");
     let tos = |from, ttl| {
         let mut packet = ip(from, SERVER).ttl(ttl).udp((1, 1), b"voice");
@@ -111,5 +111,5 @@ pub fn odd() -> Case {
         In(Inside, ip("10.250.250.2", "198.51.100.3").udp((1, 1), b"")),
         Drop("hairpin"),
     ];
-    Case { name: "odd", steps, flows: 3 }
+    Story::new("odd", steps, 3)
 }

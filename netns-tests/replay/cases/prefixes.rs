@@ -1,12 +1,12 @@
 //! IPv6 through both modes of prefix translation (RFC 6296).
 
-use super::packets::{ACK, SYN, ip};
-use super::{At, Case, HOST6, SERVER6, Step, arrives, leaves};
+use crate::story::packets::{ACK, SYN, ip};
+use crate::story::{At, HOST6, SERVER6, Step, Story, arrives, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{In, Out};
 
 /// NPTv6 `prefix`: the prefix changes, the interface identifier stays, the transport checksum follows.
-pub fn prefix() -> Case {
+pub fn prefix() -> Story {
     let options = [2, 4, 0x05, 0xa0];
     let public = "2001:db8:a:c81::100";
     let steps = vec![
@@ -20,12 +20,12 @@ pub fn prefix() -> Case {
         In(Inside, ip("fd00:bad:b01:f::1", SERVER6).udp_unsummed((1000, 1000), b"tunnel")),
         leaves(Fiber, &ip("2001:db8:a:c8f::1", SERVER6).ttl(63).udp_unsummed((1000, 1000), b"tunnel")),
     ];
-    Case { name: "nptv6-prefix", steps, flows: 2 }
+    Story::new("nptv6-prefix", steps, 2)
 }
 
 /// NPTv6 `rfc6296`: one word of the address absorbs the difference (27ea here), every byte behind the header stays, wrong
 /// checksums too (conformance C-40, C-41).
-pub fn neutral() -> Case {
+pub fn neutral() -> Story {
     let vectors = [
         (HOST6, "2001:db8:b:be01:27ea::100"),
         ("fd00:bad:b01:f::1", "2001:db8:b:be0f:27ea::1"),
@@ -42,5 +42,5 @@ pub fn neutral() -> Case {
         steps.push(In(Inside, ip(host, SERVER6).raw(17, &[&[0x17, 0x70, 0x17, 0x70, 0, 8, 0xab, 0xcd][..]].concat())));
         steps.push(leaves(Cable, &ip(public, SERVER6).ttl(63).raw(17, &[0x17, 0x70, 0x17, 0x70, 0, 8, 0xab, 0xcd])));
     }
-    Case { name: "nptv6-rfc6296", steps, flows: 4 }
+    Story::new("nptv6-rfc6296", steps, 4)
 }

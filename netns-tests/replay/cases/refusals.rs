@@ -1,12 +1,12 @@
 //! ICMP errors on their way through, and what is refused, with the errors that the router itself sends.
 
-use super::packets::{Ip, ip};
-use super::{At, Case, HOST6, SERVER, SERVER6, Step, answered, arrives, leaves, router_error};
+use crate::story::packets::{Ip, ip};
+use crate::story::{At, HOST6, SERVER, SERVER6, Step, Story, answered, arrives, leaves, router_error};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, In, Out};
 
 /// ICMP errors in both directions and families: delivered by the packet they quote, the quote restored (RFC 5508 §4).
-pub fn errors() -> Case {
+pub fn errors() -> Story {
     let hop = "198.18.0.9";
     let hop6 = "2001:db8:99::1";
     let asked = |from, ttl| ip(from, SERVER).ttl(ttl).udp((40000, 443), b"0123456789");
@@ -33,11 +33,11 @@ pub fn errors() -> Case {
         arrives(Fiber, &ip(hop, "192.0.2.2").icmp(3, 1, [0; 4], &asked("198.51.100.2", 60)[..28])),
         Drop("stray-icmp-error"),
     ];
-    Case { name: "errors", steps, flows: 3 }
+    Story::new("errors", steps, 3)
 }
 
 /// The last hop is told, from an address on the sender's side, with the packet as it was sent (RFC 1812 §4.3.2.3).
-pub fn hops() -> Case {
+pub fn hops() -> Story {
     let exceeded = |from: &str, to: &str, quoted: &[u8]| {
         let kind = if to.contains(':') { 3 } else { 11 };
         router_error(from, to, kind, 0, [0; 4], quoted)
@@ -59,11 +59,11 @@ pub fn hops() -> Case {
         In(Inside, dead),
         Drop("ttl-expired"),
     ];
-    Case { name: "hops", steps, flows: 0 }
+    Story::new("hops", steps, 0)
 }
 
 /// What may not pass, and what is not flowpin's.
-pub fn refused() -> Case {
+pub fn refused() -> Story {
     let mut bad_sum = ip("10.250.250.2", SERVER).udp((1, 2), b"");
     bad_sum[10] ^= 1;
     let steps = vec![
@@ -90,11 +90,11 @@ pub fn refused() -> Case {
         // The kernel's: an address on fiber's link that nobody translates.
         arrives(Fiber, &ip(SERVER, "192.0.2.77").udp((1, 2), b"")),
     ];
-    Case { name: "refused", steps, flows: 0 }
+    Story::new("refused", steps, 0)
 }
 
 /// What does not fit is said so, with the MTU that the sender may use; what fits to the byte passes.
-pub fn sizes() -> Case {
+pub fn sizes() -> Story {
     let bytes = [7; 1500];
     let out = |from, ttl, size: usize| ip(from, SERVER).ttl(ttl).udp((9, 9), &bytes[..size - 28]);
     let (host6, public6) = ("fd00:bad:b01:f::1", "2001:db8:b:be0f:27ea::1");
@@ -123,5 +123,5 @@ pub fn sizes() -> Case {
         answered(Fiber, &router_error("192.0.2.2", SERVER, 3, 4, [0, 0, 5, 0xdc], &big[..548])),
         Drop("too-big"),
     ];
-    Case { name: "sizes", steps, flows: 3 }
+    Story::new("sizes", steps, 3)
 }

@@ -1,0 +1,9 @@
+//! The rules a router is held to, one test or more per rule, named after it: `c_30_…`. Sections are files. Above a test,
+//! `/// Shows RFC 5508 REQ-4, RFC 1812 §4.3.2.3.` names the clauses it shows; `table` makes CONFORMANCE.md of them and
+//! fails when the two differ.
+
+mod clauses;
+mod table;
+
+mod d_nptv6;
+mod h_checksums;

@@ -1,0 +1,11 @@
+//! RFC 5382, as far as a router is meant. Must never know: tests.
+
+use super::{Clause, State};
+
+/// In the order of the document.
+pub const CLAUSES: &[Clause] = &[Clause {
+    rfc: "RFC 5382",
+    id: "REQ-1",
+    rule: "endpoint-independent mapping",
+    state: State::NotYet("its test is being written"),
+}];
