@@ -9,6 +9,7 @@ pub mod counters;
 mod errors;
 pub mod flow;
 pub mod fragment;
+mod hairpin;
 pub mod hold;
 pub mod limiter;
 pub mod mtu;
@@ -21,6 +22,8 @@ pub mod policy;
 mod process;
 pub mod reply;
 mod respond;
+#[cfg(test)]
+mod sample;
 pub mod sctp;
 mod state;
 pub mod steer;

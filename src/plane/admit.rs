@@ -4,7 +4,7 @@
 use super::packet::{Headers, ethertype};
 use super::policy::{Policy, Wan};
 use super::verdict::DropReason;
-use crate::types::{Frame, Mac};
+use crate::types::{Frame, Mac, WanId};
 use std::net::IpAddr;
 
 /// What a frame from a WAN is by its link header.
@@ -54,11 +54,12 @@ pub fn sender(frame: &Frame<'_>) -> Mac {
     frame.link().get(6..12).and_then(|octets| octets.try_into().ok()).map_or(Mac::default(), Mac)
 }
 
-/// Whether a packet from inside may pass by its addresses.
+/// Whether a packet from inside may pass by its addresses. The WAN whose public address it goes to, if it does: it will
+/// come back inside.
 ///
 /// # Errors
 /// Names the address that may not.
-pub fn outbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
+pub fn outbound(headers: &Headers, policy: &Policy) -> Result<Option<WanId>, DropReason> {
     if !policy.is_inside(headers.source) {
         return Err(DropReason::ForeignSource);
     }
@@ -68,10 +69,7 @@ pub fn outbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
     if policy.is_inside(headers.destination) {
         return Err(DropReason::InsideToInside);
     }
-    if policy.is_owned(headers.destination) {
-        return Err(DropReason::Hairpin);
-    }
-    Ok(())
+    Ok(policy.owner(headers.destination))
 }
 
 /// Whether it is the kernel that speaks on the TUN, of the groups it listens to: no inside host, to a group that never
@@ -93,7 +91,7 @@ pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
     if headers.source.is_multicast() || is_martian(policy, headers.source) {
         return Err(DropReason::MartianSource);
     }
-    if policy.is_inside(headers.source) || policy.is_owned(headers.source) {
+    if policy.is_inside(headers.source) || policy.owner(headers.source).is_some() {
         return Err(DropReason::SpoofedSource);
     }
     Ok(())

@@ -21,11 +21,13 @@ pub enum Event {
     Kernel,
     /// TCP segments whose MSS was lowered.
     Clamped,
+    /// Packets from inside to an own public address that came back inside.
+    Hairpinned,
 }
 
 impl Event {
     /// Every event, in the order of its discriminant.
-    pub const ALL: &'static [Self] = &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped];
+    pub const ALL: &'static [Self] = &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -35,6 +37,7 @@ impl Event {
             Self::Held => "held",
             Self::Kernel => "kernel",
             Self::Clamped => "clamped",
+            Self::Hairpinned => "hairpinned",
         }
     }
 }

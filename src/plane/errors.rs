@@ -5,11 +5,11 @@ use super::address::{self, Mapped};
 use super::flow::key::FlowKey;
 use super::flow::table::FlowTable;
 use super::packet::{Fragment, Headers};
-use super::policy::Policy;
+use super::policy::{Policy, Wan};
 use super::translate::inner::{self, Quote};
 use super::translate::{Side, rewrite};
 use super::verdict::DropReason;
-use crate::types::{Direction, Frame, Tick, WanId};
+use crate::types::{Direction, Frame, Offload, Tick, WanId};
 
 /// An error from inside that belongs to a flow.
 #[derive(Clone, Copy, Debug)]
@@ -41,17 +41,45 @@ pub fn outbound(
     let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
     let wan = policy.wan(pin.wan).ok_or(DropReason::StrayIcmpError)?;
     let quoted = address::public(wan, inside).map_err(|_| DropReason::StrayIcmpError)?;
-    let source = address::public(wan, headers.source).unwrap_or(Mapped { neutral: false, ..quoted });
+    let source = speaker(wan, headers, quoted);
     Ok(Outbound { wan: pin.wan, quote, source, quoted })
 }
 
-/// Gives an error from inside its public form. A sender without a mapping of its own speaks as the quoted host
-/// (RFC 5508 REQ-5).
+/// Gives an error from inside its public form.
 pub fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
     let Outbound { mut quote, source, quoted, .. } = error;
     let offload = frame.offload;
     inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
     rewrite::source(frame.packet_mut(), headers, source.address, &offload, source.neutral);
+}
+
+/// Gives an error from inside about a packet that came round through `wan` (hairpin) the addresses that its receiver knows,
+/// outside and inside the quote; the outer destination alone, whose inside form is `receiver`, is left for the caller.
+///
+/// # Errors
+/// The error is malformed, or quotes nothing that came round to an inside host.
+pub fn rewrite_hairpin(
+    wan: &Wan,
+    receiver: Mapped,
+    headers: &mut Headers,
+    frame: &mut Frame<'_>,
+) -> Result<(), DropReason> {
+    let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    if quote.headers.source != headers.destination {
+        return Err(DropReason::StrayIcmpError);
+    }
+    let quoted = address::public(wan, quote.headers.destination).map_err(|_| DropReason::StrayIcmpError)?;
+    let source = speaker(wan, headers, quoted);
+    let packet = frame.packet_mut();
+    inner::rewrite_quoted(packet, headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
+    inner::rewrite_quoted(packet, headers, &mut quote, Side::Source, receiver.address, receiver.neutral);
+    rewrite::source(packet, headers, source.address, &Offload::NONE, source.neutral);
+    Ok(())
+}
+
+/// Who sends an error from inside, seen from outside: without a mapping of its own, the quoted host (RFC 5508 REQ-5).
+fn speaker(wan: &Wan, headers: &Headers, quoted: Mapped) -> Mapped {
+    address::public(wan, headers.source).unwrap_or(Mapped { neutral: false, ..quoted })
 }
 
 /// Restores the quoted packet of an error from a WAN to what the inside host sent. `mapped` is the inside form of the

@@ -23,30 +23,45 @@ pub(super) fn reason(unmappable: Unmappable) -> DropReason {
     }
 }
 
+/// Where a packet from inside goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Course {
+    /// Out of this WAN.
+    Out(WanId),
+    /// Back inside: a public address of this WAN is its destination.
+    Round(WanId),
+}
+
 impl Core {
-    /// The WAN of an outbound packet. A known flow was admitted when it was made; others are admitted here.
+    /// The course of an outbound packet. A known flow was admitted when it was made; others are admitted here.
     pub(super) fn pin_outbound(
         &mut self,
         policy: &Policy,
         now: Tick,
         headers: &Headers,
         frame: &Frame<'_>,
-    ) -> Result<WanId, DropReason> {
+    ) -> Result<Course, DropReason> {
         if let Fragment::Later(id) = headers.fragment {
-            admit::outbound(headers, policy)?;
-            return self.fragments.find(&datagram(headers, id), now).ok_or(DropReason::UnknownFragment);
+            if let Some(owner) = admit::outbound(headers, policy)? {
+                return Ok(Course::Round(owner));
+            }
+            let pin = self.fragments.find(&datagram(headers, id), now);
+            return pin.map(Course::Out).ok_or(DropReason::UnknownFragment);
         }
         let key = FlowKey::new(headers, Direction::Outbound, headers.source);
         let seen = seen(headers, frame, Direction::Outbound, now);
         let known = self.shared.table.touch(&key, &seen, &policy.timeouts);
         let id = match known {
             Some(pin) if pin.epoch == policy.epoch => pin.wan,
-            known => self.prove_outbound(policy, headers, &key, &seen, known)?,
+            known => match admit::outbound(headers, policy)? {
+                Some(owner) => return Ok(Course::Round(owner)),
+                None => self.prove_outbound(policy, headers, &key, &seen, known)?,
+            },
         };
         if let Fragment::First(fragment) = headers.fragment {
             self.fragments.remember(datagram(headers, fragment), id, now);
         }
-        Ok(id)
+        Ok(Course::Out(id))
     }
 
     /// The WAN of a new flow, or of one pinned under an older snapshot: the old WAN if it still translates the source.
@@ -58,7 +73,6 @@ impl Core {
         seen: &Seen,
         known: Option<Pin>,
     ) -> Result<WanId, DropReason> {
-        admit::outbound(headers, policy)?;
         let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, headers.source).is_ok());
         if let Some(pin) = known.filter(|pin| translates(pin.wan)) {
             self.shared.table.repin(key, pin.wan, policy.epoch);

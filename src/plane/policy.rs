@@ -40,10 +40,10 @@ impl Policy {
             || self.wans.iter().flat_map(|wan| &wan.inbound6).any(|(_, host)| address == IpAddr::V6(*host))
     }
 
-    /// Whether any WAN owns `address`.
+    /// The WAN that owns `address`.
     #[must_use]
-    pub fn is_owned(&self, address: IpAddr) -> bool {
-        self.wans.iter().any(|wan| wan.owns(address))
+    pub fn owner(&self, address: IpAddr) -> Option<WanId> {
+        (0..=u8::MAX).map(WanId).zip(&self.wans).find(|(_, wan)| wan.owns(address)).map(|(id, _)| id)
     }
 }
 

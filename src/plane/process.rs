@@ -5,12 +5,13 @@ use super::address::{self, Mapped};
 use super::admit::{self, Link};
 use super::counters::Event;
 use super::errors;
+use super::hairpin::{self, Turn};
 use super::mtu;
 use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, ethertype, protocol};
 use super::parse::parse;
-use super::pin;
+use super::pin::{self, Course};
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
 use super::sctp;
@@ -63,7 +64,8 @@ impl Core {
             return self.outbound_error(policy, now, headers, frame);
         }
         let (id, wan, mapped) = match self.judge_outbound(policy, now, &headers, frame) {
-            Ok(judged) => judged,
+            Ok(Way::Out(id, wan, mapped)) => (id, wan, mapped),
+            Ok(Way::Round(turn)) => return Ok(self.turn_round(policy, headers, turn, frame)),
             Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
             Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
         };
@@ -111,23 +113,26 @@ impl Core {
         Ok(self.enter(id, headers, mapped, frame))
     }
 
-    /// Which WAN an outbound packet takes and what its source becomes there.
+    /// The way of a packet from inside, and what becomes of its addresses.
     fn judge_outbound<'p>(
         &mut self,
         policy: &'p Policy,
         now: Tick,
         headers: &Headers,
         frame: &Frame<'_>,
-    ) -> Result<(WanId, &'p Wan, Mapped), Refusal> {
+    ) -> Result<Way<'p>, Refusal> {
         if let Err(expired) = has_hops(headers, 0) {
             admit::outbound(headers, policy)?;
             return Err(expired);
         }
-        let id = self.pin_outbound(policy, now, headers, frame)?;
+        let id = match self.pin_outbound(policy, now, headers, frame)? {
+            Course::Out(id) => id,
+            Course::Round(owner) => return hairpin::judge(policy, owner, headers, frame).map(Way::Round),
+        };
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
         fits(headers, frame, wan.mtu)?;
-        Ok((id, wan, mapped))
+        Ok(Way::Out(id, wan, mapped))
     }
 
     /// Whether an inbound packet for the inside host `inside` may pass; pins its flow to the WAN it came in on.
@@ -155,7 +160,9 @@ impl Core {
         mut headers: Headers,
         frame: &mut Frame<'_>,
     ) -> Result<Verdict, DropReason> {
-        admit::outbound(&headers, policy)?;
+        if let Some(owner) = admit::outbound(&headers, policy)? {
+            return self.turn_error_round(policy, owner, headers, frame);
+        }
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
         has_hops(&headers, 0).and_then(|()| fits(&headers, frame, wan.mtu)).map_err(|refusal| refusal.reason)?;
@@ -207,18 +214,23 @@ impl Core {
     }
 
     /// The last steps of an inbound packet.
-    fn enter(&mut self, id: WanId, mut headers: Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Verdict {
+    fn enter(&mut self, id: WanId, headers: Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Verdict {
+        let (packets, bytes) = headers.segments(&frame.offload);
+        self.counters.forward(id, Direction::Inbound, packets.into(), bytes.into());
+        Self::to_inside(headers, mapped, frame)
+    }
+
+    /// What every packet towards inside gets: its receiver's address and one hop less.
+    pub(super) fn to_inside(mut headers: Headers, receiver: Mapped, frame: &mut Frame<'_>) -> Verdict {
         let offload = frame.offload;
-        rewrite::destination(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
+        rewrite::destination(frame.packet_mut(), &mut headers, receiver.address, &offload, receiver.neutral);
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
         sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
-        let (packets, bytes) = headers.segments(&offload);
-        self.counters.forward(id, Direction::Inbound, packets.into(), bytes.into());
         Verdict::Forward(End::Inside)
     }
 
-    fn clamp(&mut self, headers: &Headers, frame: &mut Frame<'_>, mtu: u16) {
+    pub(super) fn clamp(&mut self, headers: &Headers, frame: &mut Frame<'_>, mtu: u16) {
         let offload = frame.offload;
         if mtu::clamp_mss(frame.packet_mut(), headers, mtu, &offload) {
             self.counters.event(Event::Clamped);
@@ -243,12 +255,20 @@ impl Core {
     }
 }
 
+/// The way of a packet from inside that nothing stops.
+enum Way<'p> {
+    /// Out of a WAN, with this source.
+    Out(WanId, &'p Wan, Mapped),
+    /// Back inside.
+    Round(Turn),
+}
+
 /// Whether the packet lives on behind this hop and `more` behind it.
-fn has_hops(headers: &Headers, more: u8) -> Result<(), Refusal> {
+pub(super) fn has_hops(headers: &Headers, more: u8) -> Result<(), Refusal> {
     if headers.ttl.saturating_sub(more) > 1 { Ok(()) } else { Err(DropReason::TtlExpired.into()) }
 }
 
-fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(), Refusal> {
+pub(super) fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(), Refusal> {
     if mtu::fits(headers, &frame.offload, mtu) {
         return Ok(());
     }

@@ -67,8 +67,6 @@ drop_reasons! {
     SpoofedSource = "spoofed-source",
     /// From inside to an inside prefix; the firewall's own business.
     InsideToInside = "inside-to-inside",
-    /// From inside to an own public address (hairpin), which is not supported yet.
-    Hairpin = "hairpin",
     /// TTL or hop limit used up; time exceeded was sent (RFC 1812 §5.3.1, RFC 4443 §3.3).
     TtlExpired = "ttl-expired",
     /// Larger than the next link, may not be fragmented; the sender was told.

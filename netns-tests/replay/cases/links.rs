@@ -109,7 +109,7 @@ pub fn odd() -> Story {
         Out(Inside, router_error("10.250.250.1", "10.250.250.4", 3, 0, [0; 4], &nobody)),
         Drop("no-wan"),
         In(Inside, ip("10.250.250.2", "198.51.100.3").udp((1, 1), b"")),
-        Drop("hairpin"),
+        Out(Inside, ip("198.51.100.2", "10.250.250.3").ttl(63).udp((1, 1), b"")),
     ];
     Story::new("odd", steps, 3)
 }

@@ -1,0 +1,76 @@
+//! Hairpin: a packet from inside to an own public address turns round and comes back inside, from the sender's public
+//! address on that WAN to the inside host of the address (RFC 4787 REQ-9a, RFC 5508 REQ-7, RFC 6296 §4.3).
+//! Stateless, so that every protocol and every fragment passes alike. Must never know: flows, ports.
+
+use super::address::{self, Mapped};
+use super::counters::Event;
+use super::errors;
+use super::packet::Headers;
+use super::pin;
+use super::policy::{Policy, Wan};
+use super::process::{fits, has_hops};
+use super::respond::Refusal;
+use super::state::Core;
+use super::translate::rewrite;
+use super::verdict::{DropReason, Verdict};
+use crate::types::{Frame, WanId};
+
+/// The two new addresses of a packet that turns round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    source: Mapped,
+    destination: Mapped,
+}
+
+/// Whether a packet to a public address of `owner` may come back inside, and with which addresses.
+pub(super) fn judge(policy: &Policy, owner: WanId, headers: &Headers, frame: &Frame<'_>) -> Result<Turn, Refusal> {
+    let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
+    let source = address::public(wan, headers.source).map_err(pin::reason)?;
+    let destination = behind(wan, headers)?;
+    has_hops(headers, policy.inside.hops)?;
+    fits(headers, frame, policy.inside.mtu)?;
+    Ok(Turn { source, destination })
+}
+
+fn behind(wan: &Wan, headers: &Headers) -> Result<Mapped, DropReason> {
+    address::inside(wan, headers.destination).map_err(|_| DropReason::Unmappable)
+}
+
+impl Core {
+    /// Gives the packet the addresses of its way back, and the rest of what any packet towards inside gets.
+    pub(super) fn turn_round(
+        &mut self,
+        policy: &Policy,
+        mut headers: Headers,
+        turn: Turn,
+        frame: &mut Frame<'_>,
+    ) -> Verdict {
+        self.clamp(&headers, frame, policy.inside.mtu);
+        let (offload, source) = (frame.offload, turn.source);
+        rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
+        self.counters.event(Event::Hairpinned);
+        Self::to_inside(headers, turn.destination, frame)
+    }
+
+    /// The same for an ICMP error from inside: the packet it quotes came round from the host that it goes to, and all four
+    /// addresses go back to what that host knows.
+    pub(super) fn turn_error_round(
+        &mut self,
+        policy: &Policy,
+        owner: WanId,
+        mut headers: Headers,
+        frame: &mut Frame<'_>,
+    ) -> Result<Verdict, DropReason> {
+        let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
+        let destination = behind(wan, &headers)?;
+        has_hops(&headers, policy.inside.hops)
+            .and_then(|()| fits(&headers, frame, policy.inside.mtu))
+            .map_err(|refusal| refusal.reason)?;
+        errors::rewrite_hairpin(wan, destination, &mut headers, frame)?;
+        self.counters.event(Event::Hairpinned);
+        Ok(Self::to_inside(headers, destination, frame))
+    }
+}
+
+#[cfg(test)]
+mod tests;

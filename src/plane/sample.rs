@@ -1,0 +1,159 @@
+//! Two small WANs and a plane in front of them, for the claims about the way of a packet.
+
+use super::Shared;
+use super::counters::Totals;
+use super::outbox::Outbox;
+use super::packet::protocol;
+use super::packet::sample::{packet, udp};
+use super::parse::parse;
+use super::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use super::state::Plane;
+use super::translate::nat44::Nat44Map;
+use super::translate::nptv6::{Mode, Translator};
+use super::verdict::{DropReason, Verdict};
+use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Tick, WanId};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub const A: WanId = WanId(0);
+pub const B: WanId = WanId(1);
+pub const OWN: [Mac; 2] = [Mac([2, 0, 0, 0, 0, 0xa]), Mac([2, 0, 0, 0, 0, 0xb])];
+pub const GATEWAY: [Mac; 2] = [Mac([2, 0, 0, 0, 1, 0xa]), Mac([2, 0, 0, 0, 1, 0xb])];
+pub const SERVER: &str = "203.0.113.10";
+pub const SERVER6: &str = "2001:db8:ffff::10";
+
+pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> Wan {
+    let public = |last: u8| format!("{block}.{last}").parse().unwrap();
+    let inside = "fd00:bad:b01::/60".parse().unwrap();
+    Wan {
+        name: name.into(),
+        tier: 1,
+        weight: 1,
+        mtu: [1500, 1400][index],
+        link: WanLink {
+            mac: OWN[index],
+            any_mac: false,
+            vlan: [None, Some(300)][index],
+            addresses4: vec![format!("{block}.200/24").parse().unwrap()],
+            addresses6: vec!["fe80::2".parse().unwrap()],
+            next_hop4: Some(public(1)),
+            next_hop6: Some("fe80::1".parse().unwrap()),
+        },
+        nat44: Nat44Map::new(&[
+            ("10.250.250.2".parse().unwrap(), public(12)),
+            ("10.250.250.3".parse().unwrap(), public(13)),
+        ]),
+        nptv6: Some(Translator::new(inside, prefix.parse().unwrap(), mode)),
+        inbound6: vec![],
+    }
+}
+
+pub fn policy() -> Policy {
+    let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", Mode::Prefix);
+    a.inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
+    Policy {
+        epoch: 1,
+        seed: 0,
+        balance: Balance::Endpoint,
+        inside: Inside {
+            prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+            mtu: 1500,
+            hops: 0,
+            router4: Some("10.250.250.1".parse().unwrap()),
+            router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
+        },
+        wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", Mode::Rfc6296)],
+        martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// A plane whose next hops are known, and what it sent by itself.
+pub struct Rig {
+    pub plane: Plane,
+    pub outbox: Outbox,
+    pub now: Tick,
+}
+
+/// A frame after the plane: its verdict, and its link header and packet as they stand.
+pub struct Done {
+    pub verdict: Verdict,
+    pub link: Vec<u8>,
+    pub packet: Vec<u8>,
+}
+
+impl Rig {
+    pub fn new(policy: Policy) -> Self {
+        Self::with_room(policy, 1000)
+    }
+
+    pub fn with_room(policy: Policy, flows: usize) -> Self {
+        let shared = Arc::new(Shared::new(flows));
+        for id in [A, B] {
+            shared.neighbors.set(id, true, GATEWAY[id.index()]);
+            shared.neighbors.set(id, false, GATEWAY[id.index()]);
+        }
+        Self { plane: Plane::new(Arc::new(policy), shared, true), outbox: Outbox::new(), now: Tick::from_secs(1000) }
+    }
+
+    pub fn outbound(&mut self, packet: &[u8]) -> Done {
+        self.process(End::Inside, &[], packet, None)
+    }
+
+    pub fn inbound(&mut self, id: WanId, packet: &[u8]) -> Done {
+        let ethertype: [u8; 2] = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+        let link = [&OWN[id.index()].0[..], &GATEWAY[id.index()].0, &ethertype].concat();
+        self.process(End::Wan(id), &link, packet, [None, Some(300)][id.index()])
+    }
+
+    pub fn process(&mut self, from: End, link: &[u8], packet: &[u8], tag: Option<u16>) -> Done {
+        let mut buffer = vec![0; HEADROOM];
+        buffer[HEADROOM - link.len()..].copy_from_slice(link);
+        buffer.extend_from_slice(packet);
+        let end = buffer.len();
+        let mut frame = Frame::new(&mut buffer, HEADROOM - link.len(), HEADROOM, end, Offload::NONE).unwrap();
+        frame.tag = tag;
+        let verdict = self.plane.process(self.now, from, &mut frame, &mut self.outbox);
+        let ends = if let Verdict::Forward(end) = verdict { Ends::At(end) } else { Ends::Here };
+        assert_eq!(frame.ends, ends);
+        Done { verdict, link: frame.link().to_vec(), packet: frame.packet().to_vec() }
+    }
+
+    /// What the plane sent by itself: where to, link header, packet.
+    pub fn sent(&mut self) -> Vec<(End, Vec<u8>, Vec<u8>)> {
+        let mut sent = Vec::new();
+        self.outbox.drain(|batch| {
+            for frame in batch.iter() {
+                let Ends::At(end) = frame.ends else { panic!("a frame without an end") };
+                sent.push((end, frame.link().to_vec(), frame.packet().to_vec()));
+            }
+        });
+        sent
+    }
+
+    pub fn totals(&self) -> Totals {
+        self.plane.counters().snapshot()
+    }
+
+    /// The packet's drop is counted once, and nothing else of its direction.
+    pub fn assert_dropped(&self, direction: Direction, reason: DropReason) {
+        let drops: Vec<_> = self.totals().drops(direction).filter(|(_, count)| *count > 0).collect();
+        assert_eq!(drops, [(reason, 1)]);
+    }
+}
+
+pub fn hosts(packet: &[u8]) -> (IpAddr, IpAddr) {
+    let headers = parse(packet, &Offload::NONE).unwrap();
+    (headers.source, headers.destination)
+}
+
+/// A source port whose flow the hash gives to this WAN.
+pub fn port_for(id: WanId) -> u16 {
+    (4000..5000)
+        .find(|port| {
+            let mut rig = Rig::new(policy());
+            let done = rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(*port, 53, b"x")));
+            done.verdict == Verdict::Forward(End::Wan(id))
+        })
+        .unwrap()
+}
