@@ -50,13 +50,13 @@ fn one_worker(c: &mut Criterion) {
         let keys = shuffled(flows);
         let mut known = keys.iter().cycle();
         group.bench_function(BenchmarkId::new("touch", name), |b| {
-            b.iter(|| table.touch(known.next().unwrap(), &seen(NOW), &timeouts));
+            b.iter(|| table.touch(known.next().unwrap(), 1, &seen(NOW), &timeouts));
         });
         let mut number = flows;
         group.bench_function(BenchmarkId::new("touch-unknown", name), |b| {
             b.iter(|| {
                 number = number.wrapping_add(1).max(flows);
-                table.touch(&key(number), &seen(NOW), &timeouts)
+                table.touch(&key(number), 1, &seen(NOW), &timeouts)
             });
         });
         let late = Tick::from_secs(1_000_000);
@@ -98,7 +98,7 @@ fn both(table: &FlowTable, mine: &[FlowKey], other: &[FlowKey], calls: u64) -> D
         start.wait();
         let clock = Clock::start();
         for key in keys.iter().cycle().take(calls as usize) {
-            black_box(table.touch(key, &seen(NOW), &Timeouts::default()));
+            black_box(table.touch(key, 1, &seen(NOW), &Timeouts::default()));
         }
         clock.now()
     };

@@ -63,7 +63,7 @@ pub fn outbound(headers: &Headers, policy: &Policy) -> Result<Option<WanId>, Dro
     if !policy.is_inside(headers.source) {
         return Err(DropReason::ForeignSource);
     }
-    if headers.destination.is_multicast() || is_martian(policy, headers.destination) {
+    if is_no_host(policy, headers.destination) {
         return Err(DropReason::MartianDestination);
     }
     if policy.is_inside(headers.destination) {
@@ -88,15 +88,18 @@ pub fn is_of_the_link(headers: &Headers, policy: &Policy) -> bool {
 /// # Errors
 /// Names what is wrong with the source.
 pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
-    if headers.source.is_multicast() || is_martian(policy, headers.source) {
+    if is_no_host(policy, headers.source) {
         return Err(DropReason::MartianSource);
     }
-    if policy.is_inside(headers.source) || policy.owner(headers.source).is_some() {
+    if policy.is_inside(headers.source) || policy.is_own(headers.source) {
         return Err(DropReason::SpoofedSource);
     }
     Ok(())
 }
 
-fn is_martian(policy: &Policy, address: IpAddr) -> bool {
-    policy.martians.iter().any(|prefix| prefix.contains(&address))
+/// Whether no single host has this address: a group, a martian, or all hosts of a WAN's link (RFC 2644).
+fn is_no_host(policy: &Policy, address: IpAddr) -> bool {
+    address.is_multicast()
+        || policy.martians.iter().any(|prefix| prefix.contains(&address))
+        || policy.wans.iter().any(|wan| wan.link.is_broadcast(address))
 }

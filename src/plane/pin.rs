@@ -50,7 +50,7 @@ impl Core {
         }
         let key = FlowKey::new(headers, Direction::Outbound, headers.source);
         let seen = seen(headers, frame, Direction::Outbound, now);
-        let known = self.shared.table.touch(&key, &seen, &policy.timeouts);
+        let known = self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
         let id = match known {
             Some(pin) if pin.epoch == policy.epoch => pin.wan,
             known => match admit::outbound(headers, policy)? {
@@ -74,16 +74,15 @@ impl Core {
         known: Option<Pin>,
     ) -> Result<WanId, DropReason> {
         let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, headers.source).is_ok());
-        if let Some(pin) = known.filter(|pin| translates(pin.wan)) {
-            self.shared.table.repin(key, pin.wan, policy.epoch);
-            return Ok(pin.wan);
+        let old = known.map(|pin| pin.wan).filter(|id| translates(*id));
+        let id = old.or_else(|| steer::choose(policy, key, translates));
+        let id = id.ok_or_else(|| why_none(policy, headers.source))?;
+        if known.is_none() {
+            return self.insert(policy, headers, key, id, seen);
         }
-        let id = steer::choose(policy, key, translates).ok_or_else(|| why_none(policy, headers.source))?;
-        if known.is_some() {
-            self.shared.table.repin(key, id, policy.epoch);
-            return Ok(id);
-        }
-        self.insert(policy, headers, key, id, seen)
+        self.shared.table.repin(key, id, policy.epoch);
+        let _ = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts);
+        Ok(id)
     }
 
     /// Pins the flow of an inbound packet to the WAN it came in on, unless it has a pin that stays.
@@ -101,10 +100,13 @@ impl Core {
         }
         let key = FlowKey::new(headers, Direction::Inbound, inside);
         let seen = seen(headers, frame, Direction::Inbound, now);
-        match self.shared.table.touch(&key, &seen, &policy.timeouts) {
+        match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
             Some(pin) if pin.wan == id && pin.epoch == policy.epoch => Ok(()),
             Some(pin) => {
                 admit::inbound(headers, policy)?;
+                let stale = pin.epoch != policy.epoch;
+                let again = || self.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
+                let pin = if stale { again().unwrap_or(pin) } else { pin };
                 if pin.wan != id && pin.follows_arrival && is_request(headers) {
                     self.shared.table.repin(&key, id, policy.epoch);
                 }

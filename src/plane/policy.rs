@@ -45,6 +45,12 @@ impl Policy {
     pub fn owner(&self, address: IpAddr) -> Option<WanId> {
         (0..=u8::MAX).map(WanId).zip(&self.wans).find(|(_, wan)| wan.owns(address)).map(|(id, _)| id)
     }
+
+    /// Whether `address` is the router's: owned, or the kernel's own on a WAN link.
+    #[must_use]
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.wans.iter().any(|wan| wan.owns(address) || wan.link.has(address))
+    }
 }
 
 /// The firewall's side.
@@ -109,6 +115,23 @@ pub struct WanLink {
     pub next_hop4: Option<Ipv4Addr>,
     /// The gateway for IPv6.
     pub next_hop6: Option<Ipv6Addr>,
+}
+
+impl WanLink {
+    /// Whether the kernel has `address` on this link.
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.addresses4.iter().any(|net| net.addr() == address),
+            IpAddr::V6(address) => self.addresses6.contains(&address),
+        }
+    }
+
+    /// Whether `address` means every host on this link (RFC 922 §7); links of one or two hosts have none such (RFC 3021).
+    #[must_use]
+    pub fn is_broadcast(&self, address: IpAddr) -> bool {
+        self.addresses4.iter().any(|net| net.prefix_len() < 31 && address == IpAddr::V4(net.broadcast()))
+    }
 }
 
 impl Wan {

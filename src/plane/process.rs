@@ -135,7 +135,8 @@ impl Core {
         Ok(Way::Out(id, wan, mapped))
     }
 
-    /// Whether an inbound packet for the inside host `inside` may pass; pins its flow to the WAN it came in on.
+    /// Whether an inbound packet for the inside host `inside` may pass; pins its flow to the WAN it came in on. What is
+    /// refused keeps no flow alive (RFC 7857 §7).
     fn judge_inbound(
         &mut self,
         policy: &Policy,
@@ -145,12 +146,12 @@ impl Core {
         inside: IpAddr,
         frame: &Frame<'_>,
     ) -> Result<(), Refusal> {
-        if let Err(expired) = has_hops(headers, policy.inside.hops) {
+        let passes = has_hops(headers, policy.inside.hops).and_then(|()| fits(headers, frame, policy.inside.mtu));
+        if let Err(refusal) = passes {
             admit::inbound(headers, policy)?;
-            return Err(expired);
+            return Err(refusal);
         }
-        self.pin_inbound(policy, now, id, headers, inside, frame)?;
-        fits(headers, frame, policy.inside.mtu)
+        Ok(self.pin_inbound(policy, now, id, headers, inside, frame)?)
     }
 
     fn outbound_error(

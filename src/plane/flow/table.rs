@@ -77,13 +77,16 @@ impl FlowTable {
         }
     }
 
-    /// The pin of a living flow, which has now seen one more packet. `None`: unknown, or its time was up.
-    pub fn touch(&self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Option<Pin> {
+    /// The pin of a living flow, which has now seen one more packet if it was proved against `epoch`: nothing of another
+    /// one changes, for the packet may still be refused (RFC 7857 §7). `None`: unknown, or its time was up.
+    pub fn touch(&self, key: &FlowKey, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Option<Pin> {
         let mut record = self.flows.get_mut(key)?;
         if record.is_over(seen.now) {
             return None;
         }
-        record.see(key.protocol(), seen, timeouts);
+        if record.epoch == epoch {
+            record.see(key.protocol(), seen, timeouts);
+        }
         Some(pin(key, &record, false))
     }
 

@@ -107,6 +107,8 @@ fn sources_and_destinations_that_may_not_pass_outbound_are_named() {
         ("10.250.250.2", "127.0.0.1", DropReason::MartianDestination),
         ("10.250.250.2", "224.0.0.5", DropReason::MartianDestination),
         ("10.250.250.2", "10.250.250.3", DropReason::InsideToInside),
+        ("10.250.250.2", "192.0.2.255", DropReason::MartianDestination),
+        ("10.250.250.2", "198.51.100.255", DropReason::MartianDestination),
         ("fd00:bad:b01::1", "fe80::1", DropReason::MartianDestination),
     ];
     for (source, destination, reason) in cases {
@@ -124,6 +126,9 @@ fn sources_that_may_not_pass_inbound_are_named() {
         ("10.250.250.2", DropReason::SpoofedSource),
         ("192.0.2.13", DropReason::SpoofedSource),
         ("198.51.100.13", DropReason::SpoofedSource),
+        ("192.0.2.200", DropReason::SpoofedSource),
+        ("198.51.100.200", DropReason::SpoofedSource),
+        ("198.51.100.255", DropReason::MartianSource),
         ("127.0.0.1", DropReason::MartianSource),
         ("224.0.0.1", DropReason::MartianSource),
     ];
@@ -445,6 +450,39 @@ fn a_pin_survives_a_new_snapshot_that_still_translates_it() {
     without.wans[0].nat44 = Nat44Map::default();
     rig.plane.adopt(Arc::new(without));
     assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(B)));
+}
+
+#[test]
+fn a_refused_packet_from_outside_keeps_no_flow_alive() {
+    let ends = |rig: &Rig| {
+        let mut ends = Vec::new();
+        rig.plane.shared().table.for_each(|_, flow| ends.push((flow.expires, flow.inbound.packets)));
+        ends
+    };
+    let mut rig = Rig::new(policy());
+    let port = port_for(A);
+    rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query")));
+    rig.now = rig.now.plus_millis(100_000);
+    let mut last = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(53, port, b"late"));
+    last[8] = 1;
+    fix_ip(&mut last);
+    let long = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(53, port, &[0; 1473]));
+    assert_eq!(rig.inbound(A, &last).verdict, Verdict::Drop(DropReason::TtlExpired));
+    assert_eq!(rig.inbound(A, &long).verdict, Verdict::Drop(DropReason::TooBig));
+    let mut forbids = policy();
+    forbids.epoch = 2;
+    forbids.martians.push("203.0.113.0/24".parse().unwrap());
+    rig.plane.adopt(Arc::new(forbids));
+    let answer = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(53, port, b"answer"));
+    assert_eq!(rig.inbound(A, &answer).verdict, Verdict::Drop(DropReason::MartianSource));
+    assert_eq!(ends(&rig), [(1300, 0)], "as the query left it");
+    let allows = Policy { epoch: 3, ..policy() };
+    rig.plane.adopt(Arc::new(allows));
+    assert_eq!(rig.inbound(A, &answer).verdict, Verdict::Forward(End::Inside));
+    assert_eq!(ends(&rig), [(1400, 1)]);
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
+    rig.plane.shared().table.for_each(|_, flow| assert_eq!((flow.epoch, flow.outbound.packets), (3, 2)));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_silent_flow_ends_at_its_second_and_not_before() {
 fn a_flow_that_was_refreshed_is_watched_on() {
     let (table, mut wheel) = (FlowTable::new(10), Wheel::new(Tick(0)));
     assert!(insert(&table, &mut wheel, key(47, 0), Tick(0)));
-    assert!(table.touch(&key(47, 0), &seen(Tick::from_secs(4)), &TIMES).is_some());
+    assert!(table.touch(&key(47, 0), 1, &seen(Tick::from_secs(4)), &TIMES).is_some());
     assert_eq!((wheel.turn(Tick::from_secs(8), &table, 100), wheel.watched()), (0, 1));
     assert_eq!((wheel.turn(Tick::from_secs(9), &table, 100), wheel.watched()), (1, 0));
 }
@@ -127,7 +127,7 @@ proptest! {
                 Step::Packet { port, protocol } => {
                     let key = key(protocol, port);
                     let lives = model.get(&key).is_some_and(|expires| *expires > now.secs());
-                    let pin = table.touch(&key, &seen(now), &TIMES);
+                    let pin = table.touch(&key, 1, &seen(now), &TIMES);
                     prop_assert_eq!(pin.is_some(), lives);
                     let inserted = lives || insert(&table, &mut wheel, key, now);
                     prop_assert!(inserted || table.len() == LIMIT);

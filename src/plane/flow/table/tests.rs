@@ -36,12 +36,12 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
     let table = FlowTable::new(10);
     let tcp = key(6, 1);
     let syn = seen(Direction::Outbound, 5_500, tcp_flag::SYN);
-    assert_eq!(table.touch(&tcp, &syn, &TIMES), None);
+    assert_eq!(table.touch(&tcp, 3, &syn, &TIMES), None);
     let fresh = table.insert(tcp, B, 3, &syn, &TIMES).unwrap();
     assert_eq!(fresh, Pin { wan: B, epoch: 3, fresh: true, expires: 246, follows_arrival: false });
     let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
-    assert_eq!(table.touch(&tcp, &back, &TIMES), Some(Pin { fresh: false, expires: 246, ..fresh }));
-    let third = table.touch(&tcp, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
+    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, expires: 246, ..fresh }));
+    let third = table.touch(&tcp, 3, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
     assert_eq!(third.expires, 7447);
     assert_eq!(
         record(&table, &tcp),
@@ -64,9 +64,9 @@ fn a_rst_shortens_a_life_and_never_prolongs_it() {
     let table = FlowTable::new(10);
     let tcp = key(6, 1);
     table.insert(tcp, A, 1, &seen(Direction::Outbound, 0, tcp_flag::ACK), &TIMES).unwrap();
-    table.touch(&tcp, &seen(Direction::Inbound, 0, tcp_flag::ACK), &TIMES).unwrap();
+    table.touch(&tcp, 1, &seen(Direction::Inbound, 0, tcp_flag::ACK), &TIMES).unwrap();
     let expires = |seconds: u64, flags| {
-        table.touch(&tcp, &seen(Direction::Inbound, seconds * 1000, flags), &TIMES).unwrap().expires
+        table.touch(&tcp, 1, &seen(Direction::Inbound, seconds * 1000, flags), &TIMES).unwrap().expires
     };
     assert_eq!(expires(10, tcp_flag::RST), 250);
     assert_eq!(expires(100, tcp_flag::RST), 250, "repeated by whoever forges it");
@@ -79,9 +79,21 @@ fn an_icmp_error_counts_but_refreshes_nothing() {
     let udp = key(17, 1);
     table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
     let error = Seen { refresh: false, tcp_flags: None, ..seen(Direction::Inbound, 100_000, 0) };
-    assert_eq!(table.touch(&udp, &error, &TIMES).unwrap().expires, 300);
+    assert_eq!(table.touch(&udp, 1, &error, &TIMES).unwrap().expires, 300);
     let after = record(&table, &udp);
     assert_eq!((after.last, after.state, after.inbound.packets), (0, "one-way", 1));
+}
+
+#[test]
+fn a_packet_that_the_pins_snapshot_has_not_judged_changes_nothing() {
+    let table = FlowTable::new(10);
+    let udp = key(17, 1);
+    table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
+    let later = seen(Direction::Inbound, 100_000, 0);
+    let pin = table.touch(&udp, 2, &later, &TIMES).unwrap();
+    assert_eq!((pin.epoch, pin.expires), (1, 300));
+    assert_eq!(table.touch(&udp, 1, &later, &TIMES).unwrap().expires, 400);
+    table.for_each(|_, flow| assert_eq!((flow.outbound.packets, flow.inbound.packets, flow.last), (1, 1, 100)));
 }
 
 #[test]
@@ -90,7 +102,7 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
     let udp = key(17, 1);
     table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
     let late = seen(Direction::Inbound, 300_000, 0);
-    assert_eq!(table.touch(&udp, &late, &TIMES), None);
+    assert_eq!(table.touch(&udp, 1, &late, &TIMES), None);
     assert_eq!(table.peek(&udp, late.now), None);
     let pin = table.insert(udp, B, 2, &late, &TIMES).unwrap();
     let expected = Pin { wan: B, epoch: 2, fresh: false, expires: 600, follows_arrival: true };
