@@ -57,6 +57,7 @@ pub fn policy(kind: Kind) -> Policy {
             .map(|net| net.parse().unwrap())
             .to_vec(),
         timeouts: Timeouts::default(),
+        icmp_errors: 1000,
     }
 }
 

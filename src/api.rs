@@ -29,6 +29,8 @@ pub struct Status {
     pub table: Table,
     /// Dropped packets by direction (`outbound`, `inbound`), then by reason; zeros left out.
     pub drops: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What else happened, such as `answered` or `hairpinned`, and how often; zeros left out.
+    pub events: BTreeMap<String, u64>,
     /// Frames that a port lost or could not send, by name; zeros left out.
     pub ports: BTreeMap<String, u64>,
 }

@@ -19,6 +19,7 @@ fn policy(epoch: u32) -> Arc<Policy> {
         wans: Vec::new(),
         martians: Vec::new(),
         timeouts: Timeouts::default(),
+        icmp_errors: 1000,
     })
 }
 

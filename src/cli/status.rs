@@ -5,6 +5,7 @@ use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
 use crate::api::{Gateway, Status, Wan};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Asks and prints.
@@ -36,8 +37,11 @@ pub fn render(status: &Status) -> String {
     if !status.drops.is_empty() {
         text += &format!("\n{}", drops(status));
     }
+    if !status.events.is_empty() {
+        text += &format!("\n{}", named("EVENT", ">COUNT", &status.events));
+    }
     if !status.ports.is_empty() {
-        text += &format!("\n{}", ports(status));
+        text += &format!("\n{}", named("PORTS", ">FRAMES", &status.ports));
     }
     text
 }
@@ -119,10 +123,10 @@ fn drops(status: &Status) -> String {
     columns.render()
 }
 
-fn ports(status: &Status) -> String {
-    let mut columns = Columns::new(&["PORTS", ">FRAMES"]);
-    for (name, frames) in &status.ports {
-        columns.row([name.clone(), frames.to_string()]);
+fn named(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> String {
+    let mut columns = Columns::new(&[title, unit]);
+    for (name, count) in counts {
+        columns.row([name.clone(), count.to_string()]);
     }
     columns.render()
 }
@@ -131,7 +135,6 @@ fn ports(status: &Status) -> String {
 mod tests {
     use super::*;
     use crate::api::{Downstream, Table, Traffic};
-    use std::collections::BTreeMap;
 
     fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
         Wan {
@@ -182,6 +185,7 @@ mod tests {
             ],
             table: Table { flows: 24, limit: 1_000_000, created: 30, expired: 6, refused: 0 },
             drops: BTreeMap::from([("outbound".to_owned(), reasons)]),
+            events: BTreeMap::from([("answered".to_owned(), 12), ("clamped".to_owned(), 345)]),
             ports: BTreeMap::from([("tun-full".to_owned(), 7)]),
         }
     }
@@ -203,6 +207,10 @@ DROPPED   REASON          PACKETS
 outbound  foreign-source        5
 outbound  ttl-expired           1
 
+EVENT     COUNT
+answered     12
+clamped     345
+
 PORTS     FRAMES
 tun-full       7
 ";
@@ -211,7 +219,7 @@ tun-full       7
 
     #[test]
     fn a_status_without_losses_says_nothing_of_them() {
-        let quiet = Status { drops: BTreeMap::new(), ports: BTreeMap::new(), ..sample() };
+        let quiet = Status { drops: BTreeMap::new(), events: BTreeMap::new(), ports: BTreeMap::new(), ..sample() };
         assert!(render(&quiet).ends_with("(30 made, 6 expired, 0 refused because the table was full)\n"));
     }
 }

@@ -113,6 +113,8 @@ pub struct Limits {
     pub martians: Option<Vec<IpNet>>,
     /// Flows in the table.
     pub flows: usize,
+    /// ICMP errors a second that each worker sends towards either side; 0 for none.
+    pub icmp_errors: u32,
 }
 
 /// Seconds a silent flow lives, each at least 1. Sources of the defaults: RFC 5382, 4787, 5508, 7857, 6092.

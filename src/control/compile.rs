@@ -78,6 +78,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
         wans: wans.collect(),
         martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
         timeouts: timeouts(&settings.timeouts),
+        icmp_errors: settings.limits.icmp_errors,
     }
 }
 

@@ -19,7 +19,7 @@ pub fn settings() -> Settings {
         },
         wans: vec![wan("fiber", None, None), wan("cable", Some(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))],
         balance: Balance::Site,
-        limits: Limits { martians: None, flows: 1000 },
+        limits: Limits { martians: None, flows: 1000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
             tcp_opening: 240,

@@ -23,11 +23,14 @@ pub enum Event {
     Clamped,
     /// Packets from inside to an own public address that came back inside.
     Hairpinned,
+    /// ICMP errors that were due and not sent, because many were sent just before.
+    Untold,
 }
 
 impl Event {
     /// Every event, in the order of its discriminant.
-    pub const ALL: &'static [Self] = &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned];
+    pub const ALL: &'static [Self] =
+        &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned, Self::Untold];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -38,6 +41,7 @@ impl Event {
             Self::Kernel => "kernel",
             Self::Clamped => "clamped",
             Self::Hairpinned => "hairpinned",
+            Self::Untold => "untold",
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Policy {
     pub martians: Vec<IpNet>,
     /// How long silent flows live.
     pub timeouts: Timeouts,
+    /// ICMP errors a second that one worker sends itself towards inside, and as many towards the WANs.
+    pub icmp_errors: u32,
 }
 
 impl Policy {

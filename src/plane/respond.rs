@@ -2,6 +2,7 @@
 //! Must never know: why the packet was refused, beyond the reason's name.
 
 use super::admit;
+use super::counters::Event;
 use super::neighbor;
 use super::outbox::Outbox;
 use super::packet::{Headers, ethertype};
@@ -63,6 +64,13 @@ impl<'a> Back<'a> {
         Self::Wan { id, wan, to: admit::sender(frame), from: own.unwrap_or(headers.destination) }
     }
 
+    fn end(&self) -> End {
+        match self {
+            Self::Inside(_) => End::Inside,
+            Self::Wan { id, .. } => End::Wan(*id),
+        }
+    }
+
     fn source(&self, headers: &Headers) -> Option<IpAddr> {
         match self {
             Self::Inside(policy) => policy.inside.router(headers.is_v4()),
@@ -84,7 +92,7 @@ impl Core {
         outbox: &mut Outbox,
     ) -> DropReason {
         let packet = frame.packet();
-        let told = is_told(refusal.reason, headers) && self.limiter.allow(now);
+        let told = is_told(refusal.reason, headers) && self.may_tell(now, back.end(), headers.source);
         if let (true, Some(from)) = (told, back.source(headers)) {
             match back {
                 Back::Inside(_) => outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from)),
@@ -95,6 +103,15 @@ impl Core {
             };
         }
         refusal.reason
+    }
+
+    /// Whether the limits allow one more error; counts it where they do not.
+    pub(super) fn may_tell(&mut self, now: Tick, to: End, receiver: IpAddr) -> bool {
+        let allowed = self.limits.allow(now, to, receiver);
+        if !allowed {
+            self.counters.event(Event::Untold);
+        }
+        allowed
     }
 }
 

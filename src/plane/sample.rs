@@ -65,6 +65,7 @@ pub fn policy() -> Policy {
         wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", Mode::Rfc6296)],
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
         timeouts: Timeouts::default(),
+        icmp_errors: 1000,
     }
 }
 

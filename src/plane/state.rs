@@ -6,7 +6,7 @@ use super::flow::expiry::Wheel;
 use super::flow::table::FlowTable;
 use super::fragment::FragmentPins;
 use super::hold::Held;
-use super::limiter::Limiter;
+use super::limiter::Limits;
 use super::neighbor::{Neighbors, Prober};
 use super::outbox::Outbox;
 use super::policy::Policy;
@@ -45,7 +45,7 @@ pub(super) struct Core {
     pub(super) wheel: Wheel,
     pub(super) fragments: FragmentPins,
     pub(super) held: Held,
-    pub(super) limiter: Limiter,
+    pub(super) limits: Limits,
     pub(super) prober: Option<Prober>,
 }
 
@@ -71,7 +71,7 @@ impl Plane {
             wheel: Wheel::new(Tick::default()),
             fragments: FragmentPins::new(),
             held: Held::new(),
-            limiter: Limiter::default(),
+            limits: Limits::new(policy.icmp_errors),
             prober: first.then(Prober::new),
         };
         Self { policy, core }
@@ -79,6 +79,9 @@ impl Plane {
 
     /// Obeys another snapshot from the next packet on.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
+        if policy.icmp_errors != self.policy.icmp_errors {
+            self.core.limits = Limits::new(policy.icmp_errors);
+        }
         self.policy = policy;
     }
 

@@ -1,6 +1,7 @@
 //! Packets whose next hop is not resolved yet: set aside on the way out, sent when its MAC is known, answered with host
 //! unreachable when it stays silent (RFC 1812 §5.2.7.1, RFC 4861 §7.2.2). Must never know: how MACs are found.
 
+use super::counters::Event;
 use super::hold::ORIGINAL;
 use super::outbox::Outbox;
 use super::parse::quoted;
@@ -41,12 +42,14 @@ impl Core {
         if self.held.is_empty() {
             return;
         }
-        let Self { held, shared, limiter, counters, .. } = self;
+        let Self { held, shared, limits, counters, .. } = self;
         held.flush(now, policy, &shared.neighbors, outbox, |_, original, outbox| {
             counters.count_drop(Direction::Outbound, DropReason::NoNeighbor);
             let Ok(headers) = quoted(original) else { return };
             let from = policy.inside.router(headers.is_v4());
-            if let (Some(from), true) = (from, limiter.allow(now)) {
+            if !limits.allow(now, End::Inside, headers.source) {
+                counters.event(Event::Untold);
+            } else if let Some(from) = from {
                 outbox
                     .push(End::Inside, &[], |out| reply::unreachable(out, original, &headers, from, Unreachable::Host));
             }

@@ -5,7 +5,7 @@ use super::{Sources, device};
 use crate::api::{Downstream, Gateway, Status, Table, Wan};
 use crate::config::settings;
 use crate::control::links::LinkFacts;
-use crate::plane::counters::Totals;
+use crate::plane::counters::{Event, Totals};
 use crate::plane::flow::table::FlowTable;
 use crate::plane::neighbor::Neighbors;
 use crate::plane::policy::{self, Policy};
@@ -40,6 +40,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
         wans: wans.collect(),
         table: table(&sources.shared.table),
         drops: drops(&totals),
+        events: events(&totals),
         ports: ports(&sources.meters, &policy, device::queue_full(&settings.downstream.tun)),
     }
 }
@@ -111,6 +112,11 @@ fn drops(totals: &Totals) -> BTreeMap<String, BTreeMap<String, u64>> {
         (direction_name(direction).to_owned(), reasons)
     });
     both.into_iter().filter(|(_, reasons)| !reasons.is_empty()).collect()
+}
+
+fn events(totals: &Totals) -> BTreeMap<String, u64> {
+    let counts = Event::ALL.iter().map(|event| (event.name().to_owned(), totals.events(*event)));
+    counts.filter(|(_, count)| *count != 0).collect()
 }
 
 /// What was lost at the ports, over all workers: `inside.full`, `fiber.lost` and so on; and what the TUN's own queue had
@@ -186,6 +192,7 @@ mod tests {
         sources.counters[0].forward(WanId(1), Direction::Inbound, 2, 120);
         sources.counters[1].forward(WanId(1), Direction::Inbound, 1, 40);
         sources.counters[1].count_drop(Direction::Outbound, DropReason::ForeignSource);
+        sources.counters.iter().for_each(|counters| counters.event(Event::Hairpinned));
         let status = sources.status();
         assert_eq!((status.epoch, status.table.limit, status.config.as_str()), (1, 1000, "flowpin.toml"));
         assert_eq!(status.wans[1].inbound, crate::api::Traffic { packets: 3, bytes: 160 });
@@ -194,6 +201,7 @@ mod tests {
         assert_eq!(status.wans[0].state, "no link");
         let reasons = BTreeMap::from([("foreign-source".to_owned(), 1)]);
         assert_eq!(status.drops, BTreeMap::from([("outbound".to_owned(), reasons)]));
+        assert_eq!(status.events, BTreeMap::from([("hairpinned".to_owned(), 2)]));
         assert!(status.ports.is_empty());
     }
 

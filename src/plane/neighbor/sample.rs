@@ -50,6 +50,7 @@ pub fn policy() -> Policy {
         wans: vec![a, b],
         martians: vec![],
         timeouts: Timeouts::default(),
+        icmp_errors: 1000,
     }
 }
 

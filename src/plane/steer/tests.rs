@@ -36,6 +36,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         wans: wans.iter().map(wan).collect(),
         martians: vec![],
         timeouts: Timeouts::default(),
+        icmp_errors: 1000,
     }
 }
 

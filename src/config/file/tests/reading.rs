@@ -237,6 +237,11 @@ fn numbers_out_of_range() {
         ),
         (
             "[downstream]",
+            "limits.icmp_errors = 1_000_001\n[downstream]",
+            "1:22 bad-value 1_000_001 | `icmp_errors` cannot be `1000001` | write a number from 0 to 1000000",
+        ),
+        (
+            "[downstream]",
             "workers.threads = 0\n[downstream]",
             "1:19 bad-value 0 | `threads` cannot be `0` | write \"auto\" or a number from 1 to 64",
         ),
