@@ -123,5 +123,5 @@ pub fn sizes() -> Story {
         answered(Fiber, &router_error("192.0.2.2", SERVER, 3, 4, [0, 0, 5, 0xdc], &big[..548])),
         Drop("too-big"),
     ];
-    Story::new("sizes", steps, 3)
+    Story::new("sizes", steps, 2)
 }
