@@ -72,7 +72,8 @@ pub struct Wan {
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
 }
 
-/// Prefix translation (RFC 6296). Equal prefix lengths, at most /64.
+/// Prefix translation (RFC 6296). Prefixes of at most 64 bits; of two lengths the longer one says how many hosts have an
+/// address on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nptv6 {
     /// Inside prefix.

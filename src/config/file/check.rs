@@ -147,17 +147,6 @@ fn prefix_lengths(wan: &Wan, faults: &mut Faults) {
     else {
         return;
     };
-    let (inner, outer) = (inside.value.prefix_len(), outside.value.prefix_len());
-    if inner != outer {
-        let message = format!("the outside prefix is a /{outer} and the inside prefix a /{inner}");
-        let suggestion = format!(
-            "write both with the same length, such as /{}",
-            [inner, outer].into_iter().filter(|length| *length <= LONGEST).max().unwrap_or(LONGEST)
-        );
-        faults
-            .found
-            .push(Fault::new(Code::Conflict, outside.at, message, suggestion).against(inside.at, "the inside prefix"));
-    }
     for prefix in [inside, outside].into_iter().filter(|prefix| prefix.value.prefix_len() > LONGEST) {
         let message = format!("`{}` is longer than /{LONGEST}", prefix.value);
         faults.add(Code::BadValue, prefix.at, message, format!("write a prefix of /{LONGEST} or shorter"));
