@@ -96,11 +96,13 @@ impl Core {
         if is_neighbor_discovery(&headers) {
             return self.neighbor_frame(policy, now, id, frame, outbox);
         }
-        let mapped = match address::inside(wan, headers.destination) {
-            Ok(mapped) if link == Link::Unicast => mapped,
-            Ok(_) => return Err(DropReason::WrongMac),
-            Err(Unmappable::NotOurs) => return Ok(Verdict::Kernel),
-            Err(unmappable) => return Err(pin::reason(unmappable)),
+        let mapped = match receiver(policy, wan, &headers, link) {
+            Ok(Some(mapped)) => mapped,
+            Ok(None) => return Ok(Verdict::Kernel),
+            Err(reason) => {
+                let back = Back::wan(id, wan, &headers, frame);
+                return Err(self.refuse(now, reason.into(), back, &headers, frame, outbox));
+            }
         };
         if headers.transport == Transport::Error {
             return self.inbound_error(policy, id, headers, mapped, frame);
@@ -262,6 +264,16 @@ enum Way<'p> {
     Out(WanId, &'p Wan, Mapped),
     /// Back inside.
     Round(Turn),
+}
+
+/// The inside host that a packet from `wan` is for; `None` when it is not flowpin's.
+fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result<Option<Mapped>, DropReason> {
+    match address::inside(wan, headers.destination) {
+        Err(Unmappable::NotOurs) => Ok(None),
+        _ if link == Link::Group => Err(DropReason::WrongMac),
+        Ok(mapped) => Ok(Some(mapped)),
+        Err(unmappable) => admit::inbound(headers, policy).and(Err(pin::reason(unmappable))),
+    }
 }
 
 /// Whether the packet lives on behind this hop and `more` behind it.

@@ -95,10 +95,12 @@ impl Core {
         let told = is_told(refusal.reason, headers) && self.may_tell(now, back.end(), headers.source);
         if let (true, Some(from)) = (told, back.source(headers)) {
             match back {
-                Back::Inside(_) => outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from)),
+                Back::Inside(_) => {
+                    outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from, SOURCE))
+                }
                 Back::Wan { id, wan, to, .. } => {
                     let link = neighbor::link_header(wan, to, ethertype::of(headers.is_v4()));
-                    outbox.push(End::Wan(id), &link, |out| write(out, refusal, packet, headers, from))
+                    outbox.push(End::Wan(id), &link, |out| write(out, refusal, packet, headers, from, DESTINATION))
                 }
             };
         }
@@ -128,16 +130,18 @@ fn is_told(reason: DropReason, headers: &Headers) -> bool {
     }
 }
 
-fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, from: IpAddr) -> bool {
+/// `own` is where the address that flowpin translates stands in an IPv6 header.
+fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, from: IpAddr, own: u32) -> bool {
     match refusal.reason {
         DropReason::TtlExpired => reply::time_exceeded(out, packet, headers, from),
         DropReason::TooBig => reply::too_big(out, packet, headers, from, refusal.mtu),
         DropReason::TableFull => reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited),
         DropReason::NoWan => reply::unreachable(out, packet, headers, from, Unreachable::NoRoute),
-        DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, SOURCE_ADDRESS),
+        DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, own),
         _ => reply::unreachable(out, packet, headers, from, Unreachable::Host),
     }
 }
 
-/// Where the source address stands in the IPv6 header (RFC 8200 §3).
-const SOURCE_ADDRESS: u32 = 8;
+/// Where the addresses stand in an IPv6 header (RFC 8200 §3).
+const SOURCE: u32 = 8;
+const DESTINATION: u32 = 24;

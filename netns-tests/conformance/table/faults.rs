@@ -1,7 +1,7 @@
 //! What is wrong between rules, clauses and tests, as sentences. Must never know: how the page looks.
 
 use super::annotations::{Found, Test};
-use super::rules::{self, NOT_YET, SECTIONS};
+use super::rules::{self, NOT_YET, SECTIONS, Section};
 use crate::conformance::clauses::{Clause, RFCS, State};
 
 /// Every fault.
@@ -15,8 +15,8 @@ pub fn all(found: &Found) -> Vec<String> {
         let shown = found.tests.iter().any(|test| test.shows.contains(&name));
         (!shown).then(|| format!("{name} is said to be met, but no test shows it"))
     }));
-    let rules = SECTIONS.iter().flat_map(|section| section.first..=section.last);
-    faults.extend(rules.filter(|rule| !NOT_YET.contains(rule)).filter_map(|rule| {
+    let rules = SECTIONS.iter().flat_map(Section::rules);
+    faults.extend(rules.filter(|(rule, _)| !NOT_YET.contains(rule)).filter_map(|(rule, _)| {
         let (name, prefix) = (rules::name(rule), rules::prefix(rule));
         let shown = found.tests.iter().any(|test| test.name.starts_with(&prefix));
         (!shown).then(|| format!("{name} has no test: the name of one begins with {prefix}"))

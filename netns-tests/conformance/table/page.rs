@@ -18,10 +18,10 @@ pub fn page(found: &Found) -> String {
     let mut page = OPENING.to_owned();
     page += "\n## Rules\n";
     for section in SECTIONS {
-        page += &format!("\n### {}\n\n| rule | tests |\n|---|---|\n", section.title);
-        for rule in section.first..=section.last {
+        page += &format!("\n### {}\n\n| | rule | tests |\n|---|---|---|\n", section.title);
+        for (rule, words) in section.rules() {
             let prefix = rules::prefix(rule);
-            page += &row(&[&rules::name(rule), &tests(found, |test| test.name.starts_with(&prefix))]);
+            page += &row(&[&rules::name(rule), words, &tests(found, |test| test.name.starts_with(&prefix))]);
         }
     }
     page += "\n## Clauses\n";

@@ -96,7 +96,7 @@ fn prefix_lengths() {
         "\"2001:db8:b:d00::/65\"",
         "22:11 bad-value \"2001:db8:b:d00::/65\" | `2001:db8:b:d00::/65` is longer than /64 | write a prefix of /64 or shorter",
     )]);
-    let bits_and_length = two_with("\"2001:db8:b:d00::/60\"", "\"2001:db8:b:d01::/65\"");
+    let bits_and_length = two_with("\"2001:db8:b:d00::/60\"", "\"2001:db8:b:d00::1/65\"");
     assert_eq!(faults(&bits_and_length).len(), 2, "host bits do not hide the length");
 }
 

@@ -148,7 +148,7 @@ fn sum(address: Ipv6Addr) -> u16 {
 
 /// Every subnet of a /48, or every value of the word that absorbs the difference, maps to another one and back.
 #[test]
-fn the_map_is_a_bijection_over_all_65536_words_for_every_prefix_length() {
+fn c_48_the_map_is_a_bijection_over_all_65536_words_for_every_prefix_length() {
     for len in 32..=64u8 {
         let inside = Ipv6Net::new(addr("fd01:203:405:600::"), len).unwrap().trunc();
         let outside = Ipv6Net::new(addr("2001:db8:a:c80::"), len).unwrap().trunc();
