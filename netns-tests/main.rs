@@ -22,6 +22,7 @@ mod lifecycle;
 mod link_facts;
 mod links_change;
 mod manual;
+mod model;
 mod nptv6;
 mod offloads;
 mod ports;

@@ -1,0 +1,67 @@
+//! Random events against the rules: seeded sequences of packets, time and changed configurations run through the real
+//! data plane (two workers, the worker's own turn) and through a short reference of what a router must do. Whatever
+//! differs is shrunk to a capture that `flowpin replay` shows.
+//! `FLOWPIN_MODEL_SEED` runs one seed; `FLOWPIN_MODEL_SEQUENCES` runs more of them.
+
+mod chance;
+mod event;
+mod life;
+mod live;
+mod net;
+mod rules;
+mod shrink;
+mod wire;
+
+use chance::Chance;
+use event::{Draw, Event};
+use live::Live;
+use net::Net;
+use rules::Twist;
+
+/// Events of one sequence.
+const EVENTS: usize = 60;
+/// Sequences, each with the seed of its number, unless told otherwise.
+const SEQUENCES: u64 = 2000;
+
+/// A configuration and what happens under it.
+#[derive(Clone)]
+pub struct Sequence {
+    pub net: Net,
+    pub events: Vec<Event>,
+}
+
+/// The sequence of a seed, drawn while it happens; and the sentence of the first disagreement, where it ends.
+fn draw(seed: u64, twist: Twist) -> (Sequence, Option<String>) {
+    let mut chance = Chance::new(seed);
+    let net = Net::random(&mut chance);
+    let mut live = Live::new(&net, twist);
+    let mut draw = Draw::new(chance, net.clone());
+    let mut events = Vec::new();
+    for _ in 0..EVENTS {
+        events.push(draw.event());
+        match live.happens(&events[events.len() - 1]) {
+            Ok(passed) => draw.passed.extend(passed),
+            Err(sentence) => return (Sequence { net, events }, Some(sentence)),
+        }
+    }
+    let sentence = live.flows_agree().err();
+    (Sequence { net, events }, sentence)
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    match number("FLOWPIN_MODEL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("FLOWPIN_MODEL_SEQUENCES").unwrap_or(SEQUENCES),
+    }
+}
+
+#[test]
+fn random_packets_do_what_the_rules_say() {
+    for seed in seeds() {
+        if let (sequence, Some(_)) = draw(seed, Twist::None) {
+            panic!("{}", shrink::shrink(seed, sequence, Twist::None).report());
+        }
+    }
+    println!("seeds {:?}, {EVENTS} events each", seeds());
+}

@@ -1,0 +1,423 @@
+//! What may happen to a router, drawn at random: packets from scratch, packets that answer or abuse earlier ones, time,
+//! another configuration. Each event is concrete, so that it stays what it is when others are left out.
+//! Must never know: what must come of it.
+
+use super::chance::Chance;
+use super::live::told;
+use super::net::Net;
+use super::rules::header;
+use super::wire::{self, ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP};
+use flowpin::types::{End, WanId};
+use std::fmt;
+use std::net::IpAddr;
+
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Nanoseconds since the event before.
+    pub after: u64,
+    /// The worker that is given it.
+    pub worker: usize,
+    pub what: What,
+}
+
+#[derive(Clone, Debug)]
+pub enum What {
+    Packet { from: End, way: Way, packet: Vec<u8> },
+    Configuration(Box<Net>),
+}
+
+/// How a frame from a WAN is addressed; inside there is no such thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    ToUs,
+    ToAGroup,
+    WrongTag,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} s later, ", self.after as f64 / 1e9)?;
+        match &self.what {
+            What::Packet { from, way, packet } => {
+                write!(f, "worker {} ({way:?}): {}", self.worker, told(*from, packet))
+            }
+            What::Configuration(net) => write!(f, "another configuration:\n{}", net.toml()),
+        }
+    }
+}
+
+/// Draws events, and remembers what passed.
+pub struct Draw {
+    pub chance: Chance,
+    pub net: Net,
+    /// What the router forwarded, and where to.
+    pub passed: Vec<(End, Vec<u8>)>,
+    came: Vec<(End, Vec<u8>)>,
+    /// Pieces of datagrams still to come.
+    pieces: Vec<(End, Vec<u8>)>,
+}
+
+const SECOND: u64 = 1_000_000_000;
+const HOSTS: [&str; 6] =
+    ["10.250.250.2", "10.250.250.2", "10.250.250.3", "10.250.250.3", "10.250.250.4", "10.250.250.5"];
+const HOSTS6: [&str; 7] = [
+    "fd00:bad:b01:1::100",
+    "fd00:bad:b01::50",
+    "fd00:bad:b01::100",
+    "fd00:bad:b01:ffff::1",
+    "fd00:bad:b01::",
+    "fd77::2",
+    "fd00:bad:b01:0:ffff:ffff:ffff:ffff",
+];
+const SERVERS: [&str; 3] = ["203.0.113.10", "203.0.113.11", "198.18.0.1"];
+const SERVERS6: [&str; 3] = ["2001:db8:5::10", "2001:db8:5::11", "2001:db8:f::1"];
+const ODD: [&str; 8] = [
+    "127.0.0.1",
+    "224.0.0.251",
+    "239.1.1.1",
+    "255.255.255.255",
+    "169.254.9.9",
+    "0.0.0.1",
+    "10.250.250.7",
+    "192.168.7.7",
+];
+const ODD6: [&str; 6] = ["::1", "ff02::fb", "ff0e::1", "fe80::9", "fd00:bad:b01:9::9", "fd99::1"];
+
+impl Draw {
+    pub fn new(chance: Chance, net: Net) -> Self {
+        Self { chance, net, passed: Vec::new(), came: Vec::new(), pieces: Vec::new() }
+    }
+
+    pub fn event(&mut self) -> Event {
+        let chance = &mut self.chance;
+        let millis = chance.pick(&[40, 40, 40, 40, 100, 999]) * (SECOND / 1000) + chance.below(1000) as u64;
+        let long = chance.pick(&[2, 29, 31, 60, 61, 239, 240, 241, 299, 300, 301, 4000, 7440, 7441]) * SECOND;
+        let after = if chance.one_in(12) { long } else { millis };
+        let worker = usize::from(chance.one_in(3));
+        if chance.one_in(60) {
+            self.net = self.net.changed(chance);
+            return Event { after, worker, what: What::Configuration(Box::new(self.net.clone())) };
+        }
+        let (from, packet) = self.packet();
+        let from = match from {
+            End::Wan(wan) if wan.index() >= self.net.wans.len() => End::Wan(WanId(0)),
+            from => from,
+        };
+        let packet = self.damage(packet);
+        self.came.push((from, packet.clone()));
+        let way = if from == End::Inside { Way::ToUs } else { self.way() };
+        Event { after, worker, what: What::Packet { from, way, packet } }
+    }
+
+    fn way(&mut self) -> Way {
+        match self.chance.below(100) {
+            0 => Way::ToAGroup,
+            1 => Way::WrongTag,
+            _ => Way::ToUs,
+        }
+    }
+
+    fn packet(&mut self) -> (End, Vec<u8>) {
+        if !self.pieces.is_empty() && self.chance.one_in(2) {
+            let at = self.chance.below(self.pieces.len());
+            return self.pieces.swap_remove(at);
+        }
+        match self.chance.below(20) {
+            0..7 => self.fresh_outbound(),
+            7..10 => self.fresh_inbound(),
+            10..14 => self.answer(),
+            14..16 => self.again(),
+            16..19 => self.error(),
+            _ => self.cut(),
+        }
+    }
+
+    fn fresh_outbound(&mut self) -> (End, Vec<u8>) {
+        let v4 = self.chance.one_in(2);
+        let source = self.chance.pick(if v4 { &HOSTS[..] } else { &HOSTS6 });
+        let to = self.outside(v4);
+        (End::Inside, self.datagram(source.parse().unwrap(), to))
+    }
+
+    fn fresh_inbound(&mut self) -> (End, Vec<u8>) {
+        let v4 = self.chance.one_in(2);
+        let wan = self.wan();
+        let to = self.owned(wan, v4);
+        let from = self.outside(v4);
+        (End::Wan(WanId(wan as u8)), self.datagram(from, to))
+    }
+
+    fn wan(&mut self) -> usize {
+        self.chance.below(self.net.wans.len())
+    }
+
+    /// An address outside, or one that nothing outside may have.
+    fn outside(&mut self, v4: bool) -> IpAddr {
+        let chance = &mut self.chance;
+        match chance.below(24) {
+            0 => chance.pick(if v4 { &ODD[..] } else { &ODD6 }).parse().unwrap(),
+            1 => chance.pick(if v4 { &HOSTS[..] } else { &HOSTS6 }).parse().unwrap(),
+            2 => {
+                let wan = self.wan();
+                self.owned(wan, v4)
+            }
+            _ => chance.pick(if v4 { &SERVERS[..] } else { &SERVERS6 }).parse().unwrap(),
+        }
+    }
+
+    /// Mostly the public address of an inside host.
+    fn owned(&mut self, wan: usize, v4: bool) -> IpAddr {
+        let host: IpAddr = self.chance.pick(if v4 { &HOSTS[..] } else { &HOSTS6 }).parse().unwrap();
+        let nobody = if v4 { "192.0.2.77" } else { "2001:db8:a:c000::" };
+        self.net.wans[wan].public(host).unwrap_or(nobody.parse().unwrap())
+    }
+
+    /// A whole datagram between two addresses.
+    fn datagram(&mut self, from: IpAddr, to: IpAddr) -> Vec<u8> {
+        let v4 = from.is_ipv4();
+        let chance = &mut self.chance;
+        let icmp = if v4 { ICMP } else { ICMPV6 };
+        let protocol = chance.pick(&[TCP, TCP, TCP, UDP, UDP, UDP, icmp, icmp, 47, 33, 136, 253]);
+        let ports =
+            [chance.pick(&[1000u16, 1001, 53]).to_be_bytes(), chance.pick(&[53u16, 443]).to_be_bytes()].concat();
+        let mut l4 = match protocol {
+            TCP => segment(chance, &ports),
+            UDP | 136 => [&ports[..], &[0; 4]].concat(),
+            33 => [&ports[..], &[5, 0, 0, 0, 0, 0, 0, 0]].concat(),
+            47 | 253 => vec![0x20, 0, 0x08, 0],
+            _ => message(chance, v4),
+        };
+        let (extensions, first) =
+            if v4 || !chance.one_in(4) { (vec![], protocol) } else { extensions(chance, protocol) };
+        let network = if v4 { 20 } else { 40 + extensions.len() };
+        let room = match chance.below(6) {
+            0 => usize::from(chance.pick(&self.net.wans).mtu.min(1500)) + chance.below(3) - 1,
+            1 => network + l4.len() + chance.below(600),
+            _ => network + l4.len() + chance.below(24),
+        };
+        l4.resize(l4.len().max(room.saturating_sub(network)), chance.next() as u8);
+        if protocol == TCP && room > 1000 {
+            // A RST makes no flow, so nobody could say which WAN refused it.
+            l4[13] &= !RST;
+        }
+        if protocol == UDP || protocol == 136 {
+            let len = if protocol == UDP { l4.len() as u16 } else { 8 };
+            wire::put(&mut l4, 4, len);
+        }
+        let tos = chance.pick(&[0, 0, 0xb8, 0x03]);
+        let mut packet = header(from, to, tos, first, extensions.len() + l4.len());
+        packet.extend(extensions);
+        packet.extend(l4);
+        let hops = if chance.one_in(8) { chance.pick(&[0, 1, 2, 3, 255]) } else { 64 };
+        packet[if v4 { 8 } else { 7 }] = hops;
+        if v4 {
+            wire::put(&mut packet, 4, chance.next() as u16);
+            packet[6] = if chance.one_in(3) { 0 } else { 0x40 };
+        }
+        wire::seal(&mut packet);
+        if v4 && protocol == UDP && chance.one_in(5) {
+            wire::put(&mut packet, 26, 0);
+        }
+        packet
+    }
+
+    /// The answer to something that passed: its addresses and ports exchanged.
+    fn answer(&mut self) -> (End, Vec<u8>) {
+        let Some((end, mut packet)) = self.some(true) else { return self.fresh_outbound() };
+        let v4 = packet[0] >> 4 == 4;
+        let Ok(ip) = wire::read(&packet) else { return self.fresh_outbound() };
+        let (source, destination) = wire::places(v4);
+        for at in source..destination {
+            packet.swap(at, at + destination - source);
+        }
+        let l4 = ip.l4;
+        match wire::talk(&ip, &packet, false) {
+            Some(wire::Talk::Tcp { .. } | wire::Talk::Udp { .. }) => {
+                packet.swap(l4, l4 + 2);
+                packet.swap(l4 + 1, l4 + 3);
+            }
+            Some(wire::Talk::Query { .. }) => packet[l4] ^= if v4 { 8 } else { 1 },
+            _ => {}
+        }
+        self.reflag(&mut packet, &ip);
+        packet[if v4 { 8 } else { 7 }] = 60;
+        wire::seal(&mut packet);
+        let other = End::Wan(WanId(self.wan() as u8));
+        (if end != End::Inside && self.chance.one_in(8) { other } else { end }, packet)
+    }
+
+    /// Something that came before once more, with other TCP flags.
+    fn again(&mut self) -> (End, Vec<u8>) {
+        let Some((end, mut packet)) = self.some(false) else { return self.fresh_outbound() };
+        if let Ok(ip) =
+            wire::read(&packet).map_err(drop).and_then(|ip| if ip.len <= packet.len() { Ok(ip) } else { Err(()) })
+        {
+            self.reflag(&mut packet, &ip);
+            if wire::talk(&ip, &packet, false).is_some() {
+                wire::seal(&mut packet);
+            }
+        }
+        (end, packet)
+    }
+
+    fn reflag(&mut self, packet: &mut [u8], ip: &wire::Ip) {
+        if let Some(wire::Talk::Tcp { .. }) = wire::talk(ip, packet, false) {
+            let flags = flags(&mut self.chance);
+            packet[ip.l4 + 13] = if packet.len() > 1000 { flags & !RST } else { flags };
+        }
+    }
+
+    fn some(&mut self, passed: bool) -> Option<(End, Vec<u8>)> {
+        let from = if passed { &self.passed } else { &self.came };
+        let late = from.len().saturating_sub(12);
+        (!from.is_empty()).then(|| self.chance.pick(&from[late..]))
+    }
+
+    /// An ICMP error about something that passed: from a router on its way or its receiver, now and then to the wrong
+    /// host, by the wrong WAN, or broken.
+    fn error(&mut self) -> (End, Vec<u8>) {
+        let Some((end, about)) = self.some(true) else { return self.fresh_inbound() };
+        let Ok(ip) = wire::read(&about) else { return self.fresh_inbound() };
+        let v4 = ip.source.is_ipv4();
+        let chance = &mut self.chance;
+        let (kind, code) = match v4 {
+            true => chance.pick(&[(3, 4), (3, 3), (3, 1), (11, 0), (12, 0), (4, 0)]),
+            false => chance.pick(&[(2, 0), (1, 4), (3, 0), (4, 1)]),
+        };
+        let room = chance.pick(&[28usize, 36, 60, 548, 200]).max(ip.l4.min(about.len()) + 8);
+        let mut message = vec![kind, code, 0, 0, 0, 0, 5, 0];
+        message.extend(&about[..about.len().min(room)]);
+        let broken = chance.one_in(12);
+        if broken {
+            let at = 8 + chance.below(12);
+            message[at] ^= 0x10;
+        }
+        let from: IpAddr = match end {
+            End::Inside if chance.one_in(4) => chance.pick(if v4 { &HOSTS[..] } else { &HOSTS6 }).parse().unwrap(),
+            End::Inside => ip.destination,
+            End::Wan(_) => (if v4 { "198.18.0.9" } else { "2001:db8:99::1" }).parse().unwrap(),
+        };
+        let wan = self.wan();
+        let wrong = self.chance.one_in(10);
+        let to = if wrong && end != End::Inside { self.owned(wan, v4) } else { ip.source };
+        let mut packet = header(from, to, 0, if v4 { ICMP } else { ICMPV6 }, message.len());
+        packet.extend(message);
+        wire::seal(&mut packet);
+        (end, packet)
+    }
+
+    /// A datagram in two or three pieces: one now, the others some time, in any order.
+    fn cut(&mut self) -> (End, Vec<u8>) {
+        let (end, packet) = if self.chance.one_in(2) { self.fresh_outbound() } else { self.fresh_inbound() };
+        let Ok(ip) = wire::read(&packet) else { return (end, packet) };
+        if ip.piece != wire::Piece::Whole || packet.len() > 1400 {
+            return (end, packet);
+        }
+        let first = 24 + 8 * self.chance.below(4);
+        let cuts = [0, first, first + 8 + 8 * self.chance.below(3), usize::MAX];
+        let payload = &packet[ip.l4..];
+        let id = self.chance.next() as u32;
+        for pair in cuts.windows(2).filter(|pair| pair[0] < payload.len()) {
+            let (from, to) = (pair[0], pair[1].min(payload.len()));
+            self.pieces.push((end, fragment(&packet, &ip, id, from, &payload[from..to], to < payload.len())));
+        }
+        let at = self.chance.below(self.pieces.len());
+        self.pieces.swap_remove(at)
+    }
+
+    /// Now and then breaks what was well made.
+    fn damage(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
+        let len = packet.len();
+        match self.chance.below(150) {
+            0 => packet.truncate(len - 1),
+            1 => packet[0] ^= 0x90,
+            2 if packet[0] >> 4 == 4 => packet[11] ^= 1,
+            3 | 4 => packet[len - 1] ^= 0x40,
+            5 => packet.extend([0; 6]),
+            6 if packet[0] >> 4 == 4 => packet[0] = 0x44,
+            _ => {}
+        }
+        packet
+    }
+}
+
+fn flags(chance: &mut Chance) -> u8 {
+    chance.pick(&[
+        SYN,
+        SYN | ACK,
+        ACK,
+        ACK,
+        ACK | 8,
+        ACK | FIN,
+        ACK | FIN,
+        RST,
+        RST | ACK,
+        0,
+        SYN | FIN,
+        0xff,
+        FIN,
+        SYN | 0xc0,
+    ])
+}
+
+fn segment(chance: &mut Chance, ports: &[u8]) -> Vec<u8> {
+    let flags = if chance.one_in(2) { SYN } else { flags(chance) };
+    let mss = chance.pick(&[536u16, 1220, 1240, 1360, 1440, 1460, 8960]).to_be_bytes();
+    let options = match chance.below(5) {
+        _ if flags & SYN == 0 => vec![],
+        0 => vec![],
+        1 => [&[1, 2, 4][..], &mss, &[1, 1, 0]].concat(),
+        2 => [&[8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 2, 4][..], &mss, &[2, 4], &mss[..], &[0, 0]].concat(),
+        3 => [&[2, 3][..], &mss, &[2, 0, 9, 9]].concat(),
+        _ => [&[2, 4][..], &mss].concat(),
+    };
+    let header = (20 + options.len()) as u8;
+    let offset = if chance.one_in(30) { chance.pick(&[0, 4, 15]) } else { header / 4 };
+    let mut segment = ports.to_vec();
+    segment.extend(chance.next().to_be_bytes());
+    segment.extend([offset << 4, flags, 0x20, 0, 0, 0, 0, 0]);
+    segment.extend(options);
+    segment
+}
+
+fn message(chance: &mut Chance, v4: bool) -> Vec<u8> {
+    let kind = match v4 {
+        true => chance.pick(&[8, 8, 8, 0, 13, 5, 42]),
+        false => chance.pick(&[128, 128, 128, 129, 139, 100]),
+    };
+    vec![kind, 0, 0, 0, 0, chance.pick(&[7, 8]), 0, 1]
+}
+
+/// Extension headers in their order, and the number of the first (RFC 8200 §4.1).
+fn extensions(chance: &mut Chance, protocol: u8) -> (Vec<u8>, u8) {
+    let routing = [0, 0, chance.pick(&[2, 3, 4, 0]), chance.pick(&[0, 0, 1]), 0, 0, 0, 0];
+    let all: [(u8, [u8; 8]); 4] =
+        [(0, [0, 0, 1, 4, 0, 0, 0, 0]), (60, [0, 0, 1, 4, 0, 0, 0, 0]), (43, routing), (44, [0, 0, 0, 0, 1, 2, 3, 4])];
+    let taken: Vec<_> = all.into_iter().filter(|_| chance.one_in(2)).collect();
+    let mut bytes = Vec::new();
+    for (at, (_, header)) in taken.iter().enumerate() {
+        let mut header = *header;
+        header[0] = taken.get(at + 1).map_or(protocol, |next| next.0);
+        bytes.extend(header);
+    }
+    (bytes, taken.first().map_or(protocol, |first| first.0))
+}
+
+fn fragment(packet: &[u8], ip: &wire::Ip, id: u32, offset: usize, payload: &[u8], more: bool) -> Vec<u8> {
+    let mut fragment = packet[..ip.l4].to_vec();
+    if ip.source.is_ipv4() {
+        wire::put(&mut fragment, 4, id as u16);
+        wire::put(&mut fragment, 6, (offset / 8) as u16 | u16::from(more) << 13);
+        wire::put(&mut fragment, 2, (ip.l4 + payload.len()) as u16);
+    } else {
+        fragment.truncate(40);
+        fragment[6] = 44;
+        wire::put(&mut fragment, 4, (8 + payload.len()) as u16);
+        fragment.extend([ip.protocol, 0]);
+        fragment.extend((offset as u16 | u16::from(more)).to_be_bytes());
+        fragment.extend(id.to_be_bytes());
+    }
+    fragment.extend(payload);
+    wire::seal_header(&mut fragment);
+    fragment
+}

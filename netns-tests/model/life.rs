@@ -1,0 +1,127 @@
+//! The life of one flow by the rules: RFC 7857 §2 for TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the
+//! rest. Must never know: WANs' properties, bytes.
+
+use super::wire::{self, ACK, FIN, Ip, RST, SYN, Talk};
+use flowpin::types::Direction;
+use std::net::IpAddr;
+
+/// What makes packets one flow, seen from inside.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Key {
+    pub protocol: u8,
+    pub inside: IpAddr,
+    pub port: u16,
+    pub remote: IpAddr,
+    pub remote_port: u16,
+}
+
+impl Key {
+    pub fn of(ip: &Ip, talk: Talk, direction: Direction, inside: IpAddr) -> Self {
+        let (source, destination) = match talk {
+            Talk::Tcp { ports, .. } | Talk::Udp { ports } => ports,
+            Talk::Query { id, .. } if direction == Direction::Outbound => (id, 0),
+            Talk::Query { id, .. } => (0, id),
+            _ => (0, 0),
+        };
+        let (port, remote, remote_port) = match direction {
+            Direction::Outbound => (source, ip.destination, destination),
+            Direction::Inbound => (destination, ip.source, source),
+        };
+        Self { protocol: ip.protocol, inside, port, remote, remote_port }
+    }
+
+    /// What of it decides the WAN of a new flow; the rest is blanked.
+    pub fn as_balanced(self, balance: &str) -> Self {
+        let Self { inside, .. } = self;
+        match balance {
+            "endpoint" => Self { remote: inside, remote_port: 0, ..self },
+            "site" => Self { protocol: 0, port: 0, remote_port: 0, ..self },
+            "source" => Self { protocol: 0, port: 0, remote: inside, remote_port: 0, inside },
+            _ => self,
+        }
+    }
+}
+
+/// A flow that is alive until `end`, in whole seconds.
+#[derive(Clone, Debug)]
+pub struct Life {
+    pub wan: usize,
+    pub end: u64,
+    from_outside: bool,
+    /// Each end has spoken (TCP: acknowledged); each has closed.
+    spoke: [bool; 2],
+    closed: [bool; 2],
+    reset: bool,
+}
+
+impl Life {
+    pub fn new(protocol: u8, wan: usize, direction: Direction, talk: Talk, now: u64) -> Self {
+        let from_outside = direction == Direction::Inbound;
+        let mut life = Self { wan, end: 0, from_outside, spoke: [false; 2], closed: [false; 2], reset: false };
+        life.sees(protocol, direction, talk, now);
+        life
+    }
+
+    pub fn lives(&self, now: u64) -> bool {
+        now / 1_000_000_000 < self.end
+    }
+
+    /// One more packet: it moves the state and prolongs the life, but a RST never prolongs it.
+    pub fn sees(&mut self, protocol: u8, direction: Direction, talk: Talk, now: u64) {
+        let side = usize::from(direction == Direction::Inbound);
+        match talk {
+            Talk::Tcp { flags, .. } => self.segment(side, flags),
+            _ => self.spoke[side] = true,
+        }
+        let end = now.div_ceil(1_000_000_000) + self.patience(protocol);
+        let is_reset = matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0);
+        self.end = if is_reset { self.end.min(end) } else { end };
+    }
+
+    fn segment(&mut self, side: usize, flags: u8) {
+        let (syn, ack, fin) = (flags & SYN != 0, flags & ACK != 0, flags & FIN != 0);
+        match (flags & RST != 0, syn, ack) {
+            (true, ..) => self.reset = true,
+            // The ports are used again (RFC 7857 §2.1): whoever asks now began it.
+            (false, true, false) if self.is_closing() => {
+                *self = Self { spoke: [false; 2], closed: [false; 2], reset: false, from_outside: side == 1, ..*self };
+            }
+            (false, _, true) => {
+                self.spoke[side] = true;
+                self.closed[side] |= fin && !syn;
+                // Data after a RST proves it a forgery (RFC 7857 §2.2).
+                self.reset &= syn || fin;
+            }
+            _ => {}
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.reset || self.closed == [true; 2]
+    }
+
+    /// A caller who speaks to two addresses of one host is answered where he spoke last, until a connection stands.
+    pub fn follows_its_requests(&self, protocol: u8) -> bool {
+        self.from_outside && (protocol != wire::TCP || self.state(protocol) == "opening")
+    }
+
+    pub fn state(&self, protocol: u8) -> &'static str {
+        match (protocol, self.spoke == [true; 2]) {
+            (wire::TCP, _) if self.is_closing() => "closing",
+            (wire::TCP, true) => "established",
+            (wire::TCP, false) => "opening",
+            (_, true) => "two-way",
+            (_, false) => "one-way",
+        }
+    }
+
+    fn patience(&self, protocol: u8) -> u64 {
+        match (protocol, self.state(protocol)) {
+            (wire::TCP, "established") => 7440,
+            (wire::TCP, _) => 240,
+            (wire::UDP, _) => 300,
+            (wire::ICMP | wire::ICMPV6, _) => 60,
+            _ => 300,
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The router itself under the model: its workers' planes through the worker's own turn, with ticks and counters, and
+//! the rules beside it. Says in a sentence where the two differ. Must never know: how events are drawn.
+
+use super::event::{Event, Way, What};
+use super::life::Key;
+use super::net::Net;
+use super::rules::{Fate, Outcome, Rules, Twist};
+use super::wire;
+use flowpin::control::compile::{replay_gateway_mac, replay_policy};
+use flowpin::plane::counters::{Event as Counted, Totals};
+use flowpin::plane::flow::key::FlowKey;
+use flowpin::plane::outbox::Outbox;
+use flowpin::plane::policy::Policy;
+use flowpin::plane::{Plane, Shared};
+use flowpin::ports::memory::{Sink, Source, Stored};
+use flowpin::types::{Direction, End, Mac, Tick, WanId};
+use flowpin::workers::turn::{self, Exits, Turned};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The router on an ISP's link that sends everything.
+const STATION: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 9];
+
+type Tally = BTreeMap<String, u64>;
+
+/// Two workers and the rules.
+pub struct Live {
+    workers: Vec<Worker>,
+    shared: Arc<Shared>,
+    rules: Rules,
+    epoch: u32,
+    started: bool,
+}
+
+struct Worker {
+    plane: Plane,
+    outbox: Outbox,
+    exits: Exits,
+    sinks: Vec<(End, Sink)>,
+    wanted: Tick,
+    /// What the rules say that its counters show.
+    tally: Tally,
+}
+
+fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
+    let settings = flowpin::config::file::parse(&net.toml(), "model.toml");
+    let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{}", net.toml()));
+    Arc::new(Policy { epoch, ..replay_policy(&settings) })
+}
+
+impl Live {
+    pub fn new(net: &Net, twist: Twist) -> Self {
+        let shared = Arc::new(Shared::new(1000));
+        let wans: Vec<_> = (0..net.wans.len() as u8).map(WanId).collect();
+        for (wan, v4) in wans.iter().flat_map(|wan| [(*wan, true), (*wan, false)]) {
+            shared.neighbors.set(wan, v4, replay_gateway_mac(wan));
+        }
+        let policy = policy(net, 1);
+        let worker = || Worker::new(Plane::new(Arc::clone(&policy), Arc::clone(&shared), false), &wans);
+        let workers = vec![worker(), worker()];
+        Self { workers, shared, rules: Rules::new(net.clone(), twist), epoch: 1, started: false }
+    }
+
+    /// Lets an event happen; what was forwarded, or the sentence of a disagreement.
+    pub fn happens(&mut self, event: &Event) -> Result<Option<(End, Vec<u8>)>, String> {
+        // The clock of a capture starts with its first packet.
+        self.rules.now += if self.started { event.after } else { 0 };
+        self.started |= matches!(event.what, What::Packet { .. });
+        let now = Tick(self.rules.now);
+        for worker in &mut self.workers {
+            worker.wait(now);
+        }
+        match &event.what {
+            What::Configuration(net) => {
+                self.epoch += 1;
+                let policy = policy(net, self.epoch);
+                self.workers.iter_mut().for_each(|worker| worker.plane.adopt(Arc::clone(&policy)));
+                self.rules.adopt((**net).clone());
+                Ok(None)
+            }
+            What::Packet { from, way, packet } => self.packet(now, event.worker, *from, *way, packet),
+        }
+    }
+
+    fn packet(
+        &mut self,
+        now: Tick,
+        worker: usize,
+        from: End,
+        way: Way,
+        packet: &[u8],
+    ) -> Result<Option<(End, Vec<u8>)>, String> {
+        let frame = frame(&self.rules.net, from, way, packet);
+        let sent = self.workers[worker].turn(now, from, frame);
+        let left = sent.iter().find_map(|(end, _)| match end {
+            End::Wan(wan) if from == End::Inside => Some(wan.index()),
+            _ => None,
+        });
+        let table = &self.shared.table;
+        let word = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index()).or(left);
+        let outcome = match from {
+            End::Inside => self.rules.outbound(worker, packet, &word),
+            End::Wan(_) if way == Way::WrongTag => {
+                Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, clamped: false }
+            }
+            End::Wan(wan) => self.rules.inbound(wan.index(), packet, way == Way::ToAGroup),
+        };
+        self.workers[worker].expect(from, &outcome);
+        let wanted = wanted(&self.rules.net, from, &outcome);
+        if sent != wanted {
+            return Err(difference(from, packet, &sent, &wanted, &outcome));
+        }
+        let counted = tally(&self.workers[worker].plane.counters().snapshot(), &self.rules.net);
+        if counted != self.workers[worker].tally {
+            let wanted = &self.workers[worker].tally;
+            let rule = said(&outcome);
+            return Err(format!(
+                "{}: {rule}, so the counters must say {wanted:?}, and they say {counted:?}",
+                told(from, packet)
+            ));
+        }
+        Ok(match outcome.fate {
+            Fate::Sent(end, bytes) => Some((end, bytes)),
+            _ => None,
+        })
+    }
+
+    /// Whether the table holds exactly the flows that live by the rules, in their states, on their WANs.
+    pub fn flows_agree(&mut self) -> Result<(), String> {
+        let now = self.rules.now;
+        let mut found = BTreeMap::new();
+        self.shared.table.for_each(|key, flow| {
+            if now / 1_000_000_000 < u64::from(flow.expires) {
+                found.insert(format!("{key:?}"), (flow.wan.index(), flow.state, u64::from(flow.expires)));
+            }
+        });
+        let living = self.rules.flows.iter().filter(|(_, life)| life.lives(now));
+        let wanted: BTreeMap<_, _> = living
+            .map(|(key, life)| (format!("{:?}", flow_key(key)), (life.wan, life.state(key.protocol), life.end)))
+            .collect();
+        for (key, flow) in &wanted {
+            if found.get(key) != Some(flow) {
+                return Err(format!(
+                    "by the rules the flow {key} is {flow:?} (WAN, state, end), and the table has {:?}",
+                    found.get(key)
+                ));
+            }
+        }
+        match found.keys().find(|key| !wanted.contains_key(*key)) {
+            Some(key) => Err(format!("the table has the flow {key}: {:?}, and by the rules there is none", found[key])),
+            None if self.shared.table.created() != self.rules.made => {
+                Err(format!("{} flows were made, by the rules {}", self.shared.table.created(), self.rules.made))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Worker {
+    fn new(plane: Plane, wans: &[WanId]) -> Self {
+        let inside = Sink::default();
+        let mut sinks = vec![(End::Inside, inside.clone())];
+        let mut exits = Exits { inside: Box::new(inside), wans: Vec::new() };
+        for wan in wans {
+            let sink = Sink::default();
+            sinks.push((End::Wan(*wan), sink.clone()));
+            exits.wans.push(Some(Box::new(sink)));
+        }
+        Self { plane, outbox: Outbox::new(), exits, sinks, wanted: Tick(0), tally: Tally::new() }
+    }
+
+    /// Lives through the time until `now` with the calls that the plane wants; of a long time, its ends.
+    fn wait(&mut self, now: Tick) {
+        const CALLS: usize = 4;
+        let mut calls = 0;
+        while self.wanted <= now {
+            let at = self.wanted;
+            self.wanted = self.plane.tick(at, &mut self.outbox).max(at.plus_millis(1));
+            turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+            calls += 1;
+            if calls == CALLS {
+                self.wanted = self.wanted.max(Tick(now.0.saturating_sub(2_000_000_000)));
+            }
+        }
+    }
+
+    fn turn(&mut self, now: Tick, from: End, frame: Stored) -> Vec<(End, Vec<u8>)> {
+        let mut source = Source::default();
+        source.push(frame);
+        turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut ()).unwrap();
+        let mut sent = Vec::new();
+        for (end, sink) in &self.sinks {
+            let bytes = |stored: Stored| {
+                if *end == End::Inside { stored.packet } else { [stored.link, stored.packet].concat() }
+            };
+            sent.extend(sink.take().into_iter().map(|stored| (*end, bytes(stored))));
+        }
+        sent
+    }
+
+    fn expect(&mut self, from: End, outcome: &Outcome) {
+        let direction = if from == End::Inside { "outbound" } else { "inbound" };
+        let mut count = |name: String, by: usize| *self.tally.entry(name).or_default() += by as u64;
+        match &outcome.fate {
+            Fate::Dropped(reason) => count(format!("{direction} {reason}"), 1),
+            Fate::Kernel => count("kernel".to_owned(), 1),
+            Fate::Sent(to, bytes) => {
+                let ((End::Wan(wan), _) | (_, End::Wan(wan))) = (*to, from) else { return };
+                count(format!("{direction} packets of {}", wan.0), 1);
+                count(format!("{direction} bytes of {}", wan.0), bytes.len());
+            }
+        }
+        if outcome.clamped {
+            count("clamped".to_owned(), 1);
+        }
+    }
+}
+
+fn tally(totals: &Totals, net: &Net) -> Tally {
+    let mut tally = Tally::new();
+    for (direction, name) in [(Direction::Outbound, "outbound"), (Direction::Inbound, "inbound")] {
+        tally.extend(totals.drops(direction).map(|(reason, count)| (format!("{name} {}", reason.name()), count)));
+        for wan in (0..net.wans.len() as u8).map(WanId) {
+            let traffic = totals.forwarded(wan, direction);
+            tally.insert(format!("{name} packets of {}", wan.0), traffic.packets);
+            tally.insert(format!("{name} bytes of {}", wan.0), traffic.bytes);
+        }
+    }
+    tally.extend(Counted::ALL.iter().map(|event| (event.name().to_owned(), totals.events(*event))));
+    tally.retain(|_, count| *count > 0);
+    tally
+}
+
+fn flow_key(key: &Key) -> FlowKey {
+    FlowKey::from_parts(key.protocol, (key.inside, key.port), (key.remote, key.remote_port))
+}
+
+fn kind(packet: &[u8]) -> [u8; 2] {
+    if packet.first().is_some_and(|first| first >> 4 == 6) { [0x86, 0xdd] } else { [0x08, 0x00] }
+}
+
+/// The frame as a port hands it over.
+pub fn frame(net: &Net, from: End, way: Way, packet: &[u8]) -> Stored {
+    let End::Wan(wan) = from else { return Stored::new(&[], packet) };
+    let own = [2, 0xf1, 0, 0, 0, wan.0 + 1];
+    let to = if way == Way::ToAGroup { [0xff; 6] } else { own };
+    let right = net.wans[wan.index()].vlan;
+    let tag = if way == Way::WrongTag { Some(77) } else { right };
+    Stored { tag, ..Stored::new(&[&to[..], &STATION, &kind(packet)].concat(), packet) }
+}
+
+/// What must leave, with its link headers.
+fn wanted(net: &Net, from: End, outcome: &Outcome) -> Vec<(End, Vec<u8>)> {
+    let framed = |end: End, to: Mac, packet: &[u8]| {
+        let End::Wan(wan) = end else { return (end, packet.to_vec()) };
+        let tag = net.wans[wan.index()].vlan.map_or(vec![], |tag| [[0x81, 0], tag.to_be_bytes()].concat());
+        (end, [&to.0[..], &[2, 0xf1, 0, 0, 0, wan.0 + 1], &tag, &kind(packet), packet].concat())
+    };
+    let mut wanted = Vec::new();
+    if let Fate::Sent(end, bytes) = &outcome.fate {
+        let gateway = if let End::Wan(wan) = end { replay_gateway_mac(*wan) } else { Mac::default() };
+        wanted.push(framed(*end, gateway, bytes));
+    }
+    if let Some((end, bytes)) = &outcome.error {
+        assert_eq!(*end, from);
+        wanted.push(framed(*end, Mac(STATION), bytes));
+    }
+    wanted.sort_by_key(|(end, _)| *end != End::Inside);
+    wanted
+}
+
+fn difference(
+    from: End,
+    packet: &[u8],
+    sent: &[(End, Vec<u8>)],
+    wanted: &[(End, Vec<u8>)],
+    outcome: &Outcome,
+) -> String {
+    let list = |frames: &[(End, Vec<u8>)]| match frames {
+        [] => "nothing".to_owned(),
+        frames => frames.iter().map(|(end, bytes)| format!("{end:?} {}", hex(bytes))).collect::<Vec<_>>().join(" and "),
+    };
+    let pairs = || wanted.iter().zip(sent).filter(|(wanted, sent)| wanted != sent);
+    let place = pairs().find_map(|((_, wanted), (_, sent))| {
+        let at = wanted.iter().zip(sent).position(|(wanted, sent)| wanted != sent)?;
+        Some(format!(" (byte {at} is {:02x} and must be {:02x})", sent[at], wanted[at]))
+    });
+    let (rule, place) = (said(outcome), place.unwrap_or_default());
+    format!("{}: {rule}{place}: what must leave is {}; what left is {}", told(from, packet), list(wanted), list(sent))
+}
+
+fn said(outcome: &Outcome) -> String {
+    let error = outcome.error.as_ref().map_or("", |_| " with an error to its sender");
+    match &outcome.fate {
+        Fate::Sent(end, _) => format!("by the rules it goes to {end:?}"),
+        Fate::Dropped(reason) => format!("by the rules it is dropped as {reason}{error}"),
+        Fate::Kernel => "by the rules it is the kernel's".to_owned(),
+    }
+}
+
+/// A packet in words.
+pub fn told(from: End, packet: &[u8]) -> String {
+    match wire::read(packet) {
+        Ok(ip) => {
+            let talk = wire::talk(&ip, packet, false);
+            let (source, destination, hops, len) = (ip.source, ip.destination, ip.hops, ip.len);
+            format!("{source} to {destination} from {from:?}, {talk:?} {:?}, {hops} hops, {len} bytes", ip.piece)
+        }
+        Err(reason) => format!("a packet from {from:?} that is {reason}"),
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

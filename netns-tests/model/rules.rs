@@ -1,0 +1,433 @@
+//! The rules of the router, short, from the RFCs and the product's promises, written without a look at the data plane:
+//! for each packet, where it goes and as which bytes, or why it dies and who is told, and which flow it belongs to.
+//! Where a rule leaves a choice (the WAN of a new flow), the router's word is taken if it is a lawful one.
+
+use super::life::{Key, Life};
+use super::net::{NOT_OURS, Net};
+use super::wire::{self, ICMP, ICMPV6, Ip, Piece, RST, SYN, Talk};
+use flowpin::types::{Direction, End, WanId};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// What must happen to a packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    Sent(End, Vec<u8>),
+    Dropped(&'static str),
+    Kernel,
+}
+
+/// What must come of a packet: its own fate, and the ICMP error for its sender.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    pub fate: Fate,
+    pub error: Option<(End, Vec<u8>)>,
+    pub clamped: bool,
+}
+
+/// A rule turned into its opposite, to see that the model would notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Twist {
+    None,
+    /// Replies to what came from outside leave by the first WAN.
+    RepliesLeaveByTheFirstWan,
+}
+
+/// Everything a router must remember.
+pub struct Rules {
+    pub net: Net,
+    pub now: u64,
+    pub flows: HashMap<Key, Life>,
+    pub made: u64,
+    twist: Twist,
+    /// Which WAN the first fragment of a datagram took, and when.
+    firsts: HashMap<(usize, IpAddr, IpAddr, u8, u32), (usize, u64)>,
+    /// Which WAN sockets have been given under this configuration.
+    given: HashMap<Key, usize>,
+}
+
+/// A refusal: its reason, and what the sender is told (type, code, the word behind the checksum).
+type Refusal = (&'static str, Option<(u8, u8, u32)>);
+
+fn silent<T>(reason: &'static str) -> Result<T, Refusal> {
+    Err((reason, None))
+}
+
+/// The router's word where the rules leave a choice.
+pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
+
+impl Rules {
+    pub fn new(net: Net, twist: Twist) -> Self {
+        let (flows, firsts, given) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { net, now: 0, flows, made: 0, twist, firsts, given }
+    }
+
+    pub fn adopt(&mut self, net: Net) {
+        self.net = net;
+        self.given.clear();
+    }
+
+    /// A packet from inside.
+    pub fn outbound(&mut self, worker: usize, packet: &[u8], word: Word<'_>) -> Outcome {
+        let (ip, talk, packet) = match whole(packet) {
+            Ok(read) => read,
+            Err(reason) => return Outcome { fate: Fate::Dropped(reason), error: None, clamped: false },
+        };
+        if talk != Talk::Error && is_of_the_link(ip.destination) && !self.net.is_inside(ip.source) {
+            return Outcome { fate: Fate::Kernel, error: None, clamped: false };
+        }
+        let sent = match talk {
+            Talk::Error => self.error_outbound(&ip, packet),
+            _ => self.out(worker, &ip, talk, packet, word),
+        };
+        let from = if ip.source.is_ipv4() { "10.250.250.1" } else { "fd00:bad:b01::1" }.parse().unwrap();
+        outcome(sent, End::Inside, from, &ip, talk, packet)
+    }
+
+    fn out(
+        &mut self,
+        worker: usize,
+        ip: &Ip,
+        talk: Talk,
+        packet: &[u8],
+        word: Word<'_>,
+    ) -> Result<(End, Vec<u8>, bool), Refusal> {
+        self.may_leave(ip)?;
+        alive(ip, 0)?;
+        let datagram = |id| (worker, ip.source, ip.destination, ip.protocol, id);
+        let wan = match ip.piece {
+            Piece::Later(id) => match self.firsts.get(&datagram(id)) {
+                Some((wan, at)) if self.now - at < 30_000_000_000 => *wan,
+                _ => return silent("unknown-fragment"),
+            },
+            _ => self.pin(Key::of(ip, talk, Direction::Outbound, ip.source), talk, word)?,
+        };
+        if let Piece::First(id) = ip.piece {
+            self.firsts.insert(datagram(id), (wan, self.now));
+        }
+        let link = &self.net.wans[wan];
+        let public = link.public(ip.source).map_err(|reason| (reason, None))?;
+        fits(ip, link.mtu)?;
+        let (mut sent, clamped) = clamped(packet, ip, talk, link.mtu.min(self.net.inside_mtu));
+        readdress(&mut sent, ip, Direction::Outbound, public);
+        wire::carry_over(packet, &mut sent, ip);
+        Ok((End::Wan(WanId(wan as u8)), sent, clamped))
+    }
+
+    /// A packet from a WAN.
+    pub fn inbound(&mut self, wan: usize, packet: &[u8], to_group: bool) -> Outcome {
+        let dead = |fate| Outcome { fate, error: None, clamped: false };
+        let (ip, talk, packet) = match whole(packet) {
+            Ok(read) => read,
+            Err(reason) => return dead(Fate::Dropped(reason)),
+        };
+        let host = match self.net.wans[wan].inside(ip.destination) {
+            Err(NOT_OURS) => return dead(Fate::Kernel),
+            Err(reason) => return dead(Fate::Dropped(reason)),
+            Ok(_) if to_group => return dead(Fate::Dropped("wrong-mac")),
+            Ok(host) => host,
+        };
+        let sent = match talk {
+            Talk::Error => self.error_inbound(&ip, host, packet),
+            _ => self.inn(wan, &ip, talk, host, packet),
+        };
+        outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet)
+    }
+
+    fn inn(
+        &mut self,
+        wan: usize,
+        ip: &Ip,
+        talk: Talk,
+        host: IpAddr,
+        packet: &[u8],
+    ) -> Result<(End, Vec<u8>, bool), Refusal> {
+        self.may_enter(ip)?;
+        alive(ip, 1)?;
+        if !matches!(ip.piece, Piece::Later(_)) {
+            self.seen_inbound(wan, Key::of(ip, talk, Direction::Inbound, host), talk);
+        }
+        fits(ip, self.net.inside_mtu)?;
+        let (mut sent, clamped) = clamped(packet, ip, talk, self.net.wans[wan].mtu.min(self.net.inside_mtu));
+        readdress(&mut sent, ip, Direction::Inbound, host);
+        wire::carry_over(packet, &mut sent, ip);
+        Ok((End::Inside, sent, clamped))
+    }
+
+    /// A flow keeps its WAN as long as that translates it; a new one gets any of the lowest tier that can.
+    fn pin(&mut self, key: Key, talk: Talk, word: Word<'_>) -> Result<usize, Refusal> {
+        let now = self.now;
+        let known = self.flows.get_mut(&key).filter(|life| life.lives(now));
+        let known = known.map(|life| {
+            life.sees(key.protocol, Direction::Outbound, talk, now);
+            life.wan
+        });
+        let able = |wan: usize| self.net.wans[wan].public(key.inside).is_ok();
+        if let Some(wan) = known.filter(|wan| able(*wan)) {
+            return Ok(wan);
+        }
+        let wans = 0..self.net.wans.len();
+        let Some(tier) = wans.clone().filter(|wan| able(*wan)).map(|wan| self.net.wans[wan].tier).min() else {
+            return Err(nowhere(&self.net, key.inside));
+        };
+        let lawful: Vec<_> = wans.filter(|wan| able(*wan) && self.net.wans[*wan].tier == tier).collect();
+        let wanted = word(&key).filter(|wan| lawful.contains(wan)).unwrap_or(lawful[0]);
+        let wan = *self.given.entry(key.as_balanced(self.net.balance)).or_insert(wanted);
+        match self.flows.get_mut(&key).filter(|_| known.is_some()) {
+            Some(life) => life.wan = wan,
+            None => self.make(key, wan, Direction::Outbound, talk),
+        }
+        Ok(wan)
+    }
+
+    /// What comes in on a WAN is answered there; a connection that stands is not moved by a packet on another WAN.
+    fn seen_inbound(&mut self, wan: usize, key: Key, talk: Talk) {
+        let now = self.now;
+        let Some(life) = self.flows.get_mut(&key).filter(|life| life.lives(now)) else {
+            let wan = if self.twist == Twist::RepliesLeaveByTheFirstWan { 0 } else { wan };
+            return self.make(key, wan, Direction::Inbound, talk);
+        };
+        life.sees(key.protocol, Direction::Inbound, talk, now);
+        let asks = match talk {
+            Talk::Tcp { flags, .. } => flags & (SYN | wire::ACK) == SYN,
+            Talk::Query { request, .. } => request,
+            _ => true,
+        };
+        if life.follows_its_requests(key.protocol) && asks {
+            life.wan = wan;
+        }
+    }
+
+    fn make(&mut self, key: Key, wan: usize, direction: Direction, talk: Talk) {
+        if !matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0) {
+            self.made += 1;
+            self.flows.insert(key, Life::new(key.protocol, wan, direction, talk, self.now));
+        }
+    }
+
+    /// An error from inside goes where the flow of the packet it quotes lives (RFC 5508 REQ-5).
+    fn error_outbound(&self, ip: &Ip, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+        self.may_leave(ip)?;
+        let (quoted, talk, at, end) = quote(ip, packet)?;
+        let key = Key::of(&quoted, talk, Direction::Inbound, quoted.destination);
+        let wan = match self.flows.get(&key).filter(|life| life.lives(self.now)) {
+            Some(life) if quoted.source == ip.destination && !matches!(quoted.piece, Piece::Later(_)) => life.wan,
+            _ => return silent("stray-icmp-error"),
+        };
+        let link = &self.net.wans[wan];
+        let Ok(named) = link.public(quoted.destination) else { return silent("stray-icmp-error") };
+        alive(ip, 0).and_then(|()| fits(ip, link.mtu)).or_else(|(reason, _)| silent(reason))?;
+        let sender = link.public(ip.source).unwrap_or(named);
+        let sent = translate_error(ip, packet, Direction::Outbound, sender, (at, end, &quoted, named));
+        Ok((End::Wan(WanId(wan as u8)), sent, false))
+    }
+
+    /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
+    fn error_inbound(&self, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+        self.may_enter(ip)?;
+        let fit = alive(ip, 1).and_then(|()| fits(ip, self.net.inside_mtu));
+        fit.or_else(|(reason, _)| silent(reason))?;
+        let (quoted, _, at, end) = quote(ip, packet)?;
+        if quoted.source != ip.destination {
+            return silent("stray-icmp-error");
+        }
+        let sent = translate_error(ip, packet, Direction::Inbound, host, (at, end, &quoted, host));
+        Ok((End::Inside, sent, false))
+    }
+
+    fn may_leave(&self, ip: &Ip) -> Result<(), Refusal> {
+        match ip.destination {
+            _ if !self.net.is_inside(ip.source) => silent("foreign-source"),
+            to if is_martian(to) => silent("martian-destination"),
+            to if self.net.is_inside(to) => silent("inside-to-inside"),
+            to if self.net.is_owned(to) => silent("hairpin"),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_enter(&self, ip: &Ip) -> Result<(), Refusal> {
+        match ip.source {
+            from if is_martian(from) => silent("martian-source"),
+            from if self.net.is_inside(from) || self.net.is_owned(from) => silent("spoofed-source"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn whole(packet: &[u8]) -> Result<(Ip, Talk, &[u8]), &'static str> {
+    let ip = wire::read(packet)?;
+    let packet = packet.get(..ip.len).ok_or("truncated")?;
+    let talk = wire::talk(&ip, packet, false).ok_or("bad-transport-header")?;
+    Ok((ip, talk, packet))
+}
+
+/// The quoted packet of an ICMP error: its headers, and from where to where it stands (RFC 5508 REQ-3).
+fn quote(ip: &Ip, packet: &[u8]) -> Result<(Ip, Talk, usize, usize), Refusal> {
+    if !wire::icmp_is_right(packet, ip) {
+        return silent("bad-icmp-checksum");
+    }
+    let at = ip.l4 + 8;
+    let body = &packet[at..];
+    let quoted = match wire::read(body) {
+        Err("bad-ip-checksum") => return silent("bad-icmp-checksum"),
+        Err(_) => return silent("stray-icmp-error"),
+        Ok(quoted) if quoted.source.is_ipv4() != ip.source.is_ipv4() => return silent("stray-icmp-error"),
+        Ok(quoted) => quoted,
+    };
+    let body = &body[..body.len().min(quoted.len)];
+    match wire::talk(&quoted, body, true) {
+        None | Some(Talk::Error) => silent("stray-icmp-error"),
+        Some(talk) => Ok((quoted, talk, at, at + body.len())),
+    }
+}
+
+/// Both headers of an error: the outer one as of any packet, the quoted one at its other side.
+fn translate_error(
+    ip: &Ip,
+    packet: &[u8],
+    direction: Direction,
+    outer: IpAddr,
+    (at, end, quoted, named): (usize, usize, &Ip, IpAddr),
+) -> Vec<u8> {
+    let mut sent = packet.to_vec();
+    let (source, destination) = wire::places(ip.source.is_ipv4());
+    let place = at + if direction == Direction::Inbound { source } else { destination };
+    let octets = wire::octets(named);
+    sent[place..place + octets.len()].copy_from_slice(&octets);
+    wire::carry_over(&packet[at..end], &mut sent[at..end], quoted);
+    readdress(&mut sent, ip, direction, outer);
+    wire::carry_over(packet, &mut sent, ip);
+    sent
+}
+
+/// The new address, and one hop less.
+fn readdress(packet: &mut [u8], ip: &Ip, direction: Direction, new: IpAddr) {
+    let (source, destination) = wire::places(ip.source.is_ipv4());
+    let place = if direction == Direction::Outbound { source } else { destination };
+    let octets = wire::octets(new);
+    packet[place..place + octets.len()].copy_from_slice(&octets);
+    packet[if ip.source.is_ipv4() { 8 } else { 7 }] -= 1;
+}
+
+/// The packet with the MSS of a SYN lowered to what the path carries (RFC 6691 §2), and whether it was.
+fn clamped(packet: &[u8], ip: &Ip, talk: Talk, mtu: u16) -> (Vec<u8>, bool) {
+    let mut sent = packet.to_vec();
+    let header = packet.get(ip.l4 + 12).map_or(0, |offset| usize::from(offset >> 4) * 4);
+    let limit = mtu - if ip.source.is_ipv4() { 40 } else { 60 };
+    let options = match talk {
+        Talk::Tcp { flags, .. } if flags & SYN != 0 && header > 20 => sent.get_mut(ip.l4 + 20..ip.l4 + header),
+        _ => None,
+    };
+    let Some(options) = options else { return (sent, false) };
+    let (mut at, mut changed) = (0, false);
+    while let Some(kind) = options.get(at).copied().filter(|kind| *kind != 0) {
+        let len = if kind == 1 { 1 } else { options.get(at + 1).map_or(0, |len| usize::from(*len)) };
+        if kind == 2 && len == 4 && at + 4 <= options.len() {
+            let mss = u16::from_be_bytes([options[at + 2], options[at + 3]]);
+            wire::put(options, at + 2, mss.min(limit));
+            changed |= mss > limit;
+        }
+        if len < if kind == 1 { 1 } else { 2 } {
+            break;
+        }
+        at += len;
+    }
+    (sent, changed)
+}
+
+fn alive(ip: &Ip, more: u8) -> Result<(), Refusal> {
+    let told = (ip.hops > 0).then_some(if ip.source.is_ipv4() { (11, 0, 0) } else { (3, 0, 0) });
+    if ip.hops > 1 + more { Ok(()) } else { Err(("ttl-expired", told)) }
+}
+
+fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
+    let told = if ip.source.is_ipv4() { (3, 4, mtu.into()) } else { (2, 0, mtu.into()) };
+    match ip.len > usize::from(mtu) {
+        false => Ok(()),
+        true if ip.may_fragment => silent("needs-fragmentation"),
+        true => Err(("too-big", Some(told))),
+    }
+}
+
+/// No WAN translates the source: the most telling of their reasons.
+fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
+    let reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
+    match reasons.filter(|reason| *reason != NOT_OURS).next() {
+        Some("unmappable-identifier") => ("unmappable-identifier", Some((4, 0, 8))),
+        Some(reason) => (reason, Some((1, 3, 0))),
+        None => (NOT_OURS, Some(if inside.is_ipv4() { (3, 0, 0) } else { (1, 0, 0) })),
+    }
+}
+
+fn is_martian(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [0 | 127 | 224.., ..] | [169, 254, ..]),
+        IpAddr::V6(v6) => matches!(v6.segments(), [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0xfe80..=0xfebf | 0xff00.., ..]),
+    }
+}
+
+/// Multicast that never leaves its link (RFC 5771 §4, RFC 4291 §2.7).
+fn is_of_the_link(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0, _]),
+        IpAddr::V6(v6) => matches!(v6.octets(), [0xff, scope, ..] if scope & 15 <= 2),
+    }
+}
+
+fn outcome(
+    sent: Result<(End, Vec<u8>, bool), Refusal>,
+    back: End,
+    from: IpAddr,
+    ip: &Ip,
+    talk: Talk,
+    packet: &[u8],
+) -> Outcome {
+    match sent {
+        Ok((end, bytes, clamped)) => Outcome { fate: Fate::Sent(end, bytes), error: None, clamped },
+        Err((reason, told)) => {
+            let error =
+                told.filter(|told| may_be_told(ip, talk, told.0)).map(|told| (back, error(ip, packet, from, told)));
+            Outcome { fate: Fate::Dropped(reason), error, clamped: false }
+        }
+    }
+}
+
+/// RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e).
+fn may_be_told(ip: &Ip, talk: Talk, kind: u8) -> bool {
+    match (ip.source, ip.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let about_icmp = matches!(talk, Talk::Error | Talk::Icmp(5 | 19..));
+            let nobody = matches!(source.octets()[0], 0 | 127 | 224..);
+            let many = destination.is_multicast() || destination.is_broadcast();
+            !about_icmp && !nobody && !many && !matches!(ip.piece, Piece::Later(_))
+        }
+        _ => !matches!(talk, Talk::Error | Talk::Icmp(0..128 | 137)) && (kind == 2 || !ip.destination.is_multicast()),
+    }
+}
+
+/// An ICMP error of the router's own, which quotes the packet as it came (RFC 1812 §4.3.2, RFC 4443 §2.4).
+fn error(about: &Ip, packet: &[u8], from: IpAddr, (kind, code, word): (u8, u8, u32)) -> Vec<u8> {
+    let (room, protocol) = if from.is_ipv4() { (576 - 28, ICMP) } else { (1280 - 48, ICMPV6) };
+    let mut message = vec![kind, code, 0, 0];
+    message.extend(word.to_be_bytes());
+    message.extend(&packet[..packet.len().min(room)]);
+    let tos = if from.is_ipv4() { 0xc0 | packet[1] & 0x1c } else { 0 };
+    let mut error = header(from, about.source, tos, protocol, message.len());
+    error.extend(message);
+    wire::seal(&mut error);
+    error
+}
+
+/// A network header with 64 hops to go, and DF.
+pub fn header(source: IpAddr, destination: IpAddr, tos: u8, protocol: u8, payload: usize) -> Vec<u8> {
+    let mut header = if source.is_ipv4() {
+        let [high, low] = (20 + payload as u16).to_be_bytes();
+        vec![0x45, tos, high, low, 0, 0, 0x40, 0, 64, protocol, 0, 0]
+    } else {
+        let [high, low] = (payload as u16).to_be_bytes();
+        vec![0x60 | tos >> 4, tos << 4, 0, 0, high, low, protocol, 64]
+    };
+    header.extend(wire::octets(source));
+    header.extend(wire::octets(destination));
+    header
+}

@@ -1,0 +1,273 @@
+//! Packets as the RFCs draw them, read and summed over all their bytes, without a line of the data plane.
+//! Must never know: what a router does with them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub const ICMP: u8 = 1;
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
+pub const ICMPV6: u8 = 58;
+
+/// TCP flags (RFC 9293 §3.1).
+pub const FIN: u8 = 1;
+pub const SYN: u8 = 2;
+pub const RST: u8 = 4;
+pub const ACK: u8 = 16;
+
+/// Which part of a datagram, with its identification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Piece {
+    Whole,
+    First(u32),
+    Later(u32),
+}
+
+/// What the network header says.
+#[derive(Clone, Debug)]
+pub struct Ip {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub hops: u8,
+    pub protocol: u8,
+    /// Where the transport header begins.
+    pub l4: usize,
+    /// Bytes of the whole packet.
+    pub len: usize,
+    pub may_fragment: bool,
+    pub piece: Piece,
+    /// A routing header is not done: the checksum covers another destination (RFC 8200 §8.1).
+    routed: bool,
+}
+
+/// What the transport header says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Talk {
+    Tcp { ports: (u16, u16), flags: u8 },
+    Udp { ports: (u16, u16) },
+    Query { id: u16, request: bool },
+    Error,
+    Icmp(u8),
+    Silent,
+}
+
+fn word(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+pub fn address(bytes: &[u8], at: usize, v4: bool) -> IpAddr {
+    if v4 {
+        IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(&bytes[at..at + 4]).unwrap()))
+    } else {
+        IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&bytes[at..at + 16]).unwrap()))
+    }
+}
+
+pub fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// Where source and destination stand.
+pub fn places(v4: bool) -> (usize, usize) {
+    if v4 { (12, 16) } else { (8, 24) }
+}
+
+/// Reads a network header (RFC 1812 §5.2.2, RFC 8200); the name of what is wrong with it otherwise.
+pub fn read(bytes: &[u8]) -> Result<Ip, &'static str> {
+    match bytes.first().map(|first| first >> 4) {
+        None => Err("truncated"),
+        Some(4) => read4(bytes),
+        Some(6) => read6(bytes),
+        Some(_) => Err("bad-ip-header"),
+    }
+}
+
+fn read4(bytes: &[u8]) -> Result<Ip, &'static str> {
+    let l4 = usize::from(bytes[0] & 15) * 4;
+    if bytes.len() < 20 || bytes.len() < l4 {
+        return Err("truncated");
+    }
+    let (len, fragment) = (usize::from(word(bytes, 2)), word(bytes, 6));
+    if l4 < 20 || len < l4 {
+        return Err("bad-ip-header");
+    }
+    if sum(&bytes[..l4]) != 0xffff {
+        return Err("bad-ip-checksum");
+    }
+    let piece = piece(fragment & 0x1fff, fragment & 0x2000 != 0, word(bytes, 4).into());
+    if fragment & 0x1fff == 1 && bytes[9] == TCP {
+        return Err("bad-transport-header");
+    }
+    let (source, destination) = (address(bytes, 12, true), address(bytes, 16, true));
+    let may_fragment = fragment & 0x4000 == 0;
+    Ok(Ip { source, destination, hops: bytes[8], protocol: bytes[9], l4, len, may_fragment, piece, routed: false })
+}
+
+fn read6(bytes: &[u8]) -> Result<Ip, &'static str> {
+    if bytes.len() < 40 {
+        return Err("truncated");
+    }
+    let mut ip = Ip {
+        source: address(bytes, 8, false),
+        destination: address(bytes, 24, false),
+        hops: bytes[7],
+        protocol: bytes[6],
+        l4: 40,
+        len: 40 + usize::from(word(bytes, 4)),
+        may_fragment: false,
+        piece: Piece::Whole,
+        routed: false,
+    };
+    while let (0 | 43 | 44 | 51 | 60, false) = (ip.protocol, matches!(ip.piece, Piece::Later(_))) {
+        let header = bytes.get(ip.l4..ip.l4 + 8).ok_or("bad-extension-header")?;
+        let unit = usize::from(header[1]);
+        match ip.protocol {
+            43 if header[2] == 0 => return Err("bad-extension-header"),
+            43 => ip.routed |= header[3] > 0,
+            44 => {
+                let id = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+                ip.piece = piece(word(header, 2) >> 3, header[3] & 1 != 0, id);
+                if word(header, 2) >> 3 == 1 && header[0] == TCP {
+                    return Err("bad-transport-header");
+                }
+            }
+            _ => {}
+        }
+        ip.l4 += match ip.protocol {
+            44 => 8,
+            51 => (unit + 2) * 4,
+            _ => (unit + 1) * 8,
+        };
+        ip.protocol = header[0];
+    }
+    Ok(ip)
+}
+
+fn piece(offset: u16, more: bool, id: u32) -> Piece {
+    match (offset, more) {
+        (0, false) => Piece::Whole,
+        (0, true) => Piece::First(id),
+        _ => Piece::Later(id),
+    }
+}
+
+/// Reads the transport header; `None` when it is cut. Of a quoted one 8 bytes suffice (RFC 792).
+pub fn talk(ip: &Ip, bytes: &[u8], quoted: bool) -> Option<Talk> {
+    let l4 = bytes.get(ip.l4..)?;
+    if matches!(ip.piece, Piece::Later(_)) {
+        return Some(Talk::Silent);
+    }
+    let ports = || (word(l4, 0), word(l4, 2));
+    let v4 = ip.source.is_ipv4();
+    Some(match (ip.protocol, l4.len()) {
+        (TCP, 20..) => Talk::Tcp { ports: ports(), flags: l4[13] },
+        (TCP, 8..) if quoted => Talk::Tcp { ports: ports(), flags: 0 },
+        (UDP, 8..) => Talk::Udp { ports: ports() },
+        (ICMP, 8..) if v4 => match l4[0] {
+            0 | 8 | 13 | 14 => Talk::Query { id: word(l4, 4), request: l4[0] == 8 || l4[0] == 13 },
+            3 | 4 | 11 | 12 => Talk::Error,
+            kind => Talk::Icmp(kind),
+        },
+        (ICMPV6, 8..) if !v4 => match l4[0] {
+            128 | 129 => Talk::Query { id: word(l4, 4), request: l4[0] == 128 },
+            1..=4 => Talk::Error,
+            kind => Talk::Icmp(kind),
+        },
+        (TCP | UDP, _) => return None,
+        (ICMP, _) if v4 => return None,
+        (ICMPV6, _) if !v4 => return None,
+        _ => Talk::Silent,
+    })
+}
+
+/// The sum of 16-bit words in one's complement, not complemented (RFC 1071).
+pub fn sum(bytes: &[u8]) -> u16 {
+    fold(bytes.chunks(2).map(|pair| u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0))).sum())
+}
+
+pub fn fold(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
+}
+
+/// Where the transport checksum stands and whether the addresses are in it.
+fn field(ip: &Ip) -> Option<(usize, bool)> {
+    if matches!(ip.piece, Piece::Later(_)) {
+        return None;
+    }
+    match ip.protocol {
+        TCP => Some((ip.l4 + 16, true)),
+        UDP | 33 | 136 => Some((ip.l4 + 6, true)),
+        ICMPV6 if !ip.source.is_ipv4() => Some((ip.l4 + 2, true)),
+        ICMP if ip.source.is_ipv4() => Some((ip.l4 + 2, false)),
+        _ => None,
+    }
+}
+
+/// What the transport checksum has to make good: pseudo-header, transport header without the field, payload.
+fn covered(bytes: &[u8], ip: &Ip, at: usize, addresses: bool) -> u16 {
+    let (source, destination) = places(ip.source.is_ipv4());
+    let width = destination - source;
+    let mut covered = u64::from(sum(&bytes[ip.l4..])) + u64::from(!word(bytes, at));
+    if addresses {
+        covered += u64::from(sum(&bytes[source..source + width]));
+        covered += u64::from(ip.protocol) + (bytes.len() - ip.l4) as u64;
+        covered += if ip.routed { 0 } else { u64::from(sum(&bytes[destination..destination + width])) };
+    }
+    // One's complement: adding !field takes the field away again, up to the two forms of zero.
+    fold(covered) % 0xffff
+}
+
+/// Gives a packet that was built from scratch all its checksums.
+pub fn seal(bytes: &mut [u8]) {
+    seal_header(bytes);
+    let Ok(ip) = read(bytes) else { return };
+    if let Some((at, addresses)) = field(&ip).filter(|(at, _)| at + 2 <= bytes.len()) {
+        bytes[at..at + 2].fill(0);
+        let sum = match !covered(bytes, &ip, at, addresses) {
+            0xffff => 0,
+            sum => sum,
+        };
+        put(bytes, at, if sum == 0 && matches!(ip.protocol, UDP | 136) { 0xffff } else { sum });
+    }
+}
+
+pub fn seal_header(bytes: &mut [u8]) {
+    if bytes[0] >> 4 == 4 {
+        let header = usize::from(bytes[0] & 15) * 4;
+        put(bytes, 10, 0);
+        put(bytes, 10, !sum(&bytes[..header]));
+    }
+}
+
+pub fn put(bytes: &mut [u8], at: usize, word: u16) {
+    bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
+}
+
+/// Gives `after`, the changed form of `before`, the checksums it must have: exactly as right or as wrong as they were
+/// (RFC 1624, RFC 3022 §4.1). A UDP checksum that was left out stays out.
+pub fn carry_over(before: &[u8], after: &mut [u8], ip: &Ip) {
+    seal_header(after);
+    let Some((at, addresses)) = field(ip).filter(|(at, _)| at + 2 <= before.len()) else { return };
+    let (old, none) = (word(before, at), matches!(ip.protocol, UDP | 136));
+    let (was, is) = (covered(before, ip, at, addresses), covered(after, ip, at, addresses));
+    if was == is || (none && old == 0) {
+        return;
+    }
+    let new = match fold(u64::from(old) + u64::from(was) + u64::from(!is)) {
+        0xffff => 0,
+        sum => sum,
+    };
+    put(after, at, if new == 0 && none { 0xffff } else { new });
+}
+
+/// Whether the checksum of an ICMP message is right.
+pub fn icmp_is_right(bytes: &[u8], ip: &Ip) -> bool {
+    field(ip).is_some_and(|(at, addresses)| {
+        fold(u64::from(covered(bytes, ip, at, addresses)) + u64::from(word(bytes, at))) % 0xffff == 0
+    })
+}
