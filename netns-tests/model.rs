@@ -14,7 +14,7 @@ mod wire;
 
 use chance::Chance;
 use event::{Draw, Event};
-use live::Live;
+use live::{Live, Tally};
 use net::Net;
 use rules::Twist;
 
@@ -31,7 +31,7 @@ pub struct Sequence {
 }
 
 /// The sequence of a seed, drawn while it happens; and the sentence of the first disagreement, where it ends.
-fn draw(seed: u64, twist: Twist) -> (Sequence, Option<String>) {
+fn draw(seed: u64, twist: Twist, sum: &mut Tally) -> (Sequence, Option<String>) {
     let mut chance = Chance::new(seed);
     let net = Net::random(&mut chance);
     let mut live = Live::new(&net, twist);
@@ -44,6 +44,7 @@ fn draw(seed: u64, twist: Twist) -> (Sequence, Option<String>) {
             Err(sentence) => return (Sequence { net, events }, Some(sentence)),
         }
     }
+    live.add_into(sum);
     let sentence = live.flows_agree().err();
     (Sequence { net, events }, sentence)
 }
@@ -58,10 +59,11 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn random_packets_do_what_the_rules_say() {
+    let mut sum = Tally::new();
     for seed in seeds() {
-        if let (sequence, Some(_)) = draw(seed, Twist::None) {
+        if let (sequence, Some(_)) = draw(seed, Twist::None, &mut sum) {
             panic!("{}", shrink::shrink(seed, sequence, Twist::None).report());
         }
     }
-    println!("seeds {:?}, {EVENTS} events each", seeds());
+    println!("seeds {:?}, {EVENTS} events each: {sum:#?}", seeds());
 }

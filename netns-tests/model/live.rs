@@ -21,7 +21,8 @@ use std::sync::Arc;
 /// The router on an ISP's link that sends everything.
 const STATION: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 9];
 
-type Tally = BTreeMap<String, u64>;
+/// What was counted, by name.
+pub type Tally = BTreeMap<String, u64>;
 
 /// Two workers and the rules.
 pub struct Live {
@@ -125,6 +126,13 @@ impl Live {
         })
     }
 
+    /// Adds what both workers counted to `sum`.
+    pub fn add_into(&self, sum: &mut Tally) {
+        for (name, count) in self.workers.iter().flat_map(|worker| &worker.tally) {
+            *sum.entry(name.clone()).or_default() += count;
+        }
+    }
+
     /// Whether the table holds exactly the flows that live by the rules, in their states, on their WANs.
     pub fn flows_agree(&mut self) -> Result<(), String> {
         let now = self.rules.now;
@@ -204,6 +212,7 @@ impl Worker {
         match &outcome.fate {
             Fate::Dropped(reason) => count(format!("{direction} {reason}"), 1),
             Fate::Kernel => count("kernel".to_owned(), 1),
+            Fate::Sent(End::Inside, _) if from == End::Inside => count("hairpinned".to_owned(), 1),
             Fate::Sent(to, bytes) => {
                 let ((End::Wan(wan), _) | (_, End::Wan(wan))) = (*to, from) else { return };
                 count(format!("{direction} packets of {}", wan.0), 1);

@@ -92,8 +92,11 @@ impl Rules {
         packet: &[u8],
         word: Word<'_>,
     ) -> Result<(End, Vec<u8>, bool), Refusal> {
-        self.may_leave(ip)?;
+        let owner = self.may_leave(ip)?;
         alive(ip, 0)?;
+        if let Some(owner) = owner {
+            return self.round(owner, ip, talk, packet);
+        }
         let datagram = |id| (worker, ip.source, ip.destination, ip.protocol, id);
         let wan = match ip.piece {
             Piece::Later(id) => match self.firsts.get(&datagram(id)) {
@@ -109,9 +112,22 @@ impl Rules {
         let public = link.public(ip.source).map_err(|reason| (reason, None))?;
         fits(ip, link.mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, link.mtu.min(self.net.inside_mtu));
-        readdress(&mut sent, ip, Direction::Outbound, public);
+        readdress(&mut sent, ip, [Some(public), None]);
         wire::carry_over(packet, &mut sent, ip);
         Ok((End::Wan(WanId(wan as u8)), sent, clamped))
+    }
+
+    /// Hairpin: to an own address and back inside, from the sender's address on that WAN (RFC 4787 REQ-9a).
+    fn round(&self, wan: usize, ip: &Ip, talk: Talk, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+        let link = &self.net.wans[wan];
+        let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source))?;
+        let host = link.inside(ip.destination).map_err(|_| untranslated("unmappable", ip.source))?;
+        alive(ip, 1)?;
+        fits(ip, self.net.inside_mtu)?;
+        let (mut sent, clamped) = clamped(packet, ip, talk, self.net.inside_mtu);
+        readdress(&mut sent, ip, [Some(public), Some(host)]);
+        wire::carry_over(packet, &mut sent, ip);
+        Ok((End::Inside, sent, clamped))
     }
 
     /// A packet from a WAN.
@@ -149,7 +165,7 @@ impl Rules {
         }
         fits(ip, self.net.inside_mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, self.net.wans[wan].mtu.min(self.net.inside_mtu));
-        readdress(&mut sent, ip, Direction::Inbound, host);
+        readdress(&mut sent, ip, [None, Some(host)]);
         wire::carry_over(packet, &mut sent, ip);
         Ok((End::Inside, sent, clamped))
     }
@@ -207,7 +223,9 @@ impl Rules {
 
     /// An error from inside goes where the flow of the packet it quotes lives (RFC 5508 REQ-5).
     fn error_outbound(&self, ip: &Ip, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
-        self.may_leave(ip)?;
+        if let Some(owner) = self.may_leave(ip)? {
+            return self.error_round(owner, ip, packet);
+        }
         let (quoted, talk, at, end) = quote(ip, packet)?;
         let key = Key::of(&quoted, talk, Direction::Inbound, quoted.destination);
         let wan = match self.flows.get(&key).filter(|life| life.lives(self.now)) {
@@ -218,30 +236,49 @@ impl Rules {
         let Ok(named) = link.public(quoted.destination) else { return silent("stray-icmp-error") };
         alive(ip, 0).and_then(|()| fits(ip, link.mtu)).or_else(|(reason, _)| silent(reason))?;
         let sender = link.public(ip.source).unwrap_or(named);
-        let sent = translate_error(ip, packet, Direction::Outbound, sender, (at, end, &quoted, named));
+        let sent = translate_error(packet, (ip, [Some(sender), None]), (&quoted, at, end, [None, Some(named)]));
         Ok((End::Wan(WanId(wan as u8)), sent, false))
+    }
+
+    /// An error about a packet that came round: all four addresses become what its receiver knows (RFC 5508 REQ-7).
+    fn error_round(&self, wan: usize, ip: &Ip, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+        let link = &self.net.wans[wan];
+        let host = link.inside(ip.destination).or_else(|_| silent("unmappable"))?;
+        self.fits_inside(ip)?;
+        let (quoted, _, at, end) = quote(ip, packet)?;
+        let named = link.public(quoted.destination).or_else(|_| silent("stray-icmp-error"))?;
+        if quoted.source != ip.destination {
+            return silent("stray-icmp-error");
+        }
+        let sender = link.public(ip.source).unwrap_or(named);
+        let inner = (&quoted, at, end, [Some(host), Some(named)]);
+        Ok((End::Inside, translate_error(packet, (ip, [Some(sender), Some(host)]), inner), false))
     }
 
     /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
     fn error_inbound(&self, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
         self.may_enter(ip)?;
-        let fit = alive(ip, 1).and_then(|()| fits(ip, self.net.inside_mtu));
-        fit.or_else(|(reason, _)| silent(reason))?;
+        self.fits_inside(ip)?;
         let (quoted, _, at, end) = quote(ip, packet)?;
         if quoted.source != ip.destination {
             return silent("stray-icmp-error");
         }
-        let sent = translate_error(ip, packet, Direction::Inbound, host, (at, end, &quoted, host));
+        let sent = translate_error(packet, (ip, [None, Some(host)]), (&quoted, at, end, [Some(host), None]));
         Ok((End::Inside, sent, false))
     }
 
-    fn may_leave(&self, ip: &Ip) -> Result<(), Refusal> {
+    /// An error that does not fit dies silently.
+    fn fits_inside(&self, ip: &Ip) -> Result<(), Refusal> {
+        alive(ip, 1).and_then(|()| fits(ip, self.net.inside_mtu)).or_else(|(reason, _)| silent(reason))
+    }
+
+    /// Whether a packet from inside may pass by its addresses, and the WAN that owns the address it goes to.
+    fn may_leave(&self, ip: &Ip) -> Result<Option<usize>, Refusal> {
         match ip.destination {
             _ if !self.net.is_inside(ip.source) => silent("foreign-source"),
             to if is_martian(to) => silent("martian-destination"),
             to if self.net.is_inside(to) => silent("inside-to-inside"),
-            to if self.net.is_owned(to) => silent("hairpin"),
-            _ => Ok(()),
+            to => Ok(self.net.wans.iter().position(|wan| wan.owns(to))),
         }
     }
 
@@ -281,32 +318,35 @@ fn quote(ip: &Ip, packet: &[u8]) -> Result<(Ip, Talk, usize, usize), Refusal> {
     }
 }
 
-/// Both headers of an error: the outer one as of any packet, the quoted one at its other side.
+/// New source and destination, where there is one.
+type Ends = [Option<IpAddr>; 2];
+
+/// Both headers of an error, the outer one and the quoted one with its place.
 fn translate_error(
-    ip: &Ip,
     packet: &[u8],
-    direction: Direction,
-    outer: IpAddr,
-    (at, end, quoted, named): (usize, usize, &Ip, IpAddr),
+    (ip, outer): (&Ip, Ends),
+    (quoted, at, end, inner): (&Ip, usize, usize, Ends),
 ) -> Vec<u8> {
     let mut sent = packet.to_vec();
-    let (source, destination) = wire::places(ip.source.is_ipv4());
-    let place = at + if direction == Direction::Inbound { source } else { destination };
-    let octets = wire::octets(named);
-    sent[place..place + octets.len()].copy_from_slice(&octets);
+    rename(&mut sent[at..], quoted, inner);
     wire::carry_over(&packet[at..end], &mut sent[at..end], quoted);
-    readdress(&mut sent, ip, direction, outer);
+    readdress(&mut sent, ip, outer);
     wire::carry_over(packet, &mut sent, ip);
     sent
 }
 
-/// The new address, and one hop less.
-fn readdress(packet: &mut [u8], ip: &Ip, direction: Direction, new: IpAddr) {
-    let (source, destination) = wire::places(ip.source.is_ipv4());
-    let place = if direction == Direction::Outbound { source } else { destination };
-    let octets = wire::octets(new);
-    packet[place..place + octets.len()].copy_from_slice(&octets);
+/// New addresses, and one hop less.
+fn readdress(packet: &mut [u8], ip: &Ip, new: Ends) {
+    rename(packet, ip, new);
     packet[if ip.source.is_ipv4() { 8 } else { 7 }] -= 1;
+}
+
+fn rename(packet: &mut [u8], ip: &Ip, [source, destination]: Ends) {
+    let places = wire::places(ip.source.is_ipv4());
+    for (place, new) in [(places.0, source), (places.1, destination)] {
+        let octets = new.map(wire::octets).unwrap_or_default();
+        packet[place..place + octets.len()].copy_from_slice(&octets);
+    }
 }
 
 /// The packet with the MSS of a SYN lowered to what the path carries (RFC 6691 §2), and whether it was.
@@ -352,11 +392,17 @@ fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
 /// No WAN translates the source: the most telling of their reasons.
 fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
     let reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
-    match reasons.filter(|reason| *reason != NOT_OURS).next() {
-        Some("unmappable-identifier") => ("unmappable-identifier", Some((4, 0, 8))),
-        Some(reason) => (reason, Some((1, 3, 0))),
-        None => (NOT_OURS, Some(if inside.is_ipv4() { (3, 0, 0) } else { (1, 0, 0) })),
-    }
+    untranslated(reasons.filter(|reason| *reason != NOT_OURS).next().unwrap_or(NOT_OURS), inside)
+}
+
+fn untranslated(reason: &'static str, inside: IpAddr) -> Refusal {
+    let told = match reason {
+        "unmappable-identifier" => (4, 0, 8),
+        NOT_OURS if inside.is_ipv4() => (3, 0, 0),
+        NOT_OURS => (1, 0, 0),
+        _ => (1, 3, 0),
+    };
+    (reason, Some(told))
 }
 
 fn is_martian(address: IpAddr) -> bool {
