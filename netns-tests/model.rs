@@ -3,8 +3,10 @@
 //! differs is shrunk to a capture that `flowpin replay` shows.
 //! `FLOWPIN_MODEL_SEED` runs one seed; `FLOWPIN_MODEL_SEQUENCES` runs more of them.
 
+mod build;
 mod chance;
 mod event;
+mod form;
 mod life;
 mod live;
 mod net;
@@ -17,6 +19,10 @@ use event::{Draw, Event};
 use live::{Live, Tally};
 use net::Net;
 use rules::Twist;
+
+use crate::story::{assert_same, stderr};
+use std::ffi::OsStr;
+use std::process::Command;
 
 /// Events of one sequence.
 const EVENTS: usize = 60;
@@ -66,4 +72,25 @@ fn random_packets_do_what_the_rules_say() {
         }
     }
     println!("seeds {:?}, {EVENTS} events each: {sum:#?}", seeds());
+}
+
+#[test]
+fn a_wrong_rule_shrinks_to_a_capture_that_replays() {
+    let twist = Twist::RepliesLeaveByTheFirstWan;
+    let disagrees = |seed| draw(seed, twist, &mut Tally::new()).1.is_some();
+    let seed = (0..100).find(|seed| disagrees(*seed)).expect("a wrong rule is noticed soon");
+    let shrunk = shrink::shrink(seed, draw(seed, twist, &mut Tally::new()).0, twist);
+    assert_eq!(shrunk.sequence.events.len(), 2, "a request and its reply: {}", shrunk.report());
+    assert!(shrunk.sentence.contains("by the rules it goes to Wan(WanId(0))"), "{}", shrunk.sentence);
+    let path = shrunk.write();
+    let (config, input, output) =
+        (path.with_extension("toml"), path.with_extension("pcapng"), path.with_extension("out"));
+    let replay = Command::new(env!("CARGO_BIN_EXE_flowpin"))
+        .arg("replay")
+        .args([OsStr::new("--config"), config.as_os_str(), OsStr::new("--in"), input.as_os_str()])
+        .args([OsStr::new("--out"), output.as_os_str()])
+        .output()
+        .unwrap();
+    assert!(replay.status.success(), "{}", stderr(&replay));
+    assert_same("the shrunk capture", &std::fs::read(&output).unwrap(), &shrunk.output());
 }

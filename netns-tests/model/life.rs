@@ -47,7 +47,7 @@ impl Key {
 pub struct Life {
     pub wan: usize,
     pub end: u64,
-    from_outside: bool,
+    pub from_outside: bool,
     /// Each end has spoken (TCP: acknowledged); each has closed.
     spoke: [bool; 2],
     closed: [bool; 2],

@@ -31,6 +31,8 @@ pub struct Live {
     rules: Rules,
     epoch: u32,
     started: bool,
+    /// Each frame that left, and when.
+    pub sent: Vec<(u64, End, Vec<u8>)>,
 }
 
 struct Worker {
@@ -59,7 +61,7 @@ impl Live {
         let policy = policy(net, 1);
         let worker = || Worker::new(Plane::new(Arc::clone(&policy), Arc::clone(&shared), false), &wans);
         let workers = vec![worker(), worker()];
-        Self { workers, shared, rules: Rules::new(net.clone(), twist), epoch: 1, started: false }
+        Self { workers, shared, rules: Rules::new(net.clone(), twist), epoch: 1, started: false, sent: Vec::new() }
     }
 
     /// Lets an event happen; what was forwarded, or the sentence of a disagreement.
@@ -93,6 +95,7 @@ impl Live {
     ) -> Result<Option<(End, Vec<u8>)>, String> {
         let frame = frame(&self.rules.net, from, way, packet);
         let sent = self.workers[worker].turn(now, from, frame);
+        self.sent.extend(sent.iter().map(|(end, bytes)| (now.0, *end, bytes.clone())));
         let left = sent.iter().find_map(|(end, _)| match end {
             End::Wan(wan) if from == End::Inside => Some(wan.index()),
             _ => None,

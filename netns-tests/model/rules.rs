@@ -2,9 +2,10 @@
 //! for each packet, where it goes and as which bytes, or why it dies and who is told, and which flow it belongs to.
 //! Where a rule leaves a choice (the WAN of a new flow), the router's word is taken if it is a lawful one.
 
+use super::form::{clamped, error, readdress, translate_error};
 use super::life::{Key, Life};
 use super::net::{NOT_OURS, Net};
-use super::wire::{self, ICMP, ICMPV6, Ip, Piece, RST, SYN, Talk};
+use super::wire::{self, Ip, Piece, RST, SYN, Talk};
 use flowpin::types::{Direction, End, WanId};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -160,10 +161,10 @@ impl Rules {
     ) -> Result<(End, Vec<u8>, bool), Refusal> {
         self.may_enter(ip)?;
         alive(ip, 1)?;
+        fits(ip, self.net.inside_mtu)?;
         if !matches!(ip.piece, Piece::Later(_)) {
             self.seen_inbound(wan, Key::of(ip, talk, Direction::Inbound, host), talk);
         }
-        fits(ip, self.net.inside_mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, self.net.wans[wan].mtu.min(self.net.inside_mtu));
         readdress(&mut sent, ip, [None, Some(host)]);
         wire::carry_over(packet, &mut sent, ip);
@@ -173,24 +174,25 @@ impl Rules {
     /// A flow keeps its WAN as long as that translates it; a new one gets any of the lowest tier that can.
     fn pin(&mut self, key: Key, talk: Talk, word: Word<'_>) -> Result<usize, Refusal> {
         let now = self.now;
+        let able = |wan: &usize| self.net.wans[*wan].public(key.inside).is_ok();
         let known = self.flows.get_mut(&key).filter(|life| life.lives(now));
-        let known = known.map(|life| {
-            life.sees(key.protocol, Direction::Outbound, talk, now);
-            life.wan
-        });
-        let able = |wan: usize| self.net.wans[wan].public(key.inside).is_ok();
-        if let Some(wan) = known.filter(|wan| able(*wan)) {
-            return Ok(wan);
-        }
-        let wans = 0..self.net.wans.len();
-        let Some(tier) = wans.clone().filter(|wan| able(*wan)).map(|wan| self.net.wans[wan].tier).min() else {
-            return Err(nowhere(&self.net, key.inside));
+        let wan = match known.as_ref().map(|life| life.wan).filter(able) {
+            Some(wan) => wan,
+            None => {
+                let able = (0..self.net.wans.len()).filter(able);
+                let best = able.clone().map(|wan| self.net.wans[wan].tier).min();
+                let lawful: Vec<_> = able.filter(|wan| Some(self.net.wans[*wan].tier) == best).collect();
+                let first = lawful.first().ok_or_else(|| nowhere(&self.net, key.inside))?;
+                let wanted = word(&key).filter(|wan| lawful.contains(wan)).unwrap_or(*first);
+                *self.given.entry(key.as_balanced(self.net.balance)).or_insert(wanted)
+            }
         };
-        let lawful: Vec<_> = wans.filter(|wan| able(*wan) && self.net.wans[*wan].tier == tier).collect();
-        let wanted = word(&key).filter(|wan| lawful.contains(wan)).unwrap_or(lawful[0]);
-        let wan = *self.given.entry(key.as_balanced(self.net.balance)).or_insert(wanted);
-        match self.flows.get_mut(&key).filter(|_| known.is_some()) {
-            Some(life) => life.wan = wan,
+        match known {
+            Some(life) if self.twist == Twist::RepliesLeaveByTheFirstWan && life.from_outside => return Ok(0),
+            Some(life) => {
+                life.sees(key.protocol, Direction::Outbound, talk, now);
+                life.wan = wan;
+            }
             None => self.make(key, wan, Direction::Outbound, talk),
         }
         Ok(wan)
@@ -200,7 +202,6 @@ impl Rules {
     fn seen_inbound(&mut self, wan: usize, key: Key, talk: Talk) {
         let now = self.now;
         let Some(life) = self.flows.get_mut(&key).filter(|life| life.lives(now)) else {
-            let wan = if self.twist == Twist::RepliesLeaveByTheFirstWan { 0 } else { wan };
             return self.make(key, wan, Direction::Inbound, talk);
         };
         life.sees(key.protocol, Direction::Inbound, talk, now);
@@ -318,63 +319,6 @@ fn quote(ip: &Ip, packet: &[u8]) -> Result<(Ip, Talk, usize, usize), Refusal> {
     }
 }
 
-/// New source and destination, where there is one.
-type Ends = [Option<IpAddr>; 2];
-
-/// Both headers of an error, the outer one and the quoted one with its place.
-fn translate_error(
-    packet: &[u8],
-    (ip, outer): (&Ip, Ends),
-    (quoted, at, end, inner): (&Ip, usize, usize, Ends),
-) -> Vec<u8> {
-    let mut sent = packet.to_vec();
-    rename(&mut sent[at..], quoted, inner);
-    wire::carry_over(&packet[at..end], &mut sent[at..end], quoted);
-    readdress(&mut sent, ip, outer);
-    wire::carry_over(packet, &mut sent, ip);
-    sent
-}
-
-/// New addresses, and one hop less.
-fn readdress(packet: &mut [u8], ip: &Ip, new: Ends) {
-    rename(packet, ip, new);
-    packet[if ip.source.is_ipv4() { 8 } else { 7 }] -= 1;
-}
-
-fn rename(packet: &mut [u8], ip: &Ip, [source, destination]: Ends) {
-    let places = wire::places(ip.source.is_ipv4());
-    for (place, new) in [(places.0, source), (places.1, destination)] {
-        let octets = new.map(wire::octets).unwrap_or_default();
-        packet[place..place + octets.len()].copy_from_slice(&octets);
-    }
-}
-
-/// The packet with the MSS of a SYN lowered to what the path carries (RFC 6691 §2), and whether it was.
-fn clamped(packet: &[u8], ip: &Ip, talk: Talk, mtu: u16) -> (Vec<u8>, bool) {
-    let mut sent = packet.to_vec();
-    let header = packet.get(ip.l4 + 12).map_or(0, |offset| usize::from(offset >> 4) * 4);
-    let limit = mtu - if ip.source.is_ipv4() { 40 } else { 60 };
-    let options = match talk {
-        Talk::Tcp { flags, .. } if flags & SYN != 0 && header > 20 => sent.get_mut(ip.l4 + 20..ip.l4 + header),
-        _ => None,
-    };
-    let Some(options) = options else { return (sent, false) };
-    let (mut at, mut changed) = (0, false);
-    while let Some(kind) = options.get(at).copied().filter(|kind| *kind != 0) {
-        let len = if kind == 1 { 1 } else { options.get(at + 1).map_or(0, |len| usize::from(*len)) };
-        if kind == 2 && len == 4 && at + 4 <= options.len() {
-            let mss = u16::from_be_bytes([options[at + 2], options[at + 3]]);
-            wire::put(options, at + 2, mss.min(limit));
-            changed |= mss > limit;
-        }
-        if len < if kind == 1 { 1 } else { 2 } {
-            break;
-        }
-        at += len;
-    }
-    (sent, changed)
-}
-
 fn alive(ip: &Ip, more: u8) -> Result<(), Refusal> {
     let told = (ip.hops > 0).then_some(if ip.source.is_ipv4() { (11, 0, 0) } else { (3, 0, 0) });
     if ip.hops > 1 + more { Ok(()) } else { Err(("ttl-expired", told)) }
@@ -449,31 +393,4 @@ fn may_be_told(ip: &Ip, talk: Talk, kind: u8) -> bool {
         }
         _ => !matches!(talk, Talk::Error | Talk::Icmp(0..128 | 137)) && (kind == 2 || !ip.destination.is_multicast()),
     }
-}
-
-/// An ICMP error of the router's own, which quotes the packet as it came (RFC 1812 §4.3.2, RFC 4443 §2.4).
-fn error(about: &Ip, packet: &[u8], from: IpAddr, (kind, code, word): (u8, u8, u32)) -> Vec<u8> {
-    let (room, protocol) = if from.is_ipv4() { (576 - 28, ICMP) } else { (1280 - 48, ICMPV6) };
-    let mut message = vec![kind, code, 0, 0];
-    message.extend(word.to_be_bytes());
-    message.extend(&packet[..packet.len().min(room)]);
-    let tos = if from.is_ipv4() { 0xc0 | packet[1] & 0x1c } else { 0 };
-    let mut error = header(from, about.source, tos, protocol, message.len());
-    error.extend(message);
-    wire::seal(&mut error);
-    error
-}
-
-/// A network header with 64 hops to go, and DF.
-pub fn header(source: IpAddr, destination: IpAddr, tos: u8, protocol: u8, payload: usize) -> Vec<u8> {
-    let mut header = if source.is_ipv4() {
-        let [high, low] = (20 + payload as u16).to_be_bytes();
-        vec![0x45, tos, high, low, 0, 0, 0x40, 0, 64, protocol, 0, 0]
-    } else {
-        let [high, low] = (payload as u16).to_be_bytes();
-        vec![0x60 | tos >> 4, tos << 4, 0, 0, high, low, protocol, 64]
-    };
-    header.extend(wire::octets(source));
-    header.extend(wire::octets(destination));
-    header
 }
