@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// The router on an ISP's link that sends everything.
 const STATION: [u8; 6] = [2, 0, 0x5e, 0x10, 0, 9];
 
+/// A frame that left, and when.
+pub type Left = (u64, End, Vec<u8>);
+
 /// What was counted, by name.
 pub type Tally = BTreeMap<String, u64>;
 
@@ -31,8 +34,7 @@ pub struct Live {
     rules: Rules,
     epoch: u32,
     started: bool,
-    /// Each frame that left, and when.
-    pub sent: Vec<(u64, End, Vec<u8>)>,
+    pub sent: Vec<Left>,
 }
 
 struct Worker {

@@ -42,10 +42,16 @@ pub struct Rules {
     pub made: u64,
     twist: Twist,
     /// Which WAN the first fragment of a datagram took, and when.
-    firsts: HashMap<(usize, IpAddr, IpAddr, u8, u32), (usize, u64)>,
+    firsts: HashMap<Datagram, (usize, u64)>,
     /// Which WAN sockets have been given under this configuration.
     given: HashMap<Key, usize>,
 }
+
+/// The worker that has it, and what names a datagram until it is whole again (RFC 791 §3.2).
+type Datagram = (usize, IpAddr, IpAddr, u8, u32);
+
+/// Where a packet goes, its bytes, and whether its MSS was lowered.
+type Course = (End, Vec<u8>, bool);
 
 /// A refusal: its reason, and what the sender is told (type, code, the word behind the checksum).
 type Refusal = (&'static str, Option<(u8, u8, u32)>);
@@ -85,14 +91,7 @@ impl Rules {
         outcome(sent, End::Inside, from, &ip, talk, packet)
     }
 
-    fn out(
-        &mut self,
-        worker: usize,
-        ip: &Ip,
-        talk: Talk,
-        packet: &[u8],
-        word: Word<'_>,
-    ) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn out(&mut self, worker: usize, ip: &Ip, talk: Talk, packet: &[u8], word: Word<'_>) -> Result<Course, Refusal> {
         let owner = self.may_leave(ip)?;
         alive(ip, 0)?;
         if let Some(owner) = owner {
@@ -119,7 +118,7 @@ impl Rules {
     }
 
     /// Hairpin: to an own address and back inside, from the sender's address on that WAN (RFC 4787 REQ-9a).
-    fn round(&self, wan: usize, ip: &Ip, talk: Talk, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn round(&self, wan: usize, ip: &Ip, talk: Talk, packet: &[u8]) -> Result<Course, Refusal> {
         let link = &self.net.wans[wan];
         let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source))?;
         let host = link.inside(ip.destination).map_err(|_| untranslated("unmappable", ip.source))?;
@@ -151,14 +150,7 @@ impl Rules {
         outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet)
     }
 
-    fn inn(
-        &mut self,
-        wan: usize,
-        ip: &Ip,
-        talk: Talk,
-        host: IpAddr,
-        packet: &[u8],
-    ) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn inn(&mut self, wan: usize, ip: &Ip, talk: Talk, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
         self.may_enter(ip)?;
         alive(ip, 1)?;
         fits(ip, self.net.inside_mtu)?;
@@ -223,7 +215,7 @@ impl Rules {
     }
 
     /// An error from inside goes where the flow of the packet it quotes lives (RFC 5508 REQ-5).
-    fn error_outbound(&self, ip: &Ip, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn error_outbound(&self, ip: &Ip, packet: &[u8]) -> Result<Course, Refusal> {
         if let Some(owner) = self.may_leave(ip)? {
             return self.error_round(owner, ip, packet);
         }
@@ -242,7 +234,7 @@ impl Rules {
     }
 
     /// An error about a packet that came round: all four addresses become what its receiver knows (RFC 5508 REQ-7).
-    fn error_round(&self, wan: usize, ip: &Ip, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn error_round(&self, wan: usize, ip: &Ip, packet: &[u8]) -> Result<Course, Refusal> {
         let link = &self.net.wans[wan];
         let host = link.inside(ip.destination).or_else(|_| silent("unmappable"))?;
         self.fits_inside(ip)?;
@@ -257,7 +249,7 @@ impl Rules {
     }
 
     /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
-    fn error_inbound(&self, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<(End, Vec<u8>, bool), Refusal> {
+    fn error_inbound(&self, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
         self.may_enter(ip)?;
         self.fits_inside(ip)?;
         let (quoted, _, at, end) = quote(ip, packet)?;
@@ -335,8 +327,8 @@ fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
 
 /// No WAN translates the source: the most telling of their reasons.
 fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
-    let reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
-    untranslated(reasons.filter(|reason| *reason != NOT_OURS).next().unwrap_or(NOT_OURS), inside)
+    let mut reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
+    untranslated(reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS), inside)
 }
 
 fn untranslated(reason: &'static str, inside: IpAddr) -> Refusal {
@@ -364,14 +356,7 @@ fn is_of_the_link(address: IpAddr) -> bool {
     }
 }
 
-fn outcome(
-    sent: Result<(End, Vec<u8>, bool), Refusal>,
-    back: End,
-    from: IpAddr,
-    ip: &Ip,
-    talk: Talk,
-    packet: &[u8],
-) -> Outcome {
+fn outcome(sent: Result<Course, Refusal>, back: End, from: IpAddr, ip: &Ip, talk: Talk, packet: &[u8]) -> Outcome {
     match sent {
         Ok((end, bytes, clamped)) => Outcome { fate: Fate::Sent(end, bytes), error: None, clamped },
         Err((reason, told)) => {

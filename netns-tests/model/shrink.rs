@@ -3,7 +3,7 @@
 
 use super::Sequence;
 use super::event::{Event, What};
-use super::live::{Live, frame};
+use super::live::{Left, Live, frame};
 use super::net::Net;
 use super::rules::Twist;
 use crate::story::pcapng::{self, ETHERNET, RAW};
@@ -16,14 +16,14 @@ pub struct Shrunk {
     pub sequence: Sequence,
     pub sentence: String,
     /// Each frame that left, and when.
-    sent: Vec<(u64, End, Vec<u8>)>,
+    sent: Vec<Left>,
 }
 
 /// Nanoseconds since 1970 of a capture's first packet.
 const START: u64 = 1_700_000_000_000_000_000;
 
 /// The sentence of the first disagreement, if there is one, and what left until then.
-fn play(sequence: &Sequence, twist: Twist) -> (Option<String>, Vec<(u64, End, Vec<u8>)>) {
+fn play(sequence: &Sequence, twist: Twist) -> (Option<String>, Vec<Left>) {
     let mut live = Live::new(&sequence.net, twist);
     let happened = sequence.events.iter().try_for_each(|event| live.happens(event).map(drop));
     (happened.and_then(|()| live.flows_agree()).err(), live.sent)

@@ -267,7 +267,5 @@ pub fn carry_over(before: &[u8], after: &mut [u8], ip: &Ip) {
 
 /// Whether the checksum of an ICMP message is right.
 pub fn icmp_is_right(bytes: &[u8], ip: &Ip) -> bool {
-    field(ip).is_some_and(|(at, addresses)| {
-        fold(u64::from(covered(bytes, ip, at, addresses)) + u64::from(word(bytes, at))) % 0xffff == 0
-    })
+    field(ip).is_some_and(|(at, addresses)| covered(bytes, ip, at, addresses) == !word(bytes, at) % 0xffff)
 }
