@@ -81,12 +81,13 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
         nat44: Nat44Map::new(&pairs),
         nptv6: Some(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode)),
         inbound6: Vec::new(),
+        probe: None,
     }
 }
 
 /// A data plane with that policy whose next hops are known.
 pub fn plane(policy: Policy, flows: usize) -> Plane {
-    let shared = Arc::new(Shared::new(flows));
+    let shared = Arc::new(Shared::new(flows, 0));
     for wan in [WanId(0), WanId(1)] {
         for v4 in [false, true] {
             shared.neighbors.set(wan, v4, Mac([2, 0, 0, 1, 0, wan.0]));

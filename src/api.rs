@@ -63,8 +63,12 @@ pub struct Wan {
     pub tier: u8,
     /// Share inside the tier.
     pub weight: u32,
-    /// Bytes.
+    /// Bytes of the largest packet as far as link and configuration go.
     pub mtu: u16,
+    /// What was found of the paths behind the link; the families that are probed, IPv4 first.
+    pub paths: Vec<Path>,
+    /// What routers have said of the paths to single remotes, by remote.
+    pub remembered: Vec<Remembered>,
     /// Own MAC.
     pub mac: String,
     /// Gateways with their MACs, IPv4 first.
@@ -88,6 +92,30 @@ pub struct Gateway {
     pub mac: Option<String>,
     /// `reachable`, `probing`, `unresolved`.
     pub state: String,
+}
+
+/// The path behind a WAN, for `mtu = "probe"`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Path {
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// `searching`, `found`, `no answer`.
+    pub state: String,
+    /// Bytes that pass; `None` while nothing has shown that the link's MTU does not.
+    pub mtu: Option<u16>,
+    /// Who is asked.
+    pub targets: Vec<IpAddr>,
+}
+
+/// The path to one remote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The remote.
+    pub remote: IpAddr,
+    /// Bytes.
+    pub mtu: u16,
+    /// Seconds until it is forgotten.
+    pub expires_seconds: u64,
 }
 
 /// Forwarded traffic. A super-frame counts as its segments.

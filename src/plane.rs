@@ -17,9 +17,11 @@ pub mod neighbor;
 pub mod outbox;
 pub mod packet;
 pub mod parse;
+pub mod path;
 mod pin;
 pub mod policy;
 mod process;
+mod remember;
 pub mod reply;
 mod respond;
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Service {
         });
         let (tun, ports) = opened.unwrap().unwrap();
         run(&pair.router, "ip", &["link", "set", "fp0", "up"]);
-        let plane = Plane::new(policy(1), Arc::new(Shared::new(100)), true);
+        let plane = Plane::new(policy(1), Arc::new(Shared::new(100, 0)), true);
         let (tell, reports) = channel();
         let report = move |report| drop(tell.send(report));
         let handle = live::spawn(7, ports, plane, Clock::start(), report).unwrap();

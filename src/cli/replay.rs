@@ -147,7 +147,7 @@ impl Clock {
 impl Replay {
     fn new(settings: &Settings, input: Input, output: Output) -> Self {
         let policy = Arc::new(replay_policy(settings));
-        let shared = Arc::new(Shared::new(settings.limits.flows));
+        let shared = Arc::new(Shared::new(settings.limits.flows, 0));
         for wan in (0..).take(settings.wans.len()).map(WanId) {
             shared.neighbors.set(wan, true, replay_gateway_mac(wan));
             shared.neighbors.set(wan, false, replay_gateway_mac(wan));

@@ -33,6 +33,10 @@ pub fn status(args: &StatusArgs) -> ExitCode {
 pub fn render(status: &Status) -> String {
     let mut text = heading(status);
     text += &format!("\n{}", wans(&status.wans));
+    let paths = paths(&status.wans);
+    if !paths.is_empty() {
+        text += &format!("\n{paths}");
+    }
     text += &format!("\n{}\n", table(status));
     if !status.drops.is_empty() {
         text += &format!("\n{}", drops(status));
@@ -94,6 +98,28 @@ fn wans(wans: &[Wan]) -> String {
     columns.render()
 }
 
+/// What is known of the paths behind the links; empty when nothing is asked and nothing was said.
+fn paths(wans: &[Wan]) -> String {
+    let mut columns = Columns::new(&["PATH", "FAMILY", ">MTU", "STATE", "TARGETS"]);
+    let mut lines = String::new();
+    let mut is_probed = false;
+    for wan in wans {
+        for path in &wan.paths {
+            let targets: Vec<_> = path.targets.iter().map(ToString::to_string).collect();
+            let mtu = path.mtu.map_or_else(|| format!("{} (link)", wan.mtu), |mtu| mtu.to_string());
+            columns.row([wan.name.clone(), path.family.clone(), mtu, path.state.clone(), targets.join(" ")]);
+            is_probed = true;
+        }
+        let remotes = match wan.remembered.len() {
+            0 => continue,
+            1 => "1 remote is".to_owned(),
+            remotes => format!("{remotes} remotes are"),
+        };
+        lines += &format!("{remotes} known to have a smaller path MTU by way of {}\n", wan.name);
+    }
+    if is_probed { columns.render() + &lines } else { lines }
+}
+
 /// A gateway's address and its MAC; without one, why.
 fn gateway(gateway: Option<&Gateway>) -> [String; 2] {
     let Some(gateway) = gateway else { return ["none".to_owned(), String::new()] };
@@ -134,7 +160,7 @@ fn named(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Downstream, Table, Traffic};
+    use crate::api::{Downstream, Path, Remembered, Table, Traffic};
 
     fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
         Wan {
@@ -145,6 +171,8 @@ mod tests {
             tier: 1,
             weight: 2,
             mtu: 1500,
+            paths: Vec::new(),
+            remembered: Vec::new(),
             mac: "02:00:00:00:00:01".into(),
             gateways,
             owned: vec!["192.0.2.193/32".into()],
@@ -215,6 +243,29 @@ PORTS     FRAMES
 tun-full       7
 ";
         assert_eq!(render(&sample()), expected);
+    }
+
+    #[test]
+    fn what_is_known_of_paths_is_shown() {
+        let path = |family: &str, state: &str, mtu, target: &str| Path {
+            family: family.into(),
+            state: state.into(),
+            mtu,
+            targets: vec![target.parse().unwrap()],
+        };
+        let known = Remembered { remote: "203.0.113.10".parse().unwrap(), mtu: 1300, expires_seconds: 9 };
+        let mut status = sample();
+        status.wans[0].paths =
+            vec![path("ipv4", "found", Some(1400), "203.0.113.10"), path("ipv6", "no answer", None, "fe80::1")];
+        status.wans[1].remembered = vec![known];
+        let expected = "
+PATH   FAMILY          MTU  STATE      TARGETS
+fiber  ipv4           1400  found      203.0.113.10
+fiber  ipv6    1500 (link)  no answer  fe80::1
+1 remote is known to have a smaller path MTU by way of lte
+
+flows: ";
+        assert!(render(&status).contains(expected), "{}", render(&status));
     }
 
     #[test]

@@ -58,8 +58,10 @@ pub struct Wan {
     pub weight: u32,
     /// Lower first.
     pub tier: u8,
-    /// Bytes, 576 to 65535, at least 1280 if this WAN carries IPv6; `None` follows the link.
-    pub mtu: Option<u16>,
+    /// How its MTU is known.
+    pub mtu: Mtu,
+    /// Hosts that answer probes of the path's MTU, distinct; a family without one asks its gateway.
+    pub mtu_targets: Vec<IpAddr>,
     /// `None` follows the kernel's routes of the link.
     pub gateway4: Option<Ipv4Addr>,
     /// `None` follows the kernel's routes of the link.
@@ -70,6 +72,18 @@ pub struct Wan {
     pub nptv6: Option<Nptv6>,
     /// External and inside host.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+}
+
+/// How the MTU of a WAN is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mtu {
+    /// It is the link's.
+    #[default]
+    Auto,
+    /// Bytes, 576 to 65535, at least 1280 if this WAN carries IPv6.
+    Bytes(u16),
+    /// The link's at the most; the path behind it is probed.
+    Probe,
 }
 
 /// Prefix translation (RFC 6296). Prefixes of at most 64 bits; of two lengths the longer one says how many hosts have an

@@ -1,8 +1,8 @@
 //! Settings plus what the kernel says of the links gives the policy: pure, the same for live service and replay.
 //! Must never know: netlink, sockets, files.
 
-use crate::config::settings::{self, NptMode, Settings};
-use crate::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use crate::config::settings::{self, Mtu, NptMode, Settings};
+use crate::plane::policy::{Balance, Inside, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use crate::types::{Mac, WanId};
@@ -106,7 +106,10 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
         any_mac: true,
-        mtu: wan.mtu.unwrap_or(ETHERNET_MTU),
+        mtu: match wan.mtu {
+            Mtu::Bytes(bytes) => bytes,
+            Mtu::Auto | Mtu::Probe => ETHERNET_MTU,
+        },
         addresses4: Vec::new(),
         addresses6: Vec::new(),
         gateway4: Some(DUMMY4),
@@ -136,7 +139,7 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         name: wan.name.as_str().into(),
         tier: wan.tier,
         weight: wan.weight,
-        mtu: wan.mtu.map_or(link.mtu, |wanted| wanted.min(link.mtu)),
+        mtu: mtu(wan.mtu, link.mtu),
         link: WanLink {
             mac: link.mac,
             any_mac: link.any_mac,
@@ -149,6 +152,27 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         nat44: Nat44Map::new(&wan.nat44),
         nptv6: wan.nptv6.map(|npt| Translator::new(npt.inside, npt.outside, mode(npt.mode))),
         inbound6: wan.inbound6.clone(),
+        probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
+    }
+}
+
+/// A configured MTU, but no larger than the link's.
+fn mtu(said: Mtu, link: u16) -> u16 {
+    match said {
+        Mtu::Bytes(bytes) => bytes.min(link),
+        Mtu::Auto | Mtu::Probe => link,
+    }
+}
+
+/// The hosts that were named, by family; for a family without one its gateway.
+fn probe(wan: &settings::Wan, link: &LinkState) -> Probe {
+    let targets = |v4: bool, gateway: Option<IpAddr>| {
+        let named: Vec<_> = wan.mtu_targets.iter().filter(|target| target.is_ipv4() == v4).copied().collect();
+        if named.is_empty() { gateway.into_iter().collect() } else { named }
+    };
+    Probe {
+        targets4: targets(true, wan.gateway4.or(link.gateway4).map(IpAddr::V4)),
+        targets6: targets(false, wan.gateway6.or(link.gateway6).map(IpAddr::V6)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Balance, Control, Downstream, Limits, Log, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Balance, Control, Downstream, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
 use std::net::Ipv4Addr;
 
@@ -17,7 +17,10 @@ pub fn settings() -> Settings {
             next_hop4: None,
             next_hop6: None,
         },
-        wans: vec![wan("fiber", None, None), wan("cable", Some(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))],
+        wans: vec![
+            wan("fiber", Mtu::Probe, None),
+            wan("cable", Mtu::Bytes(1400), Some(Ipv4Addr::new(198, 51, 100, 1))),
+        ],
         balance: Balance::Site,
         limits: Limits { martians: None, flows: 1000, icmp_errors: 1000 },
         timeouts: Timeouts {
@@ -34,7 +37,7 @@ pub fn settings() -> Settings {
     }
 }
 
-fn wan(name: &str, mtu: Option<u16>, gateway4: Option<Ipv4Addr>) -> Wan {
+fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
     Wan {
         name: name.into(),
         interface: format!("{name}0"),
@@ -42,6 +45,7 @@ fn wan(name: &str, mtu: Option<u16>, gateway4: Option<Ipv4Addr>) -> Wan {
         weight: 2,
         tier: 1,
         mtu,
+        mtu_targets: Vec::new(),
         gateway4,
         gateway6: None,
         nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],

@@ -27,6 +27,7 @@ use arc_swap::ArcSwap;
 use directory::Directory;
 use follow::{Follower, Why};
 use machine::Machine;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -135,7 +136,7 @@ impl Stage {
         kernel: &mut Kernel,
     ) -> Result<(), Faults> {
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
-        let (clock, shared) = (Clock::start(), Arc::new(Shared::new(self.settings.limits.flows)));
+        let (clock, shared) = (Clock::start(), Arc::new(Shared::new(self.settings.limits.flows, secret())));
         let (reports, inbox) = mpsc::unbounded_channel();
         let workers = spawn(ports, &controller, &shared, clock, &reports)?;
         drop(reports);
@@ -187,6 +188,11 @@ impl Stage {
             offloads: tun.offloads().iter().map(|name| (*name).to_owned()).collect(),
         }
     }
+}
+
+/// A number that nobody outside can guess: what the standard library keys its hash maps with.
+fn secret() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// As configured; else one per processor and at most four. Bulk traffic of many flows gains from the second worker even

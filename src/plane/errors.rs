@@ -82,16 +82,16 @@ fn speaker(wan: &Wan, headers: &Headers, quoted: Mapped) -> Mapped {
     address::public(wan, headers.source).unwrap_or(Mapped { neutral: false, ..quoted })
 }
 
-/// Restores the quoted packet of an error from a WAN to what the inside host sent. `mapped` is the inside form of the
-/// error's destination.
+/// Restores the quoted packet of an error from a WAN to what the inside host sent, and gives its headers. `mapped` is the
+/// inside form of the error's destination.
 ///
 /// # Errors
 /// The error is malformed, or was sent to another address than the quoted packet came from (RFC 5508 REQ-4).
-pub fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<(), DropReason> {
+pub fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<Headers, DropReason> {
     let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
     if quote.headers.source != headers.destination {
         return Err(DropReason::StrayIcmpError);
     }
     inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Source, mapped.address, mapped.neutral);
-    Ok(())
+    Ok(quote.headers)
 }

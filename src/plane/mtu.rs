@@ -15,6 +15,12 @@ pub fn fits(headers: &Headers, offload: &Offload, mtu: u16) -> bool {
     largest <= u32::from(mtu)
 }
 
+/// Whether the packet opens a TCP connection, or agrees to.
+#[must_use]
+pub fn is_syn(headers: &Headers) -> bool {
+    matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::SYN != 0)
+}
+
 /// Lowers the MSS that a SYN announces to what fits `link_mtu`: MTU less 40 for IPv4, less 60 for IPv6; header options do
 /// not count (RFC 6691 §2, RFC 9293 §3.7.1). It is never raised, and a SYN without the option is left without (the
 /// default of 536 or 1220 is small enough). Says whether anything changed.

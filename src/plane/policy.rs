@@ -98,6 +98,25 @@ pub struct Wan {
     pub nptv6: Option<Translator>,
     /// External host to inside host, more specific than the prefix translation.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// Whom to ask what the path behind the link carries; `None`: its own MTU is believed.
+    pub probe: Option<Probe>,
+}
+
+/// Hosts whose answers show the MTU of the path to them, by family; an empty list and it is not probed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Probe {
+    /// IPv4 addresses.
+    pub targets4: Vec<IpAddr>,
+    /// IPv6 addresses.
+    pub targets6: Vec<IpAddr>,
+}
+
+impl Probe {
+    /// Those of one family.
+    #[must_use]
+    pub fn targets(&self, v4: bool) -> &[IpAddr] {
+        if v4 { &self.targets4 } else { &self.targets6 }
+    }
 }
 
 /// The link layer of a WAN.

@@ -11,6 +11,7 @@ use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, ethertype, protocol};
 use super::parse::parse;
+use super::path;
 use super::pin::{self, Course};
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
@@ -69,7 +70,7 @@ impl Core {
             Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
             Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
         };
-        self.clamp(&headers, frame, wan.mtu.min(policy.inside.mtu));
+        self.clamp_through(policy, now, (id, wan), &headers, frame);
         let hop = self.next_hop(id, headers.is_v4(), frame);
         let offload = frame.offload;
         rewrite::source(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
@@ -96,6 +97,9 @@ impl Core {
         if is_neighbor_discovery(&headers) {
             return self.neighbor_frame(policy, now, id, frame, outbox);
         }
+        if link == Link::Unicast && path::heard(&self.shared.paths, id, wan, &headers, frame) {
+            return Ok(if wan.owns(headers.destination) { Verdict::Answered } else { Verdict::Kernel });
+        }
         let mapped = match receiver(policy, wan, &headers, link) {
             Ok(Some(mapped)) => mapped,
             Ok(None) => return Ok(Verdict::Kernel),
@@ -105,13 +109,13 @@ impl Core {
             }
         };
         if headers.transport == Transport::Error {
-            return self.inbound_error(policy, id, headers, mapped, frame);
+            return self.inbound_error(policy, now, id, headers, mapped, frame);
         }
         if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped.address, frame) {
             let back = Back::wan(id, wan, &headers, frame);
             return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
         }
-        self.clamp(&headers, frame, wan.mtu.min(policy.inside.mtu));
+        self.clamp_through(policy, now, (id, wan), &headers, frame);
         Ok(self.enter(id, headers, mapped, frame))
     }
 
@@ -133,7 +137,7 @@ impl Core {
         };
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
-        fits(headers, frame, wan.mtu)?;
+        fits(headers, frame, self.mtu(id, wan, headers.is_v4()))?;
         Ok(Way::Out(id, wan, mapped))
     }
 
@@ -168,7 +172,9 @@ impl Core {
         }
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
-        has_hops(&headers, 0).and_then(|()| fits(&headers, frame, wan.mtu)).map_err(|refusal| refusal.reason)?;
+        has_hops(&headers, 0)
+            .and_then(|()| fits(&headers, frame, self.mtu(error.wan, wan, headers.is_v4())))
+            .map_err(|refusal| refusal.reason)?;
         let hop = self.next_hop(error.wan, headers.is_v4(), frame);
         errors::rewrite_outbound(error, &mut headers, frame);
         self.leave(now, (error.wan, wan), headers, &hop, frame)
@@ -177,6 +183,7 @@ impl Core {
     fn inbound_error(
         &mut self,
         policy: &Policy,
+        now: Tick,
         id: WanId,
         headers: Headers,
         mapped: Mapped,
@@ -187,7 +194,8 @@ impl Core {
         has_hops(&headers, hops)
             .and_then(|()| fits(&headers, frame, policy.inside.mtu))
             .map_err(|refusal| refusal.reason)?;
-        errors::rewrite_inbound(&headers, mapped, frame)?;
+        let quoted = errors::rewrite_inbound(&headers, mapped, frame)?;
+        self.remember(policy, now, id, &headers, &quoted, frame);
         Ok(self.enter(id, headers, mapped, frame))
     }
 
@@ -231,6 +239,29 @@ impl Core {
         sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
         Verdict::Forward(End::Inside)
+    }
+
+    /// The largest packet that goes through `wan`, in bytes: what its link carries, less where its path is known to.
+    pub(super) fn mtu(&self, id: WanId, wan: &Wan, v4: bool) -> u16 {
+        wan.mtu.min(self.shared.paths.limit(id, v4))
+    }
+
+    /// Lowers the MSS of a SYN to what both links, the WAN's path and, if it is remembered, the remote's path carry.
+    fn clamp_through(
+        &mut self,
+        policy: &Policy,
+        now: Tick,
+        (id, wan): (WanId, &Wan),
+        headers: &Headers,
+        frame: &mut Frame<'_>,
+    ) {
+        if !mtu::is_syn(headers) {
+            return;
+        }
+        let remote = if policy.is_inside(headers.source) { headers.destination } else { headers.source };
+        let remembered = self.shared.paths.memory.find(id, remote, now).unwrap_or(u16::MAX);
+        let mtu = self.mtu(id, wan, headers.is_v4()).min(policy.inside.mtu).min(remembered);
+        self.clamp(headers, frame, mtu);
     }
 
     pub(super) fn clamp(&mut self, headers: &Headers, frame: &mut Frame<'_>, mtu: u16) {

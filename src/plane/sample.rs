@@ -45,6 +45,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
         ]),
         nptv6: Some(Translator::new(inside, prefix.parse().unwrap(), mode)),
         inbound6: vec![],
+        probe: None,
     }
 }
 
@@ -89,7 +90,7 @@ impl Rig {
     }
 
     pub fn with_room(policy: Policy, flows: usize) -> Self {
-        let shared = Arc::new(Shared::new(flows));
+        let shared = Arc::new(Shared::new(flows, 0));
         for id in [A, B] {
             shared.neighbors.set(id, true, GATEWAY[id.index()]);
             shared.neighbors.set(id, false, GATEWAY[id.index()]);

@@ -9,6 +9,7 @@ use super::hold::Held;
 use super::limiter::Limits;
 use super::neighbor::{Neighbors, Prober};
 use super::outbox::Outbox;
+use super::path::{self, Paths};
 use super::policy::Policy;
 use crate::types::Tick;
 use std::sync::Arc;
@@ -20,13 +21,15 @@ pub struct Shared {
     pub table: FlowTable,
     /// The next hops' MACs.
     pub neighbors: Neighbors,
+    /// What the paths behind the WANs carry.
+    pub paths: Paths,
 }
 
 impl Shared {
-    /// Shared state with room for `flows` flows.
+    /// Shared state with room for `flows` flows. `secret` is for what nobody outside shall guess; the same gives the same.
     #[must_use]
-    pub fn new(flows: usize) -> Self {
-        Self { table: FlowTable::new(flows), neighbors: Neighbors::new() }
+    pub fn new(flows: usize, secret: u64) -> Self {
+        Self { table: FlowTable::new(flows), neighbors: Neighbors::new(), paths: Paths::new(secret) }
     }
 }
 
@@ -46,7 +49,14 @@ pub(super) struct Core {
     pub(super) fragments: FragmentPins,
     pub(super) held: Held,
     pub(super) limits: Limits,
-    pub(super) prober: Option<Prober>,
+    pub(super) probers: Option<Probers>,
+}
+
+/// What one worker does for all.
+#[derive(Debug, Default)]
+pub(super) struct Probers {
+    neighbors: Prober,
+    paths: path::Prober,
 }
 
 /// Milliseconds until `tick` looks at held packets again; another worker may have resolved their next hop.
@@ -62,7 +72,8 @@ const TICK_MS: u64 = 1000;
 const EXPIRY_BUDGET: usize = 4096;
 
 impl Plane {
-    /// A data plane that obeys `policy`. `first` marks the worker that keeps the neighbours fresh; exactly one has it.
+    /// A data plane that obeys `policy`. `first` marks the worker that asks next hops and probes paths; exactly one
+    /// has it.
     #[must_use]
     pub fn new(policy: Arc<Policy>, shared: Arc<Shared>, first: bool) -> Self {
         let core = Core {
@@ -72,7 +83,7 @@ impl Plane {
             fragments: FragmentPins::new(),
             held: Held::new(),
             limits: Limits::new(policy.icmp_errors),
-            prober: first.then(Prober::new),
+            probers: first.then(Probers::default),
         };
         Self { policy, core }
     }
@@ -103,7 +114,7 @@ impl Plane {
         &self.core.shared
     }
 
-    /// Time passed: expires flows, resolves next hops, announces addresses. Returns when it wants to be called next
+    /// Time passed: expires flows, resolves next hops, announces addresses, probes paths. Returns when it wants to be called next
     /// (at most a second away), with packets or without.
     pub fn tick(&mut self, now: Tick, outbox: &mut Outbox) -> Tick {
         self.core.tick(&self.policy, now, outbox)
@@ -117,8 +128,10 @@ impl Core {
         if self.wheel.is_behind(now) {
             next = now.plus_millis(BEHIND_MS);
         }
-        if let Some(prober) = &mut self.prober {
-            next = next.min(prober.tick(now, policy, &self.shared.neighbors, outbox));
+        if let Some(probers) = &mut self.probers {
+            let Shared { neighbors, paths, .. } = &*self.shared;
+            next = next.min(probers.neighbors.tick(now, policy, neighbors, outbox));
+            next = next.min(probers.paths.tick(now, policy, neighbors, paths, outbox));
         }
         self.release_held(policy, now, outbox);
         if self.held.is_empty() { next } else { next.min(now.plus_millis(HELD_RECHECK_MS)) }

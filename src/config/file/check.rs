@@ -5,6 +5,7 @@ use super::owners::Owners;
 use super::reader::{At, Faults};
 use super::said::{Downstream, Said, Wan};
 use crate::config::diagnostics::{Code, Fault, Span};
+use crate::config::settings::Mtu;
 use crate::types::MAX_WANS;
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub(super) fn check(said: &Said, faults: &mut Faults) {
     let owners = Owners::collect(said, faults);
     inbound_hosts(said, &owners, faults);
     gateways(said, &owners, faults);
+    said.wans.iter().for_each(|wan| mtu_targets(wan, said, &owners, faults));
     own_addresses(said, &owners, faults);
     martians(said, &owners, faults);
 }
@@ -81,7 +83,32 @@ fn downstream_mtu(downstream: &Downstream, faults: &mut Faults) {
 }
 
 fn wan_mtu(wan: &Wan, faults: &mut Faults) {
-    too_small_for_ipv6(wan.mtu.as_ref(), wan.nptv6.is_some() || !wan.inbound6.is_empty(), faults);
+    let said = match wan.mtu.value {
+        Mtu::Bytes(value) => Some(At { value, at: wan.mtu.at }),
+        Mtu::Auto | Mtu::Probe => None,
+    };
+    too_small_for_ipv6(said.as_ref(), wan.nptv6.is_some() || !wan.inbound6.is_empty(), faults);
+}
+
+/// A target is asked through this WAN and answers from outside.
+fn mtu_targets(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    for (index, target) in wan.mtu_targets.iter().enumerate() {
+        let (address, at) = (target.value, target.at);
+        let earlier = wan.mtu_targets.iter().take(index).find(|earlier| earlier.value == address);
+        let fault = if let Some(earlier) = earlier {
+            let message = format!("the target `{address}` is given twice");
+            Fault::new(Code::Duplicate, at, message, "keep one of the two").against(earlier.at, "said here")
+        } else if let Some((owner, owned_at)) = owners.owner_of(address) {
+            let message = format!("`{address}` cannot be asked: flowpin itself owns it for WAN {}", owner.label());
+            Fault::new(Code::Conflict, at, message, "name a host outside").against(owned_at, "owned here")
+        } else if let Some(inside) = inside_of(&said.downstream, &address.into()) {
+            let message = format!("`{address}` cannot be asked: it is inside");
+            Fault::new(Code::Conflict, at, message, "name a host outside").against(inside.at, "an inside prefix")
+        } else {
+            continue;
+        };
+        faults.found.push(fault);
+    }
 }
 
 fn number_of_wans(said: &Said, faults: &mut Faults) {

@@ -3,9 +3,9 @@
 
 use super::reader::At;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{Balance, Control, Limits, Log, NptMode, Timeouts, Workers};
+use crate::config::settings::{Balance, Control, Limits, Log, Mtu, NptMode, Timeouts, Workers};
 use ipnet::{IpNet, Ipv6Net};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The whole file.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ pub(super) struct Wan {
     pub(super) vlan: Option<At<u16>>,
     pub(super) weight: u32,
     pub(super) tier: u8,
-    pub(super) mtu: Option<At<u16>>,
+    pub(super) mtu: At<Mtu>,
+    pub(super) mtu_targets: Vec<At<IpAddr>>,
     pub(super) gateway4: Option<At<Ipv4Addr>>,
     pub(super) gateway6: Option<At<Ipv6Addr>>,
     /// Inside and public address.

@@ -78,7 +78,11 @@ pub(super) fn mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<u16>> {
 }
 
 /// The good values of a list, and whether all of them were.
-fn list<T>(item: &Item<'_>, meaning: impl Fn(&str) -> Result<T, Wrong>, faults: &mut Faults) -> (Vec<At<T>>, bool) {
+pub(super) fn list<T>(
+    item: &Item<'_>,
+    meaning: impl Fn(&str) -> Result<T, Wrong>,
+    faults: &mut Faults,
+) -> (Vec<At<T>>, bool) {
     let Some(items) = item.list(faults) else { return (Vec::new(), false) };
     let values: Vec<_> = items.iter().filter_map(|item| item.parse(&meaning, faults)).collect();
     let complete = values.len() == items.len();

@@ -3,17 +3,17 @@
 
 use super::reader::{At, Faults, Item, Table, Wrong};
 use super::said::{Nptv6, Wan};
-use super::sections::{is_word, mtu, refuse_value};
+use super::sections::{is_word, list, mtu, refuse_value};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::NptMode;
+use crate::config::settings::{Mtu, NptMode};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
 
 /// Keys that later versions bring.
-const LATER: [&str; 6] = ["masquerade", "health", "mtu_targets", "on_soft_down", "on_hard_down", "on_up"];
+const LATER: [&str; 5] = ["masquerade", "health", "on_soft_down", "on_hard_down", "on_up"];
 
 /// Every `[[wan]]`, in the order of the file.
 pub(super) fn wans(root: &mut Table<'_>, faults: &mut Faults) -> Vec<Wan> {
@@ -57,7 +57,9 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     };
     let weight = table.take("weight").and_then(|item| weight(&item, faults));
     let tier = table.take("tier").and_then(|item| item.number(0..=255, faults));
-    let mtu = table.take("mtu").and_then(|item| wan_mtu(&item, faults));
+    let mtu =
+        table.take("mtu").and_then(|item| wan_mtu(&item, faults)).unwrap_or(At { value: Mtu::Auto, at: table.at });
+    let mtu_targets = table.take("mtu_targets").map(|item| list(&item, values::address, faults).0);
     let gateway4 = table.take("gateway4").filter(|item| !is_word(item, "auto"));
     let gateway6 = table.take("gateway6").filter(|item| !is_word(item, "auto"));
     let mut wan = Wan {
@@ -68,6 +70,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         weight: weight.unwrap_or(1),
         tier: tier.and_then(|tier| u8::try_from(tier.value).ok()).unwrap_or(1),
         mtu,
+        mtu_targets: mtu_targets.unwrap_or_default(),
         gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
         gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
         nat44: Vec::new(),
@@ -137,24 +140,17 @@ fn weight(item: &Item<'_>, faults: &mut Faults) -> Option<u32> {
     u32::try_from(item.number(1..=u64::from(u32::MAX), faults)?.value).ok()
 }
 
-fn wan_mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<u16>> {
+fn wan_mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<Mtu>> {
     match item.value {
         DeValue::String(text) if text == "auto" => None,
-        DeValue::String(text) if text == "probe" => {
-            refuse_value(
-                item,
-                "active discovery of the MTU",
-                "write \"auto\" for the link's MTU, or a number of bytes",
-                faults,
-            );
-            None
-        }
+        DeValue::String(text) if text == "probe" => Some(At { value: Mtu::Probe, at: item.at }),
         DeValue::String(text) => {
             let message = format!("`mtu` cannot be {}", quote(text));
-            faults.add(Code::BadValue, item.at, message, "write \"auto\" or a number of bytes without quotes");
+            let suggestion = "write \"auto\", \"probe\" or a number of bytes without quotes";
+            faults.add(Code::BadValue, item.at, message, suggestion);
             None
         }
-        _ => mtu(item, faults),
+        _ => mtu(item, faults).map(|mtu| At { value: Mtu::Bytes(mtu.value), at: mtu.at }),
     }
 }
 

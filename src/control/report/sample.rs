@@ -16,7 +16,7 @@ pub fn sources(workers: usize) -> Sources {
         ready: clock.now(),
         policy: ArcSwap::from_pointee(compile::replay_policy(&settings)),
         links: ArcSwap::default(),
-        shared: Arc::new(Shared::new(settings.limits.flows)),
+        shared: Arc::new(Shared::new(settings.limits.flows, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
         meters: Vec::new(),
         offloads: Vec::new(),

@@ -2,12 +2,14 @@
 
 use super::flows::{direction_name, traffic};
 use super::{Sources, device};
-use crate::api::{Downstream, Gateway, Status, Table, Wan};
+use crate::api::{Downstream, Gateway, Path, Remembered, Status, Table, Wan};
 use crate::config::settings;
 use crate::control::links::LinkFacts;
+use crate::plane::Shared;
 use crate::plane::counters::{Event, Totals};
 use crate::plane::flow::table::FlowTable;
 use crate::plane::neighbor::Neighbors;
+use crate::plane::path::{Memory, Paths, State};
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
 use crate::types::{Direction, Tick, WanId};
@@ -22,7 +24,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
     let (totals, links) = (sources.totals(), sources.links.load());
     let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
         let link = links.get(usize::from(id)).and_then(Option::as_ref);
-        WanView { id: WanId(id), said, wan, link }.row(&sources.shared.neighbors, &sources.shared.table, &totals)
+        WanView { id: WanId(id), said, wan, link }.row(&sources.shared, &totals, now)
     });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,9 +55,10 @@ struct WanView<'a> {
 }
 
 impl WanView<'_> {
-    fn row(&self, neighbors: &Neighbors, table: &FlowTable, totals: &Totals) -> Wan {
+    fn row(&self, shared: &Shared, totals: &Totals, now: Tick) -> Wan {
         let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
-        let gateways: Vec<_> = hops.into_iter().flatten().map(|address| gateway(neighbors, self.id, address)).collect();
+        let gateways: Vec<_> =
+            hops.into_iter().flatten().map(|address| gateway(&shared.neighbors, self.id, address)).collect();
         Wan {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
@@ -64,10 +67,12 @@ impl WanView<'_> {
             tier: self.wan.tier,
             weight: self.wan.weight,
             mtu: self.wan.mtu,
+            paths: paths(&shared.paths, self.id, self.wan),
+            remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
             gateways,
             owned: self.said.owned().iter().map(ToString::to_string).collect(),
-            flows: table.pinned(self.id) as u64,
+            flows: shared.table.pinned(self.id) as u64,
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
         }
@@ -93,6 +98,31 @@ fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
         mac: mac.map(|mac| mac.to_string()),
         state: neighbors.state(wan, address.is_ipv4()).name().to_owned(),
     }
+}
+
+fn paths(paths: &Paths, id: WanId, wan: &policy::Wan) -> Vec<Path> {
+    let Some(probe) = &wan.probe else { return Vec::new() };
+    let probed = [true, false].into_iter().filter(|v4| paths.state(id, *v4) != State::Off);
+    let path = |v4: bool| Path {
+        family: if v4 { "ipv4" } else { "ipv6" }.to_owned(),
+        state: paths.state(id, v4).name().to_owned(),
+        mtu: paths.found(id, v4),
+        targets: probe.targets(v4).to_vec(),
+    };
+    probed.map(path).collect()
+}
+
+fn remembered(memory: &Memory, id: WanId, now: Tick) -> Vec<Remembered> {
+    let known = memory.list(now).into_iter().filter(|known| known.wan == id);
+    let mut known: Vec<_> = known
+        .map(|known| Remembered {
+            remote: known.remote,
+            mtu: known.mtu,
+            expires_seconds: known.expires.since(now) / 1_000_000_000,
+        })
+        .collect();
+    known.sort_unstable_by_key(|known| known.remote);
+    known
 }
 
 fn table(table: &FlowTable) -> Table {
@@ -189,6 +219,8 @@ mod tests {
     fn status_adds_the_workers_up_and_leaves_zeros_out() {
         let sources = sample::sources(2);
         sources.shared.neighbors.set(WanId(0), true, Mac([2, 0, 0, 0, 0, 9]));
+        let now = sources.clock.now();
+        sources.shared.paths.memory.learn(WanId(1), "203.0.113.10".parse().unwrap(), 1300, now.plus_millis(500));
         sources.counters[0].forward(WanId(1), Direction::Inbound, 2, 120);
         sources.counters[1].forward(WanId(1), Direction::Inbound, 1, 40);
         sources.counters[1].count_drop(Direction::Outbound, DropReason::ForeignSource);
@@ -202,7 +234,9 @@ mod tests {
         let reasons = BTreeMap::from([("foreign-source".to_owned(), 1)]);
         assert_eq!(status.drops, BTreeMap::from([("outbound".to_owned(), reasons)]));
         assert_eq!(status.events, BTreeMap::from([("hairpinned".to_owned(), 2)]));
-        assert!(status.ports.is_empty());
+        assert!(status.ports.is_empty() && status.wans.iter().all(|wan| wan.paths.is_empty()));
+        let known = Remembered { remote: "203.0.113.10".parse().unwrap(), mtu: 1300, expires_seconds: 600 };
+        assert_eq!((&status.wans[0].remembered[..], &status.wans[1].remembered[..]), (&[][..], &[known][..]));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub fn policy() -> Policy {
             Mode::Prefix,
         )),
         inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
+        probe: None,
     };
     let mut b = a.clone();
     b.name = "b".into();

@@ -403,7 +403,7 @@ fn later_fragments_follow_their_first() {
 #[test]
 fn a_packet_waits_for_its_next_hop_and_leaves_when_the_mac_is_known() {
     let mut rig = Rig::new(policy());
-    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10)), true);
+    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10, 0)), true);
     let port = port_for(A);
     let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, b"query"));
     assert_eq!(rig.outbound(&query).verdict, Verdict::Held);
@@ -423,7 +423,7 @@ fn a_packet_waits_for_its_next_hop_and_leaves_when_the_mac_is_known() {
 #[test]
 fn a_next_hop_that_stays_silent_is_reported_to_the_sender() {
     let mut rig = Rig::new(policy());
-    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10)), false);
+    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10, 0)), false);
     let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
     assert_eq!(rig.outbound(&query).verdict, Verdict::Held);
     rig.plane.tick(rig.now.plus_millis(2999), &mut rig.outbox);

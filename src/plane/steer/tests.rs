@@ -27,6 +27,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         nat44: Nat44Map::default(),
         nptv6: None,
         inbound6: vec![],
+        probe: None,
     };
     Policy {
         epoch: 1,

@@ -2,8 +2,9 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Balance, Control, Downstream, Limits, Log, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Balance, Control, Downstream, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
+use std::net::IpAddr;
 use std::path::Path;
 
 #[test]
@@ -15,7 +16,8 @@ fn the_least_file_has_every_default() {
         vlan: Some(7),
         weight: 1,
         tier: 1,
-        mtu: None,
+        mtu: Mtu::Auto,
+        mtu_targets: vec![],
         gateway4: None,
         gateway6: None,
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
@@ -74,7 +76,8 @@ fn every_key_means_what_it_says() {
         inbound6 = { "2001:db8:0:1::1" = "fd99::2" }
         [[wan]]
         interface = "eth1"
-        mtu = "auto"
+        mtu = "probe"
+        mtu_targets = ["203.0.113.10", "2001:db8:ffff::10"]
         gateway4 = "auto"
         nat44 = { "10.0.0.2" = "198.51.100.2" }
     "#;
@@ -96,7 +99,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(settings.control, Control { socket: "/tmp/x".into(), group: Some("staff".into()) });
     assert_eq!(settings.log, Log { json: true, level: "debug".into() });
     let [a, b] = settings.wans.as_slice() else { panic!("two WANs") };
-    assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Some(1492), "fe80::1".parse().ok()));
+    assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),
         outside: "2001:db8::/60".parse().unwrap(),
@@ -104,7 +107,8 @@ fn every_key_means_what_it_says() {
     };
     assert_eq!(a.nptv6, Some(npt));
     assert_eq!(a.inbound6, [("2001:db8:0:1::1".parse().unwrap(), "fd99::2".parse().unwrap())]);
-    assert_eq!((b.name.as_str(), b.mtu, b.gateway4, b.tier), ("eth1", None, None, 1));
+    assert_eq!((b.name.as_str(), b.mtu, b.gateway4, b.tier), ("eth1", Mtu::Probe, None, 1));
+    assert_eq!(b.mtu_targets, ["203.0.113.10".parse::<IpAddr>().unwrap(), "2001:db8:ffff::10".parse().unwrap()]);
 }
 
 #[test]

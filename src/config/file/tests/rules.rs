@@ -168,6 +168,33 @@ fn a_wan_without_a_mapping() {
 }
 
 #[test]
+fn a_target_of_probes_is_a_host_outside() {
+    let targets = |list: &str| format!("mtu_targets = {list}");
+    let cases = [
+        (
+            "[\"203.0.113.10\", \"203.0.113.10\"]",
+            "16:32 duplicate \"203.0.113.10\" | the target `203.0.113.10` is given twice | keep one of the two",
+        ),
+        (
+            "[\"192.0.2.193\"]",
+            "16:16 conflict \"192.0.2.193\" | `192.0.2.193` cannot be asked: flowpin itself owns it for WAN `fiber` | name a host outside",
+        ),
+        (
+            "[\"10.250.250.3\"]",
+            "16:16 conflict \"10.250.250.3\" | `10.250.250.3` cannot be asked: it is inside | name a host outside",
+        ),
+        (
+            "[\"224.0.0.1\"]",
+            "16:16 bad-value \"224.0.0.1\" | `224.0.0.1` is a multicast address | write the address of a host",
+        ),
+    ];
+    for (list, expected) in cases {
+        assert_eq!(faults(&two_with("name = \"cable\"", &targets(list))), [expected]);
+    }
+    assert!(parse(&two_with("name = \"cable\"", &targets("[\"fe80::1\", \"203.0.113.10\"]")), "f").is_ok());
+}
+
+#[test]
 fn ipv6_needs_an_mtu_of_1280() {
     each(&[
         (
