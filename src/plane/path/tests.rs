@@ -1,3 +1,5 @@
+//! What all workers read of the paths.
+
 use super::*;
 
 #[test]

@@ -185,7 +185,7 @@ fn a_target_of_probes_is_a_host_outside() {
         ),
         (
             "[\"224.0.0.1\"]",
-            "16:16 bad-value \"224.0.0.1\" | `224.0.0.1` is a multicast address | write the address of a host",
+            "16:16 bad-value \"224.0.0.1\" | `224.0.0.1` is a multicast address | write the address of one host",
         ),
     ];
     for (list, expected) in cases {

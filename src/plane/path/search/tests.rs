@@ -1,3 +1,5 @@
+//! Claims about the search, on a simulated path: where it ends, how soon, and what it never does.
+
 use super::*;
 use proptest::prelude::*;
 
