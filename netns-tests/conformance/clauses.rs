@@ -13,8 +13,6 @@ mod rfc8200;
 /// One clause.
 #[derive(Debug)]
 pub struct Clause {
-    /// `RFC 4787`.
-    pub rfc: &'static str,
     /// `REQ-1` or `§4.3.2.7`; without a comma, for a comma stands between clauses in an annotation.
     pub id: &'static str,
     /// What it asks, in a few words.
@@ -29,6 +27,26 @@ pub enum State {
     Deviates(&'static str),
     NotYet(&'static str),
     NotApplicable(&'static str),
+}
+
+const fn clause(id: &'static str, rule: &'static str, state: State) -> Clause {
+    Clause { id, rule, state }
+}
+
+const fn met(id: &'static str, rule: &'static str) -> Clause {
+    clause(id, rule, State::Met)
+}
+
+const fn deviates(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
+    clause(id, rule, State::Deviates(why))
+}
+
+const fn not_yet(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
+    clause(id, rule, State::NotYet(why))
+}
+
+const fn not_applicable(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
+    clause(id, rule, State::NotApplicable(why))
 }
 
 /// An RFC with its title and clauses.

@@ -1,11 +1,73 @@
 //! RFC 1812, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, State};
+use super::{Clause, deviates, met, not_applicable, not_yet};
 
 /// In the order of the document.
-pub const CLAUSES: &[Clause] = &[Clause {
-    rfc: "RFC 1812",
-    id: "§5.2.2",
-    rule: "the five tests of an IPv4 header; what fails is dropped silently",
-    state: State::Met,
-}];
+pub const CLAUSES: &[Clause] = &[
+    met("§4.3.2.1", "ICMP messages of unknown type pass"),
+    met("§4.3.2.2", "An originated ICMP message has a TTL of its own"),
+    met("§4.3.2.3", "An error quotes as much as fits into 576 bytes, unchanged from what was received"),
+    met("§4.3.2.4", "An error's source is an address of the router on the side it leaves by"),
+    met("§4.3.2.5", "An error has precedence 6 and the type of service of what provoked it"),
+    deviates(
+        "§4.3.2.6",
+        "An error to a source-routed packet takes the reverse route",
+        "source routes are left to whom they name; the error goes to the sender directly (RFC 7126 §4.3)",
+    ),
+    met(
+        "§4.3.2.7",
+        "No error about an ICMP error, a broadcast or multicast, a later fragment, a source that is no single host, a bad header",
+    ),
+    met("§4.3.2.8", "The rate of errors is limited and the limit is configurable"),
+    met("§4.3.3.1", "Destination unreachable with its codes"),
+    deviates("§4.3.3.2", "Redirect", "none is sent towards inside: whose next hop is the firewall has no better one"),
+    met("§4.3.3.3", "Source quench is not sent"),
+    met("§4.3.3.4", "Time exceeded"),
+    deviates(
+        "§4.3.3.5",
+        "Parameter problem for IPv4",
+        "a bad IPv4 header is dropped silently (§5.2.2 allows nothing else); options are not processed",
+    ),
+    met("§4.3.3.6", "Echo to the router's own addresses is answered once"),
+    met("§4.3.3.7", "Information request is not answered"),
+    not_applicable("§4.3.3.8", "Timestamp", "may; the kernel speaks for the router's own addresses"),
+    not_applicable("§4.3.3.9", "Address mask", "the kernel speaks for the router's own addresses"),
+    not_applicable("§4.3.3.10", "Router advertisement", "the firewall needs none"),
+    met("§5.2.1.2", "The steps of unicast forwarding: validate, look up, decrement, fragment, send"),
+    not_applicable(
+        "§5.2.1.3",
+        "Multicast forwarding",
+        "not what this router is for; multicast is dropped under a named reason",
+    ),
+    met("§5.2.2", "Header validation, silently, not to be switched off"),
+    met("§5.2.3", "What is for the router itself goes to the kernel"),
+    deviates("§5.2.4", "Next hop by longest match", "the WAN is the flow's pin, the next hop its gateway"),
+    met("§5.2.5", "Unused header bits do not matter and stay"),
+    met("§5.2.6", "Fragmentation; fragments in transit are not reassembled"),
+    met("§5.2.7.1", "Unreachable next hops and networks are told"),
+    met("§5.2.7.3", "An expired TTL is told, with the packet as received"),
+    met("§5.3.1", "TTL falls by one, 0 is never sent, and a packet for the router itself is not refused for it"),
+    met("§5.3.2", "Type of service is passed on"),
+    met("§5.3.3", "Precedence is passed on"),
+    met("§5.3.4", "A link-layer broadcast that carries a unicast packet is not forwarded"),
+    met("§5.3.5.1", "A limited broadcast is never forwarded"),
+    met("§5.3.5.2", "A directed broadcast is not forwarded by default (RFC 2644)"),
+    not_applicable(
+        "§5.3.6",
+        "Congestion control",
+        "queues are the kernel's and the drivers'; what does not fit is counted",
+    ),
+    met("§5.3.7", "Martian sources and destinations are dropped, and the list is configurable"),
+    met("§5.3.8", "Strict source validation is off by default; spoofed inside and own sources are dropped"),
+    not_yet("§5.3.9", "Packet filtering", "comes with policies; the firewall behind the router filters"),
+    deviates(
+        "§5.3.11",
+        "Forwarding can be controlled by interface",
+        "the links of the configuration forward, no other",
+    ),
+    not_yet("§5.3.12", "What is pinned to a link that dies is told", "comes with health"),
+    met("§5.3.13.1", "Unknown options pass unchanged"),
+    deviates("§5.3.13.4", "Source routes", "passed unchanged, never followed (RFC 7126 §4.3 advises against them)"),
+    deviates("§5.3.13.5", "Record route", "passed unchanged; the router's addresses are not added"),
+    deviates("§5.3.13.6", "Timestamp option", "passed unchanged"),
+];

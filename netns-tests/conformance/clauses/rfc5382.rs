@@ -1,11 +1,28 @@
 //! RFC 5382, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, State};
+use super::{Clause, met, not_yet};
 
 /// In the order of the document.
-pub const CLAUSES: &[Clause] = &[Clause {
-    rfc: "RFC 5382",
-    id: "REQ-1",
-    rule: "endpoint-independent mapping",
-    state: State::NotYet("its test is being written"),
-}];
+pub const CLAUSES: &[Clause] = &[
+    met("REQ-1", "Endpoint-independent mapping for TCP"),
+    met("REQ-2", "All valid sequences of TCP packets pass, whoever starts"),
+    met("REQ-2a", "Simultaneous open"),
+    met("REQ-3", "Endpoint-independent filtering for TCP, for transparency"),
+    not_yet(
+        "REQ-3a",
+        "Filtering may be an option of the administrator",
+        "comes with masquerade; a 1:1 mapping filters nothing",
+    ),
+    met(
+        "REQ-4",
+        "An unsolicited SYN is not answered within six seconds; behind a mapped address it is forwarded and the host decides",
+    ),
+    met("REQ-4a", "The router may stay silent by policy"),
+    met("REQ-5", "Established connections live for at least 2 h 4 min of silence, opening and closing ones for 4 min"),
+    met("REQ-6", "No application-level gateways for TCP"),
+    met("REQ-7", "TCP ports are never overloaded"),
+    met("REQ-8", "Hairpinning for TCP"),
+    met("REQ-8a", "Hairpinned segments show the sender's outside address and port"),
+    met("REQ-9", "Destination unreachable messages are translated"),
+    met("REQ-10", "No ICMP message ends a mapping or a connection"),
+];

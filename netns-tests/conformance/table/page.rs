@@ -28,7 +28,7 @@ pub fn page(found: &Found) -> String {
     for rfc in RFCS {
         page += &format!("\n### {}: {}\n\n| clause | rule | state | tests |\n|---|---|---|---|\n", rfc.name, rfc.title);
         for clause in rfc.clauses {
-            let name = full(clause);
+            let name = full(rfc, clause);
             let tests = tests(found, |test| test.shows.contains(&name));
             page += &row(&[clause.id, clause.rule, &state(clause), &tests]);
         }
@@ -67,6 +67,6 @@ fn a_row_names_state_reason_and_tests() {
     found.read("netns-tests/b.rs", "#[test]\nfn b() {");
     assert_eq!(tests(&found, |_| true), "[src/a.rs](../src/a.rs) `a`<br>[b.rs](b.rs) `b`");
     assert_eq!(row(&["a|b", "c"]), "| a\\|b | c |\n");
-    let clause = Clause { rfc: "RFC 1", id: "§1", rule: "", state: State::Deviates("on purpose") };
+    let clause = Clause { id: "§1", rule: "", state: State::Deviates("on purpose") };
     assert_eq!(state(&clause), "**deviates**: on purpose");
 }
