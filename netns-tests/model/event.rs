@@ -277,7 +277,10 @@ impl Draw {
     /// An ICMP error about something that passed: from a router on its way or its receiver, now and then to the wrong
     /// host, by the wrong WAN, or broken.
     fn error(&mut self) -> (End, Vec<u8>) {
-        let Some((end, about)) = self.some(true) else { return self.fresh_inbound() };
+        let late = self.passed.len().saturating_sub(12);
+        let largest = self.passed[late..].iter().max_by_key(|(_, packet)| packet.len()).cloned();
+        let about = if self.chance.one_in(3) { largest } else { self.some(true) };
+        let Some((end, about)) = about else { return self.fresh_inbound() };
         let Ok(ip) = wire::read(&about) else { return self.fresh_inbound() };
         let v4 = ip.source.is_ipv4();
         let chance = &mut self.chance;
@@ -286,7 +289,8 @@ impl Draw {
             false => chance.pick(&[(2, 0), (1, 4), (3, 0), (4, 1)]),
         };
         let room = chance.pick(&[28usize, 36, 60, 548, 200]).max(ip.l4.min(about.len()) + 8);
-        let mut message = vec![kind, code, 0, 0, 0, 0, 5, 0];
+        let [high, low] = chance.pick(&[1280u16, 1300, 1300, 1200, 576, 0, 1450]).to_be_bytes();
+        let mut message = vec![kind, code, 0, 0, 0, 0, high, low];
         message.extend(&about[..about.len().min(room)]);
         let broken = chance.one_in(12);
         if broken {

@@ -41,6 +41,8 @@ pub struct Rules {
     pub flows: HashMap<Key, Life>,
     pub made: u64,
     twist: Twist,
+    /// What the path to a remote by way of a WAN was said to carry, and until when that is believed.
+    paths: HashMap<(usize, IpAddr), (u16, u64)>,
     /// Which WAN the first fragment of a datagram took, and when.
     firsts: HashMap<Datagram, (usize, u64)>,
     /// Which WAN sockets have been given under this configuration.
@@ -65,8 +67,8 @@ pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
 
 impl Rules {
     pub fn new(net: Net, twist: Twist) -> Self {
-        let (flows, firsts, given) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { net, now: 0, flows, made: 0, twist, firsts, given }
+        let (flows, paths, firsts, given) = Default::default();
+        Self { net, now: 0, flows, made: 0, twist, paths, firsts, given }
     }
 
     pub fn adopt(&mut self, net: Net) {
@@ -111,7 +113,7 @@ impl Rules {
         let link = &self.net.wans[wan];
         let public = link.public(ip.source).map_err(|reason| (reason, None))?;
         fits(ip, link.mtu)?;
-        let (mut sent, clamped) = clamped(packet, ip, talk, link.mtu.min(self.net.inside_mtu));
+        let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.destination));
         readdress(&mut sent, ip, [Some(public), None]);
         wire::carry_over(packet, &mut sent, ip);
         Ok((End::Wan(WanId(wan as u8)), sent, clamped))
@@ -120,8 +122,8 @@ impl Rules {
     /// Hairpin: to an own address and back inside, from the sender's address on that WAN (RFC 4787 REQ-9a).
     fn round(&self, wan: usize, ip: &Ip, talk: Talk, packet: &[u8]) -> Result<Course, Refusal> {
         let link = &self.net.wans[wan];
-        let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source))?;
-        let host = link.inside(ip.destination).map_err(|_| untranslated("unmappable", ip.source))?;
+        let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source, 8))?;
+        let host = link.inside(ip.destination).map_err(|_| untranslated("unmappable", ip.source, 8))?;
         alive(ip, 1)?;
         fits(ip, self.net.inside_mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, self.net.inside_mtu);
@@ -139,13 +141,13 @@ impl Rules {
         };
         let host = match self.net.wans[wan].inside(ip.destination) {
             Err(NOT_OURS) => return dead(Fate::Kernel),
-            Err(reason) => return dead(Fate::Dropped(reason)),
-            Ok(_) if to_group => return dead(Fate::Dropped("wrong-mac")),
-            Ok(host) => host,
+            _ if to_group => return dead(Fate::Dropped("wrong-mac")),
+            host => host,
         };
-        let sent = match talk {
-            Talk::Error => self.error_inbound(&ip, host, packet),
-            _ => self.inn(wan, &ip, talk, host, packet),
+        let sent = match (host, talk) {
+            (Err(reason), _) => self.may_enter(&ip).and(Err(untranslated(reason, ip.destination, 24))),
+            (Ok(host), Talk::Error) => self.error_inbound(wan, &ip, host, packet),
+            (Ok(host), _) => self.inn(wan, &ip, talk, host, packet),
         };
         outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet)
     }
@@ -157,7 +159,7 @@ impl Rules {
         if !matches!(ip.piece, Piece::Later(_)) {
             self.seen_inbound(wan, Key::of(ip, talk, Direction::Inbound, host), talk);
         }
-        let (mut sent, clamped) = clamped(packet, ip, talk, self.net.wans[wan].mtu.min(self.net.inside_mtu));
+        let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.source));
         readdress(&mut sent, ip, [None, Some(host)]);
         wire::carry_over(packet, &mut sent, ip);
         Ok((End::Inside, sent, clamped))
@@ -180,10 +182,12 @@ impl Rules {
             }
         };
         match known {
-            Some(life) if self.twist == Twist::RepliesLeaveByTheFirstWan && life.from_outside => return Ok(0),
             Some(life) => {
                 life.sees(key.protocol, Direction::Outbound, talk, now);
                 life.wan = wan;
+                if self.twist == Twist::RepliesLeaveByTheFirstWan && life.from_outside {
+                    return Ok(0);
+                }
             }
             None => self.make(key, wan, Direction::Outbound, talk),
         }
@@ -249,15 +253,42 @@ impl Rules {
     }
 
     /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
-    fn error_inbound(&self, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
+    fn error_inbound(&mut self, wan: usize, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
         self.may_enter(ip)?;
         self.fits_inside(ip)?;
-        let (quoted, _, at, end) = quote(ip, packet)?;
+        let (quoted, talk, at, end) = quote(ip, packet)?;
         if quoted.source != ip.destination {
             return silent("stray-icmp-error");
         }
+        self.learn(wan, ip, packet, &quoted, Key::of(&quoted, talk, Direction::Outbound, host));
         let sent = translate_error(packet, (ip, [None, Some(host)]), (&quoted, at, end, [Some(host), None]));
         Ok((End::Inside, sent, false))
+    }
+
+    /// What a too-big message says of a remote's path is believed for ten minutes, if it is about a packet of a living flow
+    /// of this WAN, sane (RFC 8201 §4) and news (RFC 1191 §6.3).
+    fn learn(&mut self, wan: usize, ip: &Ip, packet: &[u8], quoted: &Ip, key: Key) {
+        let (said, least) = match (ip.source.is_ipv4(), &packet[ip.l4..]) {
+            (true, [3, 4, _, _, _, _, high, low, ..]) => (u16::from_be_bytes([*high, *low]), 576),
+            (false, [2, 0, _, _, 0, 0, high, low, ..]) => (u16::from_be_bytes([*high, *low]), 1280),
+            _ => return,
+        };
+        let sane = said >= least && usize::from(said) < quoted.len && said < self.net.wans[wan].mtu;
+        let ours = self.flows.get(&key).is_some_and(|life| life.lives(self.now) && life.wan == wan);
+        let less = self.remembered(wan, key.remote).is_some_and(|known| known < said);
+        if sane && ours && !less && !matches!(quoted.piece, Piece::Later(_)) {
+            self.paths.insert((wan, key.remote), (said, self.now + 600_000_000_000));
+        }
+    }
+
+    fn remembered(&self, wan: usize, remote: IpAddr) -> Option<u16> {
+        self.paths.get(&(wan, remote)).filter(|(_, end)| *end > self.now).map(|(mtu, _)| *mtu)
+    }
+
+    /// What a SYN between inside and `remote` may announce that fits.
+    fn path(&self, wan: usize, remote: IpAddr) -> u16 {
+        let link = self.net.wans[wan].mtu.min(self.net.inside_mtu);
+        self.remembered(wan, remote).map_or(link, |mtu| mtu.min(link))
     }
 
     /// An error that does not fit dies silently.
@@ -328,12 +359,13 @@ fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
 /// No WAN translates the source: the most telling of their reasons.
 fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
     let mut reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
-    untranslated(reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS), inside)
+    untranslated(reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS), inside, 8)
 }
 
-fn untranslated(reason: &'static str, inside: IpAddr) -> Refusal {
+/// `place` is where the address stands in an IPv6 header.
+fn untranslated(reason: &'static str, inside: IpAddr, place: u32) -> Refusal {
     let told = match reason {
-        "unmappable-identifier" => (4, 0, 8),
+        "unmappable-identifier" => (4, 0, place),
         NOT_OURS if inside.is_ipv4() => (3, 0, 0),
         NOT_OURS => (1, 0, 0),
         _ => (1, 3, 0),
