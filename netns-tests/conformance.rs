@@ -6,4 +6,5 @@ mod clauses;
 mod table;
 
 mod d_nptv6;
+mod g_fragments;
 mod h_checksums;

@@ -61,7 +61,7 @@ fn one_capture_per_end_gives_one_capture_per_end() {
                 time += STEP;
             }
             Step::Out(at, bytes) => wanted[*at as usize].extend(record(time - STEP, bytes)),
-            Step::Drop(_) | Step::Wait(_) => {}
+            Step::Drop(_) | Step::GiveUp(_) | Step::Wait(_) => {}
         }
     }
     for (name, bytes) in ENDS.iter().zip(&ends) {

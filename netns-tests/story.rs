@@ -49,6 +49,8 @@ pub enum Step {
     Out(At, Vec<u8>),
     /// It is dropped, and this is its reason.
     Drop(&'static str),
+    /// A packet from inside that was held is given up, and this is the reason.
+    GiveUp(&'static str),
     /// So much more time passes before the next arrival.
     Wait(Duration),
 }
@@ -132,7 +134,7 @@ impl Story {
                     let comment = format!("dropped: {reason}");
                     capture.extend(packet(3 + last.0 as u32, time, last.1, Some(&comment)));
                 }
-                Step::Drop(_) | Step::Wait(_) => {}
+                Step::Drop(_) | Step::GiveUp(_) | Step::Wait(_) => {}
             }
         }
         capture
@@ -146,7 +148,7 @@ impl Story {
             match step {
                 Step::In(..) => time += STEP + std::mem::take(&mut pause),
                 Step::Wait(duration) => pause += u64::try_from(duration.as_nanos()).unwrap(),
-                Step::Out(..) | Step::Drop(_) => {}
+                Step::Out(..) | Step::Drop(_) | Step::GiveUp(_) => {}
             }
             (time, step)
         });

@@ -23,6 +23,7 @@ impl Story {
                     let direction = if last == At::Inside { "outbound" } else { "inbound" };
                     *drops.entry(direction).or_default().entry(reason).or_default() += 1;
                 }
+                Step::GiveUp(reason) => *drops.entry("outbound").or_default().entry(reason).or_default() += 1,
                 Step::Wait(_) => {}
             }
         }

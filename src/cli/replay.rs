@@ -172,7 +172,9 @@ impl Replay {
         drop(self.exits);
         self.output.finish().map_err(Stop::Failed)?;
         let damage = broken.map(|broken| broken.sentence);
-        Ok(self.counts.report(wans, &sent, flows(&self.plane), self.clock.now.0, damage))
+        let (flows, nanoseconds) = (flows(&self.plane), self.clock.now.0);
+        let report = self.counts.report(wans, &sent, &self.plane.counters().snapshot());
+        Ok(Report { flows, nanoseconds, damage, ..report })
     }
 
     /// All packets; what stopped them before the end of the capture, if anything did.

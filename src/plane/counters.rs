@@ -15,7 +15,7 @@ const REASONS: usize = DropReason::ALL.len();
 pub enum Event {
     /// Frames consumed by an answer: ARP, ND.
     Answered,
-    /// Packets copied aside until their next hop's MAC is known.
+    /// Packets copied aside until their next hop's MAC is known, or their first fragment has come.
     Held,
     /// Frames that are the kernel's.
     Kernel,
@@ -25,12 +25,14 @@ pub enum Event {
     Hairpinned,
     /// ICMP errors that were due and not sent, because many were sent just before.
     Untold,
+    /// Frames cut into fragments.
+    Fragmented,
 }
 
 impl Event {
     /// Every event, in the order of its discriminant.
     pub const ALL: &'static [Self] =
-        &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned, Self::Untold];
+        &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned, Self::Untold, Self::Fragmented];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -42,6 +44,7 @@ impl Event {
             Self::Clamped => "clamped",
             Self::Hairpinned => "hairpinned",
             Self::Untold => "untold",
+            Self::Fragmented => "fragmented",
         }
     }
 }
@@ -154,6 +157,11 @@ impl Totals {
     #[must_use]
     pub fn forwarded(&self, wan: WanId, direction: Direction) -> Traffic {
         self.forwarded.get(wan.index()).map_or_else(Traffic::default, |both| both[row(direction)])
+    }
+
+    /// What happened at all, in the order of the events, and how often.
+    pub fn happened(&self) -> impl Iterator<Item = (Event, u64)> + '_ {
+        Event::ALL.iter().copied().zip(self.events).filter(|(_, count)| *count != 0)
     }
 
     /// How often something happened.

@@ -5,10 +5,12 @@
 use super::address::{self, Mapped};
 use super::counters::Event;
 use super::errors;
+use super::fit::fits;
+use super::outbox::Outbox;
 use super::packet::Headers;
 use super::pin;
 use super::policy::{Policy, Wan};
-use super::process::{fits, has_hops};
+use super::process::has_hops;
 use super::respond::Refusal;
 use super::state::Core;
 use super::translate::rewrite;
@@ -44,12 +46,13 @@ impl Core {
         mut headers: Headers,
         turn: Turn,
         frame: &mut Frame<'_>,
-    ) -> Verdict {
+        outbox: &mut Outbox,
+    ) -> Result<Verdict, DropReason> {
         self.clamp(&headers, frame, policy.inside.mtu);
         let (offload, source) = (frame.offload, turn.source);
         rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
         self.counters.event(Event::Hairpinned);
-        Self::to_inside(headers, turn.destination, frame)
+        self.go_inside(policy, headers, turn.destination, None, frame, outbox)
     }
 
     /// The same for an ICMP error from inside: the packet it quotes came round from the host that it goes to, and all four
@@ -60,6 +63,7 @@ impl Core {
         owner: WanId,
         mut headers: Headers,
         frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
         let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
         let destination = behind(wan, &headers)?;
@@ -68,7 +72,7 @@ impl Core {
             .map_err(|refusal| refusal.reason)?;
         errors::rewrite_hairpin(wan, destination, &mut headers, frame)?;
         self.counters.event(Event::Hairpinned);
-        Ok(Self::to_inside(headers, destination, frame))
+        self.go_inside(policy, headers, destination, None, frame, outbox)
     }
 }
 

@@ -2,11 +2,16 @@
 //! They leave as soon as the MAC is known, and are given back when nobody answers in time (RFC 1812 §5.2.7.1).
 //! Must never know: how a next hop is asked for, how an ICMP error is made.
 
-use super::neighbor::{Neighbors, link_header};
-use super::outbox::Outbox;
+use super::counters::{Counters, Event};
+use super::fragment;
+use super::mtu;
+use super::neighbor::link_header;
+use super::outbox::{FRAGMENTS, Outbox};
 use super::packet::ethertype;
 use super::policy::{Policy, Wan};
-use crate::types::{End, MAX_WANS, Mac, Offload, Tick, WanId};
+use super::state::Shared;
+use super::verdict::DropReason;
+use crate::types::{Direction, End, MAX_WANS, Mac, Offload, Tick, WanId};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -104,13 +109,15 @@ impl Held {
         Ok(())
     }
 
-    /// Puts into `outbox` what may leave by now, in the order in which it came, and gives the originals of what has waited
-    /// too long, or may not leave any more under this policy, to `expired`. What finds no room in the outbox waits on.
+    /// Puts into `outbox` what may leave by now, in the order in which it came and counted, and gives the originals of what
+    /// has waited too long, or may not leave any more under this policy, to `expired`. What finds no room in the outbox
+    /// waits on.
     pub fn flush(
         &mut self,
         now: Tick,
         policy: &Policy,
-        neighbors: &Neighbors,
+        shared: &Shared,
+        counters: &Counters,
         outbox: &mut Outbox,
         mut expired: impl FnMut(WanId, &[u8], &mut Outbox),
     ) {
@@ -120,8 +127,10 @@ impl Held {
         for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
             for (is_v4, queue) in [true, false].into_iter().zip(queues) {
                 let before = queue.packets.len();
-                let way = policy.wan(wan).zip(neighbors.mac(wan, is_v4));
-                queue.flush(now, wan, way, outbox, &mut expired);
+                let way = policy.wan(wan).zip(shared.neighbors.mac(wan, is_v4));
+                let limit = shared.paths.limit(wan, is_v4);
+                let way = way.map(|(wan, mac)| Way { wan, mac, mtu: wan.mtu.min(limit) });
+                queue.flush(now, wan, way, counters, outbox, &mut expired);
                 self.waiting -= before - queue.packets.len();
             }
         }
@@ -133,18 +142,19 @@ impl Queue {
         &mut self,
         now: Tick,
         id: WanId,
-        way: Option<(&Wan, Mac)>,
+        way: Option<Way<'_>>,
+        counters: &Counters,
         outbox: &mut Outbox,
         expired: &mut impl FnMut(WanId, &[u8], &mut Outbox),
     ) {
-        while let Some(waiting) = self.packets.front() {
+        while let Some(waiting) = self.packets.front_mut() {
             let is_late = now >= waiting.since.plus_millis(PATIENCE_MS);
             match way {
-                Some((wan, mac)) if may_leave(wan, &waiting.packet) => {
-                    if outbox.room() == 0 {
+                Some(way) if may_leave(way.wan, &waiting.packet) => {
+                    if outbox.room() < if waiting.fits(way.mtu) { 1 } else { FRAGMENTS } {
                         return;
                     }
-                    waiting.leave(id, wan, mac, outbox);
+                    waiting.leave(id, way, counters, outbox);
                 }
                 None if !is_late => return,
                 _ => expired(id, &waiting.original, outbox),
@@ -155,16 +165,50 @@ impl Queue {
     }
 }
 
+/// The way that is open to the packets of a queue, and the largest that goes through.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    wan: &'a Wan,
+    mac: Mac,
+    mtu: u16,
+}
+
 impl Waiting {
-    fn leave(&self, id: WanId, wan: &Wan, mac: Mac, outbox: &mut Outbox) {
+    /// Whether it may leave as it is; what may not be fragmented must.
+    fn fits(&self, mtu: u16) -> bool {
+        let may_fragment =
+            matches!(self.packet[..], [first, _, _, _, _, _, flags, ..] if first >> 4 == 4 && flags & DF == 0);
+        !may_fragment || mtu::fits_len(self.len(), self.header_len, &self.offload, mtu)
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.packet.len()).unwrap_or(u32::MAX)
+    }
+
+    fn leave(&mut self, id: WanId, way: Way<'_>, counters: &Counters, outbox: &mut Outbox) {
+        let Way { wan, mac, mtu } = way;
         let ethertype = ethertype::of(self.packet.first().is_some_and(|byte| byte >> 4 == 4));
         let link = link_header(wan, mac, ethertype);
-        outbox.push_with(End::Wan(id), &link, self.offload, self.header_len, |buffer| {
-            buffer.extend_from_slice(&self.packet);
-            true
-        });
+        let fits = self.fits(mtu) || mtu::lower_segments(&mut self.offload, self.header_len, mtu);
+        let sent = if fits {
+            outbox.push_with(End::Wan(id), &link, self.offload, self.header_len, |buffer| {
+                buffer.extend_from_slice(&self.packet);
+                true
+            });
+            Some(self.offload.gso.map_or((1, self.len()), |gso| gso.segments(self.len(), self.header_len)))
+        } else {
+            counters.event(Event::Fragmented);
+            fragment::cut(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox)
+        };
+        match sent {
+            Some((packets, bytes)) => counters.forward(id, Direction::Outbound, packets.into(), bytes.into()),
+            None => counters.count_drop(Direction::Outbound, DropReason::TooBig),
+        }
     }
 }
+
+/// The flag "don't fragment" in byte 6 of an IPv4 header.
+const DF: u8 = 0x40;
 
 /// Whether the WAN still owns the source: the policy may have changed while the packet waited.
 fn may_leave(wan: &Wan, packet: &[u8]) -> bool {

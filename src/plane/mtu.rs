@@ -3,15 +3,18 @@
 
 use super::checksum::{Delta, Field};
 use super::packet::{Headers, Transport, tcp_flag};
-use crate::types::Offload;
+use crate::types::{GsoKind, Offload};
 
 /// Whether the packet, or each segment that the kernel will cut from it, is at most `mtu` bytes of IP packet.
 #[must_use]
 pub fn fits(headers: &Headers, offload: &Offload, mtu: u16) -> bool {
-    let largest = match offload.gso {
-        Some(gso) => headers.len.min(u32::from(headers.header_len()) + u32::from(gso.size)),
-        None => headers.len,
-    };
+    headers.len <= u32::from(mtu) || fits_len(headers.len, headers.header_len(), offload, mtu)
+}
+
+/// Whether each packet that `len` bytes of IP packet become on a wire is at most `mtu` bytes long.
+#[must_use]
+pub fn fits_len(len: u32, header_len: u16, offload: &Offload, mtu: u16) -> bool {
+    let largest = offload.gso.map_or(len, |gso| len.min(u32::from(header_len) + u32::from(gso.size)));
     largest <= u32::from(mtu)
 }
 
@@ -19,6 +22,19 @@ pub fn fits(headers: &Headers, offload: &Offload, mtu: u16) -> bool {
 #[must_use]
 pub fn is_syn(headers: &Headers) -> bool {
     matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::SYN != 0)
+}
+
+/// Lets the kernel cut a TCP super-frame into segments that fit `mtu`. Only for one that may be fragmented: without DF.
+/// False, and nothing changed, for anything else.
+#[must_use]
+pub fn lower_segments(offload: &mut Offload, header_len: u16, mtu: u16) -> bool {
+    match &mut offload.gso {
+        Some(gso) if gso.kind == GsoKind::Tcp4 && mtu > header_len => {
+            gso.size = gso.size.min(mtu - header_len);
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Lowers the MSS that a SYN announces to what fits `link_mtu`: MTU less 40 for IPv4, less 60 for IPv6; header options do

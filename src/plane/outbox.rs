@@ -3,14 +3,20 @@
 
 use crate::types::{Batch, End, Ends, Frame, HEADROOM, Offload};
 
-/// Frames the outbox holds at the most; more are counted and forgotten.
-pub const CAPACITY: usize = 256;
+/// Frames the outbox holds at the most; more are counted and forgotten. A batch leaves no more answers than frames, and
+/// one frame no more fragments than [`FRAGMENTS`].
+pub const CAPACITY: usize = 2 * FRAGMENTS;
+
+/// Fragments of one frame at the most: a UDP super-frame of 64 KiB whose segments are one byte longer than the 576 of the
+/// smallest link becomes 240.
+pub const FRAGMENTS: usize = 256;
 
 /// Frames made by the plane since they were last sent.
 #[derive(Debug, Default)]
 pub struct Outbox {
     queued: Vec<Made>,
     spare: Vec<Vec<u8>>,
+    keeps_order: bool,
     /// Frames that found no room.
     pub overflow: u64,
 }
@@ -64,6 +70,17 @@ impl Outbox {
         true
     }
 
+    /// The queued frames are to be sent before any frame that is processed from now on, and after those before.
+    pub fn keep_order(&mut self) {
+        self.keeps_order = true;
+    }
+
+    /// Whether the queued frames have a place among those that are being processed.
+    #[must_use]
+    pub fn keeps_order(&self) -> bool {
+        self.keeps_order
+    }
+
     /// Frames that still find room.
     #[must_use]
     pub fn room(&self) -> usize {
@@ -90,6 +107,7 @@ impl Outbox {
             }
             send(&mut batch);
         }
+        self.keeps_order = false;
         for made in self.queued.drain(..) {
             if self.spare.len() < CAPACITY && made.buffer.capacity() <= 4096 {
                 self.spare.push(made.buffer);

@@ -91,11 +91,7 @@ impl Headers {
     /// The packets that this frame is on a wire, and their IP bytes.
     #[must_use]
     pub fn segments(&self, offload: &Offload) -> (u32, u32) {
-        let Some(gso) = offload.gso else { return (1, self.len) };
-        let header = u32::from(self.header_len());
-        let payload = self.len.saturating_sub(header);
-        let packets = payload.div_ceil(u32::from(gso.size)).max(1);
-        (packets, payload + packets * header)
+        offload.gso.map_or((1, self.len), |gso| gso.segments(self.len, self.header_len()))
     }
 
     /// Bytes from the IP header to the transport checksum, if this packet carries one and it covers the addresses.

@@ -4,7 +4,7 @@ use super::address;
 use super::admit;
 use super::flow::key::FlowKey;
 use super::flow::table::{Pin, Seen};
-use super::fragment::Datagram;
+use super::fragment::pins::Datagram;
 use super::packet::{Fragment, Headers, Transport, tcp_flag};
 use super::policy::Policy;
 use super::state::Core;
@@ -30,6 +30,8 @@ pub(super) enum Course {
     Out(WanId),
     /// Back inside: a public address of this WAN is its destination.
     Round(WanId),
+    /// Nowhere yet: a fragment whose first has not come.
+    Wait,
 }
 
 impl Core {
@@ -42,11 +44,10 @@ impl Core {
         frame: &Frame<'_>,
     ) -> Result<Course, DropReason> {
         if let Fragment::Later(id) = headers.fragment {
-            if let Some(owner) = admit::outbound(headers, policy)? {
-                return Ok(Course::Round(owner));
-            }
-            let pin = self.fragments.find(&datagram(headers, id), now);
-            return pin.map(Course::Out).ok_or(DropReason::UnknownFragment);
+            return Ok(match admit::outbound(headers, policy)? {
+                Some(owner) => Course::Round(owner),
+                None => self.pin_later(now, Datagram::new(headers, id), frame).map_or(Course::Wait, Course::Out),
+            });
         }
         let key = FlowKey::new(headers, Direction::Outbound, headers.source);
         let seen = seen(headers, frame, Direction::Outbound, now);
@@ -59,7 +60,7 @@ impl Core {
             },
         };
         if let Fragment::First(fragment) = headers.fragment {
-            self.fragments.remember(datagram(headers, fragment), id, now);
+            self.followers = self.shared.fragments.remember(Datagram::new(headers, fragment), id, now);
         }
         Ok(Course::Out(id))
     }
@@ -156,10 +157,6 @@ fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -
         _ => None,
     };
     Seen { direction, now, bytes, packets, tcp_flags, refresh: true }
-}
-
-fn datagram(headers: &Headers, id: u32) -> Datagram {
-    Datagram { source: headers.source, destination: headers.destination, protocol: headers.protocol, id }
 }
 
 /// Why no WAN translates `source`: the most telling of the WANs' answers.

@@ -5,6 +5,7 @@ use super::address::{self, Mapped};
 use super::admit::{self, Link};
 use super::counters::Event;
 use super::errors;
+use super::fit::{Onto, fits};
 use super::hairpin::{self, Turn};
 use super::mtu;
 use super::neighbor::{self, Answer};
@@ -37,14 +38,17 @@ impl Plane {
             _ => Ends::Here,
         };
         self.core.count(direction, verdict);
+        if !self.core.followers.is_empty() {
+            self.core.follow(&self.policy, now, outbox);
+        }
         verdict
     }
 }
 
 impl Core {
-    fn count(&self, direction: Direction, verdict: Verdict) {
+    pub(super) fn count(&self, direction: Direction, verdict: Verdict) {
         match verdict {
-            Verdict::Forward(_) => {}
+            Verdict::Forward(_) | Verdict::Cut(_) => {}
             Verdict::Answered => self.counters.event(Event::Answered),
             Verdict::Held => self.counters.event(Event::Held),
             Verdict::Kernel => self.counters.event(Event::Kernel),
@@ -52,7 +56,7 @@ impl Core {
         }
     }
 
-    fn outbound(
+    pub(super) fn outbound(
         &mut self,
         policy: &Policy,
         now: Tick,
@@ -62,11 +66,12 @@ impl Core {
         let mut headers = parse(frame.packet(), &frame.offload)?;
         frame.truncate(headers.len as usize);
         if headers.transport == Transport::Error {
-            return self.outbound_error(policy, now, headers, frame);
+            return self.outbound_error(policy, now, headers, frame, outbox);
         }
         let (id, wan, mapped) = match self.judge_outbound(policy, now, &headers, frame) {
             Ok(Way::Out(id, wan, mapped)) => (id, wan, mapped),
-            Ok(Way::Round(turn)) => return Ok(self.turn_round(policy, headers, turn, frame)),
+            Ok(Way::Round(turn)) => return self.turn_round(policy, headers, turn, frame, outbox),
+            Ok(Way::Wait) => return Ok(Verdict::Held),
             Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
             Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
         };
@@ -74,7 +79,7 @@ impl Core {
         let hop = self.next_hop(id, headers.is_v4(), frame);
         let offload = frame.offload;
         rewrite::source(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
-        self.leave(now, (id, wan), headers, &hop, frame)
+        self.leave(now, (id, wan), headers, &hop, frame, outbox)
     }
 
     fn inbound(
@@ -109,14 +114,14 @@ impl Core {
             }
         };
         if headers.transport == Transport::Error {
-            return self.inbound_error(policy, now, id, headers, mapped, frame);
+            return self.inbound_error(policy, now, id, headers, mapped, frame, outbox);
         }
         if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped.address, frame) {
             let back = Back::wan(id, wan, &headers, frame);
             return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
         }
         self.clamp_through(policy, now, (id, wan), &headers, frame);
-        Ok(self.enter(id, headers, mapped, frame))
+        self.enter(policy, id, headers, mapped, frame, outbox)
     }
 
     /// The way of a packet from inside, and what becomes of its addresses.
@@ -134,6 +139,7 @@ impl Core {
         let id = match self.pin_outbound(policy, now, headers, frame)? {
             Course::Out(id) => id,
             Course::Round(owner) => return hairpin::judge(policy, owner, headers, frame).map(Way::Round),
+            Course::Wait => return Ok(Way::Wait),
         };
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
@@ -166,9 +172,10 @@ impl Core {
         now: Tick,
         mut headers: Headers,
         frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
         if let Some(owner) = admit::outbound(&headers, policy)? {
-            return self.turn_error_round(policy, owner, headers, frame);
+            return self.turn_error_round(policy, owner, headers, frame, outbox);
         }
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
@@ -177,7 +184,7 @@ impl Core {
             .map_err(|refusal| refusal.reason)?;
         let hop = self.next_hop(error.wan, headers.is_v4(), frame);
         errors::rewrite_outbound(error, &mut headers, frame);
-        self.leave(now, (error.wan, wan), headers, &hop, frame)
+        self.leave(now, (error.wan, wan), headers, &hop, frame, outbox)
     }
 
     fn inbound_error(
@@ -188,6 +195,7 @@ impl Core {
         headers: Headers,
         mapped: Mapped,
         frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
         admit::inbound(&headers, policy)?;
         let hops = policy.inside.hops;
@@ -196,7 +204,7 @@ impl Core {
             .map_err(|refusal| refusal.reason)?;
         let quoted = errors::rewrite_inbound(&headers, mapped, frame)?;
         self.remember(policy, now, id, &headers, &quoted, frame);
-        Ok(self.enter(id, headers, mapped, frame))
+        self.enter(policy, id, headers, mapped, frame, outbox)
     }
 
     /// The last steps of an outbound packet: hop limit, link header, or the wait for a next hop.
@@ -207,6 +215,7 @@ impl Core {
         headers: Headers,
         hop: &Result<Mac, Original>,
         frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
         sctp::finish(frame, &headers);
@@ -215,30 +224,42 @@ impl Core {
             Ok(mac) => *mac,
             Err(original) => return self.hold(now, id, headers.is_v4(), frame, original).map(|()| Verdict::Held),
         };
-        let header = neighbor::link_header(wan, mac, ethertype::of(headers.is_v4()));
-        if !frame.set_link(&header) {
-            return Err(DropReason::NoHeadroom);
-        }
-        let (packets, bytes) = headers.segments(&frame.offload);
-        self.counters.forward(id, Direction::Outbound, packets.into(), bytes.into());
-        Ok(Verdict::Forward(End::Wan(id)))
+        let link = neighbor::link_header(wan, mac, ethertype::of(headers.is_v4()));
+        let mtu = self.mtu(id, wan, headers.is_v4());
+        let onto = Onto { to: End::Wan(id), link: &link, mtu, counted: Some((id, Direction::Outbound)) };
+        self.forward(onto, &headers, frame, outbox)
     }
 
     /// The last steps of an inbound packet.
-    fn enter(&mut self, id: WanId, headers: Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Verdict {
-        let (packets, bytes) = headers.segments(&frame.offload);
-        self.counters.forward(id, Direction::Inbound, packets.into(), bytes.into());
-        Self::to_inside(headers, mapped, frame)
+    fn enter(
+        &mut self,
+        policy: &Policy,
+        id: WanId,
+        headers: Headers,
+        mapped: Mapped,
+        frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Verdict, DropReason> {
+        self.go_inside(policy, headers, mapped, Some(id), frame, outbox)
     }
 
-    /// What every packet towards inside gets: its receiver's address and one hop less.
-    pub(super) fn to_inside(mut headers: Headers, receiver: Mapped, frame: &mut Frame<'_>) -> Verdict {
+    /// What every packet towards inside gets: its receiver's address and one hop less. `from` is the WAN that it counts for.
+    pub(super) fn go_inside(
+        &mut self,
+        policy: &Policy,
+        mut headers: Headers,
+        receiver: Mapped,
+        from: Option<WanId>,
+        frame: &mut Frame<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Verdict, DropReason> {
         let offload = frame.offload;
         rewrite::destination(frame.packet_mut(), &mut headers, receiver.address, &offload, receiver.neutral);
         rewrite::decrement_ttl(frame.packet_mut(), &headers);
         sctp::finish(frame, &headers);
         frame.header_len = headers.header_len();
-        Verdict::Forward(End::Inside)
+        let counted = from.map(|id| (id, Direction::Inbound));
+        self.forward(Onto { to: End::Inside, link: &[], mtu: policy.inside.mtu, counted }, &headers, frame, outbox)
     }
 
     /// The largest packet that goes through `wan`, in bytes: what its link carries, less where its path is known to.
@@ -295,6 +316,8 @@ enum Way<'p> {
     Out(WanId, &'p Wan, Mapped),
     /// Back inside.
     Round(Turn),
+    /// It waits for the first fragment of its datagram.
+    Wait,
 }
 
 /// The inside host that a packet from `wan` is for; `None` when it is not flowpin's.
@@ -310,14 +333,6 @@ fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result
 /// Whether the packet lives on behind this hop and `more` behind it.
 pub(super) fn has_hops(headers: &Headers, more: u8) -> Result<(), Refusal> {
     if headers.ttl.saturating_sub(more) > 1 { Ok(()) } else { Err(DropReason::TtlExpired.into()) }
-}
-
-pub(super) fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(), Refusal> {
-    if mtu::fits(headers, &frame.offload, mtu) {
-        return Ok(());
-    }
-    let reason = if headers.dont_fragment { DropReason::TooBig } else { DropReason::NeedsFragmentation };
-    Err(Refusal { reason, mtu })
 }
 
 /// Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4).

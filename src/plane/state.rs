@@ -4,7 +4,7 @@
 use super::counters::Counters;
 use super::flow::expiry::Wheel;
 use super::flow::table::FlowTable;
-use super::fragment::FragmentPins;
+use super::fragment::pins::FragmentPins;
 use super::hold::Held;
 use super::limiter::Limits;
 use super::neighbor::{Neighbors, Prober};
@@ -23,13 +23,20 @@ pub struct Shared {
     pub neighbors: Neighbors,
     /// What the paths behind the WANs carry.
     pub paths: Paths,
+    /// The pins of fragmented datagrams.
+    pub fragments: FragmentPins,
 }
 
 impl Shared {
     /// Shared state with room for `flows` flows. `secret` is for what nobody outside shall guess; the same gives the same.
     #[must_use]
     pub fn new(flows: usize, secret: u64) -> Self {
-        Self { table: FlowTable::new(flows), neighbors: Neighbors::new(), paths: Paths::new(secret) }
+        Self {
+            table: FlowTable::new(flows),
+            neighbors: Neighbors::new(),
+            paths: Paths::new(secret),
+            fragments: FragmentPins::new(),
+        }
     }
 }
 
@@ -46,7 +53,8 @@ pub(super) struct Core {
     pub(super) shared: Arc<Shared>,
     pub(super) counters: Arc<Counters>,
     pub(super) wheel: Wheel,
-    pub(super) fragments: FragmentPins,
+    /// Later fragments whose first has just been pinned, each behind `HEADROOM` free bytes.
+    pub(super) followers: Vec<Vec<u8>>,
     pub(super) held: Held,
     pub(super) limits: Limits,
     pub(super) probers: Option<Probers>,
@@ -80,7 +88,7 @@ impl Plane {
             shared,
             counters: Arc::default(),
             wheel: Wheel::new(Tick::default()),
-            fragments: FragmentPins::new(),
+            followers: Vec::new(),
             held: Held::new(),
             limits: Limits::new(policy.icmp_errors),
             probers: first.then(Probers::default),
@@ -134,6 +142,7 @@ impl Core {
             next = next.min(probers.paths.tick(now, policy, neighbors, paths, outbox));
         }
         self.release_held(policy, now, outbox);
+        self.give_up_followers(now);
         if self.held.is_empty() { next } else { next.min(now.plus_millis(HELD_RECHECK_MS)) }
     }
 }

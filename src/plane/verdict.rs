@@ -8,9 +8,11 @@ use crate::types::End;
 pub enum Verdict {
     /// Rewritten in place; to be sent there.
     Forward(End),
+    /// Cut into fragments for there; they are in the outbox.
+    Cut(End),
     /// Consumed: the plane answered it (ARP, ND, an ICMP error); the answers are in the outbox.
     Answered,
-    /// Copied aside until its next hop's MAC is known.
+    /// Copied aside until its next hop's MAC is known, or the first fragment of its datagram has come.
     Held,
     /// Not addressed to anything that flowpin owns: the kernel's business.
     Kernel,
@@ -71,9 +73,7 @@ drop_reasons! {
     TtlExpired = "ttl-expired",
     /// Larger than the next link, may not be fragmented; the sender was told.
     TooBig = "too-big",
-    /// Larger than the next link, IPv4 without DF: fragmentation is not supported yet.
-    NeedsFragmentation = "needs-fragmentation",
-    /// A fragment whose first fragment has not passed, so that its pin is unknown.
+    /// A fragment whose first did not come in time, so that its pin is unknown; or there was no room to wait for it.
     UnknownFragment = "unknown-fragment",
     /// No WAN can translate this source; destination unreachable was sent.
     NoWan = "no-wan",

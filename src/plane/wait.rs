@@ -43,7 +43,7 @@ impl Core {
             return;
         }
         let Self { held, shared, limits, counters, .. } = self;
-        held.flush(now, policy, &shared.neighbors, outbox, |_, original, outbox| {
+        held.flush(now, policy, shared, counters, outbox, |_, original, outbox| {
             counters.count_drop(Direction::Outbound, DropReason::NoNeighbor);
             let Ok(headers) = quoted(original) else { return };
             let from = policy.inside.router(headers.is_v4());

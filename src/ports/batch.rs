@@ -1,7 +1,7 @@
 //! What a port is: the two traits that live ports, captures and in-memory ports share.
 //! Must never know: what the frames mean.
 
-use crate::types::{Batch, End};
+use crate::types::{Batch, End, Frame};
 use std::io;
 
 /// Somewhere frames come from.
@@ -19,11 +19,12 @@ pub trait Receive {
 
 /// Somewhere frames go to.
 pub trait Transmit {
-    /// Sends the frames of `batch` that end at `end`, in order, without blocking. Returns what became of them.
+    /// Sends those of `frames`, at most `MAX_BATCH`, that end at `end`, in order, without blocking. Returns what became of
+    /// them.
     ///
     /// # Errors
     /// The port is gone or broken; a full queue is counted in the result.
-    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent>;
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent>;
 }
 
 /// What became of the frames of one `transmit`.

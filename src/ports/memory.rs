@@ -99,10 +99,10 @@ impl Sink {
 }
 
 impl Transmit for Sink {
-    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent> {
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = kept.len();
-        kept.extend(batch.iter().filter(|frame| frame.ends == Ends::At(end)).map(Stored::of));
+        kept.extend(frames.iter().filter(|frame| frame.ends == Ends::At(end)).map(Stored::of));
         Ok(Sent { sent: u32::try_from(kept.len() - before).unwrap_or(u32::MAX), ..Sent::default() })
     }
 }

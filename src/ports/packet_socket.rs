@@ -232,10 +232,10 @@ fn set_direct(socket: &Socket, direct: bool) -> io::Result<()> {
 }
 
 impl Transmit for PacketTransmit {
-    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent> {
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut messages = ArrayVec::<Message<'_>, MAX_BATCH>::new();
         let mut super_frames = 0u64;
-        for frame in batch.iter().filter(|frame| frame.ends == Ends::At(end)) {
+        for frame in frames.iter().filter(|frame| frame.ends == Ends::At(end)).take(MAX_BATCH) {
             super_frames |= u64::from(frame.offload.gso.is_some()) << messages.len();
             let link = u16::try_from(frame.link_len()).unwrap_or(0);
             messages.push(Message { header: frame.offload.encode(link, frame.header_len), bytes: frame.bytes() });

@@ -172,10 +172,10 @@ impl Receive for TunReceive {
 }
 
 impl Transmit for TunTransmit {
-    fn transmit(&mut self, batch: &Batch<'_>, end: End) -> io::Result<Sent> {
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut sent = Sent::default();
         let mut result = Ok(());
-        for frame in batch.iter().filter(|frame| frame.ends == Ends::At(end)) {
+        for frame in frames.iter().filter(|frame| frame.ends == Ends::At(end)) {
             let header = frame.offload.encode(0, frame.header_len);
             match write(&self.file, &header, frame.packet()) {
                 Ok(()) => sent.sent += 1,

@@ -39,6 +39,18 @@ pub struct Gso {
     pub ecn: bool,
 }
 
+impl Gso {
+    /// The packets that a super-frame of `len` bytes, of which each segment repeats the first `header_len`, is on a
+    /// wire, and their IP bytes.
+    #[must_use]
+    pub fn segments(self, len: u32, header_len: u16) -> (u32, u32) {
+        let header = u32::from(header_len);
+        let payload = len.saturating_sub(header);
+        let packets = payload.div_ceil(u32::from(self.size)).max(1);
+        (packets, payload + packets * header)
+    }
+}
+
 /// What a frame carries beside its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Offload {

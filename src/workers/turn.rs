@@ -65,11 +65,11 @@ pub struct Turned {
 }
 
 impl Exits {
-    /// Sends every frame of `batch` to where it ends.
+    /// Sends every frame of `batch`, or of a part of one, to where it ends.
     ///
     /// # Errors
     /// The first port that broke; the other ends have been served all the same.
-    pub fn send(&mut self, batch: &Batch<'_>, turned: &mut Turned) -> Result<(), Broken> {
+    pub fn send(&mut self, batch: &[Frame<'_>], turned: &mut Turned) -> Result<(), Broken> {
         let mut result = Ok(());
         let mut served = 0u64;
         for frame in batch {
@@ -88,7 +88,7 @@ impl Exits {
         result
     }
 
-    fn send_to(&mut self, batch: &Batch<'_>, end: End, turned: &mut Turned) -> io::Result<()> {
+    fn send_to(&mut self, batch: &[Frame<'_>], end: End, turned: &mut Turned) -> io::Result<()> {
         let port = match end {
             End::Inside => Some(&mut self.inside),
             End::Wan(wan) => self.wans.get_mut(wan.index()).and_then(Option::as_mut),
@@ -123,11 +123,19 @@ pub fn turn<O: Observe>(
     let mut batch = Batch::new();
     let received = rx.receive(&mut batch).map_err(|error| Broken { end: from, error });
     turned.received = batch.len();
-    for frame in &mut batch {
+    let mut sent = Ok(());
+    let mut unsent = 0;
+    for at in 0..batch.len() {
+        let Some(frame) = batch.get_mut(at) else { break };
         let verdict = plane.process(now, from, frame, outbox);
         observer.verdict(from, frame, verdict);
+        if outbox.keeps_order() {
+            let before = exits.send(batch.get(unsent..=at).unwrap_or_default(), &mut turned);
+            sent = sent.and(before).and(flush(exits, outbox, &mut turned));
+            unsent = at + 1;
+        }
     }
-    let sent = exits.send(&batch, &mut turned);
+    sent = sent.and(exits.send(batch.get(unsent..).unwrap_or_default(), &mut turned));
     drop(batch);
     rx.release();
     received.and(sent).and(flush(exits, outbox, &mut turned)).map(|()| turned)

@@ -1,7 +1,7 @@
 //! ICMP errors on their way through, and what is refused, with the errors that the router itself sends.
 
 use crate::story::packets::{Ip, ip};
-use crate::story::{At, HOST6, SERVER, SERVER6, Step, Story, answered, arrives, leaves, router_error};
+use crate::story::{At, HOST6, SERVER, SERVER6, Step, Story, answered, arrives, cut4, leaves, router_error};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, In, Out};
 
@@ -99,7 +99,8 @@ pub fn sizes() -> Story {
     let out = |from, ttl, size: usize| ip(from, SERVER).ttl(ttl).udp((9, 9), &bytes[..size - 28]);
     let (host6, public6) = ("fd00:bad:b01:f::1", "2001:db8:b:be0f:27ea::1");
     let out6 = |from, ttl, size: usize| ip(from, SERVER6).ttl(ttl).udp((9, 9), &bytes[..size - 48]);
-    let whole = Ip { fragment: 0, ..ip("10.250.250.3", SERVER) }.udp((9, 9), &bytes[..1373]);
+    let may_fragment = |from, ttl| Ip { fragment: 0, ttl, ..ip(from, SERVER) }.udp((9, 9), &bytes[..1373]);
+    let pieces = cut4(&may_fragment("198.51.100.3", 63), &[1376]);
     let big = ip(SERVER, "192.0.2.2").udp((9, 9), &bytes[..1473]);
     let steps = vec![
         In(Inside, out("10.250.250.3", 64, 1400)),
@@ -110,8 +111,9 @@ pub fn sizes() -> Story {
             router_error("10.250.250.1", "10.250.250.3", 3, 4, [0, 0, 5, 0x78], &out("10.250.250.3", 64, 1401)[..548]),
         ),
         Drop("too-big"),
-        In(Inside, whole),
-        Drop("needs-fragmentation"),
+        In(Inside, may_fragment("10.250.250.3", 64)),
+        leaves(Cable, &pieces[0]),
+        leaves(Cable, &pieces[1]),
         arrives(Cable, &ip(SERVER6, public6).udp((9, 9), b"in")),
         Out(Inside, ip(SERVER6, host6).ttl(63).udp((9, 9), b"in")),
         In(Inside, out6(host6, 64, 1400)),

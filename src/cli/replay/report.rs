@@ -4,8 +4,9 @@
 use super::input::INSIDE;
 use super::output::position;
 use crate::cli::columns::Columns;
+use crate::plane::counters::{Event, Totals};
 use crate::plane::verdict::Verdict;
-use crate::types::{End, Frame};
+use crate::types::{Direction, End, Frame};
 use crate::workers::turn::Observe;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,7 +16,6 @@ use std::collections::BTreeMap;
 pub struct Counts {
     received: Vec<u64>,
     verdicts: Verdicts,
-    drops: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     not_ip: u64,
     /// What became of the last packet.
     pub last: Option<Verdict>,
@@ -28,8 +28,11 @@ pub struct Report {
     pub ends: Vec<Traffic>,
     /// By direction.
     pub verdicts: Verdicts,
-    /// Dropped packets by direction (`outbound`, `inbound`), then by reason; zeros left out.
+    /// Dropped packets by direction (`outbound`, `inbound`), then by reason, those that were held first among them; zeros
+    /// left out.
     pub drops: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// What else happened to packets (`clamped`, `fragmented` and so on), how often; zeros left out.
+    pub events: BTreeMap<&'static str, u64>,
     /// Flows.
     pub flows: Flows,
     /// Ethernet frames in the inside capture that carry no IP and were left out: a TUN would not show them.
@@ -76,30 +79,27 @@ pub struct Ended {
     pub forwarded: u64,
     /// Consumed: ARP, neighbour discovery.
     pub answered: u64,
-    /// Kept until the next hop's MAC is known.
+    /// Kept until the next hop's MAC is known, or the first fragment has come.
     pub held: u64,
     /// Not flowpin's: what the kernel would have got.
     pub kernel: u64,
-    /// Dropped, for the reasons under `drops`.
+    /// Dropped at once, for the reasons under `drops`.
     pub dropped: u64,
 }
 
 impl Observe for Counts {
     fn verdict(&mut self, from: End, _: &Frame<'_>, verdict: Verdict) {
         self.received(from);
-        let (name, ended) = match from {
-            End::Inside => ("outbound", &mut self.verdicts.outbound),
-            End::Wan(_) => ("inbound", &mut self.verdicts.inbound),
+        let ended = match from {
+            End::Inside => &mut self.verdicts.outbound,
+            End::Wan(_) => &mut self.verdicts.inbound,
         };
         match verdict {
-            Verdict::Forward(_) => ended.forwarded += 1,
+            Verdict::Forward(_) | Verdict::Cut(_) => ended.forwarded += 1,
             Verdict::Answered => ended.answered += 1,
             Verdict::Held => ended.held += 1,
             Verdict::Kernel => ended.kernel += 1,
-            Verdict::Drop(reason) => {
-                ended.dropped += 1;
-                *self.drops.entry(name).or_default().entry(reason.name()).or_default() += 1;
-            }
+            Verdict::Drop(_) => ended.dropped += 1,
         }
         self.last = Some(verdict);
     }
@@ -122,9 +122,9 @@ impl Counts {
         }
     }
 
-    /// The report. `sent` is by end, the inside first; `time` in nanoseconds from the first packet to the last.
+    /// The report of packets alone. `sent` is by end, the inside first.
     #[must_use]
-    pub fn report(self, wans: &[String], sent: &[u64], flows: Flows, time: u64, damage: Option<String>) -> Report {
+    pub fn report(self, wans: &[String], sent: &[u64], totals: &Totals) -> Report {
         let names = std::iter::once(INSIDE).chain(wans.iter().map(String::as_str));
         let received = self.received.iter().copied().chain(std::iter::repeat(0));
         let ends = names.zip(received).zip(sent);
@@ -133,13 +133,25 @@ impl Counts {
                 .map(|((name, received), sent)| Traffic { name: name.to_owned(), received, sent: *sent })
                 .collect(),
             verdicts: self.verdicts,
-            drops: self.drops,
-            flows,
+            drops: drops(totals),
+            events: events(totals),
             not_ip: self.not_ip,
-            nanoseconds: time,
-            damage,
+            ..Report::default()
         }
     }
+}
+
+fn drops(totals: &Totals) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+    let both = [("outbound", Direction::Outbound), ("inbound", Direction::Inbound)].map(|(name, direction)| {
+        (name, totals.drops(direction).map(|(reason, packets)| (reason.name(), packets)).collect::<BTreeMap<_, _>>())
+    });
+    both.into_iter().filter(|(_, reasons)| !reasons.is_empty()).collect()
+}
+
+/// Those events that are no verdict.
+fn events(totals: &Totals) -> BTreeMap<&'static str, u64> {
+    let others = totals.happened().filter(|(event, _)| !matches!(event, Event::Answered | Event::Held | Event::Kernel));
+    others.map(|(event, count)| (event.name(), count)).collect()
 }
 
 impl Report {
@@ -165,6 +177,13 @@ impl Report {
                 for (reason, packets) in reasons {
                     columns.row([(*direction).to_owned(), (*reason).to_owned(), packets.to_string()]);
                 }
+            }
+            text += &format!("\n{}", columns.render());
+        }
+        if !self.events.is_empty() {
+            let mut columns = Columns::new(&["EVENT", ">COUNT"]);
+            for (event, count) in &self.events {
+                columns.row([(*event).to_owned(), count.to_string()]);
             }
             text += &format!("\n{}", columns.render());
         }
@@ -195,6 +214,7 @@ impl Verdicts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plane::counters::Counters;
     use crate::plane::verdict::DropReason;
     use crate::types::{Offload, WanId};
 
@@ -210,7 +230,15 @@ mod tests {
         counts.verdict(wan, &frame, Verdict::Kernel);
         counts.not_ip();
         let wans = ["fiber".to_owned(), "cable".to_owned()];
-        let report = counts.report(&wans, &[2, 0, 1], Flows { created: 1, expired: 0 }, 1_234_567_890, None);
+        let counters = Counters::default();
+        (0..2).for_each(|_| counters.count_drop(Direction::Inbound, DropReason::TtlExpired));
+        counters.event(Event::Fragmented);
+        counters.event(Event::Kernel);
+        let report = Report {
+            flows: Flows { created: 1, expired: 0 },
+            nanoseconds: 1_234_567_890,
+            ..counts.report(&wans, &[2, 0, 1], &counters.snapshot())
+        };
         assert_eq!(
             report.render(),
             "\
@@ -230,6 +258,9 @@ dropped           0        2
 
 DROPPED  REASON       PACKETS
 inbound  ttl-expired        2
+
+EVENT       COUNT
+fragmented      1
 
 1 frames of the inside capture carry no IP and were left out
 "

@@ -6,7 +6,7 @@ use crate::api::{Downstream, Gateway, Path, Remembered, Status, Table, Wan};
 use crate::config::settings;
 use crate::control::links::LinkFacts;
 use crate::plane::Shared;
-use crate::plane::counters::{Event, Totals};
+use crate::plane::counters::Totals;
 use crate::plane::flow::table::FlowTable;
 use crate::plane::neighbor::Neighbors;
 use crate::plane::path::{Memory, Paths, State};
@@ -145,8 +145,7 @@ fn drops(totals: &Totals) -> BTreeMap<String, BTreeMap<String, u64>> {
 }
 
 fn events(totals: &Totals) -> BTreeMap<String, u64> {
-    let counts = Event::ALL.iter().map(|event| (event.name().to_owned(), totals.events(*event)));
-    counts.filter(|(_, count)| *count != 0).collect()
+    totals.happened().map(|(event, count)| (event.name().to_owned(), count)).collect()
 }
 
 /// What was lost at the ports, over all workers: `inside.full`, `fiber.lost` and so on; and what the TUN's own queue had
@@ -181,6 +180,7 @@ fn losses_of(reading: &Reading) -> impl Iterator<Item = (&'static str, u64)> {
 mod tests {
     use super::*;
     use crate::control::report::sample;
+    use crate::plane::counters::Event;
     use crate::plane::verdict::DropReason;
     use crate::types::Mac;
 

@@ -18,14 +18,16 @@ fn packet(mark: u8) -> Vec<u8> {
 
 struct Run {
     held: Held,
-    neighbors: Neighbors,
+    shared: Shared,
+    counters: Counters,
     outbox: Outbox,
     policy: Policy,
 }
 
 impl Run {
     fn new() -> Self {
-        Self { held: Held::new(), neighbors: Neighbors::new(), outbox: Outbox::new(), policy: policy() }
+        let (held, shared, counters) = (Held::new(), Shared::new(1, 0), Counters::default());
+        Self { held, shared, counters, outbox: Outbox::new(), policy: policy() }
     }
 
     fn hold(&mut self, packet: &[u8], millis: u64) -> Result<(), Full> {
@@ -37,7 +39,7 @@ impl Run {
     fn flush(&mut self, millis: u64) -> (Vec<u8>, Vec<u8>) {
         let mut expired = Vec::new();
         let now = Tick::from_millis(millis);
-        self.held.flush(now, &self.policy, &self.neighbors, &mut self.outbox, |wan, original, _| {
+        self.held.flush(now, &self.policy, &self.shared, &self.counters, &mut self.outbox, |wan, original, _| {
             assert_eq!((wan, &original[..6]), (A, &b"sent: "[..]));
             expired.push(*original.last().unwrap());
         });
@@ -52,9 +54,9 @@ fn packets_leave_in_order_once_their_next_hop_is_known() {
     assert!((1..=3).all(|mark| run.hold(&packet(mark), 0).is_ok()));
     assert_eq!(run.flush(100), (vec![], vec![]));
     assert_eq!(run.held.len(), 3);
-    run.neighbors.set(A, false, MAC);
+    run.shared.neighbors.set(A, false, MAC);
     assert_eq!(run.flush(100), (vec![], vec![]), "the other family's MAC is of no use");
-    run.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, true, MAC);
     assert_eq!(run.flush(200), (vec![1, 2, 3], vec![]));
     assert!(run.held.is_empty());
 }
@@ -65,8 +67,8 @@ fn a_packet_leaves_with_its_link_header_and_what_the_kernel_owes_it() {
     let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1448, ecn: false });
     let offload = Offload { partial: None, gso };
     run.held.push((A, true), &packet(9), &[], (offload, 52), Tick(0)).unwrap();
-    run.neighbors.set(A, true, MAC);
-    run.held.flush(Tick(0), &run.policy, &run.neighbors, &mut run.outbox, |_, _, _| ());
+    run.shared.neighbors.set(A, true, MAC);
+    run.held.flush(Tick(0), &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, _, _| ());
     let mut seen = Vec::new();
     run.outbox.drain(|batch| seen.extend(batch.iter().map(|f| (f.link().to_vec(), f.offload, f.header_len))));
     assert_eq!(seen, [(vec![2, 0, 0, 0, 0xee, 1, 2, 0, 0, 0, 0, 0xa, 8, 0], offload, 52)]);
@@ -79,7 +81,7 @@ fn a_packet_waits_three_seconds_and_no_longer() {
     run.hold(&packet(2), 10).unwrap();
     assert_eq!(run.flush(2_999), (vec![], vec![]));
     assert_eq!(run.flush(3_000), (vec![], vec![1]));
-    run.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, true, MAC);
     assert_eq!(run.flush(9_000), (vec![2], vec![]), "late, but its way is known");
 }
 
@@ -107,7 +109,9 @@ fn the_quote_of_a_large_packet_is_cut() {
     run.held.push((A, true), &packet(0), &[7; 9000], (Offload::NONE, 40), Tick(0)).unwrap();
     let mut lens = Vec::new();
     let late = Tick::from_secs(3);
-    run.held.flush(late, &run.policy, &run.neighbors, &mut run.outbox, |_, original, _| lens.push(original.len()));
+    run.held.flush(late, &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, original, _| {
+        lens.push(original.len())
+    });
     assert_eq!(lens, [1232]);
 }
 
@@ -115,7 +119,7 @@ fn the_quote_of_a_large_packet_is_cut() {
 fn a_packet_whose_source_the_wan_lost_does_not_leave() {
     let mut run = Run::new();
     run.hold(&packet(5), 0).unwrap();
-    run.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, true, MAC);
     run.policy.wans.swap(0, 1);
     assert_eq!(run.flush(10), (vec![], vec![5]));
     run.hold(&packet(6), 20).unwrap();
@@ -131,7 +135,7 @@ fn what_finds_no_room_in_the_outbox_waits_on() {
         assert!(run.outbox.push(End::Inside, &[], |_| true));
     }
     assert!((1..=2).all(|mark| run.hold(&packet(mark), 0).is_ok()));
-    run.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, true, MAC);
     assert_eq!((run.flush(10).0, run.held.len()), (vec![1], 1));
     assert_eq!((run.flush(10).0, run.held.len(), run.outbox.overflow), (vec![2], 0, 0));
 }

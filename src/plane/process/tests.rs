@@ -290,7 +290,13 @@ fn what_does_not_fit_its_wan_is_told_that_wans_mtu() {
     let mut may_fragment = long;
     may_fragment[6] = 0;
     fix_ip(&mut may_fragment);
-    assert_eq!(rig.outbound(&may_fragment).verdict, Verdict::Drop(DropReason::NeedsFragmentation));
+    assert_eq!(rig.outbound(&may_fragment).verdict, Verdict::Cut(End::Wan(B)));
+    let sent = rig.sent();
+    assert_eq!(
+        sent.iter().map(|(end, link, packet)| (*end, link.len(), packet.len())).collect::<Vec<_>>(),
+        [(End::Wan(B), 18, 1396), (End::Wan(B), 18, 25)]
+    );
+    assert_eq!(rig.totals().events(Event::Fragmented), 1);
 }
 
 #[test]
@@ -392,8 +398,11 @@ fn later_fragments_follow_their_first() {
     };
     set(&mut first, 0x2000);
     set(&mut later, 3);
-    assert_eq!(rig.outbound(&later).verdict, Verdict::Drop(DropReason::UnknownFragment));
+    assert_eq!(rig.outbound(&later).verdict, Verdict::Held);
     assert_eq!(rig.outbound(&first).verdict, Verdict::Forward(End::Wan(B)));
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].0, hosts(&sent[0].2).0, &sent[0].2[20..]), (End::Wan(B), ip("198.51.100.12"), &later[20..]));
     let done = rig.outbound(&later);
     assert_eq!(done.verdict, Verdict::Forward(End::Wan(B)));
     assert_eq!(hosts(&done.packet).0, ip("198.51.100.12"));

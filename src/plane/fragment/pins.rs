@@ -1,0 +1,183 @@
+//! Which WAN the later fragments of a datagram follow: the pin of their first fragment, remembered for a short while and
+//! shared by all workers. Later ones that overtake their first wait for it here. Fixed memory, whatever arrives.
+//! Must never know: policy, the flow table, what a fragment says.
+
+mod waiting;
+
+use super::super::packet::Headers;
+use crate::types::{Tick, WanId};
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use waiting::Waiting;
+
+/// Parts of the table, each behind a lock of its own; all that belongs to one datagram is in one part.
+const SHARDS: usize = 16;
+
+/// Sets of a shard, and pins in a set: 8192 datagrams in all.
+const SETS: usize = 64;
+const WAYS: usize = 8;
+
+/// Nanoseconds a pin is remembered; an IPv4 identification may be reused after that (RFC 791 §3.2 allows 15 s and more).
+const LIFETIME: u64 = 30_000_000_000;
+
+/// What names a datagram until it is whole again (RFC 791 §3.2, RFC 8200 §4.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Datagram {
+    /// Sender.
+    pub source: IpAddr,
+    /// Receiver.
+    pub destination: IpAddr,
+    /// Transport protocol in IPv4. 0 in IPv6, where it is no part of the name: only the first fragment knows it.
+    pub protocol: u8,
+    /// The identification.
+    pub id: u32,
+}
+
+impl Datagram {
+    /// The datagram that a fragment with this identification belongs to.
+    #[must_use]
+    pub fn new(headers: &Headers, id: u32) -> Self {
+        let protocol = if headers.is_v4() { headers.protocol } else { 0 };
+        Self { source: headers.source, destination: headers.destination, protocol, id }
+    }
+
+    /// Whose share of the room it takes: the source, in IPv6 its /64.
+    fn sender(&self) -> u128 {
+        match self.source {
+            IpAddr::V4(source) => source.to_bits().into(),
+            IpAddr::V6(source) => source.to_bits() >> 64,
+        }
+    }
+}
+
+/// The pins of datagrams that passed lately, and the fragments that wait for theirs.
+#[derive(Debug)]
+pub struct FragmentPins {
+    shards: Box<[Mutex<Shard>]>,
+    /// Fragments that wait, in all shards.
+    waiting: AtomicUsize,
+}
+
+/// What a later fragment found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The WAN that the first fragment took.
+    Pin(WanId),
+    /// Nothing yet: it waits, and this many that had waited before had to give way.
+    Waits(usize),
+}
+
+impl FragmentPins {
+    /// Nothing remembered.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// The first fragment of `datagram` took `wan`. Gives the later ones that waited for it, in the order in which they
+    /// came, each behind `HEADROOM` free bytes.
+    #[must_use]
+    pub fn remember(&self, datagram: Datagram, wan: WanId, now: Tick) -> Vec<Vec<u8>> {
+        let place = Place::of(&datagram);
+        let mut shard = self.lock(place.shard);
+        shard.remember(place.set, Pin { datagram, wan, at: now });
+        let ready = shard.waiting.take(&datagram);
+        self.waiting.fetch_sub(ready.len(), Relaxed);
+        ready
+    }
+
+    /// Where the first fragment of `datagram` went, if it passed within the lifetime; else keeps a copy of the later
+    /// fragment `packet` until it does.
+    #[must_use]
+    pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> Found {
+        let place = Place::of(&datagram);
+        let mut shard = self.lock(place.shard);
+        if let Some(wan) = shard.find(place.set, &datagram, now) {
+            return Found::Pin(wan);
+        }
+        let gone = shard.waiting.push(datagram, packet, now);
+        self.waiting.fetch_add(1, Relaxed);
+        self.waiting.fetch_sub(gone, Relaxed);
+        Found::Waits(gone)
+    }
+
+    /// Forgets the fragments whose first has not come in time; how many.
+    #[must_use]
+    pub fn expire(&self, now: Tick) -> usize {
+        if self.waiting.load(Relaxed) == 0 {
+            return 0;
+        }
+        let gone = (0..SHARDS).map(|shard| self.lock(shard).waiting.expire(now)).sum();
+        self.waiting.fetch_sub(gone, Relaxed);
+        gone
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.shards[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for FragmentPins {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where a datagram belongs.
+struct Place {
+    shard: usize,
+    set: usize,
+}
+
+impl Place {
+    fn of(datagram: &Datagram) -> Self {
+        let hash = foldhash::fast::FixedState::default().hash_one(datagram) as usize;
+        Self { shard: hash % SHARDS, set: hash / SHARDS % SETS }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pin {
+    datagram: Datagram,
+    wan: WanId,
+    at: Tick,
+}
+
+#[derive(Debug)]
+struct Shard {
+    pins: Box<[[Option<Pin>; WAYS]]>,
+    waiting: Waiting,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { pins: vec![[None; WAYS]; SETS].into_boxed_slice(), waiting: Waiting::default() }
+    }
+}
+
+impl Shard {
+    fn find(&self, set: usize, datagram: &Datagram, now: Tick) -> Option<WanId> {
+        let pin = self.pins[set].iter().flatten().find(|pin| pin.datagram == *datagram)?;
+        (now.since(pin.at) < LIFETIME).then_some(pin.wan)
+    }
+
+    /// A full set loses the oldest pin of the sender that has most of them: a flood comes at the expense of its sender.
+    fn remember(&mut self, set: usize, pin: Pin) {
+        let pins = &mut self.pins[set];
+        let share =
+            |it: &Pin| pins.iter().flatten().filter(|other| other.datagram.sender() == it.datagram.sender()).count();
+        let same = pins.iter().position(|slot| slot.is_some_and(|it| it.datagram == pin.datagram));
+        let place = same.or_else(|| pins.iter().position(Option::is_none)).or_else(|| {
+            let worth = |(_, slot): &(usize, &Option<Pin>)| slot.map(|it| (usize::MAX - share(&it), it.at));
+            pins.iter().enumerate().min_by_key(worth).map(|(at, _)| at)
+        });
+        if let Some(slot) = place.and_then(|at| pins.get_mut(at)) {
+            *slot = Some(pin);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
