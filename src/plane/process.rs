@@ -114,7 +114,8 @@ impl Core {
             }
         };
         if headers.transport == Transport::Error {
-            return self.inbound_error(policy, now, id, headers, mapped, frame, outbox);
+            self.inbound_error(policy, now, id, &headers, mapped, frame)?;
+            return self.enter(policy, id, headers, mapped, frame, outbox);
         }
         if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped.address, frame) {
             let back = Back::wan(id, wan, &headers, frame);
@@ -187,24 +188,24 @@ impl Core {
         self.leave(now, (error.wan, wan), headers, &hop, frame, outbox)
     }
 
+    /// Whether an error from outside may pass; restores the packet that it quotes, and learns from it.
     fn inbound_error(
         &mut self,
         policy: &Policy,
         now: Tick,
         id: WanId,
-        headers: Headers,
+        headers: &Headers,
         mapped: Mapped,
         frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        admit::inbound(&headers, policy)?;
+    ) -> Result<(), DropReason> {
+        admit::inbound(headers, policy)?;
         let hops = policy.inside.hops;
-        has_hops(&headers, hops)
-            .and_then(|()| fits(&headers, frame, policy.inside.mtu))
+        has_hops(headers, hops)
+            .and_then(|()| fits(headers, frame, policy.inside.mtu))
             .map_err(|refusal| refusal.reason)?;
-        let quoted = errors::rewrite_inbound(&headers, mapped, frame)?;
-        self.remember(policy, now, id, &headers, &quoted, frame);
-        self.enter(policy, id, headers, mapped, frame, outbox)
+        let quoted = errors::rewrite_inbound(headers, mapped, frame)?;
+        self.remember(policy, now, id, headers, &quoted, frame);
+        Ok(())
     }
 
     /// The last steps of an outbound packet: hop limit, link header, or the wait for a next hop.
