@@ -5,6 +5,7 @@
 mod clauses;
 mod table;
 
+mod a_nat44;
 mod d_nptv6;
 mod g_fragments;
 mod h_checksums;

@@ -1,0 +1,214 @@
+//! C-01 to C-05, C-15 to C-17: which public address a packet leaves with, and for how long that stays so.
+
+use super::{HOSTS, balanced, full, play, translated};
+use crate::story::packets::{ACK, Ip, SYN, ip};
+use crate::story::{self, At, SERVER, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
+use At::{Cable, Fiber, Inside};
+use Step::{Drop, Wait};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// One datagram of each flow: host, source port, remote port; ten thousand ports and more shared out to both hosts.
+fn flow(number: u32) -> (usize, (u16, u16)) {
+    let port = 1024 + u16::try_from(number / 2).unwrap();
+    (usize::from(number % 2 == 1), (port, 53))
+}
+
+fn datagram(at: Ip, number: u32) -> Vec<u8> {
+    at.udp(flow(number).1, &number.to_be_bytes())
+}
+
+fn sent(number: u32) -> Vec<u8> {
+    datagram(ip(HOSTS[flow(number).0].0, SERVER), number)
+}
+
+/// Which WAN each of these flows took; every one with that WAN's address for its host, ports and payload untouched.
+fn shares(config: &str, flows: &[u32]) -> HashMap<u32, At> {
+    let packets: Vec<_> = flows.iter().map(|number| sent(*number)).collect();
+    let left = play(config, &packets);
+    assert_eq!(left.len(), flows.len());
+    let pairs = flows.iter().zip(left).map(|(number, (at, packet))| {
+        let wanted = translated(at, flow(*number).0, SERVER, |ip| datagram(ip, *number));
+        assert_eq!(packet, wanted, "flow {number} on {at:?}");
+        (*number, at)
+    });
+    pairs.collect()
+}
+
+#[test]
+fn c_01_ten_thousand_flows_leave_with_the_address_of_their_wan_and_their_own_port() {
+    let flows: Vec<_> = (0..10_000).collect();
+    let shares = shares(&balanced(), &flows);
+    let fiber = shares.values().filter(|at| **at == Fiber).count();
+    // Three standard deviations of a fair coin.
+    assert!((4850..=5150).contains(&fiber), "{fiber} of 10000 on fiber");
+}
+
+#[test]
+fn c_02_who_is_called_on_a_wan_answers_on_it_though_another_is_preferred() {
+    let (caller, ports, back) = ("203.0.113.20", (40000, 443), (443, 40000));
+    let steps = [
+        comes_in(
+            Cable,
+            &ip(caller, "198.51.100.3").tcp(ports, SYN, b"", b""),
+            &ip(caller, "10.250.250.3").ttl(63).tcp(ports, SYN, b"", b""),
+        ),
+        goes_out(
+            Cable,
+            &ip("10.250.250.3", caller).tcp(back, SYN | ACK, b"", b""),
+            &ip("198.51.100.3", caller).ttl(63).tcp(back, SYN | ACK, b"", b""),
+        ),
+        // A new flow of that host takes the better tier all the same.
+        goes_out(
+            Fiber,
+            &ip("10.250.250.3", caller).udp((1, 2), b"new"),
+            &ip("192.0.2.3", caller).ttl(63).udp((1, 2), b"new"),
+        ),
+    ];
+    story::check_with(&full(), "c-02", steps.concat(), 2);
+}
+
+#[test]
+fn c_03_one_caller_at_both_public_addresses_is_answered_from_each() {
+    let caller = "203.0.113.20";
+    let call = |wan, public: &str| {
+        comes_in(
+            wan,
+            &ip(caller, public).udp((5060, 5060), public.as_bytes()),
+            &ip(caller, "10.250.250.2").ttl(63).udp((5060, 5060), public.as_bytes()),
+        )
+    };
+    let answer = |wan, public: &str| {
+        goes_out(
+            wan,
+            &ip("10.250.250.2", caller).udp((5060, 5060), b"OK"),
+            &ip(public, caller).ttl(63).udp((5060, 5060), b"OK"),
+        )
+    };
+    let turns = [(Fiber, "192.0.2.2"), (Cable, "198.51.100.2"), (Fiber, "192.0.2.2")];
+    let steps = turns.map(|(wan, public)| [call(wan, public), answer(wan, public)].concat()).concat();
+    // From inside the two look like one flow: it follows the newest request.
+    story::check("c-03", steps, 1);
+}
+
+#[test]
+fn c_04_one_socket_has_one_public_address_and_port_towards_everybody() {
+    let remotes = ["203.0.113.10", "203.0.113.11", "192.0.2.129", "198.18.0.7", "9.9.9.9"];
+    let mut used = [false; 2];
+    for port in 4000..4040 {
+        let to_all = |make: &dyn Fn(&str, u16) -> Vec<u8>| {
+            let ends = remotes.iter().flat_map(|remote| [3478, 3479].map(|to| (*remote, to)));
+            ends.map(|(remote, to)| make(remote, to)).collect::<Vec<_>>()
+        };
+        let left = play(&balanced(), &to_all(&|remote, to| ip("10.250.250.2", remote).udp((port, to), b"stun")));
+        let at = left[0].0;
+        let public = HOSTS[0].1[at as usize - 1];
+        let wanted = to_all(&|remote, to| ip(public, remote).ttl(63).udp((port, to), b"stun"));
+        assert_eq!(left, wanted.into_iter().map(|packet| (at, packet)).collect::<Vec<_>>(), "port {port}");
+        used[at as usize - 1] = true;
+    }
+    assert_eq!(used, [true; 2], "both WANs carry some of the sockets");
+}
+
+#[test]
+fn c_05_two_hosts_with_one_port_have_two_public_addresses() {
+    let steps = HOSTS.map(|(inside, [public, _])| {
+        goes_out(
+            Fiber,
+            &ip(inside, SERVER).udp((5000, 53), b"same port"),
+            &ip(public, SERVER).ttl(63).udp((5000, 53), b"same port"),
+        )
+    });
+    story::check_with(&full(), "c-05", steps.concat(), 2);
+}
+
+#[test]
+fn c_15_fragments_of_two_hosts_with_one_identification_stay_apart() {
+    let pieces = |from, ttl, fill| {
+        let whole = Ip { id: 7, fragment: 0, ..ip(from, SERVER) }.ttl(ttl).udp((9, 9), &[fill; 60]);
+        cut4(&whole, &[32])
+    };
+    let steps = [0, 1].map(|piece| {
+        let hosts = HOSTS.iter().zip([1, 2]);
+        let each = hosts.map(|((inside, [public, _]), fill)| {
+            goes_out(Fiber, &pieces(inside, 64, fill)[piece], &pieces(public, 63, fill)[piece])
+        });
+        each.flatten().collect::<Vec<_>>()
+    });
+    story::check_with(&full(), "c-15", steps.concat(), 2);
+}
+
+/// A datagram out, `pause`, what happens then, `pause`, the datagram again: one flow if the flow was kept alive, two if it
+/// ended between. It lives 300 s.
+fn twice(name: &str, between: &[Step], flows: u64, expired: u64) {
+    let out = goes_out(
+        Fiber,
+        &ip("10.250.250.2", SERVER).udp((40000, 53), b"again"),
+        &ip("192.0.2.2", SERVER).ttl(63).udp((40000, 53), b"again"),
+    );
+    let pause = [Wait(Duration::from_secs(200))];
+    let steps = [&out[..], &pause, between, &pause, &out].concat();
+    Story::new(name, steps, flows).with_expired(expired).check();
+}
+
+#[test]
+fn c_16_what_passes_keeps_a_flow_alive() {
+    let out = goes_out(
+        Fiber,
+        &ip("10.250.250.2", SERVER).udp((40000, 53), b"more"),
+        &ip("192.0.2.2", SERVER).ttl(63).udp((40000, 53), b"more"),
+    );
+    let inn = comes_in(
+        Fiber,
+        &ip(SERVER, "192.0.2.2").udp((53, 40000), b"answer"),
+        &ip(SERVER, "10.250.250.2").ttl(63).udp((53, 40000), b"answer"),
+    );
+    twice("c-16-out", &out, 1, 0);
+    twice("c-16-in", &inn, 1, 0);
+}
+
+#[test]
+fn c_16_what_is_refused_and_errors_do_not() {
+    let last = ip(SERVER, "192.0.2.2").ttl(1).udp((53, 40000), b"last hop");
+    let exceeded = story::router_error("192.0.2.2", SERVER, 11, 0, [0; 4], &last);
+    twice("c-16-ttl", &[arrives(Fiber, &last), story::answered(Fiber, &exceeded), Drop("ttl-expired")], 2, 1);
+    let big = ip(SERVER, "192.0.2.2").udp((53, 40000), &[0; 1473]);
+    let too_big = story::router_error("192.0.2.2", SERVER, 3, 4, [0, 0, 5, 0xdc], &big[..548]);
+    twice("c-16-mtu", &[arrives(Fiber, &big), story::answered(Fiber, &too_big), Drop("too-big")], 2, 1);
+    // An error about it from outside, and one that the inside sends about an answer.
+    let query = |from, ttl| ip(from, SERVER).ttl(ttl).udp((40000, 53), b"again");
+    let answer = |to, ttl| ip(SERVER, to).ttl(ttl).udp((53, 40000), b"answer");
+    let inn = comes_in(
+        Fiber,
+        &ip("198.18.0.9", "192.0.2.2").icmp(11, 0, [0; 4], &query("192.0.2.2", 1)),
+        &ip("198.18.0.9", "10.250.250.2").ttl(63).icmp(11, 0, [0; 4], &query("10.250.250.2", 1)),
+    );
+    let out = goes_out(
+        Fiber,
+        &ip("10.250.250.2", SERVER).icmp(3, 3, [0; 4], &answer("10.250.250.2", 63)),
+        &ip("192.0.2.2", SERVER).ttl(63).icmp(3, 3, [0; 4], &answer("192.0.2.2", 63)),
+    );
+    twice("c-16-error-in", &inn, 2, 1);
+    twice("c-16-error-out", &out, 2, 1);
+}
+
+#[test]
+fn c_17_a_mapping_is_the_same_at_any_load_and_after_a_restart() {
+    let first: Vec<_> = (0..1000).collect();
+    let at_first = shares(&balanced(), &first);
+    let under_load: Vec<_> = (0..100_000).chain(0..1000).collect();
+    let loaded = shares(&balanced(), &under_load);
+    let mut backwards = first.clone();
+    backwards.reverse();
+    let restarted = shares(&balanced(), &backwards);
+    for number in first {
+        assert_eq!((loaded[&number], restarted[&number]), (at_first[&number], at_first[&number]), "flow {number}");
+    }
+}
+
+#[test]
+fn c_01_a_source_that_no_wan_maps_is_told_and_never_leaves() {
+    let nobody = ip("10.250.250.6", SERVER).udp((1, 2), b"nobody");
+    let no_route = story::router_error("10.250.250.1", "10.250.250.6", 3, 0, [0; 4], &nobody);
+    story::check("c-01", vec![arrives(Inside, &nobody), leaves(Inside, &no_route), Drop("no-wan")], 0);
+}
