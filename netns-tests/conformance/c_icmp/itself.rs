@@ -1,0 +1,163 @@
+//! C-35, C-37 and C-39: the errors that the router sends itself, how many of them, and the class of service of everything.
+
+use super::{V4, V6};
+use crate::story::packets::{DF, Ip, ip};
+use crate::story::{self, At, SERVER, Step, answered, arrives, comes_in, goes_out, leaves, router_error, sum_again};
+use At::{Cable, Fiber, Inside};
+use Step::{Drop, Wait};
+use std::time::Duration;
+
+#[test]
+fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sent() {
+    for of in [V4, V6] {
+        let router = if of.header == 20 { "10.250.250.1" } else { "fd00:bad:b01::1" };
+        let out = of.query(of.inside, 1);
+        let told = router_error(router, of.inside, of.exceeded, 0, [0; 4], &out);
+        let inn = of.call(of.public, 1);
+        let answer = router_error(of.public, of.server, of.exceeded, 0, [0; 4], &inn);
+        let steps = vec![
+            arrives(Inside, &out),
+            leaves(Inside, &told),
+            Drop("ttl-expired"),
+            arrives(Fiber, &inn),
+            answered(Fiber, &answer),
+            Drop("ttl-expired"),
+        ];
+        story::check("c-35", steps, 0);
+    }
+}
+
+#[test]
+fn c_35_a_ttl_of_zero_dies_silently() {
+    for of in [V4, V6] {
+        let steps = vec![
+            arrives(Inside, &of.query(of.inside, 0)),
+            Drop("ttl-expired"),
+            arrives(Fiber, &of.call(of.public, 0)),
+            Drop("ttl-expired"),
+        ];
+        story::check("c-35", steps, 0);
+    }
+}
+
+#[test]
+fn c_35_an_error_quotes_as_much_as_fits_576_and_1280_bytes() {
+    let out = |size: usize| ip(V4.inside, SERVER).ttl(1).udp((1, 2), &vec![7; size - 28]);
+    let told = |quote: &[u8]| router_error("10.250.250.1", V4.inside, 11, 0, [0; 4], quote);
+    let out6 = |size: usize| ip(V6.inside, V6.server).ttl(1).udp((1, 2), &vec![7; size - 48]);
+    let told6 = |quote: &[u8]| router_error("fd00:bad:b01::1", V6.inside, 3, 0, [0; 4], quote);
+    let mut steps = Vec::new();
+    for size in [28, 547, 548, 549, 1400] {
+        let told = told(&out(size)[..size.min(548)]);
+        assert_eq!(told.len(), (size + 28).min(576));
+        steps.extend([arrives(Inside, &out(size)), leaves(Inside, &told), Drop("ttl-expired")]);
+    }
+    for size in [48, 1231, 1232, 1233, 1400] {
+        let told = told6(&out6(size)[..size.min(1232)]);
+        assert_eq!(told.len(), (size + 48).min(1280));
+        steps.extend([arrives(Inside, &out6(size)), leaves(Inside, &told), Drop("ttl-expired")]);
+    }
+    story::check("c-35", steps, 0);
+}
+
+/// So many refused packets of one host at once, of which so many are answered.
+fn burst(host: &str, port: u16, sent: usize, told: usize) -> Vec<Step> {
+    let probes = (0..sent).map(|number| (number, ip(host, SERVER).ttl(1).udp((port, port + number as u16), b"probe")));
+    let each = probes.map(|(number, probe)| {
+        let answer = leaves(Inside, &router_error("10.250.250.1", host, 11, 0, [0; 4], &probe));
+        let answer = (number < told).then_some(answer);
+        [Some(arrives(Inside, &probe)), answer, Some(Drop("ttl-expired"))].into_iter().flatten().collect()
+    });
+    each.collect::<Vec<Vec<_>>>().concat()
+}
+
+/// The usual configuration with that limit. A millisecond lies between two packets of a story.
+fn limited(errors: u32) -> String {
+    format!("{}\n[limits]\nicmp_errors = {errors}\n", story::config())
+}
+
+#[test]
+fn c_37_a_host_that_floods_uses_up_its_own_share_only() {
+    // 6 at once and 2 a second for one host, 12 at once and 10 a second for all.
+    let steps = [
+        burst("10.250.250.2", 33000, 100, 6),
+        burst("10.250.250.3", 33000, 3, 3),
+        vec![Wait(Duration::from_secs(2))],
+        burst("10.250.250.2", 34000, 50, 4),
+        burst("10.250.250.3", 34000, 3, 3),
+    ];
+    story::check_with(&limited(10), "c-37", steps.concat(), 0);
+}
+
+#[test]
+fn c_37_the_limit_can_be_none_at_all_and_counts_for_ipv6_too() {
+    story::check_with(&limited(0), "c-37", burst("10.250.250.2", 33000, 3, 0), 0);
+    let probe = |number: u16| ip(V6.inside, V6.server).ttl(1).udp((33000, number), b"probe");
+    let told = |number| leaves(Inside, &router_error("fd00:bad:b01::1", V6.inside, 3, 0, [0; 4], &probe(number)));
+    let refused = |number| [arrives(Inside, &probe(number)), told(number), Drop("ttl-expired")];
+    let silent = |number| [arrives(Inside, &probe(number)), Drop("ttl-expired")];
+    let steps = [(1..=6).flat_map(refused).collect::<Vec<_>>(), (7..=9).flat_map(silent).collect()];
+    story::check_with(&limited(1), "c-37", steps.concat(), 0);
+}
+
+#[test]
+fn c_37_a_flood_from_outside_leaves_the_inside_its_answers() {
+    let probe = |number: u16| ip(&format!("203.0.113.{number}"), V4.public).ttl(1).udp((1, 2), b"probe");
+    let flood = (1..=100).flat_map(|number| {
+        let answer = router_error(V4.public, &format!("203.0.113.{number}"), 11, 0, [0; 4], &probe(number));
+        // A millisecond apart; the next token takes a hundred.
+        let answer = (number <= 12).then(|| answered(Fiber, &answer));
+        [Some(arrives(Fiber, &probe(number))), answer, Some(Drop("ttl-expired"))].into_iter().flatten()
+    });
+    let steps = [flood.collect(), burst("10.250.250.2", 33000, 3, 3)].concat();
+    story::check_with(&limited(10), "c-37", steps, 0);
+}
+
+/// Each of the 256 values of the octet that holds DSCP and ECN.
+fn with_tos(mut packet: Vec<u8>, tos: u8) -> Vec<u8> {
+    if packet[0] >> 4 == 4 {
+        packet[1] = tos;
+        sum_again(&mut packet);
+    } else {
+        packet[0] = 0x60 | tos >> 4;
+        packet[1] = tos << 4 | packet[1] & 15;
+    }
+    packet
+}
+
+#[test]
+fn c_39_dscp_and_ecn_pass_unchanged_both_ways() {
+    for of in [V4, V6] {
+        let steps = (0..=255u8).flat_map(|tos| {
+            let same = |packet| with_tos(packet, tos);
+            [
+                goes_out(Fiber, &same(of.query(of.inside, 64)), &same(of.query(of.public, 63))),
+                comes_in(Fiber, &same(of.call(of.public, 64)), &same(of.call(of.inside, 63))),
+            ]
+            .concat()
+        });
+        story::check("c-39", steps.collect(), 1);
+    }
+}
+
+#[test]
+fn c_39_an_error_has_the_precedence_of_control_and_the_service_of_what_provoked_it() {
+    // RFC 1812 §4.3.2.5: precedence 6, the same TOS bits; ECN is about the packet, not about the error.
+    let told = |tos: u8| {
+        let out = with_tos(V4.query(V4.inside, 1), tos);
+        let error = router_error("10.250.250.1", V4.inside, 11, 0, [0; 4], &out);
+        [arrives(Inside, &out), leaves(Inside, &with_tos(error, 0xc0 | tos & 0x1c)), Drop("ttl-expired")]
+    };
+    story::check("c-39", [0x00, 0x10, 0x08, 0xb8, 0x2e << 2, 0x03, 0xff].map(told).concat(), 0);
+    // In IPv6 there is no such rule: an error of flowpin has no class and no label.
+    let out = with_tos(V6.query(V6.inside, 1), 0xff);
+    let error = router_error("fd00:bad:b01::1", V6.inside, 3, 0, [0; 4], &out);
+    story::check("c-39", vec![arrives(Inside, &out), leaves(Inside, &error), Drop("ttl-expired")], 0);
+}
+
+#[test]
+fn c_35_an_error_from_a_wan_shows_the_public_address_of_that_wan() {
+    let inn = Ip { fragment: DF, ..ip(SERVER, "198.51.100.3") }.udp((1, 2), &[7; 1473]);
+    let told = router_error("198.51.100.3", SERVER, 3, 4, [0, 0, 5, 0xdc], &inn[..548]);
+    story::check("c-35", vec![arrives(Cable, &inn), answered(Cable, &told), Drop("too-big")], 0);
+}

@@ -1,0 +1,227 @@
+//! C-30, C-32 to C-34: errors from outside reach the host that they are about, the packet in them as it sent it, and change
+//! nothing else.
+
+use super::{Family, V4, V6};
+use crate::story::packets::{DF, Ip, ip};
+use crate::story::{self, At, SERVER, Step, arrives, comes_in, goes_out, leaves, sum_again, unhex};
+use At::{Cable, Fiber, Inside};
+use Step::Drop;
+
+/// 10.250.250.2 is 104.57.226.193 on fiber.
+fn vectors() -> String {
+    story::config().replace("\"192.0.2.2\"", "\"104.57.226.193\"")
+}
+
+#[test]
+fn c_30_the_vector_comes_in_byte_for_byte() {
+    let before = unhex(
+        "4500003800090000fa0148a12d21fffe6839e2c10304418c00000578450005dc000740003c11c0e76839e2c12d2100079c4001bb05c81234",
+    );
+    let after = unhex(
+        "4500003800090000f9018f9f2d21fffe0afafa020304fb8d00000578450005dc000740003c1106e60afafa022d2100079c4001bb05c85832",
+    );
+    story::check_with(&vectors(), "c-30", comes_in(Fiber, &before, &after).into(), 0);
+}
+
+/// An error from a hop about the packet `quoted(source, ttl)`, as it arrives and as it must come in.
+fn error(of: &Family, kind: u8, code: u8, word: [u8; 4], quoted: impl Fn(&str, u8) -> Vec<u8>) -> [Step; 2] {
+    let before = ip(of.hop, of.public).icmp(kind, code, word, &quoted(of.public, 60));
+    let after = ip(of.hop, of.inside).ttl(63).icmp(kind, code, word, &quoted(of.inside, 60));
+    comes_in(Fiber, &before, &after)
+}
+
+#[test]
+fn c_30_every_type_and_code_comes_in_unchanged_with_the_quote_restored() {
+    let v4 = [(3, 0..=15), (4, 0..=0), (11, 0..=1), (12, 0..=2)];
+    let v6 = [(1, 0..=8), (2, 0..=0), (3, 0..=1), (4, 0..=3)];
+    for (of, kinds) in [(V4, v4), (V6, v6)] {
+        for (kind, code) in kinds.into_iter().flat_map(|(kind, codes)| codes.map(move |code| (kind, code))) {
+            let steps = error(&of, kind, code, [0, 0, 5, 0x14], |from, ttl| of.query(from, ttl));
+            story::check("c-30", steps.into(), 0);
+        }
+    }
+}
+
+#[test]
+fn c_30_every_protocol_is_found_in_a_quote() {
+    for of in [V4, V6] {
+        let echo = if of.header == 20 { 8 } else { 128 };
+        let steps = [
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).tcp((9, 80), 2, b"", b"")),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).echo(echo, 42, b"ping")),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).raw(50, b"esp bytes")),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).udp_unsummed((9, 9), b"x")),
+        ];
+        story::check("c-30", steps.concat(), 0);
+    }
+}
+
+#[test]
+fn c_30_a_wrong_icmp_checksum_or_quoted_header_checksum_ends_it_silently() {
+    for of in [V4, V6] {
+        let mut message = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60));
+        message[of.header + 2] ^= 1;
+        story::check("c-30", vec![arrives(Fiber, &message), Drop("bad-icmp-checksum")], 0);
+    }
+    let mut quoted = V4.query(V4.public, 60);
+    quoted[10] ^= 1;
+    let message = ip(V4.hop, V4.public).icmp(3, 0, [0; 4], &quoted);
+    story::check("c-30", vec![arrives(Fiber, &message), Drop("bad-icmp-checksum")], 0);
+}
+
+#[test]
+fn c_30_a_wrong_transport_checksum_in_the_quote_stays_as_wrong() {
+    for of in [V4, V6] {
+        let spoiled = |from: &str, ttl| {
+            let mut query = of.query(from, ttl);
+            *query.last_mut().unwrap() ^= 0x55;
+            query
+        };
+        story::check("c-30", error(&of, of.unreachable, 0, [0; 4], spoiled).into(), 0);
+    }
+}
+
+/// A packet with IP options in front of its transport header.
+fn with_options(from: &str, ttl: u8, options: &[u8]) -> Vec<u8> {
+    let packet = V4.query(from, ttl);
+    let mut long = [&packet[..20], options, &packet[20..]].concat();
+    long[0] = 0x40 | u8::try_from(5 + options.len() / 4).unwrap();
+    long[3] += u8::try_from(options.len()).unwrap();
+    sum_again(&mut long);
+    long
+}
+
+#[test]
+fn c_30_options_of_the_quoted_header_are_skipped() {
+    for options in [&[0x94, 4, 0, 0][..], &[7, 39, 4].repeat(13), &[1; 40]] {
+        let options = &options[..options.len() / 4 * 4];
+        story::check("c-30", error(&V4, 11, 0, [0; 4], |from, ttl| with_options(from, ttl, options)).into(), 0);
+    }
+}
+
+#[test]
+fn c_30_extensions_behind_the_quote_are_kept() {
+    // RFC 4884: 128 bytes of quote, padded with zeros, then an MPLS label stack (RFC 4950) with a checksum of its own.
+    let extension = unhex("2000dfff 0008 0101 00001140");
+    let quoted = |of: &Family, from: &str, ttl| {
+        let mut quote = of.query(from, ttl);
+        quote.resize(128, 0);
+        [&quote[..], &extension].concat()
+    };
+    story::check("c-30", error(&V4, 11, 0, [0, 32, 0, 0], |from, ttl| quoted(&V4, from, ttl)).into(), 0);
+    story::check("c-30", error(&V6, 3, 0, [16, 0, 0, 0], |from, ttl| quoted(&V6, from, ttl)).into(), 0);
+}
+
+#[test]
+fn c_30_an_error_about_a_later_fragment_needs_no_ports() {
+    let later4 = |from: &str, ttl| Ip { id: 9, fragment: 0x2000 | 9, ..ip(from, SERVER) }.ttl(ttl).raw(17, &[0xee; 40]);
+    let later6 = |from: &str, ttl| {
+        let piece = [&[17u8, 0, 0, 73, 0, 0, 0, 9][..], &[0xee; 40]].concat();
+        ip(from, V6.server).ttl(ttl).raw(44, &piece)
+    };
+    let steps = [error(&V4, 3, 4, [0, 0, 5, 0x14], later4), error(&V6, 2, 0, [0, 0, 5, 0x14], later6)];
+    story::check("c-30", steps.concat(), 0);
+}
+
+#[test]
+fn c_30_an_error_to_an_address_that_nobody_has_is_not_flowpins() {
+    let stranger = ip(V4.hop, "192.0.2.77").icmp(3, 1, [0; 4], &V4.query("192.0.2.77", 60));
+    story::check("c-30", vec![arrives(Fiber, &stranger)], 0);
+}
+
+#[test]
+fn c_32_no_flood_of_errors_ends_or_prolongs_a_flow() {
+    for of in [V4, V6] {
+        let kinds = if of.header == 20 { [(3, 15), (11, 1), (12, 2)] } else { [(1, 8), (3, 1), (4, 3)] };
+        let codes = kinds.into_iter().flat_map(|(kind, last)| (0..=last).map(move |code| (kind, code)));
+        let flood = codes.flat_map(|(kind, code)| error(&of, kind, code, [0; 4], |from, ttl| of.query(from, ttl)));
+        let steps = [
+            goes_out(Fiber, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
+            flood.collect(),
+            comes_in(Fiber, &of.call(of.public, 64), &of.call(of.inside, 63)).to_vec(),
+            goes_out(Fiber, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
+        ];
+        story::check("c-32", steps.concat(), 1);
+    }
+}
+
+#[test]
+fn c_33_an_error_about_one_host_that_is_sent_to_another_is_stray() {
+    let v4 = ip(V4.hop, "198.51.100.3").icmp(3, 1, [0; 4], &V4.query("198.51.100.2", 60));
+    let v6 = ip(V6.hop, "2001:db8:a:c82::50").icmp(1, 0, [0; 4], &V6.query(V6.public, 60));
+    for (wan, stray) in [(Cable, v4), (Fiber, v6)] {
+        story::check("c-33", vec![arrives(wan, &stray), Drop("stray-icmp-error")], 0);
+    }
+}
+
+#[test]
+fn c_33_quoted_options_that_are_not_there_do_no_harm() {
+    // 15 words of header and a length of 1000, of which 20 to 64 bytes are quoted.
+    let mut quote = ip(V4.public, SERVER).raw(17, &[0; 980]);
+    quote[0] = 0x4f;
+    sum_again(&mut quote);
+    for len in [20, 21, 40, 59, 60, 64, 67] {
+        let message = ip(V4.hop, V4.public).icmp(3, 1, [0; 4], &quote[..len]);
+        story::check("c-33", vec![arrives(Fiber, &message), Drop("stray-icmp-error")], 0);
+    }
+}
+
+#[test]
+fn c_33_an_error_that_quotes_no_packet_of_a_flow_is_stray() {
+    for of in [V4, V6] {
+        let inner = ip(of.public, of.server).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60));
+        let about_error = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &inner);
+        let nothing = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], b"");
+        let cut = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60)[..of.header + 7]);
+        for stray in [about_error, nothing, cut] {
+            story::check("c-33", vec![arrives(Fiber, &stray), Drop("stray-icmp-error")], 0);
+        }
+    }
+    // A family that is not the error's.
+    let crossed = ip(V4.hop, V4.public).icmp(3, 0, [0; 4], &V6.query(V6.public, 60));
+    story::check("c-33", vec![arrives(Fiber, &crossed), Drop("stray-icmp-error")], 0);
+}
+
+#[test]
+fn c_34_an_error_on_the_other_wan_passes_if_it_quotes_that_wans_address() {
+    let flow = goes_out(Fiber, &V4.query(V4.inside, 64), &V4.query(V4.public, 63));
+    let own = comes_in(
+        Cable,
+        &ip(V4.hop, "198.51.100.2").icmp(3, 1, [0; 4], &V4.query("198.51.100.2", 60)),
+        &ip(V4.hop, V4.inside).ttl(63).icmp(3, 1, [0; 4], &V4.query(V4.inside, 60)),
+    );
+    let others = ip(V4.hop, "198.51.100.2").icmp(3, 1, [0; 4], &V4.query(V4.public, 60));
+    let steps = [&flow[..], &own, &[arrives(Cable, &others), Drop("stray-icmp-error")]].concat();
+    story::check("c-34", steps, 1);
+    // Fiber's address is not cable's to answer for.
+    let astray = ip(V4.hop, V4.public).icmp(3, 1, [0; 4], &V4.query(V4.public, 60));
+    story::check("c-34", vec![arrives(Cable, &astray)], 0);
+}
+
+#[test]
+fn c_34_the_twin_in_ipv6_passes_by_the_same_rule() {
+    let public = "2001:db8:b:be01:27ea::100";
+    // The neutral translation leaves the transport checksum in the quote as it is.
+    let quoted = |from: &str| [&V6.query(from, 60)[..40], &V6.query(V6.inside, 60)[40..]].concat();
+    let own = comes_in(
+        Cable,
+        &ip(V6.hop, public).icmp(1, 0, [0; 4], &quoted(public)),
+        &ip(V6.hop, V6.inside).ttl(63).icmp(1, 0, [0; 4], &quoted(V6.inside)),
+    );
+    let others = ip(V6.hop, public).icmp(1, 0, [0; 4], &V6.query(V6.public, 60));
+    let steps = [&own[..], &[arrives(Cable, &others), Drop("stray-icmp-error")]].concat();
+    story::check("c-34", steps, 0);
+}
+
+#[test]
+fn c_30_dont_fragment_and_identification_of_the_quote_stay() {
+    let query = |from: &str, ttl| Ip { id: 0xbeef, fragment: DF, ..ip(from, SERVER) }.ttl(ttl).udp((1, 2), b"x");
+    let steps = [
+        goes_out(Fiber, &query(V4.inside, 64), &query(V4.public, 63)).to_vec(),
+        vec![
+            arrives(Fiber, &ip(V4.hop, V4.public).icmp(3, 4, [0, 0, 5, 0x14], &query(V4.public, 60))),
+            leaves(Inside, &ip(V4.hop, V4.inside).ttl(63).icmp(3, 4, [0, 0, 5, 0x14], &query(V4.inside, 60))),
+        ],
+    ];
+    story::check("c-30", steps.concat(), 1);
+}
