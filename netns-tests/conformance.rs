@@ -10,3 +10,4 @@ mod c_icmp;
 mod d_nptv6;
 mod g_fragments;
 mod h_checksums;
+mod i_sanity;

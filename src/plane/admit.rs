@@ -26,7 +26,7 @@ const VLAN_ID: u16 = 0x0fff;
 /// Judges the link header of a frame from `wan`. A priority tag (VLAN id 0) counts as untagged (IEEE 802.1Q §9.6).
 ///
 /// # Errors
-/// The frame is cut, tagged for another VLAN, or for another station.
+/// The frame is cut, tagged for another VLAN, for another station, or holds another IP version than it says.
 pub fn link(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
     let header = frame.link();
     if header.len() < ETHERNET_LEN {
@@ -40,12 +40,16 @@ pub fn link(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
     if !to.is_group() && to != wan.link.mac && !wan.link.any_mac {
         return Err(DropReason::WrongMac);
     }
-    Ok(match u16::from_be_bytes([header[12], header[13]]) {
-        ethertype::ARP => Link::Arp,
-        ethertype::IPV4 | ethertype::IPV6 if to.is_group() => Link::Group,
-        ethertype::IPV4 | ethertype::IPV6 => Link::Unicast,
-        _ => Link::Foreign,
-    })
+    let version = match u16::from_be_bytes([header[12], header[13]]) {
+        ethertype::ARP => return Ok(Link::Arp),
+        ethertype::IPV4 => 4,
+        ethertype::IPV6 => 6,
+        _ => return Ok(Link::Foreign),
+    };
+    if frame.packet().first().is_some_and(|octet| octet >> 4 != version) {
+        return Err(DropReason::BadIpHeader);
+    }
+    Ok(if to.is_group() { Link::Group } else { Link::Unicast })
 }
 
 /// The station that sent a frame from a WAN. The header has been judged by [`link`].

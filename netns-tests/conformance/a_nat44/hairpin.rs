@@ -47,6 +47,7 @@ fn come_back(name: &str, rounds: &[Round], make: impl Fn(Ip) -> Vec<u8>) {
     }
 }
 
+/// Shows RFC 4787 REQ-9, RFC 4787 REQ-9a, RFC 5382 REQ-8, RFC 5382 REQ-8a, RFC 5508 REQ-7, RFC 7857 §12.
 #[test]
 fn c_07_udp_tcp_and_echo_come_back_from_the_callers_public_address() {
     come_back("c-07", &ROUNDS4, |ip| ip.udp((4000, 53), b"question"));
@@ -108,6 +109,7 @@ fn refusals(name: &str, rounds: &[Round], kind: u8, code: u8) {
     }
 }
 
+/// Shows RFC 5508 REQ-7.
 #[test]
 fn c_09_an_error_about_what_came_back_has_all_four_addresses_translated() {
     refusals("c-09", &ROUNDS4, 3, 3);
@@ -141,6 +143,7 @@ fn c_09_an_error_that_contradicts_itself_ends() {
     story::check_with(&config(), "c-09", vec![arrives(Inside, &to_another), Drop("stray-icmp-error")], 0);
 }
 
+/// Shows RFC 6296 §4.3.
 #[test]
 fn c_43_an_inside_host_sees_the_external_address_of_another_in_both_modes() {
     come_back("c-43", &ROUNDS6, |ip| ip.udp((4000, 53), b"question"));
@@ -160,6 +163,7 @@ fn c_43_fragments_come_back_in_any_order() {
     }
 }
 
+/// Shows RFC 6296 §2 errors.
 #[test]
 fn c_43_an_error_about_what_came_back_has_all_four_addresses_translated() {
     refusals("c-43", &ROUNDS6, 1, 4);

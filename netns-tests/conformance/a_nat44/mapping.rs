@@ -2,7 +2,7 @@
 
 use super::{HOSTS, balanced, full, play, translated};
 use crate::story::packets::{ACK, Ip, SYN, ip};
-use crate::story::{self, At, SERVER, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
+use crate::story::{self, At, HOST6, SERVER, SERVER6, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
 use std::collections::HashMap;
@@ -35,6 +35,7 @@ fn shares(config: &str, flows: &[u32]) -> HashMap<u32, At> {
     pairs.collect()
 }
 
+/// Shows RFC 4787 REQ-3a, RFC 4787 REQ-4.
 #[test]
 fn c_01_ten_thousand_flows_leave_with_the_address_of_their_wan_and_their_own_port() {
     let flows: Vec<_> = (0..10_000).collect();
@@ -91,37 +92,66 @@ fn c_03_one_caller_at_both_public_addresses_is_answered_from_each() {
     story::check("c-03", steps, 1);
 }
 
+/// Shows RFC 4787 REQ-1, RFC 5382 REQ-1, RFC 5508 REQ-1a.
 #[test]
 fn c_04_one_socket_has_one_public_address_and_port_towards_everybody() {
     let remotes = ["203.0.113.10", "203.0.113.11", "192.0.2.129", "198.18.0.7", "9.9.9.9"];
     let mut used = [false; 2];
-    for port in 4000..4040 {
+    for port in 4000..4010 {
         let to_all = |make: &dyn Fn(&str, u16) -> Vec<u8>| {
             let ends = remotes.iter().flat_map(|remote| [3478, 3479].map(|to| (*remote, to)));
             ends.map(|(remote, to)| make(remote, to)).collect::<Vec<_>>()
         };
-        let left = play(&balanced(), &to_all(&|remote, to| ip("10.250.250.2", remote).udp((port, to), b"stun")));
-        let at = left[0].0;
-        let public = HOSTS[0].1[at as usize - 1];
-        let wanted = to_all(&|remote, to| ip(public, remote).ttl(63).udp((port, to), b"stun"));
-        assert_eq!(left, wanted.into_iter().map(|packet| (at, packet)).collect::<Vec<_>>(), "port {port}");
-        used[at as usize - 1] = true;
+        let datagram = |ip: Ip, to| ip.udp((port, to), b"stun");
+        let segment = |ip: Ip, to| ip.tcp((port, to), SYN, b"", b"");
+        let echo = |ip: Ip, to: u16| ip.echo(8, port, &to.to_be_bytes());
+        let makes: [&dyn Fn(Ip, u16) -> Vec<u8>; 3] = [&datagram, &segment, &echo];
+        for make in makes {
+            let left = play(&balanced(), &to_all(&|remote, to| make(ip("10.250.250.2", remote), to)));
+            let at = left[0].0;
+            let public = HOSTS[0].1[at as usize - 1];
+            let wanted = to_all(&|remote, to| make(ip(public, remote).ttl(63), to));
+            assert_eq!(left, wanted.into_iter().map(|packet| (at, packet)).collect::<Vec<_>>(), "port {port}");
+            used[at as usize - 1] = true;
+        }
     }
     assert_eq!(used, [true; 2], "both WANs carry some of the sockets");
 }
 
+/// Shows RFC 4787 REQ-3, RFC 5382 REQ-7.
 #[test]
 fn c_05_two_hosts_with_one_port_have_two_public_addresses() {
     let steps = HOSTS.map(|(inside, [public, _])| {
-        goes_out(
-            Fiber,
-            &ip(inside, SERVER).udp((5000, 53), b"same port"),
-            &ip(public, SERVER).ttl(63).udp((5000, 53), b"same port"),
-        )
+        let datagram = |ip: Ip| ip.udp((5000, 53), b"same port");
+        let segment = |ip: Ip| ip.tcp((5000, 53), SYN, b"", b"");
+        let (before, after) = (ip(inside, SERVER), ip(public, SERVER).ttl(63));
+        [goes_out(Fiber, &datagram(before), &datagram(after)), goes_out(Fiber, &segment(before), &segment(after))]
+            .concat()
     });
-    story::check_with(&full(), "c-05", steps.concat(), 2);
+    story::check_with(&full(), "c-05", steps.concat(), 4);
 }
 
+/// Shows RFC 5508 REQ-8, RFC 4443 §3.1 1, RFC 1812 §4.3.3.1.
+#[test]
+fn c_11_a_flow_that_finds_no_room_is_refused_and_told_so_and_the_others_go_on() {
+    let flow = |from: &str, ttl, port| ip(from, SERVER).ttl(ttl).udp((port, 53), b"query");
+    let flow6 = |port| ip(HOST6, SERVER6).udp((port, 53), b"query");
+    let room = |port| goes_out(Fiber, &flow("10.250.250.2", 64, port), &flow("192.0.2.2", 63, port)).to_vec();
+    let refused = flow("10.250.250.2", 64, 3);
+    let told = story::router_error("10.250.250.1", "10.250.250.2", 3, 13, [0; 4], &refused);
+    let told6 = story::router_error("fd00:bad:b01::1", HOST6, 1, 1, [0; 4], &flow6(4));
+    let steps = [
+        room(1),
+        room(2),
+        vec![arrives(Inside, &refused), leaves(Inside, &told), Drop("table-full")],
+        vec![arrives(Inside, &flow6(4)), leaves(Inside, &told6), Drop("table-full")],
+        room(1),
+    ];
+    let config = format!("{}\n[limits]\nflows = 2\n", story::config());
+    story::check_with(&config, "c-11", steps.concat(), 2);
+}
+
+/// Shows RFC 7857 §10.
 #[test]
 fn c_15_fragments_of_two_hosts_with_one_identification_stay_apart() {
     let pieces = |from, ttl, fill| {
@@ -151,6 +181,7 @@ fn twice(name: &str, between: &[Step], flows: u64, expired: u64) {
     Story::new(name, steps, flows).with_expired(expired).check();
 }
 
+/// Shows RFC 4787 REQ-6, RFC 4787 REQ-6a.
 #[test]
 fn c_16_what_passes_keeps_a_flow_alive() {
     let out = goes_out(
@@ -167,6 +198,7 @@ fn c_16_what_passes_keeps_a_flow_alive() {
     twice("c-16-in", &inn, 1, 0);
 }
 
+/// Shows RFC 7857 §7, RFC 7857 §7.1, RFC 5508 REQ-6.
 #[test]
 fn c_16_what_is_refused_and_errors_do_not() {
     let last = ip(SERVER, "192.0.2.2").ttl(1).udp((53, 40000), b"last hop");
@@ -192,6 +224,7 @@ fn c_16_what_is_refused_and_errors_do_not() {
     twice("c-16-error-out", &out, 2, 1);
 }
 
+/// Shows RFC 4787 REQ-11.
 #[test]
 fn c_17_a_mapping_is_the_same_at_any_load_and_after_a_restart() {
     let first: Vec<_> = (0..1000).collect();
@@ -206,9 +239,15 @@ fn c_17_a_mapping_is_the_same_at_any_load_and_after_a_restart() {
     }
 }
 
+/// Shows RFC 1812 §4.3.3.1, RFC 4443 §3.1 0.
 #[test]
 fn c_01_a_source_that_no_wan_maps_is_told_and_never_leaves() {
     let nobody = ip("10.250.250.6", SERVER).udp((1, 2), b"nobody");
     let no_route = story::router_error("10.250.250.1", "10.250.250.6", 3, 0, [0; 4], &nobody);
     story::check("c-01", vec![arrives(Inside, &nobody), leaves(Inside, &no_route), Drop("no-wan")], 0);
+    // Inside, but in no prefix that a WAN translates.
+    let config = story::config().replace("\"fd00:bad:b01::/60\"]", "\"fd00:bad:b01::/60\", \"fd00:bad:b02::/64\"]");
+    let nobody = ip("fd00:bad:b02::9", SERVER6).udp((1, 2), b"nobody");
+    let no_route = story::router_error("fd00:bad:b01::1", "fd00:bad:b02::9", 1, 0, [0; 4], &nobody);
+    story::check_with(&config, "c-01", vec![arrives(Inside, &nobody), leaves(Inside, &no_route), Drop("no-wan")], 0);
 }

@@ -17,6 +17,7 @@ fn refusal(of: &Family, wan: At, public: &str, sender: &str, speaks: &str, call:
     story::check("c-31", steps.concat(), 1);
 }
 
+/// Shows RFC 5508 REQ-5, RFC 5508 REQ-5a, RFC 5508 REQ-5b, RFC 5508 REQ-5c.
 #[test]
 fn c_31_an_error_from_inside_leaves_from_its_senders_public_address() {
     for of in [V4, V6] {
@@ -30,6 +31,7 @@ fn c_31_an_error_from_inside_leaves_from_its_senders_public_address() {
     refusal(&V6, Fiber, V6.public, router, public, |to, ttl| V6.call(to, ttl));
 }
 
+/// Shows RFC 6296 §2 errors.
 #[test]
 fn c_31_a_neutral_translation_changes_no_byte_behind_the_addresses() {
     let public = "2001:db8:b:be01:27ea::100";
@@ -40,12 +42,14 @@ fn c_31_a_neutral_translation_changes_no_byte_behind_the_addresses() {
     refusal(&V6, Cable, public, V6.inside, public, call);
 }
 
+/// Shows RFC 5508 REQ-5c.
 #[test]
 fn c_31_a_sender_without_a_public_address_speaks_as_the_host_it_speaks_of() {
     refusal(&V4, Fiber, V4.public, "10.250.250.4", V4.public, |to, ttl| V4.call(to, ttl));
     refusal(&V4, Fiber, V4.public, "10.250.250.3", V4.public, |to, ttl| V4.call(to, ttl));
 }
 
+/// Shows RFC 5508 REQ-5.
 #[test]
 fn c_31_an_error_about_nothing_that_came_in_is_stray() {
     for of in [V4, V6] {

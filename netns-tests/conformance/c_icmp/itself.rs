@@ -7,6 +7,7 @@ use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
 use std::time::Duration;
 
+/// Shows RFC 1812 §4.3.2.2, RFC 1812 §4.3.2.4, RFC 1812 §4.3.3.4, RFC 1812 §5.2.7.3, RFC 4443 §2.2, RFC 4443 §3.3, RFC 5508 REQ-10a.
 #[test]
 fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sent() {
     for of in [V4, V6] {
@@ -27,6 +28,7 @@ fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sen
     }
 }
 
+/// Shows RFC 1812 §5.3.1, RFC 4443 §3.3.
 #[test]
 fn c_35_a_ttl_of_zero_dies_silently() {
     for of in [V4, V6] {
@@ -40,6 +42,7 @@ fn c_35_a_ttl_of_zero_dies_silently() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.3, RFC 4443 §2.4 c.
 #[test]
 fn c_35_an_error_quotes_as_much_as_fits_576_and_1280_bytes() {
     let out = |size: usize| ip(V4.inside, SERVER).ttl(1).udp((1, 2), &vec![7; size - 28]);
@@ -76,6 +79,7 @@ fn limited(errors: u32) -> String {
     format!("{}\n[limits]\nicmp_errors = {errors}\n", story::config())
 }
 
+/// Shows RFC 1812 §4.3.2.8.
 #[test]
 fn c_37_a_host_that_floods_uses_up_its_own_share_only() {
     // 6 at once and 2 a second for one host, 12 at once and 10 a second for all.
@@ -89,6 +93,7 @@ fn c_37_a_host_that_floods_uses_up_its_own_share_only() {
     story::check_with(&limited(10), "c-37", steps.concat(), 0);
 }
 
+/// Shows RFC 1812 §4.3.2.8, RFC 4443 §2.4 f.
 #[test]
 fn c_37_the_limit_can_be_none_at_all_and_counts_for_ipv6_too() {
     story::check_with(&limited(0), "c-37", burst("10.250.250.2", 33000, 3, 0), 0);
@@ -125,6 +130,7 @@ fn with_tos(mut packet: Vec<u8>, tos: u8) -> Vec<u8> {
     packet
 }
 
+/// Shows RFC 1812 §5.3.2, RFC 1812 §5.3.3.
 #[test]
 fn c_39_dscp_and_ecn_pass_unchanged_both_ways() {
     for of in [V4, V6] {
@@ -140,6 +146,7 @@ fn c_39_dscp_and_ecn_pass_unchanged_both_ways() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.5.
 #[test]
 fn c_39_an_error_has_the_precedence_of_control_and_the_service_of_what_provoked_it() {
     // RFC 1812 §4.3.2.5: precedence 6, the same TOS bits; ECN is about the packet, not about the error.

@@ -5,13 +5,15 @@ use super::{Family, V4, V6};
 use crate::story::packets::{DF, Ip, ip};
 use crate::story::{self, At, SERVER, Step, arrives, comes_in, goes_out, leaves, sum_again, unhex};
 use At::{Cable, Fiber, Inside};
-use Step::Drop;
+use Step::{Drop, Wait};
+use std::time::Duration;
 
 /// 10.250.250.2 is 104.57.226.193 on fiber.
 fn vectors() -> String {
     story::config().replace("\"192.0.2.2\"", "\"104.57.226.193\"")
 }
 
+/// Shows RFC 5508 REQ-4, RFC 5508 REQ-4a, RFC 5508 REQ-4b, RFC 5508 REQ-4c.
 #[test]
 fn c_30_the_vector_comes_in_byte_for_byte() {
     let before = unhex(
@@ -30,6 +32,7 @@ fn error(of: &Family, kind: u8, code: u8, word: [u8; 4], quoted: impl Fn(&str, u
     comes_in(Fiber, &before, &after)
 }
 
+/// Shows RFC 5508 REQ-4a, RFC 5508 REQ-4b, RFC 5508 REQ-4c, RFC 5508 REQ-10a, RFC 4787 REQ-12a, RFC 4787 REQ-12b, RFC 5382 REQ-9, RFC 4443 §5.1.
 #[test]
 fn c_30_every_type_and_code_comes_in_unchanged_with_the_quote_restored() {
     let v4 = [(3, 0..=15), (4, 0..=0), (11, 0..=1), (12, 0..=2)];
@@ -56,6 +59,7 @@ fn c_30_every_protocol_is_found_in_a_quote() {
     }
 }
 
+/// Shows RFC 5508 REQ-3, RFC 5508 REQ-3a.
 #[test]
 fn c_30_a_wrong_icmp_checksum_or_quoted_header_checksum_ends_it_silently() {
     for of in [V4, V6] {
@@ -69,6 +73,7 @@ fn c_30_a_wrong_icmp_checksum_or_quoted_header_checksum_ends_it_silently() {
     story::check("c-30", vec![arrives(Fiber, &message), Drop("bad-icmp-checksum")], 0);
 }
 
+/// Shows RFC 5508 REQ-3c.
 #[test]
 fn c_30_a_wrong_transport_checksum_in_the_quote_stays_as_wrong() {
     for of in [V4, V6] {
@@ -91,6 +96,7 @@ fn with_options(from: &str, ttl: u8, options: &[u8]) -> Vec<u8> {
     long
 }
 
+/// Shows RFC 5508 REQ-3b.
 #[test]
 fn c_30_options_of_the_quoted_header_are_skipped() {
     for options in [&[0x94, 4, 0, 0][..], &[7, 39, 4].repeat(13), &[1; 40]] {
@@ -99,6 +105,7 @@ fn c_30_options_of_the_quoted_header_are_skipped() {
     }
 }
 
+/// Shows RFC 5508 REQ-3d.
 #[test]
 fn c_30_extensions_behind_the_quote_are_kept() {
     // RFC 4884: 128 bytes of quote, padded with zeros, then an MPLS label stack (RFC 4950) with a checksum of its own.
@@ -123,12 +130,32 @@ fn c_30_an_error_about_a_later_fragment_needs_no_ports() {
     story::check("c-30", steps.concat(), 0);
 }
 
+/// Shows RFC 5508 REQ-11, RFC 1812 §4.3.2.1, RFC 4443 §2.1.
+#[test]
+fn c_30_other_icmp_messages_pass_by_their_addresses() {
+    // Timestamp and its reply, router advertisement, extended echo, and numbers that nobody has defined.
+    for kind in [13, 14, 9, 42, 43, 44, 200, 255] {
+        let message = |ip: Ip| ip.icmp(kind, 7, [1, 2, 3, 4], b"whatever it says");
+        let (before, after) = (ip(SERVER, V4.public), ip(SERVER, V4.inside).ttl(63));
+        let out = goes_out(Fiber, &message(ip(V4.inside, SERVER)), &message(ip(V4.public, SERVER).ttl(63)));
+        story::check("c-30", [comes_in(Fiber, &message(before), &message(after)), out].concat(), 1);
+    }
+    for kind in [5, 100, 127, 144, 160, 200, 255] {
+        let message = |ip: Ip| ip.icmp(kind, 7, [1, 2, 3, 4], b"whatever it says");
+        let (before, after) = (ip(V6.server, V6.public), ip(V6.server, V6.inside).ttl(63));
+        let out = goes_out(Fiber, &message(ip(V6.inside, V6.server)), &message(ip(V6.public, V6.server).ttl(63)));
+        story::check("c-30", [comes_in(Fiber, &message(before), &message(after)), out].concat(), 1);
+    }
+}
+
+/// Shows RFC 5508 REQ-4.
 #[test]
 fn c_30_an_error_to_an_address_that_nobody_has_is_not_flowpins() {
     let stranger = ip(V4.hop, "192.0.2.77").icmp(3, 1, [0; 4], &V4.query("192.0.2.77", 60));
     story::check("c-30", vec![arrives(Fiber, &stranger)], 0);
 }
 
+/// Shows RFC 4787 REQ-12, RFC 5508 REQ-6.
 #[test]
 fn c_32_no_flood_of_errors_ends_or_prolongs_a_flow() {
     for of in [V4, V6] {
@@ -145,6 +172,24 @@ fn c_32_no_flood_of_errors_ends_or_prolongs_a_flow() {
     }
 }
 
+/// Shows RFC 5382 REQ-10, RFC 5508 REQ-6.
+#[test]
+fn c_32_no_error_ends_a_connection() {
+    for of in [V4, V6] {
+        let out = |from: &str, ttl, flags| ip(from, of.server).ttl(ttl).tcp((40000, 80), flags, b"", b"");
+        let back = |to: &str, flags| ip(of.server, to).tcp((80, 40000), flags, b"", b"");
+        let back_in = |flags| ip(of.server, of.inside).ttl(63).tcp((80, 40000), flags, b"", b"");
+        let sends = |flags| goes_out(Fiber, &out(of.inside, 64, flags), &out(of.public, 63, flags));
+        let hears = |flags| comes_in(Fiber, &back(of.public, flags), &back_in(flags));
+        let unreachable = |code| error(&of, of.unreachable, code, [0; 4], |from, ttl| out(from, ttl, 16));
+        let opening = [sends(2), unreachable(0), unreachable(1), hears(18), sends(16)];
+        let pause = vec![Wait(Duration::from_secs(3600))];
+        let standing = [unreachable(2), unreachable(3), hears(16), sends(16)];
+        story::check("c-32", [opening.concat(), pause, standing.concat()].concat(), 1);
+    }
+}
+
+/// Shows RFC 5508 REQ-4.
 #[test]
 fn c_33_an_error_about_one_host_that_is_sent_to_another_is_stray() {
     let v4 = ip(V4.hop, "198.51.100.3").icmp(3, 1, [0; 4], &V4.query("198.51.100.2", 60));

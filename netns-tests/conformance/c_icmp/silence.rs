@@ -11,6 +11,7 @@ fn silent(at: At, packet: &[u8], reason: &'static str) {
     story::check("c-36", vec![arrives(at, packet), Drop(reason)], 0);
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e1, RFC 4443 §2.4 e2.
 #[test]
 fn c_36_an_icmp_error_is_never_answered() {
     for of in [V4, V6] {
@@ -34,6 +35,7 @@ fn c_36_an_echo_is_no_error() {
     story::check("c-36", steps, 0);
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e3.
 #[test]
 fn c_36_broadcast_and_multicast_are_never_answered() {
     for group in ["255.255.255.255", "224.0.0.5", "239.1.2.3"] {
@@ -44,6 +46,7 @@ fn c_36_broadcast_and_multicast_are_never_answered() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 1812 §5.3.4, RFC 4443 §2.4 e4.
 #[test]
 fn c_36_a_broadcast_or_group_frame_is_never_answered() {
     for (to, packet) in [
@@ -56,6 +59,7 @@ fn c_36_a_broadcast_or_group_frame_is_never_answered() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.7.
 #[test]
 fn c_36_a_later_fragment_is_never_answered_in_ipv4() {
     let later = |from, to| Ip { id: 9, fragment: 9, ..ip(from, to) }.ttl(1).raw(17, &[0; 40]);
@@ -67,6 +71,7 @@ fn c_36_a_later_fragment_is_never_answered_in_ipv4() {
     story::check("c-36", vec![arrives(Fiber, &first), story::answered(Fiber, &told), Drop("ttl-expired")], 0);
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e6.
 #[test]
 fn c_36_nobody_in_particular_is_never_answered() {
     for source in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"] {
@@ -79,6 +84,7 @@ fn c_36_nobody_in_particular_is_never_answered() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.7.
 #[test]
 fn c_36_a_bad_header_is_never_answered() {
     let mut checksum = V4.call(V4.public, 1);

@@ -107,8 +107,6 @@ fn sources_and_destinations_that_may_not_pass_outbound_are_named() {
         ("10.250.250.2", "127.0.0.1", DropReason::MartianDestination),
         ("10.250.250.2", "224.0.0.5", DropReason::MartianDestination),
         ("10.250.250.2", "10.250.250.3", DropReason::InsideToInside),
-        ("10.250.250.2", "192.0.2.255", DropReason::MartianDestination),
-        ("10.250.250.2", "198.51.100.255", DropReason::MartianDestination),
         ("fd00:bad:b01::1", "fe80::1", DropReason::MartianDestination),
     ];
     for (source, destination, reason) in cases {
@@ -120,6 +118,27 @@ fn sources_and_destinations_that_may_not_pass_outbound_are_named() {
     }
 }
 
+/// Shows RFC 1812 §5.3.5.2.
+#[test]
+fn c_87_a_directed_broadcast_of_a_wan_link_passes_in_neither_role() {
+    let datagram = |source, destination| packet(source, destination, protocol::UDP, &udp(7, 7, b"all"));
+    for broadcast in ["192.0.2.255", "198.51.100.255"] {
+        let mut rig = Rig::new(policy());
+        let done = rig.outbound(&datagram("10.250.250.2", broadcast));
+        assert_eq!(done.verdict, Verdict::Drop(DropReason::MartianDestination));
+        rig.assert_dropped(Direction::Outbound, DropReason::MartianDestination);
+        let done = rig.inbound(A, &datagram(broadcast, "192.0.2.12"));
+        assert_eq!(done.verdict, Verdict::Drop(DropReason::MartianSource));
+        rig.assert_dropped(Direction::Inbound, DropReason::MartianSource);
+        assert_eq!(rig.sent().len(), 0);
+    }
+    let mut point_to_point = policy();
+    point_to_point.wans[0].link.addresses4 = vec!["192.0.2.200/31".parse().unwrap()];
+    let mut rig = Rig::new(point_to_point);
+    let peer = rig.outbound(&datagram("10.250.250.2", "192.0.2.201"));
+    assert!(matches!(peer.verdict, Verdict::Forward(End::Wan(_))), "RFC 3021: a host like any other");
+}
+
 #[test]
 fn sources_that_may_not_pass_inbound_are_named() {
     let cases = [
@@ -128,7 +147,6 @@ fn sources_that_may_not_pass_inbound_are_named() {
         ("198.51.100.13", DropReason::SpoofedSource),
         ("192.0.2.200", DropReason::SpoofedSource),
         ("198.51.100.200", DropReason::SpoofedSource),
-        ("198.51.100.255", DropReason::MartianSource),
         ("127.0.0.1", DropReason::MartianSource),
         ("224.0.0.1", DropReason::MartianSource),
     ];
