@@ -6,6 +6,7 @@ mod clauses;
 mod table;
 
 mod a_nat44;
+mod b_tcp;
 mod c_icmp;
 mod d_nptv6;
 mod g_fragments;

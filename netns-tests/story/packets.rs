@@ -60,11 +60,24 @@ impl Ip {
 
     /// A TCP segment with these options (a multiple of four bytes).
     pub fn tcp(self, ports: (u16, u16), flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
+        self.segment(ports, flags, (0x3039, 0x1092), options, payload)
+    }
+
+    /// The same with sequence and acknowledgment number.
+    pub fn segment(self, ports: (u16, u16), flags: u8, numbers: (u32, u32), options: &[u8], payload: &[u8]) -> Vec<u8> {
         let offset = u8::try_from((20 + options.len()) / 4 * 16).unwrap();
         let mut segment = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
-        segment.extend([0, 0, 0x30, 0x39, 0, 0, 0x10, 0x92, offset, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
+        segment.extend(numbers.0.to_be_bytes());
+        segment.extend(numbers.1.to_be_bytes());
+        segment.extend([offset, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
         segment.extend(options);
         segment.extend(payload);
+        self.summed(segment)
+    }
+
+    /// A TCP segment as it is, but for its checksum.
+    pub fn summed(self, mut segment: Vec<u8>) -> Vec<u8> {
+        segment[16..18].fill(0);
         let sum = self.sum(6, &segment);
         segment[16..18].copy_from_slice(&sum.to_be_bytes());
         self.raw(6, &segment)
