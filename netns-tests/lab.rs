@@ -2,14 +2,21 @@
 //! Must never know: any single claim.
 
 mod capture;
+mod path;
 mod raw;
 mod sniffer;
+mod transfer;
 mod trunk;
 mod udp;
 
 pub use capture::Capture;
+pub use path::{
+    Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_uplink_mtu, set_wan_mtu, swallow,
+    wait_for_paths,
+};
 pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};
+pub use transfer::transfer;
 pub use trunk::{Trunk, offloads};
 pub use udp::{ask, mirror};
 

@@ -31,4 +31,5 @@ mod shown;
 mod silence;
 mod topology;
 mod traceroute;
+mod transfers;
 mod vlan;

@@ -1,6 +1,6 @@
 //! Traceroute and path MTU discovery through flowpin see what is there, from both sides, on both WANs, in both families.
 
-use crate::lab::{Router, attempt, run, start, talkative_lab};
+use crate::lab::{Router, attempt, forget_paths, run, start, talkative_lab};
 use flowpin::lab::topology::public_addresses;
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Namespace, Options};
@@ -137,13 +137,6 @@ fn identifiers(lab: &Lab, router: &Router, server: &str) -> [String; 2] {
         }
     }
     panic!("thirty pings took one WAN");
-}
-
-/// What a kernel has learned of path MTUs belongs to another packet's path.
-fn forget_paths(namespace: &Namespace) {
-    for family in ["-4", "-6"] {
-        run(namespace, "ip", &[family, "route", "flush", "cache"]);
-    }
 }
 
 /// A ping that may not be fragmented, of that many bytes with all headers: whether it is answered, and what is said.

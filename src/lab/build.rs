@@ -39,6 +39,7 @@ fn settings(forwards: bool) -> io::Result<()> {
 fn links(lab: &Lab) -> io::Result<()> {
     let options = &lab.options;
     let [fiber, dsl] = options.wan_mtu.map(u32::from);
+    let [uplink_a, uplink_b] = options.uplink_mtu.map(u32::from);
     let end = |name, mac| End { name, mac };
     lab.rt
         .run(|| {
@@ -57,7 +58,7 @@ fn links(lab: &Lab) -> io::Result<()> {
     lab.ispa
         .run(|| {
             let wire = Wire::open()?;
-            wire.veth(end("uplink", ispa), end("ispa", inet_a), lab.inet.handle(), 1500)?;
+            wire.veth(end("uplink", ispa), end("ispa", inet_a), lab.inet.handle(), uplink_a)?;
             if options.vlan.is_some() {
                 wire.veth(end("customer", mac::ISPA), end("access", mac::ACCESS), lab.ispa.handle(), fiber)?;
                 for port in ["trunk", "access"] {
@@ -69,7 +70,7 @@ fn links(lab: &Lab) -> io::Result<()> {
             Ok(())
         })
         .flatten()?;
-    lab.ispb.run(|| Wire::open()?.veth(end("uplink", ispb), end("ispb", inet_b), lab.inet.handle(), 1500)).flatten()
+    lab.ispb.run(|| Wire::open()?.veth(end("uplink", ispb), end("ispb", inet_b), lab.inet.handle(), uplink_b)).flatten()
 }
 
 /// Link and address with prefix length.

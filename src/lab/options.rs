@@ -8,6 +8,10 @@ pub struct Options {
     pub lan_mtu: u16,
     /// MTU of the WAN links (fiber, dsl), bytes.
     pub wan_mtu: [u16; 2],
+    /// MTU of the links between the ISPs (fiber's, DSL's) and the Internet host, bytes.
+    pub uplink_mtu: [u16; 2],
+    /// MTU of flowpin's TUN, bytes.
+    pub tun_mtu: u16,
     /// Weights of the WANs.
     pub weights: [u32; 2],
     /// NPTv6 modes of the WANs.
@@ -38,6 +42,8 @@ impl Default for Options {
         Self {
             lan_mtu: 1500,
             wan_mtu: [1500; 2],
+            uplink_mtu: [1500; 2],
+            tun_mtu: 1500,
             weights: [2, 1],
             npt: [Npt::Prefix, Npt::Rfc6296],
             vlan: None,

@@ -13,6 +13,9 @@ prefixes = ["10.250.250.0/29", "fd00:bad:b01::/60", "fd00:bad:b01:fe::/64"]
 next_hop6 = "fe80::2"
 "#,
     );
+    if options.tun_mtu != 1500 {
+        let _ = writeln!(text, "mtu = {}", options.tun_mtu);
+    }
     let vlan = options.vlan.map_or(String::new(), |tag| format!("vlan = {tag}\n"));
     let [fiber, dsl] = options.weights;
     let [npt_fiber, npt_dsl] = options.npt.map(mode);
