@@ -11,8 +11,8 @@ mod udp;
 
 pub use capture::Capture;
 pub use path::{
-    Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_uplink_mtu, set_wan_mtu, swallow,
-    wait_for_paths,
+    Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
+    swallow, wait_for_paths,
 };
 pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};

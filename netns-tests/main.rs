@@ -25,6 +25,7 @@ mod manual;
 mod model;
 mod nptv6;
 mod offloads;
+mod path_mtu;
 mod ports;
 mod replay;
 mod shown;

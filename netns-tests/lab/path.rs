@@ -76,7 +76,7 @@ pub fn dig_black_holes(lab: &Lab, mtus: [u16; 2]) {
 }
 
 /// Sets the MTU of one end of a link.
-fn set_mtu(namespace: &Namespace, link: &str, mtu: u16) {
+pub fn set_mtu(namespace: &Namespace, link: &str, mtu: u16) {
     run(namespace, "ip", &["link", "set", link, "mtu", &mtu.to_string()]);
 }
 
