@@ -32,7 +32,7 @@ fn from(mac: [u8; 6]) -> impl Fn(&Frame) -> bool {
 }
 
 #[test]
-fn arp_is_answered_once_for_each_owned_address_and_for_no_other() {
+fn c_67_arp_is_answered_once_for_each_owned_address_and_for_no_other() {
     let lab = lab(Options::default());
     let router = start(&lab);
     let sniffer = Sniffer::start(&lab.ispa, |frame| from(mac::RT_WAN0)(frame) && reply(frame).is_some());
@@ -88,7 +88,7 @@ fn advertised(frame: &Frame) -> Option<Ipv6Addr> {
 }
 
 #[test]
-fn neighbour_solicitations_are_answered_once_for_each_owned_address_and_for_no_other() {
+fn c_67_neighbour_solicitations_are_answered_once_for_each_owned_address_and_for_no_other() {
     let lab = lab(Options::default());
     let router = start(&lab);
     let addresses = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect::<Vec<Ipv6Addr>>();
@@ -121,7 +121,7 @@ fn neighbour_solicitations_are_answered_once_for_each_owned_address_and_for_no_o
 }
 
 #[test]
-fn owned_addresses_are_announced_at_the_start_on_both_links() {
+fn c_67_owned_addresses_are_announced_at_the_start_on_both_links() {
     let lab = lab(Options::default());
     // RFC 5227 §2.3 and RFC 4861 §7.2.6.
     let announced = "(arp[6:2] = 1 and arp[14:4] = arp[24:4]) or (icmp6 and ip6[40] = 136 and dst host ff02::1)";
@@ -140,7 +140,7 @@ fn owned_addresses_are_announced_at_the_start_on_both_links() {
 }
 
 #[test]
-fn a_routed_block_is_reached_without_arp_for_it() {
+fn c_67_a_routed_block_is_reached_without_arp_for_it() {
     let lab = lab(Options::default());
     let router = start(&lab);
     let is_arp = |frame: &Frame| from(mac::ISPB)(frame) && frame.0[12..14] == ARP.to_be_bytes();
@@ -170,7 +170,7 @@ fn set_mac(namespace: &Namespace, to: &str) {
 }
 
 #[test]
-fn a_gateway_that_changes_its_mac_is_followed() {
+fn c_67_a_gateway_that_changes_its_mac_is_followed() {
     let lab = lab(Options::default());
     let router = start(&lab);
     let servers = [mirror(&lab.inet, SERVER4), mirror(&lab.inet, SERVER6)];

@@ -9,6 +9,7 @@ mod a_nat44;
 mod b_tcp;
 mod c_icmp;
 mod d_nptv6;
+mod f_host;
 mod g_fragments;
 mod h_checksums;
 mod i_sanity;

@@ -18,7 +18,7 @@ fn answers(isp: &Namespace, v4: &str, v6: &str) -> [bool; 5] {
 }
 
 #[test]
-fn the_kernel_is_silent_for_owned_addresses_and_answers_for_its_own() {
+fn c_66_the_kernel_is_silent_for_owned_addresses_and_answers_for_its_own() {
     in_namespace(|| async {
         let isp = &build_isp("silent");
         add_tun();

@@ -1,6 +1,7 @@
 //! The harness: a lab that must come up, programs that must succeed, and the checks that each lab test ends with.
 //! Must never know: any single claim.
 
+mod bulk;
 mod capture;
 mod path;
 mod raw;
@@ -9,6 +10,7 @@ mod transfer;
 mod trunk;
 mod udp;
 
+pub use bulk::exchange;
 pub use capture::Capture;
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,

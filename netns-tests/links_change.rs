@@ -40,7 +40,7 @@ fn ping(lab: &Lab) {
 }
 
 #[test]
-fn a_gateway_that_leaves_the_kernels_routes_and_comes_back_is_followed() {
+fn c_69_a_gateway_that_leaves_the_kernels_routes_and_comes_back_is_followed() {
     let lab = lab(Options::default());
     let service = start(&lab);
     wait(&service, "dsl", "both gateways resolve", |wan| {
@@ -57,7 +57,7 @@ fn a_gateway_that_leaves_the_kernels_routes_and_comes_back_is_followed() {
 }
 
 #[test]
-fn a_link_that_is_switched_off_and_on_is_told_and_used_again() {
+fn c_69_a_link_that_is_switched_off_and_on_is_told_and_used_again() {
     let lab = lab(Options::default());
     let service = start(&lab);
     wait(&service, "fiber", "it comes up", |wan| wan.state == "up");
@@ -70,7 +70,7 @@ fn a_link_that_is_switched_off_and_on_is_told_and_used_again() {
 }
 
 #[test]
-fn a_link_that_is_deleted_and_made_again_is_used_again_and_shielded() {
+fn c_69_a_link_that_is_deleted_and_made_again_is_used_again_and_shielded() {
     let lab = lab(Options::default());
     let service = start(&lab);
     wait(&service, "fiber", "it comes up", |wan| wan.state == "up");
@@ -91,7 +91,7 @@ fn a_link_that_is_deleted_and_made_again_is_used_again_and_shielded() {
 }
 
 #[test]
-fn a_lan_that_goes_down_and_comes_back_is_routed_again() {
+fn c_69_a_lan_that_goes_down_and_comes_back_is_routed_again() {
     let lab = lab(Options::default());
     let service = start(&lab);
     ping(&lab);

@@ -42,21 +42,21 @@ fn checksums_are_right_without(off: impl Fn(&Lab) -> Vec<(&Namespace, &'static s
 }
 
 #[test]
-fn with_every_offload_on() {
+fn c_60_checksums_are_right_with_every_offload_on() {
     checksums_are_right_without(|_| Vec::new());
 }
 
 #[test]
-fn with_every_offload_off() {
+fn c_60_checksums_are_right_with_every_offload_off() {
     checksums_are_right_without(|lab| ends(lab).into());
 }
 
 #[test]
-fn with_the_firewalls_link_without_offloads() {
+fn c_60_checksums_are_right_with_the_firewalls_link_without_offloads() {
     checksums_are_right_without(|lab| ends(lab)[..2].into());
 }
 
 #[test]
-fn with_the_wan_links_without_offloads() {
+fn c_60_checksums_are_right_with_the_wan_links_without_offloads() {
     checksums_are_right_without(|lab| ends(lab)[2..].into());
 }

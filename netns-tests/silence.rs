@@ -96,14 +96,14 @@ fn one_answer_each(lab: &Lab, router: Router) {
 }
 
 #[test]
-fn every_question_to_an_owned_address_has_one_answer_and_it_is_the_firewalls() {
+fn c_66_every_question_to_an_owned_address_has_one_answer_and_it_is_the_firewalls() {
     let lab = talkative_lab(Options::default());
     let router = start(&lab);
     one_answer_each(&lab, router);
 }
 
 #[test]
-fn also_where_the_kernel_has_an_owned_address_and_forwards_everything() {
+fn c_66_one_answer_also_where_the_kernel_has_an_owned_address_and_forwards_everything() {
     let lab = talkative_lab(Options::default());
     // As a DHCP client would, and as a machine that was a router before.
     for (link, address) in [("wan0", "192.0.2.193/29"), ("wan1", "198.51.100.241/29"), ("wan0", "2001:db8:a:c80::1/64")]
@@ -116,7 +116,7 @@ fn also_where_the_kernel_has_an_owned_address_and_forwards_everything() {
 }
 
 #[test]
-fn when_the_firewall_is_silent_so_is_the_router() {
+fn c_66_when_the_firewall_is_silent_so_is_the_router() {
     let lab = talkative_lab(Options::default());
     run(&lab.rt, "sysctl", &["-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
     run(&lab.rt, "ip", &["address", "add", "192.0.2.193/29", "dev", "wan0"]);
@@ -136,7 +136,7 @@ fn when_the_firewall_is_silent_so_is_the_router() {
 
 /// What the kernel cannot bring to an inside host would be its business to say, with its own address, by its own routes.
 #[test]
-fn nobody_outside_hears_the_kernel_when_an_inside_host_is_gone() {
+fn c_66_nobody_outside_hears_the_kernel_when_an_inside_host_is_gone() {
     let lab = talkative_lab(Options::default());
     run(&lab.fw, "ip", &["address", "del", "10.250.250.6/29", "dev", "lan0"]);
     run(&lab.fw, "ip", &["address", "del", "fd00:bad:b01:fe::2/128", "dev", "lan0"]);
@@ -155,7 +155,7 @@ fn nobody_outside_hears_the_kernel_when_an_inside_host_is_gone() {
 }
 
 #[test]
-fn nothing_for_an_owned_address_is_forwarded_back_out() {
+fn c_66_nothing_for_an_owned_address_is_forwarded_back_out() {
     let lab = talkative_lab(Options::default());
     run(&lab.rt, "sysctl", &["-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"]);
     let publics: Vec<Public> = public_addresses(lab.options());
@@ -200,6 +200,7 @@ fn tcp_echo(at: &Namespace, listen: SocketAddr, from: &Namespace) {
     server.join().expect("the server ended well");
 }
 
+/// Shows RFC 1812 §4.3.3.6, RFC 1812 §5.2.3, RFC 4443 §4.1.
 #[test]
 fn the_routers_own_addresses_answer_and_its_own_sockets_reach_out() {
     let lab = talkative_lab(Options::default());

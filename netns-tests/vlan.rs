@@ -16,7 +16,7 @@ fn tagged() -> Lab {
 }
 
 #[test]
-fn a_tagged_wan_carries_everything_that_an_untagged_one_does() {
+fn c_65_a_tagged_wan_carries_everything_that_an_untagged_one_does() {
     let lab = tagged();
     let _trunk = Trunk::start(&lab.ispa, Some(TAG));
     let router = start(&lab);
@@ -37,7 +37,7 @@ fn a_tagged_wan_carries_everything_that_an_untagged_one_does() {
 }
 
 #[test]
-fn every_frame_to_the_isp_carries_the_tag() {
+fn c_65_every_frame_to_the_isp_carries_the_tag() {
     let lab = tagged();
     let _trunk = Trunk::start(&lab.ispa, Some(TAG));
     let router = start(&lab);
@@ -67,7 +67,7 @@ fn every_frame_to_the_isp_carries_the_tag() {
 }
 
 #[test]
-fn a_frame_without_the_tag_or_with_another_one_is_not_taken() {
+fn c_65_a_frame_without_the_tag_or_with_another_one_is_not_taken() {
     for wrong in [None, Some(TAG + 1)] {
         let lab = tagged();
         let trunk = Trunk::start(&lab.ispa, Some(TAG));

@@ -15,6 +15,26 @@ fn vector(name: &str, before: &str, after: &str) {
     story::check_with(&vectors(), name, goes_out(Fiber, &unhex(before), &unhex(after)).into(), 1);
 }
 
+/// RFC 1624 §4: checksum DD2F, a word of 5555 that becomes 3285, and 0000 is right. FFFF would be what RFC 1141 gives.
+#[test]
+fn c_80_the_vector_of_rfc_1624_comes_out_as_0000() {
+    let config = story::config()
+        .replace("\"10.250.250.0/29\"", "\"198.51.85.0/24\"")
+        .replace("\"10.250.250.2\" = \"192.0.2.2\"", "\"198.51.85.85\" = \"198.51.50.133\"")
+        .replace("\"10.250.250.2\" = \"198.51.100.2\"\n", "")
+        .replace("10.250.250.3", "198.51.85.3");
+    // The last word of the segment makes up the difference to DD2F.
+    let probe = ip("198.51.85.85", SERVER).tcp((4000, 443), 16, b"", &[0, 0]);
+    let difference = u32::from(!0xdd2f_u16) + u32::from(u16::from_be_bytes([probe[36], probe[37]]));
+    let [high, low] = u16::try_from(difference % 0xffff).unwrap().to_be_bytes();
+    let before = ip("198.51.85.85", SERVER).tcp((4000, 443), 16, b"", &[high, low]);
+    let mut after = ip("198.51.50.133", SERVER).ttl(63).tcp((4000, 443), 16, b"", &[high, low]);
+    assert_eq!((&before[14..16], &after[14..16]), (&[0x55, 0x55][..], &[0x32, 0x85][..]));
+    assert_eq!(before[36..38], [0xdd, 0x2f]);
+    after[36..38].copy_from_slice(&[0, 0]);
+    story::check_with(&config, "c-80", goes_out(Fiber, &before, &after).into(), 1);
+}
+
 #[test]
 fn c_81_a_udp_checksum_that_comes_out_as_zero_is_sent_as_ffff() {
     vector(

@@ -1,12 +1,10 @@
 //! Real TCP through both kinds of port with nothing but a link header put in front: super-frames stay whole, checksums right.
 
 use super::*;
-use crate::lab::run;
+use crate::lab::{exchange, run};
 use flowpin::ports::sys::wait::WaitSet;
 use flowpin::ports::tun::{TunDevice, TunReceive, TunTransmit};
 use flowpin::workers::turn::{Exits, Turned};
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
@@ -56,16 +54,8 @@ impl Path {
     fn transfer(&self, size: usize) -> [usize; 2] {
         let bridge = self.bridge.as_ref().unwrap();
         bridge.largest.iter().for_each(|largest| largest.store(0, Ordering::Relaxed));
-        let listener = self.pair.outside.run(|| TcpListener::bind("198.18.1.1:5001")).unwrap().unwrap();
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            expect(&mut stream, size);
-            pour(&mut stream, size);
-        });
-        let mut stream = self.firewall.run(|| TcpStream::connect("198.18.1.1:5001")).unwrap().unwrap();
-        pour(&mut stream, size);
-        expect(&mut stream, size);
-        server.join().unwrap();
+        let (inside, server) = ("10.250.250.2".parse().unwrap(), "198.18.1.1:5001".parse().unwrap());
+        exchange((&self.firewall, inside), (&self.pair.outside, server), size);
         bridge.largest.each_ref().map(|largest| largest.load(Ordering::Relaxed))
     }
 
@@ -101,24 +91,6 @@ impl Drop for Path {
             assert!(std::thread::panicking() || matches!(result, Ok(Ok(()))), "{result:?}");
         }
     }
-}
-
-/// Bytes that differ from place to place.
-fn byte(at: usize) -> u8 {
-    (at ^ (at >> 8) ^ (at >> 16)) as u8
-}
-
-fn pour(stream: &mut TcpStream, size: usize) {
-    let block: Vec<u8> = (0..size).map(byte).collect();
-    stream.write_all(&block).unwrap();
-    stream.shutdown(Shutdown::Write).unwrap();
-}
-
-fn expect(stream: &mut TcpStream, size: usize) {
-    let mut block = Vec::new();
-    stream.read_to_end(&mut block).unwrap();
-    assert_eq!(block.len(), size);
-    assert!(block.iter().enumerate().all(|(at, value)| *value == byte(at)));
 }
 
 impl Bridge {
@@ -190,7 +162,7 @@ fn carry(
 }
 
 #[test]
-fn tcp_super_frames_go_through_whole_in_both_directions() {
+fn c_61_tcp_super_frames_go_through_whole_in_both_directions() {
     let path = Path::new();
     let largest = path.transfer(32 << 20);
     assert!(largest.iter().all(|largest| *largest > 30_000), "{largest:?}");
@@ -200,7 +172,7 @@ fn tcp_super_frames_go_through_whole_in_both_directions() {
 
 /// What a driver without offloads leaves to the kernel. Each combination is set on one link after the other.
 #[test]
-fn tcp_goes_through_with_each_offload_switched_off_and_no_checksum_is_wrong() {
+fn c_60_tcp_goes_through_with_each_offload_switched_off_and_no_checksum_is_wrong() {
     let path = Path::new();
     let (router, outside) = (&path.pair.router, &path.pair.outside);
     let links = [(router, "wan0"), (outside, "out0"), (router, "lan0"), (&path.firewall, "fw0"), (router, "fp0")];

@@ -115,7 +115,7 @@ fn a_full_ring_loses_the_newest_and_counts_them() {
 }
 
 #[test]
-fn an_8021q_tag_is_seen_beside_the_frame_and_sent_within_it() {
+fn c_65_an_8021q_tag_is_seen_beside_the_frame_and_sent_within_it() {
     let pair = Pair::new();
     let (mut router, mut outside) = (pair.router_port(), pair.outside_port());
     let mut tagged = [0; 18];
@@ -141,7 +141,7 @@ fn a_frame_over_the_mtu_is_refused_and_the_others_of_its_batch_are_sent() {
 }
 
 #[test]
-fn a_port_sees_nothing_of_what_its_own_link_sends() {
+fn c_64_a_port_sees_nothing_of_what_its_own_link_sends() {
     let pair = Pair::new();
     let (mut router, mut outside) = (pair.router_port(), pair.outside_port());
     let mut second = pair.router_port();
@@ -161,7 +161,7 @@ fn multicast_to_any_group_arrives() {
 }
 
 #[test]
-fn a_link_that_went_down_works_again_when_it_is_up() {
+fn c_69_a_link_that_went_down_works_again_when_it_is_up() {
     let pair = Pair::new();
     let (mut router, mut outside) = (pair.router_port(), pair.outside_port());
     run(&pair.router, "ip", &["link", "set", "wan0", "down"]);
@@ -176,7 +176,7 @@ fn a_link_that_went_down_works_again_when_it_is_up() {
 }
 
 #[test]
-fn a_super_frame_waiting_while_the_link_goes_down_and_up_is_not_mixed_up_with_the_next() {
+fn c_69_a_super_frame_waiting_while_the_link_goes_down_and_up_is_not_mixed_up_with_the_next() {
     let pair = Pair::new();
     let (mut router, mut outside) = (pair.router_port(), pair.outside_port());
     send_super_frames(&mut outside, 1..3, 30_000);
@@ -207,7 +207,7 @@ fn libc_enodev() -> i32 {
 }
 
 #[test]
-fn two_ports_of_one_fanout_group_share_the_frames_and_hear_none_of_their_own() {
+fn c_64_two_ports_of_one_fanout_group_share_the_frames_and_hear_none_of_their_own() {
     let pair = Pair::new();
     let mut outside = pair.outside_port();
     run(&pair.router, "ip", &["link", "set", "wan0", "down"]);

@@ -80,7 +80,7 @@ fn a_worker_that_is_stopped_says_so_and_leaves_no_device() {
 }
 
 #[test]
-fn a_wan_that_is_unplugged_is_reported_once_and_works_when_it_is_attached_again() {
+fn c_69_a_wan_that_is_unplugged_is_reported_once_and_works_when_it_is_attached_again() {
     let mut service = Service::start();
     run(&service.pair.router, "ip", &["link", "del", "wan0"]);
     assert_eq!(service.next_report(), "7: the port of WAN 0 broke: No such device (os error 19)");

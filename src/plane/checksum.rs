@@ -123,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_vector_of_rfc_1624_gives_zero_and_not_minus_zero() {
+    fn c_80_the_vector_of_rfc_1624_gives_zero_and_not_minus_zero() {
         assert_eq!(Delta::NONE.word(0x5555, 0x3285).apply(0xdd2f, Field::Complete), 0x0000);
     }
 

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_header_is_refused() {
+    fn c_63_a_malformed_header_is_refused() {
         assert_eq!(Offload::decode(&[1, 0, 0, 0, 0, 0, 13, 0, 16, 0], 14), None, "checksum inside the Ethernet header");
         assert_eq!(Offload::decode(&[0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0), None, "segments of zero bytes");
         assert_eq!(Offload::decode(&[0, 3, 0, 0, 8, 0, 0, 0, 0, 0], 0), None, "UFO");

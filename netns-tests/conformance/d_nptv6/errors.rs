@@ -23,6 +23,7 @@ const ERRORS: [(u8, u8, [u8; 4]); 10] = [
     (4, 2, [0, 0, 0, 48]),
 ];
 
+/// Shows RFC 6296 §2 errors, RFC 4443 §5.1.
 #[test]
 fn c_44_an_error_from_outside_reaches_the_host_with_its_packet_as_the_host_sent_it() {
     for (wan, public) in PUBLICS {
@@ -44,6 +45,7 @@ fn c_44_an_error_from_outside_reaches_the_host_with_its_packet_as_the_host_sent_
     }
 }
 
+/// Shows RFC 6296 §2 errors, RFC 4443 §5.1.
 #[test]
 fn c_44_an_error_from_inside_leaves_with_public_addresses_outside_and_in_its_quote() {
     for (wan, public) in PUBLICS {

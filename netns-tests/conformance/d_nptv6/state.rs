@@ -15,6 +15,7 @@ fn called(wan: At, public: &str) -> Vec<Step> {
     comes_in(wan, &call(public, 64), &call(HOST6, 63)).into()
 }
 
+/// Shows RFC 6296 §5.
 #[test]
 fn c_45_an_address_translates_the_same_without_a_flow_and_after_it_has_gone() {
     let pause = vec![Wait(Duration::from_secs(3600))];

@@ -57,7 +57,7 @@ const VECTORS: [Row; 10] = [
     ("fd01:203:405::/48", "2001:db8:1::/64", &[("fd01:203:405:0:1::1234", "2001:db8:1:0:d550::1234")]),
 ];
 
-/// Shows RFC 6296 §3.1, RFC 6296 §3.2, RFC 6296 §3.3, RFC 6296 §3.4, RFC 6296 §3.5.
+/// Shows RFC 6296 §3.1, RFC 6296 §3.2, RFC 6296 §3.3, RFC 6296 §3.4, RFC 6296 §3.5, RFC 6296 §3.6.
 #[test]
 fn c_40_every_vector_maps_out_and_in_without_a_change_of_the_checksum() {
     for (inside, outside, pairs) in VECTORS {
@@ -75,7 +75,7 @@ fn c_40_every_vector_maps_out_and_in_without_a_change_of_the_checksum() {
     }
 }
 
-/// Shows RFC 6296 §3.1.
+/// Shows RFC 6296 §2 neutral.
 #[test]
 fn c_41_no_byte_behind_the_header_changes_even_of_a_wrong_checksum() {
     let before = "600000000018113d3d060bad0b01000100000000000001002a0104f8000000000000000000000007";
@@ -135,7 +135,7 @@ fn refused_inbound(public: &str, (kind, code, pointer, reason): Answer) -> Vec<S
     vec![arrives(Fiber, &packet), answered(Fiber, &told), Drop(reason)]
 }
 
-/// Shows RFC 6296 §3.2, RFC 6296 §3.3.
+/// Shows RFC 6296 §3.2 0xFFFF.
 #[test]
 fn c_42_the_subnet_of_all_ones_has_no_other_side_and_its_sender_is_told_unreachable() {
     let steps = [
@@ -145,7 +145,7 @@ fn c_42_the_subnet_of_all_ones_has_no_other_side_and_its_sender_is_told_unreacha
     story::check_with(&translator("fd01:203:405::/48", "2001:db8:1::/48"), "c-42", steps.concat(), 0);
 }
 
-/// Shows RFC 6296 §3.7.
+/// Shows RFC 6296 §3.7, RFC 4443 §3.4.
 #[test]
 fn c_42_an_identifier_of_zeros_is_a_parameter_problem_and_one_of_all_ones_unreachable() {
     let steps = [

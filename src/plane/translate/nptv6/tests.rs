@@ -147,6 +147,7 @@ fn sum(address: Ipv6Addr) -> u16 {
 }
 
 /// Every subnet of a /48, or every value of the word that absorbs the difference, maps to another one and back.
+/// Shows RFC 6296 §4.2.
 #[test]
 fn c_48_the_map_is_a_bijection_over_all_65536_words_for_every_prefix_length() {
     for len in 32..=64u8 {
