@@ -27,7 +27,7 @@ mod remember;
 pub mod reply;
 mod respond;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sctp;
 mod state;
 pub mod steer;

@@ -71,3 +71,6 @@ impl Core {
         Ok(Verdict::Cut(onto.to))
     }
 }
+
+#[cfg(test)]
+mod tests;

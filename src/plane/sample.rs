@@ -82,6 +82,7 @@ pub struct Done {
     pub verdict: Verdict,
     pub link: Vec<u8>,
     pub packet: Vec<u8>,
+    pub offload: Offload,
 }
 
 impl Rig {
@@ -109,16 +110,21 @@ impl Rig {
     }
 
     pub fn process(&mut self, from: End, link: &[u8], packet: &[u8], tag: Option<u16>) -> Done {
+        self.process_owing(from, link, packet, tag, Offload::NONE)
+    }
+
+    /// A packet that the kernel still owes something.
+    pub fn process_owing(&mut self, from: End, link: &[u8], packet: &[u8], tag: Option<u16>, offload: Offload) -> Done {
         let mut buffer = vec![0; HEADROOM];
         buffer[HEADROOM - link.len()..].copy_from_slice(link);
         buffer.extend_from_slice(packet);
         let end = buffer.len();
-        let mut frame = Frame::new(&mut buffer, HEADROOM - link.len(), HEADROOM, end, Offload::NONE).unwrap();
+        let mut frame = Frame::new(&mut buffer, HEADROOM - link.len(), HEADROOM, end, offload).unwrap();
         frame.tag = tag;
         let verdict = self.plane.process(self.now, from, &mut frame, &mut self.outbox);
         let ends = if let Verdict::Forward(end) = verdict { Ends::At(end) } else { Ends::Here };
         assert_eq!(frame.ends, ends);
-        Done { verdict, link: frame.link().to_vec(), packet: frame.packet().to_vec() }
+        Done { verdict, link: frame.link().to_vec(), packet: frame.packet().to_vec(), offload: frame.offload }
     }
 
     /// What the plane sent by itself: where to, link header, packet.

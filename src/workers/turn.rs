@@ -152,3 +152,6 @@ pub fn flush(exits: &mut Exits, outbox: &mut Outbox, turned: &mut Turned) -> Res
     }
     result
 }
+
+#[cfg(test)]
+mod tests;

@@ -305,16 +305,6 @@ fn what_does_not_fit_its_wan_is_told_that_wans_mtu() {
     assert_eq!(rig.outbound(&long).verdict, Verdict::Drop(DropReason::TooBig));
     let (_, _, answer) = &rig.sent()[0];
     assert_eq!((&answer[20..22], &answer[24..28]), (&[3u8, 4][..], &[0u8, 0, 5, 120][..]), "1400 in the low word");
-    let mut may_fragment = long;
-    may_fragment[6] = 0;
-    fix_ip(&mut may_fragment);
-    assert_eq!(rig.outbound(&may_fragment).verdict, Verdict::Cut(End::Wan(B)));
-    let sent = rig.sent();
-    assert_eq!(
-        sent.iter().map(|(end, link, packet)| (*end, link.len(), packet.len())).collect::<Vec<_>>(),
-        [(End::Wan(B), 18, 1396), (End::Wan(B), 18, 25)]
-    );
-    assert_eq!(rig.totals().events(Event::Fragmented), 1);
 }
 
 #[test]
@@ -400,31 +390,6 @@ fn an_icmp_error_from_inside_about_nothing_known_is_stray() {
     let quoted = packet(SERVER, "10.250.250.2", protocol::UDP, &udp(5000, 9, b"hello"));
     let error = packet("10.250.250.2", SERVER, protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
     assert_eq!(rig.outbound(&error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
-}
-
-#[test]
-fn later_fragments_follow_their_first() {
-    let mut rig = Rig::new(policy());
-    let port = port_for(B);
-    let whole = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port, 53, &[1; 24]));
-    let (mut first, mut later) = (whole[..44].to_vec(), [&whole[..20], &whole[44..]].concat());
-    let set = |fragment: &mut Vec<u8>, flags_offset: u16| {
-        let len = fragment.len() as u16;
-        fragment[2..4].copy_from_slice(&len.to_be_bytes());
-        fragment[6..8].copy_from_slice(&flags_offset.to_be_bytes());
-        fix_ip(fragment);
-    };
-    set(&mut first, 0x2000);
-    set(&mut later, 3);
-    assert_eq!(rig.outbound(&later).verdict, Verdict::Held);
-    assert_eq!(rig.outbound(&first).verdict, Verdict::Forward(End::Wan(B)));
-    let sent = rig.sent();
-    assert_eq!(sent.len(), 1);
-    assert_eq!((sent[0].0, hosts(&sent[0].2).0, &sent[0].2[20..]), (End::Wan(B), ip("198.51.100.12"), &later[20..]));
-    let done = rig.outbound(&later);
-    assert_eq!(done.verdict, Verdict::Forward(End::Wan(B)));
-    assert_eq!(hosts(&done.packet).0, ip("198.51.100.12"));
-    assert_eq!(done.packet[20..], later[20..]);
 }
 
 #[test]
