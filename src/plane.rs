@@ -14,6 +14,7 @@ pub mod fragment;
 mod hairpin;
 pub mod hold;
 pub mod limiter;
+mod malformed;
 pub mod mtu;
 pub mod neighbor;
 pub mod outbox;

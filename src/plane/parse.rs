@@ -4,9 +4,12 @@
 
 mod network;
 mod offload;
+mod problem;
 mod transport;
 
-use super::packet::Headers;
+pub use problem::{Problem, problem};
+
+use super::packet::{Fragment, Headers};
 use super::verdict::DropReason;
 use crate::types::Offload;
 
@@ -19,7 +22,13 @@ pub fn parse(packet: &[u8], offload: &Offload) -> Result<Headers, DropReason> {
     let mut headers = network::parse(packet)?;
     let ip = packet.get(..headers.len as usize).ok_or(DropReason::Truncated)?;
     let payload = ip.get(usize::from(headers.l4)..).ok_or(DropReason::Truncated)?;
-    headers.transport = transport::parse(&headers, payload)?;
+    headers.transport = match transport::parse(&headers, payload) {
+        // The whole chain, this header too, belongs into the first fragment (RFC 7112 §5).
+        Err(_) if !headers.is_v4() && matches!(headers.fragment, Fragment::First(_)) => {
+            return Err(DropReason::BadFragment);
+        }
+        transport => transport?,
+    };
     if *offload != Offload::NONE {
         offload::check(&headers, offload)?;
     }

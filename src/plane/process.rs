@@ -63,7 +63,10 @@ impl Core {
         frame: &mut Frame<'_>,
         outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
-        let mut headers = parse(frame.packet(), &frame.offload)?;
+        let mut headers = match parse(frame.packet(), &frame.offload) {
+            Ok(headers) => headers,
+            Err(reason) => return Err(self.refuse_malformed(policy, now, End::Inside, reason, frame, outbox)),
+        };
         frame.truncate(headers.len as usize);
         if headers.transport == Transport::Error {
             return self.outbound_error(policy, now, headers, frame, outbox);
@@ -97,7 +100,11 @@ impl Core {
             Link::Arp => return self.neighbor_frame(policy, now, id, frame, outbox),
             Link::Unicast | Link::Group => {}
         }
-        let headers = parse(frame.packet(), &frame.offload)?;
+        let headers = match parse(frame.packet(), &frame.offload) {
+            Ok(headers) => headers,
+            Err(reason) if link == Link::Group => return Err(reason),
+            Err(reason) => return Err(self.refuse_malformed(policy, now, End::Wan(id), reason, frame, outbox)),
+        };
         frame.truncate(headers.len as usize);
         if is_neighbor_discovery(&headers) {
             return self.neighbor_frame(policy, now, id, frame, outbox);

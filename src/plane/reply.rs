@@ -53,10 +53,16 @@ pub fn unreachable(out: &mut Vec<u8>, original: &[u8], headers: &Headers, from: 
     append(out, original, headers, from, Message { kind, code, word: 0 })
 }
 
-/// Appends "erroneous header field" (RFC 4443 §3.4) at byte `pointer` of an IPv6 packet. Otherwise like
+/// Appends "parameter problem" (RFC 4443 §3.4): a code, and the byte of the IPv6 packet that it is about. Otherwise like
 /// [`time_exceeded`]; false for IPv4.
-pub fn parameter_problem6(out: &mut Vec<u8>, original: &[u8], headers: &Headers, from: IpAddr, pointer: u32) -> bool {
-    !headers.is_v4() && append(out, original, headers, from, Message { kind: 4, code: 0, word: pointer })
+pub fn parameter_problem6(
+    out: &mut Vec<u8>,
+    original: &[u8],
+    headers: &Headers,
+    from: IpAddr,
+    (code, pointer): (u8, u32),
+) -> bool {
+    !headers.is_v4() && append(out, original, headers, from, Message { kind: 4, code, word: pointer })
 }
 
 /// The first 8 bytes of an ICMP message, without its checksum.

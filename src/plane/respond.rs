@@ -6,6 +6,7 @@ use super::counters::Event;
 use super::neighbor;
 use super::outbox::Outbox;
 use super::packet::{Headers, ethertype};
+use super::parse;
 use super::policy::{Policy, Wan};
 use super::reply::{self, Unreachable};
 use super::state::Core;
@@ -120,6 +121,7 @@ impl Core {
 fn is_told(reason: DropReason, headers: &Headers) -> bool {
     match reason {
         DropReason::TtlExpired => headers.ttl > 0,
+        DropReason::BadFragment => !headers.is_v4(),
         DropReason::TooBig
         | DropReason::NoWan
         | DropReason::TableFull
@@ -137,7 +139,9 @@ fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, 
         DropReason::TooBig => reply::too_big(out, packet, headers, from, refusal.mtu),
         DropReason::TableFull => reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited),
         DropReason::NoWan => reply::unreachable(out, packet, headers, from, Unreachable::NoRoute),
-        DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, own),
+        DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, (0, own)),
+        DropReason::BadFragment => parse::problem(packet)
+            .is_some_and(|it| reply::parameter_problem6(out, packet, headers, from, (it.code, it.pointer))),
         _ => reply::unreachable(out, packet, headers, from, Unreachable::Host),
     }
 }

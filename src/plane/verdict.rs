@@ -73,6 +73,9 @@ drop_reasons! {
     TtlExpired = "ttl-expired",
     /// Larger than the next link, may not be fragmented; the sender was told.
     TooBig = "too-big",
+    /// A fragment that no datagram can be made of: empty, not a multiple of 8 bytes though more follow, or ending beyond
+    /// 65535; or an IPv6 first fragment without all its headers. Parameter problem was sent for IPv6 (RFC 8200 §4.5).
+    BadFragment = "bad-fragment",
     /// A fragment whose first did not come in time, so that its pin is unknown; or there was no room to wait for it.
     UnknownFragment = "unknown-fragment",
     /// No WAN can translate this source; destination unreachable was sent.

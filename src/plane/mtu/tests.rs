@@ -110,8 +110,8 @@ fn an_impossible_data_offset_is_forwarded_unclamped() {
 #[test]
 fn a_syn_with_data_or_in_a_first_fragment_or_behind_extension_headers_is_clamped() {
     let options = [1, 2, 4, 0x22, 0xb8, 0, 0, 0];
-    let data = packet("10.250.250.2", "192.0.2.1", protocol::TCP, &tcp(1, 2, SYN, &options, b"fast open"));
-    assert_eq!(clamp(data.clone(), 1500), (true, [&[1, 2, 4, 5, 0xb4, 0, 0, 0][..], b"fast open"].concat()));
+    let data = packet("10.250.250.2", "192.0.2.1", protocol::TCP, &tcp(1, 2, SYN, &options, b"fast open, twenty by"));
+    assert_eq!(clamp(data.clone(), 1500), (true, [&[1, 2, 4, 5, 0xb4, 0, 0, 0][..], b"fast open, twenty by"].concat()));
 
     let mut first = data.clone();
     first[6] = 0x20;

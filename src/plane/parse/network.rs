@@ -9,7 +9,7 @@ use etherparse::{IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ip
 use std::net::IpAddr;
 
 /// Largest packet, or IPv6 payload, that fragments may add up to.
-const MAX_LEN: usize = 65535;
+pub(super) const MAX_LEN: usize = 65535;
 
 /// Headers with `Transport::Opaque`; `l4` lies inside `bytes`, `len` is what the header says.
 #[inline]
@@ -38,10 +38,10 @@ fn v4(bytes: &[u8]) -> Result<Headers, DropReason> {
     }
     let offset = usize::from(ip.fragments_offset().value());
     let fragment = fragment(offset, ip.more_fragments(), ip.identification().into());
-    if offset * 8 + len > MAX_LEN {
-        return Err(DropReason::BadIpHeader);
+    if fragment != Fragment::Whole {
+        piece(offset, ip.more_fragments(), len - header, len)?;
+        tiny_offset(ip.protocol().0, offset)?;
     }
-    tiny_offset(ip.protocol().0, offset)?;
     Ok(Headers {
         source: IpAddr::V4(ip.source_addr()),
         destination: IpAddr::V4(ip.destination_addr()),
@@ -80,13 +80,13 @@ fn v6(bytes: &[u8]) -> Result<Headers, DropReason> {
 }
 
 /// Extension headers followed at the most; no sane packet has more, and work per packet is bounded.
-const MAX_EXTENSIONS: usize = 8;
+pub(super) const MAX_EXTENSIONS: usize = 8;
 
-const HOP_BY_HOP: u8 = 0;
-const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const AUTHENTICATION: u8 = 51;
-const DESTINATION: u8 = 60;
+pub(super) const HOP_BY_HOP: u8 = 0;
+pub(super) const ROUTING: u8 = 43;
+pub(super) const FRAGMENT: u8 = 44;
+pub(super) const AUTHENTICATION: u8 = 51;
+pub(super) const DESTINATION: u8 = 60;
 
 fn is_extension(protocol: u8) -> bool {
     matches!(protocol, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION)
@@ -96,16 +96,21 @@ fn is_extension(protocol: u8) -> bool {
 /// fragment. A chain that does not end inside a first fragment is refused as well (RFC 7112, RFC 8200 §4.5).
 fn walk(ip: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     for position in 0..MAX_EXTENSIONS {
-        let rest = ip.get(usize::from(headers.l4)..).ok_or(DropReason::BadExtensionHeader)?;
-        let (next, len) = match headers.protocol {
+        let rest = ip.get(usize::from(headers.l4)..).unwrap_or_default();
+        let header = match headers.protocol {
             // RFC 8200 §4.1: directly behind the IPv6 header, nowhere else.
             HOP_BY_HOP if position > 0 => return Err(DropReason::BadExtensionHeader),
-            ROUTING => routing(rest)?,
-            FRAGMENT => fragment_header(rest, headers)?,
-            AUTHENTICATION => authentication(rest)?,
-            HOP_BY_HOP | DESTINATION => options(rest)?,
+            // Type 0 is deprecated and dangerous (RFC 5095; RFC 6092 REC-4); the others pass (RFC 7045 §2.1).
+            ROUTING if rest.get(2) == Some(&0) => return Err(DropReason::BadExtensionHeader),
+            FRAGMENT => Some(fragment_header(rest, headers)?),
+            AUTHENTICATION => authentication(rest),
+            HOP_BY_HOP | ROUTING | DESTINATION => options(rest),
             _ => return Ok(()),
         };
+        let (next, len) = header.ok_or(match headers.fragment {
+            Fragment::First(_) => DropReason::BadFragment,
+            _ => DropReason::BadExtensionHeader,
+        })?;
         headers.protocol = next;
         headers.l4 += len as u16;
         if matches!(headers.fragment, Fragment::Later(_)) {
@@ -115,36 +120,38 @@ fn walk(ip: &[u8], headers: &mut Headers) -> Result<(), DropReason> {
     if is_extension(headers.protocol) { Err(DropReason::BadExtensionHeader) } else { Ok(()) }
 }
 
-fn options(rest: &[u8]) -> Result<(u8, usize), DropReason> {
-    let header = Ipv6RawExtHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
-    Ok((header.next_header().0, header.slice().len()))
+fn options(rest: &[u8]) -> Option<(u8, usize)> {
+    let header = Ipv6RawExtHeaderSlice::from_slice(rest).ok()?;
+    Some((header.next_header().0, header.slice().len()))
 }
 
-/// Type 0 is deprecated and dangerous (RFC 5095; RFC 6092 REC-4); the others pass (RFC 7045 §2.1).
-fn routing(rest: &[u8]) -> Result<(u8, usize), DropReason> {
-    if rest.get(2) == Some(&0) {
-        return Err(DropReason::BadExtensionHeader);
-    }
-    options(rest)
-}
-
-fn authentication(rest: &[u8]) -> Result<(u8, usize), DropReason> {
-    let header = IpAuthHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
-    Ok((header.next_header().0, header.slice().len()))
+fn authentication(rest: &[u8]) -> Option<(u8, usize)> {
+    let header = IpAuthHeaderSlice::from_slice(rest).ok()?;
+    Some((header.next_header().0, header.slice().len()))
 }
 
 fn fragment_header(rest: &[u8], headers: &mut Headers) -> Result<(u8, usize), DropReason> {
     let header = Ipv6FragmentHeaderSlice::from_slice(rest).map_err(|_| DropReason::BadExtensionHeader)?;
-    let offset = usize::from(header.fragment_offset().value());
-    // What the payload length of the reassembled packet would be at least (RFC 8200 §4.5).
-    let payload = (headers.len as usize).saturating_sub(40 + header.slice().len());
-    let nested = headers.fragment != Fragment::Whole;
-    if nested || offset * 8 + payload > MAX_LEN {
+    if headers.fragment != Fragment::Whole {
         return Err(DropReason::BadExtensionHeader);
     }
-    headers.fragment = fragment(offset, header.more_fragments(), header.identification());
-    tiny_offset(header.next_header().0, offset)?;
+    let (offset, more) = (usize::from(header.fragment_offset().value()), header.more_fragments());
+    headers.fragment = fragment(offset, more, header.identification());
+    if headers.fragment != Fragment::Whole {
+        let len = headers.len as usize;
+        // What the payload length of the reassembled packet would be at least (RFC 8200 §4.5).
+        let whole = len.saturating_sub(40 + header.slice().len());
+        piece(offset, more, len.saturating_sub(usize::from(headers.l4) + header.slice().len()), whole)?;
+        tiny_offset(header.next_header().0, offset)?;
+    }
     Ok((header.next_header().0, header.slice().len()))
+}
+
+/// Whether a piece of `payload` bytes at this offset, in units of 8 bytes, can be part of a datagram; `len` is what the
+/// length field of that would say if it began with this piece.
+fn piece(offset: usize, more: bool, payload: usize, len: usize) -> Result<(), DropReason> {
+    let fits = payload != 0 && (!more || payload.is_multiple_of(8)) && offset * 8 + len <= MAX_LEN;
+    if fits { Ok(()) } else { Err(DropReason::BadFragment) }
 }
 
 /// Walks a chain once more that has been found good, as far as `end`.

@@ -161,7 +161,7 @@ fn ipv4_fragments_are_told_by_flag_and_offset() {
         let headers = fragment(word, 17).unwrap();
         assert_eq!((headers.fragment, headers.transport), (Fragment::Later(0x1234), Transport::Opaque));
     }
-    assert_eq!(fragment(0x1fff, 17), Err(DropReason::BadIpHeader), "ends beyond 65535");
+    assert_eq!(fragment(0x1fff, 17), Err(DropReason::BadFragment), "ends beyond 65535");
     assert_eq!(fragment(0x0001, 6), Err(DropReason::BadTransportHeader), "RFC 1858 §4");
     assert!(fragment(0x0002, 6).is_ok());
 }
@@ -174,9 +174,12 @@ fn a_first_fragment_has_to_hold_the_transport_header() {
         fix_ip(&mut bytes);
         read(&bytes).map(|headers| headers.fragment)
     };
-    for (kind, needed) in [(protocol::TCP, 20), (protocol::UDP, 8), (protocol::ICMP, 8)] {
-        assert_eq!(fragment(kind, needed), Ok(Fragment::First(0x1234)));
-        assert_eq!(fragment(kind, needed - 1), Err(DropReason::BadTransportHeader), "RFC 1858 §3");
+    for kind in [protocol::UDP, protocol::ICMP] {
+        assert_eq!(fragment(kind, 8), Ok(Fragment::First(0x1234)));
+    }
+    assert_eq!(fragment(protocol::TCP, 24), Ok(Fragment::First(0x1234)));
+    for len in [8, 16] {
+        assert_eq!(fragment(protocol::TCP, len), Err(DropReason::BadTransportHeader), "RFC 1858 §3");
     }
 }
 
@@ -225,13 +228,59 @@ fn a_bad_extension_chain_is_dropped() {
     bad(&packet(V6.0, V6.1, 0, &[]), "missing");
     bad(&chain(&[(44, &fragment6(0, false)[..]); 130], 17, &payload), "130 atomic fragment headers");
     bad(&chain(&[(44, &fragment6(0, true)), (44, &fragment6(0, true))], 17, &payload), "a fragment of a fragment");
-    bad(&chain(&[(44, &fragment6(0, true))], 60, &[17, 9, 1, 4, 0, 0, 0, 0]), "first fragment without the chain");
-    bad(&chain(&[(44, &fragment6(8191, false))], 17, &[0; 16]), "ends beyond 65535");
+    bad(
+        &chain(&[(44, &fragment6(0, true)), (43, &[0, 0, 1, 0, 0, 0, 0])], 17, &payload),
+        "routing type 0 in a fragment",
+    );
+    bad(&packet(V6.0, V6.1, 44, &[17, 0, 0]), "a fragment header that is cut");
+}
+
+#[test]
+fn fragments_that_no_datagram_can_be_made_of_are_dropped() {
+    let v4 = |word: u16, len: usize| {
+        let mut bytes = packet(V4.0, V4.1, 17, &vec![0; len]);
+        bytes[6..8].copy_from_slice(&word.to_be_bytes());
+        fix_ip(&mut bytes);
+        read(&bytes).map(|headers| headers.fragment)
+    };
+    let v6 = |offset: u16, more: bool, len: usize| {
+        read(&chain(&[(44, &fragment6(offset, more))], 17, &vec![0; len])).map(|headers| headers.fragment)
+    };
+    let bad = Err(DropReason::BadFragment);
+    for (offset, more, len, why) in [
+        (0, true, 0, "an empty first"),
+        (3, true, 0, "an empty one in the middle"),
+        (3, false, 0, "an empty last"),
+        (0, true, 20, "a first that is no multiple of 8"),
+        (3, true, 7, "one in the middle that is no multiple of 8"),
+        (8190, true, 24, "more than 65535 bytes"),
+        (8191, false, 16, "more than 65535 bytes at the end"),
+    ] {
+        assert_eq!((v4(offset | u16::from(more) << 13, len), v6(offset, more, len)), (bad, bad), "{why}");
+    }
+    assert_eq!(v4(8189, 3), Ok(Fragment::Later(0x1234)), "20 + 8189 * 8 + 3 = 65535");
+    assert_eq!((v4(8189, 4), v6(8189, false, 23)), (bad, Ok(Fragment::Later(0xdead_beef))));
+    assert_eq!((v6(8189, false, 24), v6(8191, false, 7)), (bad, Ok(Fragment::Later(0xdead_beef))));
+    assert_eq!(v6(0, false, 9), Ok(Fragment::Whole), "an atomic fragment may have any length");
+}
+
+#[test]
+fn an_ipv6_first_fragment_has_to_hold_all_headers() {
+    let first = fragment6(0, true);
+    for packet in [
+        chain(&[(44, &first)], 60, &[17, 9, 1, 4, 0, 0, 0, 0]),
+        chain(&[(44, &first), (60, OPTIONS)], 43, &[]),
+        chain(&[(44, &first)], 51, &[17, 4, 0, 0, 0, 0, 0, 0]),
+        chain(&[(60, OPTIONS), (44, &first)], 6, &[0; 16]),
+        chain(&[(44, &first), (60, OPTIONS)], 17, &[]),
+    ] {
+        assert_eq!(read(&packet), Err(DropReason::BadFragment), "{packet:?}");
+    }
 }
 
 #[test]
 fn ipv6_fragments_carry_their_identification() {
-    let first = read(&chain(&[(44, &fragment6(0, true))], 17, &udp(40000, 53, b"half"))).unwrap();
+    let first = read(&chain(&[(44, &fragment6(0, true))], 17, &udp(40000, 53, b"one half"))).unwrap();
     assert_eq!((first.fragment, first.l4), (Fragment::First(0xdead_beef), 48));
     assert_eq!(first.transport, Transport::Udp { source: 40000, destination: 53 });
     let later = read(&chain(&[(60, OPTIONS), (44, &fragment6(3, false))], 60, b"anything")).unwrap();

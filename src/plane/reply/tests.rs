@@ -114,7 +114,7 @@ fn unreachable_has_the_code_of_its_family() {
 fn a_parameter_problem_points_at_the_byte() {
     let original = original6(80);
     let problem = |original: &[u8]| {
-        reply(original, |out, headers| parameter_problem6(out, original, headers, router(original), 16))
+        reply(original, |out, headers| parameter_problem6(out, original, headers, router(original), (0, 16)))
     };
     let bytes = problem(&original).unwrap();
     assert_eq!((&bytes[40..42], &bytes[44..48]), (&[4, 0][..], &[0, 0, 0, 16][..]));
