@@ -31,7 +31,7 @@ fn hops(text: &str) -> Vec<String> {
 
 /// The hops that a program finds. A kernel loses an error's wake-up now and then, and the program then hears no more: a
 /// trace with a silent hop is tried again.
-fn trace(from: &Namespace, program: &str, arguments: &[&str]) -> Vec<String> {
+pub fn trace(from: &Namespace, program: &str, arguments: &[&str]) -> Vec<String> {
     let once = || hops(&run(from, program, arguments));
     (0..3).map(|_| once()).find(|found| found.iter().all(|hop| hop != "*")).unwrap_or_else(once)
 }
@@ -86,7 +86,7 @@ fn traceroute_from_the_firewall_lists_every_hop_by_udp_tcp_and_icmp() {
 }
 
 /// The probes that the router answered are counted, and nothing else was dropped.
-fn end_with(router: Router, reasons: &[&'static str]) {
+pub fn end_with(router: Router, reasons: &[&'static str]) {
     let drops = router.status().drops;
     let counted = |direction: &'static str, reason: &'static str| {
         drops.get(direction)?.get(reason).map(|count| (direction, reason, *count))

@@ -1,6 +1,8 @@
 //! C-30 to C-39: ICMP errors on their way through, in both directions, and those that the router sends itself; IPv6 beside
 //! IPv4 wherever the rule has a twin.
 
+mod echo;
+mod flood;
 mod inside_out;
 mod itself;
 mod outside_in;
