@@ -30,8 +30,11 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 24] = [
+const HAPPENED: [&str; 27] = [
     "clamped",
+    "fragmented",
+    "held",
+    "outbound unknown-fragment",
     "hairpinned",
     "kernel",
     "inbound bad-extension-header",

@@ -84,3 +84,11 @@ pub fn fragment(packet: &[u8], ip: &wire::Ip, id: u32, offset: usize, payload: &
     wire::seal_header(&mut fragment);
     fragment
 }
+
+/// Router alert (RFC 2113), which every fragment carries too.
+pub fn add_option(packet: &mut Vec<u8>) {
+    packet.splice(20..20, [0x94, 4, 0, 0]);
+    packet[0] += 1;
+    let len = packet.len() as u16;
+    wire::put(packet, 2, len);
+}

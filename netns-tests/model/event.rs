@@ -2,7 +2,7 @@
 //! another configuration. Each event is concrete, so that it stays what it is when others are left out.
 //! Must never know: what must come of it.
 
-use super::build::{extensions, flags, fragment, message, segment};
+use super::build::{add_option, extensions, flags, fragment, message, segment};
 use super::chance::Chance;
 use super::form::header;
 use super::live::told;
@@ -194,6 +194,7 @@ impl Draw {
         let room = match chance.below(6) {
             0 => usize::from(chance.pick(&self.net.wans).mtu.min(1500)) + chance.below(3) - 1,
             1 => network + l4.len() + chance.below(600),
+            2 if chance.one_in(4) => 1400 + chance.below(2200),
             _ => network + l4.len() + chance.below(24),
         };
         l4.resize(l4.len().max(room.saturating_sub(network)), chance.next() as u8);
@@ -214,10 +215,14 @@ impl Draw {
         if v4 {
             wire::put(&mut packet, 4, chance.next() as u16);
             packet[6] = if chance.one_in(3) { 0 } else { 0x40 };
+            if chance.one_in(12) {
+                add_option(&mut packet);
+            }
         }
         wire::seal(&mut packet);
         if v4 && protocol == UDP && chance.one_in(5) {
-            wire::put(&mut packet, 26, 0);
+            let l4 = usize::from(packet[0] & 15) * 4;
+            wire::put(&mut packet, l4 + 6, 0);
         }
         packet
     }

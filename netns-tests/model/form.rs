@@ -74,6 +74,29 @@ pub fn error(about: &Ip, packet: &[u8], from: IpAddr, (kind, code, word): (u8, u
     error
 }
 
+/// An IPv4 packet without DF in as few fragments as fit, in their order, each but the last a multiple of eight bytes long
+/// (RFC 791 §3.2, RFC 1812 §4.2.2.7). What fits, or may not be cut, is its only piece.
+pub fn pieces(packet: Vec<u8>, mtu: usize) -> Vec<Vec<u8>> {
+    if packet.len() <= mtu {
+        return vec![packet];
+    }
+    let (header, payload) = packet.split_at(usize::from(packet[0] & 15) * 4);
+    let place = u16::from_be_bytes([packet[6], packet[7]]);
+    let chunks = payload.chunks((mtu - header.len()) / 8 * 8);
+    let last = chunks.len() - 1;
+    let cut = chunks.enumerate().scan(place & 0x1fff, |offset, (at, chunk)| {
+        let more = if at < last { 0x2000 } else { place & 0x2000 };
+        let mut piece = [header, chunk].concat();
+        let len = piece.len() as u16;
+        wire::put(&mut piece, 2, len);
+        wire::put(&mut piece, 6, *offset | more);
+        wire::seal_header(&mut piece);
+        *offset += (chunk.len() / 8) as u16;
+        Some(piece)
+    });
+    cut.collect()
+}
+
 /// A network header with 64 hops to go, and DF.
 pub fn header(source: IpAddr, destination: IpAddr, tos: u8, protocol: u8, payload: usize) -> Vec<u8> {
     let mut header = if source.is_ipv4() {

@@ -67,13 +67,17 @@ impl Live {
     }
 
     /// Lets an event happen; what was forwarded, or the sentence of a disagreement.
-    pub fn happens(&mut self, event: &Event) -> Result<Option<(End, Vec<u8>)>, String> {
+    pub fn happens(&mut self, event: &Event) -> Result<Vec<(End, Vec<u8>)>, String> {
         // The clock of a capture starts with its first packet.
-        self.rules.now += if self.started { event.after } else { 0 };
+        let gone = self.rules.wait(if self.started { event.after } else { 0 });
         self.started |= matches!(event.what, What::Packet { .. });
         let now = Tick(self.rules.now);
         for worker in &mut self.workers {
             worker.wait(now);
+        }
+        if gone > 0 {
+            // Whichever looks first finds them: here, the first.
+            self.workers[0].count("outbound unknown-fragment", gone);
         }
         match &event.what {
             What::Configuration(net) => {
@@ -81,7 +85,7 @@ impl Live {
                 let policy = policy(net, self.epoch);
                 self.workers.iter_mut().for_each(|worker| worker.plane.adopt(Arc::clone(&policy)));
                 self.rules.adopt((**net).clone());
-                Ok(None)
+                Ok(Vec::new())
             }
             What::Packet { from, way, packet } => self.packet(now, event.worker, *from, *way, packet),
         }
@@ -94,7 +98,7 @@ impl Live {
         from: End,
         way: Way,
         packet: &[u8],
-    ) -> Result<Option<(End, Vec<u8>)>, String> {
+    ) -> Result<Vec<(End, Vec<u8>)>, String> {
         let frame = frame(&self.rules.net, from, way, packet);
         let sent = self.workers[worker].turn(now, from, frame);
         self.sent.extend(sent.iter().map(|(end, bytes)| (now.0, *end, bytes.clone())));
@@ -104,31 +108,34 @@ impl Live {
         });
         let table = &self.shared.table;
         let word = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index()).or(left);
-        let outcome = match from {
-            End::Inside => self.rules.outbound(worker, packet, &word),
+        let outcomes = match from {
+            End::Inside => self.rules.outbound(packet, &word),
             End::Wan(_) if way == Way::WrongTag => {
-                Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, clamped: false }
+                vec![Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, clamped: false }]
             }
-            End::Wan(wan) => self.rules.inbound(wan.index(), packet, way == Way::ToAGroup),
+            End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup)],
         };
-        self.workers[worker].expect(from, &outcome);
-        let wanted = wanted(&self.rules.net, from, &outcome);
-        if sent != wanted {
-            return Err(difference(from, packet, &sent, &wanted, &outcome));
+        for outcome in &outcomes {
+            self.workers[worker].expect(from, outcome);
         }
-        let counted = tally(&self.workers[worker].plane.counters().snapshot(), &self.rules.net);
-        if counted != self.workers[worker].tally {
-            let wanted = &self.workers[worker].tally;
-            let rule = said(&outcome);
+        let rule = outcomes.iter().map(said).collect::<Vec<_>>().join(", what waited ");
+        let wanted = wanted(&self.rules.net, from, &outcomes);
+        if sent != wanted {
+            return Err(format!("{}: by the rules it {rule}{}", told(from, packet), difference(&sent, &wanted)));
+        }
+        let (counted, tally) =
+            (tally(&self.workers[worker].plane.counters().snapshot(), &self.rules.net), &self.workers[worker].tally);
+        if counted != *tally {
+            let told = told(from, packet);
             return Err(format!(
-                "{}: {rule}, so the counters must say {wanted:?}, and they say {counted:?}",
-                told(from, packet)
+                "{told}: by the rules it {rule}, so the counters must say {tally:?}, and they say {counted:?}"
             ));
         }
-        Ok(match outcome.fate {
-            Fate::Sent(end, bytes) => Some((end, bytes)),
-            _ => None,
-        })
+        let passed = outcomes.into_iter().flat_map(|outcome| match outcome.fate {
+            Fate::Sent(end, pieces) => pieces.into_iter().map(|piece| (end, piece)).collect(),
+            _ => Vec::new(),
+        });
+        Ok(passed.collect())
     }
 
     /// Adds what both workers counted to `sum`.
@@ -195,6 +202,11 @@ impl Worker {
                 self.wanted = self.wanted.max(Tick(now.0.saturating_sub(2_000_000_000)));
             }
         }
+        self.plane.tick(now, &mut self.outbox);
+    }
+
+    fn count(&mut self, name: &str, by: u64) {
+        *self.tally.entry(name.to_owned()).or_default() += by;
     }
 
     fn turn(&mut self, now: Tick, from: End, frame: Stored) -> Vec<(End, Vec<u8>)> {
@@ -213,19 +225,28 @@ impl Worker {
 
     fn expect(&mut self, from: End, outcome: &Outcome) {
         let direction = if from == End::Inside { "outbound" } else { "inbound" };
-        let mut count = |name: String, by: usize| *self.tally.entry(name).or_default() += by as u64;
         match &outcome.fate {
-            Fate::Dropped(reason) => count(format!("{direction} {reason}"), 1),
-            Fate::Kernel => count("kernel".to_owned(), 1),
-            Fate::Sent(End::Inside, _) if from == End::Inside => count("hairpinned".to_owned(), 1),
-            Fate::Sent(to, bytes) => {
-                let ((End::Wan(wan), _) | (_, End::Wan(wan))) = (*to, from) else { return };
-                count(format!("{direction} packets of {}", wan.0), 1);
-                count(format!("{direction} bytes of {}", wan.0), bytes.len());
+            Fate::Dropped(reason) => self.count(&format!("{direction} {reason}"), 1),
+            Fate::Kernel => self.count("kernel", 1),
+            Fate::Waits => self.count("held", 1),
+            Fate::Sent(to, pieces) => {
+                if pieces.len() > 1 {
+                    self.count("fragmented", 1);
+                }
+                match (*to, from) {
+                    (End::Wan(wan), _) | (_, End::Wan(wan)) => {
+                        self.count(&format!("{direction} packets of {}", wan.0), pieces.len() as u64);
+                        self.count(
+                            &format!("{direction} bytes of {}", wan.0),
+                            pieces.iter().map(Vec::len).sum::<usize>() as u64,
+                        );
+                    }
+                    _ => self.count("hairpinned", 1),
+                }
             }
         }
         if outcome.clamped {
-            count("clamped".to_owned(), 1);
+            self.count("clamped", 1);
         }
     }
 }
@@ -263,52 +284,50 @@ pub fn frame(net: &Net, from: End, way: Way, packet: &[u8]) -> Stored {
     Stored { tag, ..Stored::new(&[&to[..], &STATION, &kind(packet)].concat(), packet) }
 }
 
-/// What must leave, with its link headers.
-fn wanted(net: &Net, from: End, outcome: &Outcome) -> Vec<(End, Vec<u8>)> {
+/// What must leave, with its link headers, end by end.
+fn wanted(net: &Net, from: End, outcomes: &[Outcome]) -> Vec<(End, Vec<u8>)> {
     let framed = |end: End, to: Mac, packet: &[u8]| {
         let End::Wan(wan) = end else { return (end, packet.to_vec()) };
         let tag = net.wans[wan.index()].vlan.map_or(vec![], |tag| [[0x81, 0], tag.to_be_bytes()].concat());
         (end, [&to.0[..], &[2, 0xf1, 0, 0, 0, wan.0 + 1], &tag, &kind(packet), packet].concat())
     };
     let mut wanted = Vec::new();
-    if let Fate::Sent(end, bytes) = &outcome.fate {
-        let gateway = if let End::Wan(wan) = end { replay_gateway_mac(*wan) } else { Mac::default() };
-        wanted.push(framed(*end, gateway, bytes));
+    for outcome in outcomes {
+        if let Fate::Sent(end, pieces) = &outcome.fate {
+            let gateway = if let End::Wan(wan) = end { replay_gateway_mac(*wan) } else { Mac::default() };
+            wanted.extend(pieces.iter().map(|piece| framed(*end, gateway, piece)));
+        }
+        if let Some((end, bytes)) = &outcome.error {
+            assert_eq!(*end, from);
+            wanted.push(framed(*end, Mac(STATION), bytes));
+        }
     }
-    if let Some((end, bytes)) = &outcome.error {
-        assert_eq!(*end, from);
-        wanted.push(framed(*end, Mac(STATION), bytes));
-    }
-    wanted.sort_by_key(|(end, _)| *end != End::Inside);
+    wanted.sort_by_key(|(end, _)| if let End::Wan(wan) = end { wan.index() + 1 } else { 0 });
     wanted
 }
 
-fn difference(
-    from: End,
-    packet: &[u8],
-    sent: &[(End, Vec<u8>)],
-    wanted: &[(End, Vec<u8>)],
-    outcome: &Outcome,
-) -> String {
+fn difference(sent: &[(End, Vec<u8>)], wanted: &[(End, Vec<u8>)]) -> String {
     let list = |frames: &[(End, Vec<u8>)]| match frames {
         [] => "nothing".to_owned(),
         frames => frames.iter().map(|(end, bytes)| format!("{end:?} {}", hex(bytes))).collect::<Vec<_>>().join(" and "),
     };
-    let pairs = || wanted.iter().zip(sent).filter(|(wanted, sent)| wanted != sent);
-    let place = pairs().find_map(|((_, wanted), (_, sent))| {
+    let mut pairs = wanted.iter().zip(sent).filter(|(wanted, sent)| wanted != sent);
+    let place = pairs.find_map(|((_, wanted), (_, sent))| {
         let at = wanted.iter().zip(sent).position(|(wanted, sent)| wanted != sent)?;
         Some(format!(" (byte {at} is {:02x} and must be {:02x})", sent[at], wanted[at]))
     });
-    let (rule, place) = (said(outcome), place.unwrap_or_default());
-    format!("{}: {rule}{place}: what must leave is {}; what left is {}", told(from, packet), list(wanted), list(sent))
+    let place = place.unwrap_or_default();
+    format!("{place}: what must leave is {}; what left is {}", list(wanted), list(sent))
 }
 
 fn said(outcome: &Outcome) -> String {
     let error = outcome.error.as_ref().map_or("", |_| " with an error to its sender");
     match &outcome.fate {
-        Fate::Sent(end, _) => format!("by the rules it goes to {end:?}"),
-        Fate::Dropped(reason) => format!("by the rules it is dropped as {reason}{error}"),
-        Fate::Kernel => "by the rules it is the kernel's".to_owned(),
+        Fate::Sent(end, pieces) if pieces.len() > 1 => format!("goes to {end:?} in {} pieces", pieces.len()),
+        Fate::Sent(end, _) => format!("goes to {end:?}"),
+        Fate::Waits => "waits for its first fragment".to_owned(),
+        Fate::Dropped(reason) => format!("is dropped as {reason}{error}"),
+        Fate::Kernel => "is the kernel's".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! for each packet, where it goes and as which bytes, or why it dies and who is told, and which flow it belongs to.
 //! Where a rule leaves a choice (the WAN of a new flow), the router's word is taken if it is a lawful one.
 
-use super::form::{clamped, error, readdress, translate_error};
+use super::form::{clamped, error, pieces, readdress, translate_error};
 use super::life::{Key, Life};
 use super::net::{NOT_OURS, Net};
 use super::wire::{self, Ip, Piece, RST, SYN, Talk};
@@ -13,7 +13,10 @@ use std::net::IpAddr;
 /// What must happen to a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fate {
-    Sent(End, Vec<u8>),
+    /// In one piece or, cut to fit, in more.
+    Sent(End, Vec<Vec<u8>>),
+    /// Until the first fragment of its datagram has come.
+    Waits,
     Dropped(&'static str),
     Kernel,
 }
@@ -45,18 +48,32 @@ pub struct Rules {
     paths: HashMap<(usize, IpAddr), (u16, u64)>,
     /// Which WAN the first fragment of a datagram took, and when.
     firsts: HashMap<Datagram, (usize, u64)>,
+    /// Later fragments that wait for it, since when; and those that need not any more.
+    waiting: Vec<(Datagram, Vec<u8>, u64)>,
+    released: Vec<Vec<u8>>,
     /// Which WAN sockets have been given under this configuration.
     given: HashMap<Key, usize>,
 }
 
-/// The worker that has it, and what names a datagram until it is whole again (RFC 791 §3.2).
-type Datagram = (usize, IpAddr, IpAddr, u8, u32);
+/// What names a datagram until it is whole again (RFC 791 §3.2; in IPv6 no protocol, RFC 8200 §4.5).
+type Datagram = (IpAddr, IpAddr, Option<u8>, u32);
 
-/// Where a packet goes, its bytes, and whether its MSS was lowered.
-type Course = (End, Vec<u8>, bool);
+/// Where a packet goes, the pieces it goes in, and whether its MSS was lowered.
+type Course = (End, Vec<Vec<u8>>, bool);
+
+/// How long a fragment remembers its first, and how long it waits for it (RFC 6146 §3.4: 2 s or more).
+const FIRST_REMEMBERED: u64 = 30_000_000_000;
+const FIRST_AWAITED: u64 = 3_000_000_000;
 
 /// A refusal: its reason, and what the sender is told (type, code, the word behind the checksum).
 type Refusal = (&'static str, Option<(u8, u8, u32)>);
+
+/// Not refused, but not sent either.
+const WAITS: &str = "waits";
+
+fn datagram(ip: &Ip, id: u32) -> Datagram {
+    (ip.source, ip.destination, ip.source.is_ipv4().then_some(ip.protocol), id)
+}
 
 fn silent<T>(reason: &'static str) -> Result<T, Refusal> {
     Err((reason, None))
@@ -68,7 +85,8 @@ pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
 impl Rules {
     pub fn new(net: Net, twist: Twist) -> Self {
         let (flows, paths, firsts, given) = Default::default();
-        Self { net, now: 0, flows, made: 0, twist, paths, firsts, given }
+        let (waiting, released) = Default::default();
+        Self { net, now: 0, flows, made: 0, twist, paths, firsts, waiting, released, given }
     }
 
     pub fn adopt(&mut self, net: Net) {
@@ -76,8 +94,24 @@ impl Rules {
         self.given.clear();
     }
 
-    /// A packet from inside.
-    pub fn outbound(&mut self, worker: usize, packet: &[u8], word: Word<'_>) -> Outcome {
+    /// Time passes. How many fragments have waited in vain.
+    pub fn wait(&mut self, nanoseconds: u64) -> u64 {
+        self.now += nanoseconds;
+        let before = self.waiting.len();
+        self.waiting.retain(|(_, _, since)| self.now < since + FIRST_AWAITED);
+        (before - self.waiting.len()) as u64
+    }
+
+    /// A packet from inside, and what waited for it.
+    pub fn outbound(&mut self, packet: &[u8], word: Word<'_>) -> Vec<Outcome> {
+        let mut outcomes = vec![self.one_outbound(packet, word)];
+        for follower in std::mem::take(&mut self.released) {
+            outcomes.push(self.one_outbound(&follower, word));
+        }
+        outcomes
+    }
+
+    fn one_outbound(&mut self, packet: &[u8], word: Word<'_>) -> Outcome {
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
             Err(reason) => return Outcome { fate: Fate::Dropped(reason), error: None, clamped: false },
@@ -87,36 +121,40 @@ impl Rules {
         }
         let sent = match talk {
             Talk::Error => self.error_outbound(&ip, packet),
-            _ => self.out(worker, &ip, talk, packet, word),
+            _ => self.out(&ip, talk, packet, word),
         };
         let from = if ip.source.is_ipv4() { "10.250.250.1" } else { "fd00:bad:b01::1" }.parse().unwrap();
         outcome(sent, End::Inside, from, &ip, talk, packet)
     }
 
-    fn out(&mut self, worker: usize, ip: &Ip, talk: Talk, packet: &[u8], word: Word<'_>) -> Result<Course, Refusal> {
+    fn out(&mut self, ip: &Ip, talk: Talk, packet: &[u8], word: Word<'_>) -> Result<Course, Refusal> {
         let owner = self.may_leave(ip)?;
         alive(ip, 0)?;
         if let Some(owner) = owner {
             return self.round(owner, ip, talk, packet);
         }
-        let datagram = |id| (worker, ip.source, ip.destination, ip.protocol, id);
         let wan = match ip.piece {
-            Piece::Later(id) => match self.firsts.get(&datagram(id)) {
-                Some((wan, at)) if self.now - at < 30_000_000_000 => *wan,
-                _ => return silent("unknown-fragment"),
+            Piece::Later(id) => match self.firsts.get(&datagram(ip, id)) {
+                Some((wan, at)) if self.now - at < FIRST_REMEMBERED => *wan,
+                _ => {
+                    self.waiting.push((datagram(ip, id), packet.to_vec(), self.now));
+                    return silent(WAITS);
+                }
             },
             _ => self.pin(Key::of(ip, talk, Direction::Outbound, ip.source), talk, word)?,
         };
         if let Piece::First(id) = ip.piece {
-            self.firsts.insert(datagram(id), (wan, self.now));
+            self.firsts.insert(datagram(ip, id), (wan, self.now));
+            let released = self.waiting.extract_if(.., |(waits, ..)| *waits == datagram(ip, id));
+            self.released = released.map(|(_, packet, _)| packet).collect();
         }
         let link = &self.net.wans[wan];
-        let public = link.public(ip.source).map_err(|reason| (reason, None))?;
+        let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source, 8))?;
         fits(ip, link.mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.destination));
         readdress(&mut sent, ip, [Some(public), None]);
         wire::carry_over(packet, &mut sent, ip);
-        Ok((End::Wan(WanId(wan as u8)), sent, clamped))
+        Ok(self.to(End::Wan(WanId(wan as u8)), sent, clamped))
     }
 
     /// Hairpin: to an own address and back inside, from the sender's address on that WAN (RFC 4787 REQ-9a).
@@ -129,7 +167,7 @@ impl Rules {
         let (mut sent, clamped) = clamped(packet, ip, talk, self.net.inside_mtu);
         readdress(&mut sent, ip, [Some(public), Some(host)]);
         wire::carry_over(packet, &mut sent, ip);
-        Ok((End::Inside, sent, clamped))
+        Ok(self.to(End::Inside, sent, clamped))
     }
 
     /// A packet from a WAN.
@@ -162,7 +200,7 @@ impl Rules {
         let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.source));
         readdress(&mut sent, ip, [None, Some(host)]);
         wire::carry_over(packet, &mut sent, ip);
-        Ok((End::Inside, sent, clamped))
+        Ok(self.to(End::Inside, sent, clamped))
     }
 
     /// A flow keeps its WAN as long as that translates it; a new one gets any of the lowest tier that can.
@@ -234,7 +272,7 @@ impl Rules {
         alive(ip, 0).and_then(|()| fits(ip, link.mtu)).or_else(|(reason, _)| silent(reason))?;
         let sender = link.public(ip.source).unwrap_or(named);
         let sent = translate_error(packet, (ip, [Some(sender), None]), (&quoted, at, end, [None, Some(named)]));
-        Ok((End::Wan(WanId(wan as u8)), sent, false))
+        Ok(self.to(End::Wan(WanId(wan as u8)), sent, false))
     }
 
     /// An error about a packet that came round: all four addresses become what its receiver knows (RFC 5508 REQ-7).
@@ -249,7 +287,7 @@ impl Rules {
         }
         let sender = link.public(ip.source).unwrap_or(named);
         let inner = (&quoted, at, end, [Some(host), Some(named)]);
-        Ok((End::Inside, translate_error(packet, (ip, [Some(sender), Some(host)]), inner), false))
+        Ok(self.to(End::Inside, translate_error(packet, (ip, [Some(sender), Some(host)]), inner), false))
     }
 
     /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
@@ -262,7 +300,7 @@ impl Rules {
         }
         self.learn(wan, ip, packet, &quoted, Key::of(&quoted, talk, Direction::Outbound, host));
         let sent = translate_error(packet, (ip, [None, Some(host)]), (&quoted, at, end, [Some(host), None]));
-        Ok((End::Inside, sent, false))
+        Ok(self.to(End::Inside, sent, false))
     }
 
     /// What a too-big message says of a remote's path is believed for ten minutes, if it is about a packet of a living flow
@@ -294,6 +332,15 @@ impl Rules {
     /// An error that does not fit dies silently.
     fn fits_inside(&self, ip: &Ip) -> Result<(), Refusal> {
         alive(ip, 1).and_then(|()| fits(ip, self.net.inside_mtu)).or_else(|(reason, _)| silent(reason))
+    }
+
+    /// On to an end, in as many pieces as its link needs.
+    fn to(&self, end: End, packet: Vec<u8>, clamped: bool) -> Course {
+        let mtu = match end {
+            End::Inside => self.net.inside_mtu,
+            End::Wan(wan) => self.net.wans[wan.index()].mtu,
+        };
+        (end, pieces(packet, mtu.into()), clamped)
     }
 
     /// Whether a packet from inside may pass by its addresses, and the WAN that owns the address it goes to.
@@ -349,11 +396,7 @@ fn alive(ip: &Ip, more: u8) -> Result<(), Refusal> {
 
 fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
     let told = if ip.source.is_ipv4() { (3, 4, mtu.into()) } else { (2, 0, mtu.into()) };
-    match ip.len > usize::from(mtu) {
-        false => Ok(()),
-        true if ip.may_fragment => silent("needs-fragmentation"),
-        true => Err(("too-big", Some(told))),
-    }
+    if ip.len <= usize::from(mtu) || ip.may_fragment { Ok(()) } else { Err(("too-big", Some(told))) }
 }
 
 /// No WAN translates the source: the most telling of their reasons.
@@ -390,7 +433,8 @@ fn is_of_the_link(address: IpAddr) -> bool {
 
 fn outcome(sent: Result<Course, Refusal>, back: End, from: IpAddr, ip: &Ip, talk: Talk, packet: &[u8]) -> Outcome {
     match sent {
-        Ok((end, bytes, clamped)) => Outcome { fate: Fate::Sent(end, bytes), error: None, clamped },
+        Ok((end, pieces, clamped)) => Outcome { fate: Fate::Sent(end, pieces), error: None, clamped },
+        Err((WAITS, _)) => Outcome { fate: Fate::Waits, error: None, clamped: false },
         Err((reason, told)) => {
             let error =
                 told.filter(|told| may_be_told(ip, talk, told.0)).map(|told| (back, error(ip, packet, from, told)));
