@@ -10,6 +10,7 @@ mod b_tcp;
 mod c_icmp;
 mod d_nptv6;
 mod f_host;
+mod e_mtu;
 mod g_fragments;
 mod h_checksums;
 mod i_sanity;

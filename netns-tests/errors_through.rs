@@ -101,7 +101,7 @@ fn what_an_isp_refuses_is_told_to_the_inside_socket_over_both_wans() {
 }
 
 #[test]
-fn a_path_mtu_that_an_isp_tells_is_learned_inside_over_both_wans() {
+fn c_55_a_path_mtu_that_an_isp_tells_is_learned_inside_over_both_wans() {
     let lab = talkative_lab(Options::default());
     for isp in [&lab.ispa, &lab.ispb] {
         run(isp, "ip", &["link", "set", "uplink", "mtu", "1300"]);

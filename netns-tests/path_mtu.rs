@@ -159,7 +159,7 @@ fn gateways_are_probed_where_no_target_is_named() {
 }
 
 #[test]
-fn what_a_router_beyond_the_isp_says_is_remembered_for_the_next_connection() {
+fn c_55_what_a_router_beyond_the_isp_says_is_remembered_for_the_next_connection() {
     let lab = talkative_lab(Options::default());
     for isp in [&lab.ispa, &lab.ispb] {
         set_mtu(isp, "uplink", 1300);

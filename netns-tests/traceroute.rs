@@ -147,8 +147,9 @@ fn ping(namespace: &Namespace, server: &str, bytes: usize, more: &[&str]) -> (bo
     attempt(namespace, "ping", &[&["-n", "-c", "1", "-W", "5", "-M", "do", "-s", &size, server], more].concat())
 }
 
+/// Shows RFC 4787 REQ-13, RFC 4443 §3.2.
 #[test]
-fn what_is_too_big_for_its_wan_is_told_that_wans_mtu() {
+fn c_50_what_is_too_big_for_its_wan_is_told_that_wans_mtu() {
     let lab = talkative_lab(Options { wan_mtu: [1500, 1400], ..Options::default() });
     let router = start(&lab);
     for (family, server) in SERVERS.into_iter().enumerate() {
@@ -168,7 +169,7 @@ fn what_is_too_big_for_its_wan_is_told_that_wans_mtu() {
 }
 
 #[test]
-fn tracepath_finds_the_mtu_of_the_wan_it_takes() {
+fn c_55_tracepath_finds_the_mtu_of_the_wan_it_takes() {
     let lab = talkative_lab(Options { wan_mtu: [1500, 1400], ..Options::default() });
     let router = start(&lab);
     for family in [0, 1] {
@@ -187,7 +188,7 @@ fn tracepath_finds_the_mtu_of_the_wan_it_takes() {
 }
 
 #[test]
-fn what_is_too_big_for_the_firewalls_link_is_told_so_outside() {
+fn c_50_what_is_too_big_for_the_firewalls_link_is_told_so_outside() {
     let lab = talkative_lab(Options { lan_mtu: 1400, ..Options::default() });
     let router = start(&lab);
     assert_eq!(router.status().downstream.mtu, 1400);

@@ -82,8 +82,9 @@ fn end(router: Router) {
     router.end(&counted);
 }
 
+/// Shows RFC 4443 §3.2.
 #[test]
-fn two_megabytes_pass_with_every_combination_of_mtus() {
+fn c_55_two_megabytes_pass_with_every_combination_of_mtus() {
     let lab = wide_lab();
     let router = start(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
@@ -91,9 +92,9 @@ fn two_megabytes_pass_with_every_combination_of_mtus() {
     end(router);
 }
 
-/// Shows that the clamp needs no message from anybody, not even flowpin's own.
+/// The clamp needs no message from anybody, not even flowpin's own.
 #[test]
-fn two_megabytes_pass_without_any_icmp_where_the_narrowest_link_is_ours() {
+fn c_56_two_megabytes_pass_without_any_icmp_where_the_narrowest_link_is_ours() {
     let lab = wide_lab();
     swallow(&lab.ispa, Swallowed::Icmp);
     swallow(&lab.ispb, Swallowed::Icmp);
@@ -110,7 +111,7 @@ fn config_with(lab: &Lab, lines: &str) -> String {
 }
 
 #[test]
-fn two_megabytes_pass_a_black_hole_behind_the_isp_with_its_mtu_configured() {
+fn c_56_two_megabytes_pass_a_black_hole_behind_the_isp_with_its_mtu_configured() {
     for path in [1400, 1280] {
         let lab = lab(Options::default());
         dig_black_holes(&lab, [path; 2]);
@@ -124,7 +125,7 @@ fn two_megabytes_pass_a_black_hole_behind_the_isp_with_its_mtu_configured() {
 }
 
 #[test]
-fn two_megabytes_pass_a_black_hole_behind_the_isp_with_its_mtu_probed() {
+fn c_56_two_megabytes_pass_a_black_hole_behind_the_isp_with_its_mtu_probed() {
     let lab = lab(Options::default());
     dig_black_holes(&lab, [1400, 1280]);
     swallow(&lab.ispa, Swallowed::Errors);
