@@ -10,6 +10,7 @@ mod b_tcp;
 mod c_icmp;
 mod d_nptv6;
 mod e_mtu;
+mod e_mtu_fragmentation;
 mod f_host;
 mod g_fragments;
 mod h_checksums;

@@ -132,7 +132,7 @@ fn c_85_a_transport_header_that_is_not_there_is_dropped() {
 #[test]
 fn c_85_a_fragment_behind_the_end_of_any_packet_is_dropped() {
     let far = |from: &str, to: &str| Ip { fragment: 0x1fff, ..ip(from, to) }.raw(17, &[0; 8]);
-    dropped("offset", "bad-ip-header", far);
+    dropped("offset", "bad-fragment", far);
 }
 
 /// A datagram with IP options in front of it.

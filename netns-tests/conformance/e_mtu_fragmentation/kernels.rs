@@ -1,0 +1,1 @@
+//! C-51 and C-52 between kernels.

@@ -1,0 +1,1 @@
+//! C-70 to C-73 between kernels.
