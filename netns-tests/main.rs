@@ -26,6 +26,7 @@ mod model;
 mod nptv6;
 mod offloads;
 mod path_mtu;
+mod ping_sizes;
 mod ports;
 mod replay;
 mod shown;

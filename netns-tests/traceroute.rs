@@ -188,6 +188,33 @@ fn c_55_tracepath_finds_the_mtu_of_the_wan_it_takes() {
 }
 
 #[test]
+fn c_55_traceroute_finds_the_mtu_of_the_wan_it_takes() {
+    let lab = talkative_lab(Options { wan_mtu: [1500, 1400], ..Options::default() });
+    let router = start(&lab);
+    for family in [0, 1] {
+        let mut used = BTreeSet::new();
+        for port in 30_000..30_030 {
+            forget_paths(&lab.fw);
+            let sport = format!("--sport={port}");
+            let arguments = ["-n", "-q", "1", "-w", "2", "-m", "6", "--mtu", "-U", &sport, SERVERS[family]];
+            let text = run(&lab.fw, "traceroute", &arguments);
+            let dsl = text.contains(ISPS[family][1]);
+            assert_eq!(text.contains("F=1400"), dsl, "{text}");
+            assert!(
+                text.contains("F=1500") && text.lines().last().is_some_and(|it| it.contains(SERVERS[family])),
+                "{text}"
+            );
+            used.insert(dsl);
+            if used.len() == 2 {
+                break;
+            }
+        }
+        assert_eq!(used.len(), 2, "both WANs were used");
+    }
+    end_with(router, &["ttl-expired", "too-big"]);
+}
+
+#[test]
 fn c_50_what_is_too_big_for_the_firewalls_link_is_told_so_outside() {
     let lab = talkative_lab(Options { lan_mtu: 1400, ..Options::default() });
     let router = start(&lab);

@@ -13,7 +13,7 @@ const REASONS: usize = DropReason::ALL.len();
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Event {
-    /// Frames consumed by an answer: ARP, ND.
+    /// Frames consumed: ARP and ND, by an answer; answers to probes sent from an owned address.
     Answered,
     /// Packets copied aside until their next hop's MAC is known, or their first fragment has come.
     Held,

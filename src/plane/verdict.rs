@@ -10,7 +10,7 @@ pub enum Verdict {
     Forward(End),
     /// Cut into fragments for there; they are in the outbox.
     Cut(End),
-    /// Consumed: the plane answered it (ARP, ND, an ICMP error); the answers are in the outbox.
+    /// Consumed: the plane answered it (ARP, ND, an ICMP error) and the answers are in the outbox, or had asked for it.
     Answered,
     /// Copied aside until its next hop's MAC is known, or the first fragment of its datagram has come.
     Held,
