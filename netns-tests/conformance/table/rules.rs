@@ -160,7 +160,6 @@ pub const SECTIONS: &[Section] = &[
 #[rustfmt::skip]
 pub const NOT_YET: &[u8] = &[
     10, 12,
-    25,
     38,
     50, 54, 55, 56, 57, 58,
 ];
