@@ -21,7 +21,9 @@ pub struct Outbound {
     quoted: Mapped,
 }
 
-/// Finds the flow of an error from inside: it quotes a packet that came in from that flow's remote.
+/// Finds the flow of an error from inside: it quotes a packet that came in from that flow's remote. A later fragment names
+/// no flow, and nobody remembers the WAN it came in on: an error about one ends here. Its first fragment is as long, so
+/// that whoever cannot forward the one has said so of the other.
 ///
 /// # Errors
 /// The error is malformed, or quotes nothing that flowpin let in.

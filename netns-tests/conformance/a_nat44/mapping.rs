@@ -35,7 +35,7 @@ fn shares(config: &str, flows: &[u32]) -> HashMap<u32, At> {
     pairs.collect()
 }
 
-/// Shows RFC 4787 REQ-3a, RFC 4787 REQ-4.
+/// Shows RFC 4787 REQ-3a, RFC 4787 REQ-4, RFC 1812 §5.2.1.2.
 #[test]
 fn c_01_ten_thousand_flows_leave_with_the_address_of_their_wan_and_their_own_port() {
     let flows: Vec<_> = (0..10_000).collect();

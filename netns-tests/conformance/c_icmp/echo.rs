@@ -1,6 +1,7 @@
 //! C-38 with real kernels: the router's own addresses answer an echo once, and a mapped one is answered by the firewall.
 
-use crate::lab::{Frame, Sniffer, lab, run, start};
+use crate::lab::{Frame, Raw, Sniffer, ethernet, lab, run, settle, start};
+use crate::story::packets::ip;
 use flowpin::lab::topology::{mac, public_addresses};
 use flowpin::lab::{Counters, Lab, Namespace, Options};
 
@@ -34,6 +35,27 @@ fn c_38_the_routers_own_addresses_answer_once_and_for_themselves() {
     pings(&lab, &lab.ispa, "fe80::a2%customer", &lab.rt);
     pings(&lab, &lab.ispb, "fe80::b2%customer", &lab.rt);
     assert_eq!(router.status().table.created, 0);
+    router.end(&[]);
+}
+
+/// Shows RFC 1812 §4.3.3.7.
+#[test]
+fn c_38_an_information_request_stays_without_an_answer() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let said = Sniffer::start(&lab.ispb, |frame| {
+        let from_router = frame.0.get(6..12) == Some(&mac::RT_WAN1) && frame.0.get(12..14) == Some(&[8, 0]);
+        from_router && frame.0.get(23) == Some(&1)
+    });
+    let mut link = Raw::open(&lab.ispb, "customer");
+    let ask = |kind| ip("198.18.2.1", "198.18.2.2").icmp(kind, 0, [0, 42, 0, 1], b"");
+    // An echo request last, so that silence means something.
+    for kind in [15, 16, 8] {
+        link.send(&[ethernet(mac::RT_WAN1, mac::ISPB, 0x0800), ask(kind)].concat());
+    }
+    settle();
+    let kinds: Vec<_> = said.stop().iter().map(|frame| frame.0[34]).collect();
+    assert_eq!(kinds, [0]);
     router.end(&[]);
 }
 

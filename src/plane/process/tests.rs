@@ -556,6 +556,31 @@ proptest! {
         prop_assert_eq!(rig.plane.shared().table.len(), 1);
     }
 
+    /// Neither source quench nor anything that is no error. Shows RFC 1812 §4.3.3.3, RFC 5508 REQ-10c, RFC 4443 §2.3.
+    #[test]
+    fn c_36_of_all_messages_the_router_sends_these_errors_alone_each_summed_right(
+        sent in any_packet(), hops in 0..3u8, tail in 0..2usize, room in 0..2usize, id in 0..2u8,
+    ) {
+        let mut rig = Rig::with_room(policy(), room);
+        let mut refused = answer(&rig.outbound(&sent).packet);
+        for packet in [&mut refused, &mut sent.clone()] {
+            packet.resize(packet.len() + tail * 1500, 7);
+            let (v4, len) = (packet[0] >> 4 == 4, packet.len() as u16);
+            let (at, length) = if v4 { (2, len) } else { (4, len - 40) };
+            packet[at..at + 2].copy_from_slice(&length.to_be_bytes());
+            packet[if v4 { 8 } else { 7 }] = hops;
+            fix_ip(packet);
+            rig.outbound(packet);
+            rig.inbound(WanId(id), packet);
+        }
+        for (_, _, error) in rig.sent() {
+            let v4 = error[0] >> 4 == 4;
+            let kind = error[if v4 { 20 } else { 40 }];
+            prop_assert!(if v4 { matches!(kind, 3 | 11) } else { matches!(kind, 1..=3) }, "type {}", kind);
+            prop_assert!(is_right(&error));
+        }
+    }
+
     #[test]
     fn no_bytes_can_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), from_wan in any::<bool>()) {
         let mut rig = Rig::new(policy());
