@@ -72,6 +72,7 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
         link: WanLink {
             mac: Mac([2, 0, 0, 0, 0, index]),
             any_mac: false,
+            came_up: Some(1),
             vlan: None,
             addresses4: Vec::new(),
             addresses6: Vec::new(),

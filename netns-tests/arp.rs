@@ -1,13 +1,14 @@
 //! On the links to the ISPs exactly the owned addresses are answered for, each question once; they are announced at the
 //! start, a routed block needs no ARP, and a gateway that changes its MAC is followed.
 
-use crate::lab::{Capture, Frame, Raw, Sniffer, ask, ethernet, lab, mirror, run, settle, start, wait_until};
+use crate::lab::{Capture, Frame, Raw, Sniffer, ask, ethernet, flowpin, lab, mirror, run, settle, start, wait_until};
 use flowpin::lab::topology::{DSL4, FIBER4, INSIDE4, INSIDE6, SERVER4, SERVER6, mac};
 use flowpin::lab::{Lab, Namespace, Options};
 use pnet::packet::ip::IpNextHeaderProtocols;
 use pnet::packet::util::ipv6_checksum;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 const ARP: u16 = 0x0806;
 const IPV6: u16 = 0x86dd;
@@ -192,4 +193,26 @@ fn c_67_a_gateway_that_changes_its_mac_is_followed() {
     assert_eq!(unanswered(&lab, servers, 20_000..20_020), 0, "the same sockets");
     assert_eq!(unanswered(&lab, servers, 21_000..21_020), 0, "others");
     router.end(&[]);
+}
+
+/// While a link was down its switches may have forgotten the router (RFC 5227 §2.3).
+#[test]
+fn c_67_owned_addresses_are_announced_again_when_their_link_comes_back() {
+    let lab = lab(Options::default());
+    run(&lab.rt, "ip", &["link", "set", "wan0", "down"]);
+    let service = lab.start_flowpin(flowpin()).unwrap_or_else(|error| panic!("{error}"));
+    for round in ["a link that was down at the start", "a link that was down for a while"] {
+        let announced = "(arp[6:2] = 1 and arp[14:4] = arp[24:4]) or (icmp6 and ip6[40] = 136 and dst host ff02::1)";
+        let fiber = Capture::start(&lab.ispa, "customer", 6, announced);
+        run(&lab.rt, "ip", &["link", "set", "wan0", "up"]);
+        let lines = fiber.finish();
+        for address in FIBER4 {
+            let says = |line: &&String| line.contains(&format!("who-has {address} tell {address},"));
+            assert_eq!(lines.iter().filter(says).count(), 1, "{round}: {address} in {lines:#?}");
+        }
+        // The second announcement follows two seconds later.
+        flowpin::clock::pause(Duration::from_millis(2500));
+        run(&lab.rt, "ip", &["link", "set", "wan0", "down"]);
+    }
+    assert!(service.stop().expect("flowpin stops").success());
 }

@@ -90,6 +90,12 @@ impl Router<'_> {
         service.get(path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    /// Kills it, as a crash would: nothing it made is taken back.
+    pub fn kill9(mut self) {
+        let service = self.service.take().expect("the service is here until the end");
+        service.kill9().expect("it was alive");
+    }
+
     /// What every lab test ends with: the daemon lives, no receiver saw a wrong checksum, exactly these packets were
     /// dropped (direction, reason, count), no port lost a frame, and it stops in order.
     pub fn end(mut self, drops: &[(&str, &str, u64)]) {

@@ -1,6 +1,6 @@
 //! What starts and stops leaves the machine as it was, to the byte, also after a kill; what cannot start changes nothing.
 
-use crate::lab::{Router, attempt, flowpin, lab, run, start, start_with, wait_until};
+use crate::lab::{attempt, flowpin, lab, run, start, start_with};
 use crate::machine::machine;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Options};
@@ -93,12 +93,6 @@ fn signal(process: u32, signal: Signal) {
     nix::sys::signal::kill(pid, signal).expect("it lives");
 }
 
-/// Kills flowpin, as a crash would.
-fn kill(mut router: Router) {
-    signal(router.service().pid(), Signal::SIGKILL);
-    wait_until("it is dead", || !router.service().alive());
-}
-
 #[test]
 fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
     let lab = furnished(Options::default());
@@ -106,7 +100,7 @@ fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
     for _ in 0..2 {
         let router = start(&lab);
         browses(&lab);
-        kill(router);
+        router.kill9();
         assert_ne!(state(&lab), before, "a kill takes nothing back");
         // The router is no router now, and leaks nothing: what would leave untranslated is refused.
         let (answered, text) = attempt(&lab.fw, "ping", &["-n", "-c", "1", "-W", "2", "203.0.113.10"]);
@@ -123,7 +117,7 @@ fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
 fn after_a_kill_another_configuration_takes_over_too() {
     let lab = furnished(Options::default());
     let before = state(&lab);
-    kill(start(&lab));
+    start(&lab).kill9();
     let other = lab.config().replace("[downstream]", "[downstream]\ntun = \"other0\"");
     let router = start_with(&lab, &other);
     browses(&lab);

@@ -16,6 +16,8 @@ pub struct LinkState {
     pub mac: Mac,
     /// Accept unicast frames for any station (replay only).
     pub any_mac: bool,
+    /// How often it has come up, while frames can pass.
+    pub came_up: Option<u32>,
     /// Bytes of the largest IP packet, a VLAN tag not counted; saturated at 65535.
     pub mtu: u16,
     /// The kernel's IPv4 addresses with their on-link prefix.
@@ -106,6 +108,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
         any_mac: true,
+        came_up: Some(1),
         mtu: match wan.mtu {
             Mtu::Bytes(bytes) => bytes,
             Mtu::Auto | Mtu::Probe => ETHERNET_MTU,
@@ -143,6 +146,7 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         link: WanLink {
             mac: link.mac,
             any_mac: link.any_mac,
+            came_up: link.came_up,
             vlan: wan.vlan,
             addresses4: link.addresses4.clone(),
             addresses6: link.addresses6.clone(),

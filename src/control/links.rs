@@ -30,6 +30,8 @@ pub struct LinkFacts {
     pub up: bool,
     /// The cable is in, the peer is there: frames can pass (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// How often the carrier has come since the link was made.
+    pub came_up: u32,
     /// Its addresses with their prefix length; those that failed duplicate detection are left out.
     pub addresses: Vec<IpNet>,
     /// IPv4 gateways of the default routes over this link, best first.
@@ -45,6 +47,7 @@ impl LinkFacts {
         LinkState {
             mac: self.mac.unwrap_or_default(),
             any_mac: false,
+            came_up: (self.up && self.carrier).then_some(self.came_up),
             mtu: u16::try_from(self.mtu).unwrap_or(u16::MAX),
             addresses4: self
                 .addresses
@@ -138,6 +141,7 @@ fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> 
         mtu: 0,
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),
+        came_up: 0,
         addresses: addresses.iter().filter(|a| a.header.index == index).filter_map(address).collect(),
         gateways4: Vec::new(),
         gateways6: Vec::new(),
@@ -146,6 +150,7 @@ fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> 
         match attribute {
             LinkAttribute::Address(octets) => facts.mac = <[u8; 6]>::try_from(octets.as_slice()).ok().map(Mac),
             LinkAttribute::Mtu(mtu) => facts.mtu = *mtu,
+            LinkAttribute::CarrierUpCount(count) => facts.came_up = *count,
             _ => {}
         }
     }

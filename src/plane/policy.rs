@@ -126,6 +126,8 @@ pub struct WanLink {
     pub mac: Mac,
     /// Accept unicast frames for any station: captures hold another router's addresses.
     pub any_mac: bool,
+    /// How often the link has come up, while frames can pass; `None` while they cannot.
+    pub came_up: Option<u32>,
     /// 802.1Q VLAN id: pushed and required.
     pub vlan: Option<u16>,
     /// The kernel's IPv4 addresses on this link, for ARP sources.

@@ -33,6 +33,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
         link: WanLink {
             mac: OWN[index],
             any_mac: false,
+            came_up: Some(1),
             vlan: [None, Some(300)][index],
             addresses4: vec![format!("{block}.200/24").parse().unwrap()],
             addresses6: vec!["fe80::2".parse().unwrap()],

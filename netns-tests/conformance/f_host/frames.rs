@@ -1,7 +1,7 @@
 //! C-64, C-65 and C-68: frames for others, tags that the kernel took off, short and padded frames.
 //! Must never know: flows.
 
-use crate::lab::{Frame, Raw, Sniffer, lab, settle, start};
+use crate::lab::{Frame, Raw, Sniffer, lab, run, settle, start, start_with};
 use crate::story::packets::{ethernet, ip};
 use crate::story::{self, At, HOST6, SERVER6, Step, arrives, from_station};
 use At::{Cable, Fiber, Inside};
@@ -91,6 +91,19 @@ fn c_68_every_short_frame_is_dropped_and_padding_is_left_behind() {
     router.end(&[("inbound", "truncated", 46)]);
 }
 
+#[test]
+fn c_68_jumbo_frames_pass_where_every_link_carries_them() {
+    let lab = lab(Options { lan_mtu: 9000, wan_mtu: [9000; 2], weights: [10_000, 1], ..Options::default() });
+    let router = start_with(&lab, &lab.config().replace("[downstream]\n", "[downstream]\nmtu = 9000\n"));
+    // The ISPs' uplinks are smaller: to their routers and back is what the large links carry.
+    for (from, to, size) in
+        [(&lab.fw, "192.0.2.198", "8972"), (&lab.ispa, "192.0.2.193", "8972"), (&lab.ispa, "2001:db8:a:c80::1", "8952")]
+    {
+        run(from, "ping", &["-n", "-c", "1", "-W", "5", "-M", "do", "-s", size, to]);
+    }
+    router.end(&[]);
+}
+
 /// Shows RFC 1812 §5.2.2.
 #[test]
 fn c_68_no_length_of_a_packet_reads_beyond_its_end() {
@@ -110,7 +123,7 @@ fn c_68_no_length_of_a_packet_reads_beyond_its_end() {
         }
     }
     for packet in &outbound {
-        for length in 1..packet.len() {
+        for length in 0..packet.len() {
             steps.extend([In(Inside, packet[..length].to_vec()), Drop("truncated")]);
         }
     }

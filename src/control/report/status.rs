@@ -192,6 +192,7 @@ mod tests {
             mtu: 1500,
             up,
             carrier,
+            came_up: 1,
             addresses: Vec::new(),
             gateways4: Vec::new(),
             gateways6: Vec::new(),

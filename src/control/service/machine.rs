@@ -102,6 +102,7 @@ mod tests {
             mtu: 1500,
             up: true,
             carrier: true,
+            came_up: 1,
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             gateways4: Vec::new(),
             gateways6: Vec::new(),

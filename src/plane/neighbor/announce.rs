@@ -1,6 +1,6 @@
 //! Tells the link that an owned address is here, so that nobody waits for an old entry to age (RFC 5227 §2.3, RFC 4861
-//! §7.2.6): at the start, and when an address, a link's MAC or its gateway is new. Must never know: whether a next hop
-//! is resolved.
+//! §7.2.6): at the start, when an address, a link's MAC or its gateway is new, and when a link comes back, whose
+//! switches may have forgotten us. Must never know: whether a next hop is resolved.
 
 use super::{Neighbors, Place, arp, nd};
 use crate::plane::outbox::Outbox;
@@ -15,8 +15,8 @@ const INTERVAL_MS: u64 = 2000;
 const PER_TICK: usize = 16;
 const PACE_MS: u64 = 20;
 
-/// What is announced: an address of a WAN, from a MAC, to a gateway.
-type What = (Box<str>, Mac, IpAddr, Option<IpAddr>);
+/// What is announced: a WAN, its MAC and how often its link has come up, an address of it, its gateway.
+type What = (Box<str>, Mac, Option<u32>, IpAddr, Option<IpAddr>);
 
 /// The announcements still to be made, in the order in which they are due.
 #[derive(Debug, Default)]
@@ -34,12 +34,15 @@ impl Announcer {
             self.rounds.iter().flatten().map(|(_, wan, address)| (*wan, *address)).collect();
         self.rounds = Default::default();
         for (id, wan) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
+            if wan.link.came_up.is_none() {
+                continue;
+            }
             for address in hosts(wan) {
                 let gateway = match address {
                     IpAddr::V4(_) => wan.link.next_hop4.map(IpAddr::V4),
                     IpAddr::V6(_) => wan.link.next_hop6.map(IpAddr::V6),
                 };
-                let what = (wan.name.clone(), wan.link.mac, address, gateway);
+                let what = (wan.name.clone(), wan.link.mac, wan.link.came_up, address, gateway);
                 if !before.contains(&what) || pending.contains(&(id, address)) {
                     self.rounds[0].push_back((now, id, address));
                 }

@@ -18,6 +18,7 @@ pub fn policy() -> Policy {
         link: WanLink {
             mac: Mac([2, 0, 0, 0, 0, 0xa]),
             any_mac: false,
+            came_up: Some(1),
             vlan: None,
             addresses4: vec!["192.0.2.2/29".parse().unwrap()],
             addresses6: vec!["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()],

@@ -12,6 +12,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
     let link = WanLink {
         mac: Mac([2, 0, 0, 0, 0, 1]),
         any_mac: false,
+        came_up: Some(1),
         vlan: None,
         addresses4: vec![],
         addresses6: vec![],

@@ -183,6 +183,16 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
     run.policy.wans[0].link.next_hop4 = Some(address("192.0.2.1"));
     run.neighbors.set(A, true, MAC);
     assert_eq!(run.until(80_000).iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4]);
+    run.policy.epoch = 4;
+    run.policy.wans[0].link.came_up = None;
+    assert_eq!(run.until(90_000).len(), 0, "nobody hears");
+    run.policy.epoch = 5;
+    run.policy.wans[0].link.came_up = Some(1);
+    assert_eq!(run.until(95_000).iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4]);
+    run.policy.epoch = 6;
+    run.policy.wans[0].link.came_up = Some(2);
+    let announced = run.until(100_000);
+    assert_eq!(announced.iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4], "down and up unseen");
 }
 
 #[test]
