@@ -24,7 +24,6 @@ pub mod path;
 mod pin;
 pub mod policy;
 mod process;
-mod remember;
 pub mod reply;
 mod respond;
 #[cfg(test)]
@@ -35,5 +34,6 @@ pub mod steer;
 pub mod translate;
 pub mod verdict;
 mod wait;
+mod width;
 
 pub use state::{Plane, Shared};

@@ -128,8 +128,8 @@ impl Held {
             for (is_v4, queue) in [true, false].into_iter().zip(queues) {
                 let before = queue.packets.len();
                 let way = policy.wan(wan).zip(shared.neighbors.mac(wan, is_v4));
-                let limit = shared.paths.limit(wan, is_v4);
-                let way = way.map(|(wan, mac)| Way { wan, mac, mtu: wan.mtu.min(limit) });
+                let mtu = |own: &Wan| shared.paths.mtu(wan, own, is_v4);
+                let way = way.map(|(wan, mac)| Way { wan, mac, mtu: mtu(wan) });
                 queue.flush(now, wan, way, counters, outbox, &mut expired);
                 self.waiting -= before - queue.packets.len();
             }

@@ -14,6 +14,7 @@ pub use memory::{Memory, Remembered};
 pub use prober::Prober;
 pub use search::{State, floor};
 
+use crate::plane::policy::Wan;
 use crate::types::{MAX_WANS, WanId};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
@@ -62,10 +63,15 @@ impl Paths {
         Self { cells: std::array::from_fn(|_| Default::default()), memory: Memory::default(), secret }
     }
 
-    /// Bytes that the path behind a WAN is known to carry at the most; 65535 when nothing is known.
-    #[must_use]
-    pub fn limit(&self, wan: WanId, v4: bool) -> u16 {
+    /// Bytes that the path behind a WAN is known to carry at the most; [`NO_LIMIT`] when nothing is known.
+    fn limit(&self, wan: WanId, v4: bool) -> u16 {
         self.cell(wan, v4).map_or(NO_LIMIT, |cell| cell.limit.load(Relaxed))
+    }
+
+    /// Bytes of the largest packet that leaves by `wan` and arrives: what its link carries, less where its path is known to.
+    #[must_use]
+    pub fn mtu(&self, id: WanId, wan: &Wan, v4: bool) -> u16 {
+        wan.mtu.min(self.limit(id, v4))
     }
 
     /// What was found there, in bytes.

@@ -7,7 +7,6 @@ use super::counters::Event;
 use super::errors;
 use super::fit::{Onto, fits};
 use super::hairpin::{self, Turn};
-use super::mtu;
 use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, ethertype, protocol};
@@ -268,36 +267,6 @@ impl Core {
         frame.header_len = headers.header_len();
         let counted = from.map(|id| (id, Direction::Inbound));
         self.forward(Onto { to: End::Inside, link: &[], mtu: policy.inside.mtu, counted }, &headers, frame, outbox)
-    }
-
-    /// The largest packet that goes through `wan`, in bytes: what its link carries, less where its path is known to.
-    pub(super) fn mtu(&self, id: WanId, wan: &Wan, v4: bool) -> u16 {
-        wan.mtu.min(self.shared.paths.limit(id, v4))
-    }
-
-    /// Lowers the MSS of a SYN to what both links, the WAN's path and, if it is remembered, the remote's path carry.
-    fn clamp_through(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        (id, wan): (WanId, &Wan),
-        headers: &Headers,
-        frame: &mut Frame<'_>,
-    ) {
-        if !mtu::is_syn(headers) {
-            return;
-        }
-        let remote = if policy.is_inside(headers.source) { headers.destination } else { headers.source };
-        let remembered = self.shared.paths.memory.find(id, remote, now).unwrap_or(u16::MAX);
-        let mtu = self.mtu(id, wan, headers.is_v4()).min(policy.inside.mtu).min(remembered);
-        self.clamp(headers, frame, mtu);
-    }
-
-    pub(super) fn clamp(&mut self, headers: &Headers, frame: &mut Frame<'_>, mtu: u16) {
-        let offload = frame.offload;
-        if mtu::clamp_mss(frame.packet_mut(), headers, mtu, &offload) {
-            self.counters.event(Event::Clamped);
-        }
     }
 
     fn neighbor_frame(
