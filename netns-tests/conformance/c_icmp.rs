@@ -8,10 +8,12 @@ mod itself;
 mod outside_in;
 mod silence;
 
-use crate::story::packets::ip;
+use crate::story::packets::{Ip, ip};
+use crate::story::{At, HOST6, SERVER6};
 
-/// An inside host, its public address on fiber, a server and a router on the way to it.
+/// An inside host, its public address on a WAN, a server and a router on the way to it.
 struct Family {
+    wan: At,
     inside: &'static str,
     public: &'static str,
     server: &'static str,
@@ -22,9 +24,13 @@ struct Family {
     port: u8,
     /// Bytes of the IP header.
     header: usize,
+    /// Both addresses have the same sum, so that nothing behind the IP header changes (RFC 6296).
+    neutral: bool,
 }
 
+/// 1:1 NAT.
 const V4: Family = Family {
+    wan: At::Fiber,
     inside: "10.250.250.2",
     public: "192.0.2.2",
     server: "203.0.113.10",
@@ -33,26 +39,44 @@ const V4: Family = Family {
     unreachable: 3,
     port: 3,
     header: 20,
+    neutral: false,
 };
+/// The prefix is swapped, and checksums follow.
 const V6: Family = Family {
-    inside: "fd00:bad:b01:1::100",
+    wan: At::Fiber,
+    inside: HOST6,
     public: "2001:db8:a:c81::100",
-    server: "2001:db8:5::10",
+    server: SERVER6,
     hop: "2001:db8:99::1",
     exceeded: 3,
     unreachable: 1,
     port: 4,
     header: 40,
+    neutral: false,
 };
+/// The prefix is swapped neutrally.
+const N6: Family = Family { wan: At::Cable, public: "2001:db8:b:be01:27ea::100", neutral: true, ..V6 };
 
 impl Family {
-    /// What the inside host sent, as it is seen with that source.
-    fn query(&self, from: &str, ttl: u8) -> Vec<u8> {
-        ip(from, self.server).ttl(ttl).udp((40000, 443), b"question")
+    /// A packet that the inside host sent to the server, as it is seen with the source `from`.
+    fn sent(&self, from: &str, ttl: u8, make: impl Fn(Ip) -> Vec<u8>) -> Vec<u8> {
+        self.summed(make(ip(from, self.server).ttl(ttl)), &make(ip(self.inside, self.server)))
     }
 
-    /// What the server sent, as it is seen with that destination.
+    /// A packet that the server sent to the inside host, as it is seen with the destination `to`.
+    fn came(&self, to: &str, ttl: u8, make: impl Fn(Ip) -> Vec<u8>) -> Vec<u8> {
+        self.summed(make(ip(self.server, to).ttl(ttl)), &make(ip(self.server, self.inside)))
+    }
+
+    fn summed(&self, packet: Vec<u8>, inside: &[u8]) -> Vec<u8> {
+        if self.neutral { [&packet[..self.header], &inside[self.header..]].concat() } else { packet }
+    }
+
+    fn query(&self, from: &str, ttl: u8) -> Vec<u8> {
+        self.sent(from, ttl, |ip| ip.udp((40000, 443), b"question"))
+    }
+
     fn call(&self, to: &str, ttl: u8) -> Vec<u8> {
-        ip(self.server, to).ttl(ttl).udp((443, 40000), b"answer")
+        self.came(to, ttl, |ip| ip.udp((443, 40000), b"answer"))
     }
 }

@@ -1,6 +1,6 @@
 //! C-35, C-37 and C-39: the errors that the router sends itself, how many of them, and the class of service of everything.
 
-use super::{V4, V6};
+use super::{N6, V4, V6};
 use crate::story::packets::{DF, Ip, ip};
 use crate::story::{self, At, SERVER, Step, answered, arrives, comes_in, goes_out, leaves, router_error, sum_again};
 use At::{Cable, Fiber, Inside};
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Shows RFC 1812 §4.3.2.2, RFC 1812 §4.3.2.4, RFC 1812 §4.3.3.4, RFC 1812 §5.2.7.3, RFC 4443 §2.2, RFC 4443 §3.3, RFC 5508 REQ-10a.
 #[test]
 fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sent() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let router = if of.header == 20 { "10.250.250.1" } else { "fd00:bad:b01::1" };
         let out = of.query(of.inside, 1);
         let told = router_error(router, of.inside, of.exceeded, 0, [0; 4], &out);
@@ -20,8 +20,8 @@ fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sen
             arrives(Inside, &out),
             leaves(Inside, &told),
             Drop("ttl-expired"),
-            arrives(Fiber, &inn),
-            answered(Fiber, &answer),
+            arrives(of.wan, &inn),
+            answered(of.wan, &answer),
             Drop("ttl-expired"),
         ];
         story::check("c-35", steps, 0);
@@ -31,11 +31,11 @@ fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sen
 /// Shows RFC 1812 §5.3.1, RFC 4443 §3.3.
 #[test]
 fn c_35_a_ttl_of_zero_dies_silently() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let steps = vec![
             arrives(Inside, &of.query(of.inside, 0)),
             Drop("ttl-expired"),
-            arrives(Fiber, &of.call(of.public, 0)),
+            arrives(of.wan, &of.call(of.public, 0)),
             Drop("ttl-expired"),
         ];
         story::check("c-35", steps, 0);
@@ -133,12 +133,12 @@ fn with_tos(mut packet: Vec<u8>, tos: u8) -> Vec<u8> {
 /// Shows RFC 1812 §5.3.2, RFC 1812 §5.3.3.
 #[test]
 fn c_39_dscp_and_ecn_pass_unchanged_both_ways() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let steps = (0..=255u8).flat_map(|tos| {
             let same = |packet| with_tos(packet, tos);
             [
-                goes_out(Fiber, &same(of.query(of.inside, 64)), &same(of.query(of.public, 63))),
-                comes_in(Fiber, &same(of.call(of.public, 64)), &same(of.call(of.inside, 63))),
+                comes_in(of.wan, &same(of.call(of.public, 64)), &same(of.call(of.inside, 63))),
+                goes_out(of.wan, &same(of.query(of.inside, 64)), &same(of.query(of.public, 63))),
             ]
             .concat()
         });

@@ -1,7 +1,7 @@
 //! C-30, C-32 to C-34: errors from outside reach the host that they are about, the packet in them as it sent it, and change
 //! nothing else.
 
-use super::{Family, V4, V6};
+use super::{Family, N6, V4, V6};
 use crate::story::packets::{DF, Ip, ip};
 use crate::story::{self, At, SERVER, Step, arrives, comes_in, goes_out, leaves, sum_again, unhex};
 use At::{Cable, Fiber, Inside};
@@ -29,7 +29,7 @@ fn c_30_the_vector_comes_in_byte_for_byte() {
 fn error(of: &Family, kind: u8, code: u8, word: [u8; 4], quoted: impl Fn(&str, u8) -> Vec<u8>) -> [Step; 2] {
     let before = ip(of.hop, of.public).icmp(kind, code, word, &quoted(of.public, 60));
     let after = ip(of.hop, of.inside).ttl(63).icmp(kind, code, word, &quoted(of.inside, 60));
-    comes_in(Fiber, &before, &after)
+    comes_in(of.wan, &before, &after)
 }
 
 /// Shows RFC 5508 REQ-4a, RFC 5508 REQ-4b, RFC 5508 REQ-4c, RFC 5508 REQ-10a, RFC 4787 REQ-12a, RFC 4787 REQ-12b, RFC 5382 REQ-9, RFC 4443 §5.1.
@@ -37,7 +37,7 @@ fn error(of: &Family, kind: u8, code: u8, word: [u8; 4], quoted: impl Fn(&str, u
 fn c_30_every_type_and_code_comes_in_unchanged_with_the_quote_restored() {
     let v4 = [(3, 0..=15), (4, 0..=0), (11, 0..=1), (12, 0..=2)];
     let v6 = [(1, 0..=8), (2, 0..=0), (3, 0..=1), (4, 0..=3)];
-    for (of, kinds) in [(V4, v4), (V6, v6)] {
+    for (of, kinds) in [(V4, v4), (V6, v6.clone()), (N6, v6)] {
         for (kind, code) in kinds.into_iter().flat_map(|(kind, codes)| codes.map(move |code| (kind, code))) {
             let steps = error(&of, kind, code, [0, 0, 5, 0x14], |from, ttl| of.query(from, ttl));
             story::check("c-30", steps.into(), 0);
@@ -47,13 +47,13 @@ fn c_30_every_type_and_code_comes_in_unchanged_with_the_quote_restored() {
 
 #[test]
 fn c_30_every_protocol_is_found_in_a_quote() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let echo = if of.header == 20 { 8 } else { 128 };
         let steps = [
-            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).tcp((9, 80), 2, b"", b"")),
-            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).echo(echo, 42, b"ping")),
-            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).raw(50, b"esp bytes")),
-            error(&of, of.unreachable, 0, [0; 4], |from, ttl| ip(from, of.server).ttl(ttl).udp_unsummed((9, 9), b"x")),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| of.sent(from, ttl, |ip| ip.tcp((9, 80), 2, b"", b""))),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| of.sent(from, ttl, |ip| ip.echo(echo, 42, b"ping"))),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| of.sent(from, ttl, |ip| ip.raw(50, b"esp bytes"))),
+            error(&of, of.unreachable, 0, [0; 4], |from, ttl| of.sent(from, ttl, |ip| ip.udp_unsummed((9, 9), b"x"))),
         ];
         story::check("c-30", steps.concat(), 0);
     }
@@ -62,10 +62,10 @@ fn c_30_every_protocol_is_found_in_a_quote() {
 /// Shows RFC 5508 REQ-3, RFC 5508 REQ-3a.
 #[test]
 fn c_30_a_wrong_icmp_checksum_or_quoted_header_checksum_ends_it_silently() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let mut message = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60));
         message[of.header + 2] ^= 1;
-        story::check("c-30", vec![arrives(Fiber, &message), Drop("bad-icmp-checksum")], 0);
+        story::check("c-30", vec![arrives(of.wan, &message), Drop("bad-icmp-checksum")], 0);
     }
     let mut quoted = V4.query(V4.public, 60);
     quoted[10] ^= 1;
@@ -76,7 +76,7 @@ fn c_30_a_wrong_icmp_checksum_or_quoted_header_checksum_ends_it_silently() {
 /// Shows RFC 5508 REQ-3c.
 #[test]
 fn c_30_a_wrong_transport_checksum_in_the_quote_stays_as_wrong() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let spoiled = |from: &str, ttl| {
             let mut query = of.query(from, ttl);
             *query.last_mut().unwrap() ^= 0x55;
@@ -116,7 +116,9 @@ fn c_30_extensions_behind_the_quote_are_kept() {
         [&quote[..], &extension].concat()
     };
     story::check("c-30", error(&V4, 11, 0, [0, 32, 0, 0], |from, ttl| quoted(&V4, from, ttl)).into(), 0);
-    story::check("c-30", error(&V6, 3, 0, [16, 0, 0, 0], |from, ttl| quoted(&V6, from, ttl)).into(), 0);
+    for of in [V6, N6] {
+        story::check("c-30", error(&of, 3, 0, [16, 0, 0, 0], |from, ttl| quoted(&of, from, ttl)).into(), 0);
+    }
 }
 
 #[test]
@@ -126,7 +128,11 @@ fn c_30_an_error_about_a_later_fragment_needs_no_ports() {
         let piece = [&[17u8, 0, 0, 73, 0, 0, 0, 9][..], &[0xee; 40]].concat();
         ip(from, V6.server).ttl(ttl).raw(44, &piece)
     };
-    let steps = [error(&V4, 3, 4, [0, 0, 5, 0x14], later4), error(&V6, 2, 0, [0, 0, 5, 0x14], later6)];
+    let steps = [
+        error(&V4, 3, 4, [0, 0, 5, 0x14], later4),
+        error(&V6, 2, 0, [0, 0, 5, 0x14], later6),
+        error(&N6, 2, 0, [0, 0, 5, 0x14], later6),
+    ];
     story::check("c-30", steps.concat(), 0);
 }
 
@@ -158,15 +164,16 @@ fn c_30_an_error_to_an_address_that_nobody_has_is_not_flowpins() {
 /// Shows RFC 4787 REQ-12, RFC 5508 REQ-6.
 #[test]
 fn c_32_no_flood_of_errors_ends_or_prolongs_a_flow() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let kinds = if of.header == 20 { [(3, 15), (11, 1), (12, 2)] } else { [(1, 8), (3, 1), (4, 3)] };
         let codes = kinds.into_iter().flat_map(|(kind, last)| (0..=last).map(move |code| (kind, code)));
         let flood = codes.flat_map(|(kind, code)| error(&of, kind, code, [0; 4], |from, ttl| of.query(from, ttl)));
         let steps = [
-            goes_out(Fiber, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
+            comes_in(of.wan, &of.call(of.public, 64), &of.call(of.inside, 63)).to_vec(),
+            goes_out(of.wan, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
             flood.collect(),
-            comes_in(Fiber, &of.call(of.public, 64), &of.call(of.inside, 63)).to_vec(),
-            goes_out(Fiber, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
+            comes_in(of.wan, &of.call(of.public, 64), &of.call(of.inside, 63)).to_vec(),
+            goes_out(of.wan, &of.query(of.inside, 64), &of.query(of.public, 63)).to_vec(),
         ];
         story::check("c-32", steps.concat(), 1);
     }
@@ -213,13 +220,13 @@ fn c_33_quoted_options_that_are_not_there_do_no_harm() {
 
 #[test]
 fn c_33_an_error_that_quotes_no_packet_of_a_flow_is_stray() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let inner = ip(of.public, of.server).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60));
         let about_error = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &inner);
         let nothing = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], b"");
         let cut = ip(of.hop, of.public).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60)[..of.header + 7]);
         for stray in [about_error, nothing, cut] {
-            story::check("c-33", vec![arrives(Fiber, &stray), Drop("stray-icmp-error")], 0);
+            story::check("c-33", vec![arrives(of.wan, &stray), Drop("stray-icmp-error")], 0);
         }
     }
     // A family that is not the error's.
@@ -245,15 +252,8 @@ fn c_34_an_error_on_the_other_wan_passes_if_it_quotes_that_wans_address() {
 
 #[test]
 fn c_34_the_twin_in_ipv6_passes_by_the_same_rule() {
-    let public = "2001:db8:b:be01:27ea::100";
-    // The neutral translation leaves the transport checksum in the quote as it is.
-    let quoted = |from: &str| [&V6.query(from, 60)[..40], &V6.query(V6.inside, 60)[40..]].concat();
-    let own = comes_in(
-        Cable,
-        &ip(V6.hop, public).icmp(1, 0, [0; 4], &quoted(public)),
-        &ip(V6.hop, V6.inside).ttl(63).icmp(1, 0, [0; 4], &quoted(V6.inside)),
-    );
-    let others = ip(V6.hop, public).icmp(1, 0, [0; 4], &V6.query(V6.public, 60));
+    let own = error(&N6, 1, 0, [0; 4], |from, ttl| N6.query(from, ttl));
+    let others = ip(V6.hop, N6.public).icmp(1, 0, [0; 4], &V6.query(V6.public, 60));
     let steps = [&own[..], &[arrives(Cable, &others), Drop("stray-icmp-error")]].concat();
     story::check("c-34", steps, 0);
 }

@@ -1,6 +1,6 @@
 //! C-36: what no router may answer with an error, whatever is wrong with it.
 
-use super::{V4, V6};
+use super::{N6, V4, V6};
 use crate::story::packets::{Ip, ethernet, ip};
 use crate::story::{self, At, HOST6, SERVER, Step, arrives, from_station, sum_again};
 use At::{Fiber, Inside};
@@ -14,10 +14,10 @@ fn silent(at: At, packet: &[u8], reason: &'static str) {
 /// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e1, RFC 4443 §2.4 e2.
 #[test]
 fn c_36_an_icmp_error_is_never_answered() {
-    for of in [V4, V6] {
+    for of in [V4, V6, N6] {
         let inn = ip(of.hop, of.public).ttl(1).icmp(of.unreachable, 0, [0; 4], &of.query(of.public, 60));
-        silent(Fiber, &inn, "ttl-expired");
-        let call = story::comes_in(Fiber, &of.call(of.public, 64), &of.call(of.inside, 63));
+        silent(of.wan, &inn, "ttl-expired");
+        let call = story::comes_in(of.wan, &of.call(of.public, 64), &of.call(of.inside, 63));
         let out = ip(of.inside, of.server).ttl(1).icmp(of.unreachable, of.port, [0; 4], &of.call(of.inside, 63));
         story::check("c-36", [&call[..], &[arrives(Inside, &out), Drop("ttl-expired")]].concat(), 1);
         // Of what is neither, such as a redirect, nobody knows whether it is one.
