@@ -30,11 +30,16 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 27] = [
+const HAPPENED: [&str; 32] = [
     "clamped",
     "fragmented",
     "held",
     "outbound unknown-fragment",
+    "inbound bad-fragment",
+    "outbound bad-fragment",
+    "inbound bad-transport-header",
+    "outbound bad-transport-header",
+    "inbound unmappable",
     "hairpinned",
     "kernel",
     "inbound bad-extension-header",
@@ -118,7 +123,6 @@ fn a_wrong_rule_shrinks_to_a_capture_that_replays() {
     let (seed, sequence) = found.expect("a wrong rule is noticed soon");
     let shrunk = shrink::shrink(seed, sequence, twist);
     assert_eq!(shrunk.sequence.events.len(), 2, "a request and its reply: {}", shrunk.report());
-    assert!(shrunk.sentence.contains("what left is Wan(WanId("), "{}", shrunk.sentence);
     let path = shrunk.write();
     let (config, input, output) =
         (path.with_extension("toml"), path.with_extension("pcapng"), path.with_extension("out"));

@@ -323,13 +323,21 @@ impl Draw {
         if ip.piece != wire::Piece::Whole || packet.len() > 1400 {
             return (end, packet);
         }
-        let first = 24 + 8 * self.chance.below(4);
+        let first = if self.chance.one_in(8) { 8 } else { 24 + 8 * self.chance.below(4) };
         let cuts = [0, first, first + 8 + 8 * self.chance.below(3), usize::MAX];
         let payload = &packet[ip.l4..];
         let id = self.chance.next() as u32;
         for pair in cuts.windows(2).filter(|pair| pair[0] < payload.len()) {
             let (from, to) = (pair[0], pair[1].min(payload.len()));
-            self.pieces.push((end, fragment(&packet, &ip, id, from, &payload[from..to], to < payload.len())));
+            let more = to < payload.len();
+            // What cannot be a piece: no payload, or not a multiple of eight bytes, or beyond the end of any datagram.
+            let (from, to, offset) = match self.chance.below(40) {
+                0 => (from, from, from),
+                1 => (from, to - 1, from),
+                2 => (from, to, 65528),
+                _ => (from, to, from),
+            };
+            self.pieces.push((end, fragment(&packet, &ip, id, offset, &payload[from..to], more)));
         }
         let at = self.chance.below(self.pieces.len());
         self.pieces.swap_remove(at)

@@ -119,6 +119,13 @@ impl Live {
             self.workers[worker].expect(from, outcome);
         }
         let rule = outcomes.iter().map(said).collect::<Vec<_>>().join(", what waited ");
+        if let Some((end, frame)) = sent.iter().find(|(end, frame)| is_foreign(&self.rules.net, *end, frame)) {
+            return Err(format!(
+                "{}: {end:?} has sent {}, whose source is none of its own",
+                told(from, packet),
+                hex(frame)
+            ));
+        }
         let wanted = wanted(&self.rules.net, from, &outcomes);
         if sent != wanted {
             return Err(format!("{}: by the rules it {rule}{}", told(from, packet), difference(&sent, &wanted)));
@@ -282,6 +289,15 @@ pub fn frame(net: &Net, from: End, way: Way, packet: &[u8]) -> Stored {
     let right = net.wans[wan.index()].vlan;
     let tag = if way == Way::WrongTag { Some(77) } else { right };
     Stored { tag, ..Stored::new(&[&to[..], &STATION, &kind(packet)].concat(), packet) }
+}
+
+/// Whether a WAN sends a packet with a source that is not its own (RFC 3704 §4.3).
+fn is_foreign(net: &Net, end: End, frame: &[u8]) -> bool {
+    let End::Wan(wan) = end else { return false };
+    let link = &net.wans[wan.index()];
+    let packet = &frame[if link.vlan.is_some() { 18 } else { 14 }..];
+    let v4 = packet[0] >> 4 == 4;
+    !link.owns(wire::address(packet, wire::places(v4).0, v4))
 }
 
 /// What must leave, with its link headers, end by end.

@@ -32,7 +32,8 @@ pub struct Uplink {
 pub struct Npt {
     pub inside: Ipv6Addr,
     pub outside: Ipv6Addr,
-    pub len: u32,
+    /// Lengths of both prefixes.
+    pub lens: [u32; 2],
     pub neutral: bool,
 }
 
@@ -101,8 +102,9 @@ impl Uplink {
             (2..6).map(|host| (Ipv4Addr::new(10, 250, 250, host), public(2 + (host + shift) % 4))).collect();
         nat44.retain(|_| !chance.one_in(4));
         let len = chance.pick(&[48, 56, 60, 60, 64]);
+        let lens = [if chance.one_in(4) { chance.pick(&[48, 52, 62, 64]) } else { len }, len];
         let outside = Ipv6Addr::new(0x2001, 0xdb8, 0xa + index as u16, if len > 48 { 0xc000 } else { 0 }, 0, 0, 0, 0);
-        let npt = Npt { inside: INSIDE6, outside, len, neutral: chance.one_in(2) };
+        let npt = Npt { inside: INSIDE6, outside, lens, neutral: chance.one_in(2) };
         let mut hosts = Vec::new();
         if chance.one_in(2) {
             let inside = if chance.one_in(2) { "fd00:bad:b01::100" } else { "fd77::2" };
@@ -131,11 +133,11 @@ impl Uplink {
         for (inside, public) in &self.nat44 {
             writeln!(text, "\"{inside}\" = \"{public}\"")?;
         }
-        if let Some(Npt { inside, outside, len, neutral }) = self.npt {
+        if let Some(Npt { inside, outside, lens: [inner, outer], neutral }) = self.npt {
             let mode = if neutral { "rfc6296" } else { "prefix" };
             write!(
                 text,
-                "[wan.nptv6]\ninside = \"{inside}/{len}\"\noutside = \"{outside}/{len}\"\nmode = \"{mode}\"\n"
+                "[wan.nptv6]\ninside = \"{inside}/{inner}\"\noutside = \"{outside}/{outer}\"\nmode = \"{mode}\"\n"
             )?;
         }
         writeln!(text, "[wan.inbound6]")?;
@@ -149,7 +151,7 @@ impl Uplink {
         match address {
             IpAddr::V4(address) => self.nat44.iter().any(|(_, public)| *public == address),
             IpAddr::V6(address) => {
-                self.npt.is_some_and(|npt| same_prefix(address, npt.outside, npt.len))
+                self.npt.is_some_and(|npt| same_prefix(address, npt.outside, npt.lens[1]))
                     || self.hosts.iter().any(|(public, _)| *public == address)
             }
         }
@@ -168,7 +170,7 @@ impl Uplink {
             return Ok((*public).into());
         }
         let npt = self.npt.ok_or(NOT_OURS)?;
-        let public = npt.map(inside, npt.inside, npt.outside)?;
+        let public = npt.map(inside, (npt.inside, npt.lens[0]), npt.outside)?;
         let taken = self.hosts.iter().any(|(taken, _)| *taken == public);
         if taken { Err(NOT_OURS) } else { Ok(public.into()) }
     }
@@ -182,33 +184,37 @@ impl Uplink {
                     return Ok((*host).into());
                 }
                 let npt = self.npt.ok_or(NOT_OURS)?;
-                Ok(npt.map(public, npt.outside, npt.inside)?.into())
+                Ok(npt.map(public, (npt.outside, npt.lens[1]), npt.inside)?.into())
             }
         }
     }
 }
 
 impl Npt {
-    /// RFC 6296 §3.1 to §3.7; in `prefix` mode the bits behind the prefix just stay.
-    fn map(&self, address: Ipv6Addr, from: Ipv6Addr, to: Ipv6Addr) -> Result<Ipv6Addr, &'static str> {
-        if !same_prefix(address, from, self.len) {
+    /// RFC 6296 §3.1 to §3.7; in `prefix` mode the bits behind the prefix just stay. The shorter prefix goes on with zeros.
+    fn map(&self, address: Ipv6Addr, from: (Ipv6Addr, u32), to: Ipv6Addr) -> Result<Ipv6Addr, &'static str> {
+        let len = self.lens[0].max(self.lens[1]);
+        if !same_prefix(address, from.0, from.1) {
             return Err(NOT_OURS);
         }
-        let behind = u128::MAX >> self.len;
+        if !same_prefix(address, from.0, len) {
+            return Err("unmappable");
+        }
+        let behind = u128::MAX >> len;
         let mut words = Ipv6Addr::from_bits(to.to_bits() & !behind | address.to_bits() & behind).segments();
         if !self.neutral {
             return Ok(words.into());
         }
         let sum = |words: [u16; 8]| fold(words.into_iter().map(u64::from).sum());
-        if self.len > 48 && words[4..] == [0; 4] {
+        if len > 48 && words[4..] == [0; 4] {
             return Err("unmappable-identifier");
         }
-        let place = if self.len <= 48 { 3..4 } else { 4..8 };
+        let place = if len <= 48 { 3..4 } else { 4..8 };
         let at = place.into_iter().find(|at| words[*at] != 0xffff).ok_or("unmappable")?;
         // The word takes what the whole address would otherwise gain or lose.
         let (was, is) = (sum(address.segments()), sum(words));
         words[at] = fold(u64::from(words[at]) + u64::from(was) + u64::from(!is)) % 0xffff;
-        if self.len > 48 && words[4..] == [0; 4] { Err("unmappable-identifier") } else { Ok(words.into()) }
+        if len > 48 && words[4..] == [0; 4] { Err("unmappable-identifier") } else { Ok(words.into()) }
     }
 }
 

@@ -114,7 +114,10 @@ impl Rules {
     fn one_outbound(&mut self, packet: &[u8], word: Word<'_>) -> Outcome {
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
-            Err(reason) => return Outcome { fate: Fate::Dropped(reason), error: None, clamped: false },
+            Err(reason) => {
+                let complaint = |ends: &Ip| self.may_leave(ends).is_ok().then_some((End::Inside, router(ends.source)));
+                return unreadable(reason, packet, complaint);
+            }
         };
         if talk != Talk::Error && is_of_the_link(ip.destination) && !self.net.is_inside(ip.source) {
             return Outcome { fate: Fate::Kernel, error: None, clamped: false };
@@ -123,8 +126,7 @@ impl Rules {
             Talk::Error => self.error_outbound(&ip, packet),
             _ => self.out(&ip, talk, packet, word),
         };
-        let from = if ip.source.is_ipv4() { "10.250.250.1" } else { "fd00:bad:b01::1" }.parse().unwrap();
-        outcome(sent, End::Inside, from, &ip, talk, packet)
+        outcome(sent, End::Inside, router(ip.source), &ip, talk, packet)
     }
 
     fn out(&mut self, ip: &Ip, talk: Talk, packet: &[u8], word: Word<'_>) -> Result<Course, Refusal> {
@@ -175,7 +177,13 @@ impl Rules {
         let dead = |fate| Outcome { fate, error: None, clamped: false };
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
-            Err(reason) => return dead(Fate::Dropped(reason)),
+            Err(reason) => {
+                let told = |ends: &Ip| {
+                    let ours = self.net.wans[wan].inside(ends.destination).is_ok() && self.may_enter(ends).is_ok();
+                    (ours && !to_group).then_some((End::Wan(WanId(wan as u8)), ends.destination))
+                };
+                return unreadable(reason, packet, told);
+            }
         };
         let host = match self.net.wans[wan].inside(ip.destination) {
             Err(NOT_OURS) => return dead(Fate::Kernel),
@@ -365,8 +373,25 @@ impl Rules {
 fn whole(packet: &[u8]) -> Result<(Ip, Talk, &[u8]), &'static str> {
     let ip = wire::read(packet)?;
     let packet = packet.get(..ip.len).ok_or("truncated")?;
-    let talk = wire::talk(&ip, packet, false).ok_or("bad-transport-header")?;
+    let cut = if !ip.source.is_ipv4() && ip.piece != Piece::Whole { "bad-fragment" } else { "bad-transport-header" };
+    let talk = wire::talk(&ip, packet, false).ok_or(cut)?;
     Ok((ip, talk, packet))
+}
+
+/// The router's own address towards inside.
+fn router(receiver: IpAddr) -> IpAddr {
+    if receiver.is_ipv4() { "10.250.250.1" } else { "fd00:bad:b01::1" }.parse().unwrap()
+}
+
+/// The end of what cannot be read: the sender of a bad IPv6 fragment is told, if `back` says whereto and as whom.
+fn unreadable(reason: &'static str, packet: &[u8], back: impl Fn(&Ip) -> Option<(End, IpAddr)>) -> Outcome {
+    let told = || {
+        let (code, pointer) = if reason == "bad-fragment" { wire::complaint(packet) } else { None }?;
+        let ends = wire::ends(packet);
+        let (end, from) = back(&ends)?;
+        Some((end, error(&ends, &packet[..ends.len], from, (4, code, pointer))))
+    };
+    Outcome { fate: Fate::Dropped(reason), error: told(), clamped: false }
 }
 
 /// The quoted packet of an ICMP error: its headers, and from where to where it stands (RFC 5508 REQ-3).

@@ -96,20 +96,17 @@ fn read4(bytes: &[u8]) -> Result<Ip, &'static str> {
     if sum(&bytes[..l4]) != 0xffff {
         return Err("bad-ip-checksum");
     }
-    let piece = piece(fragment & 0x1fff, fragment & 0x2000 != 0, word(bytes, 4).into());
-    if fragment & 0x1fff == 1 && bytes[9] == TCP {
-        return Err("bad-transport-header");
-    }
+    let (offset, more) = (fragment & 0x1fff, fragment & 0x2000 != 0);
+    can_be(offset, more, len - l4, len, bytes[9])?;
+    let piece = piece(offset, more, word(bytes, 4).into());
     let (source, destination) = (address(bytes, 12, true), address(bytes, 16, true));
     let may_fragment = fragment & 0x4000 == 0;
     Ok(Ip { source, destination, hops: bytes[8], protocol: bytes[9], l4, len, may_fragment, piece, routed: false })
 }
 
-fn read6(bytes: &[u8]) -> Result<Ip, &'static str> {
-    if bytes.len() < 40 {
-        return Err("truncated");
-    }
-    let mut ip = Ip {
+/// What the fixed header of an IPv6 packet says.
+pub fn ends(bytes: &[u8]) -> Ip {
+    Ip {
         source: address(bytes, 8, false),
         destination: address(bytes, 24, false),
         hops: bytes[7],
@@ -119,30 +116,85 @@ fn read6(bytes: &[u8]) -> Result<Ip, &'static str> {
         may_fragment: false,
         piece: Piece::Whole,
         routed: false,
-    };
+    }
+}
+
+fn read6(bytes: &[u8]) -> Result<Ip, &'static str> {
+    if bytes.len() < 40 {
+        return Err("truncated");
+    }
+    let mut ip = ends(bytes);
+    let bytes = &bytes[..bytes.len().min(ip.len)];
     while let (0 | 43 | 44 | 51 | 60, false) = (ip.protocol, matches!(ip.piece, Piece::Later(_))) {
-        let header = bytes.get(ip.l4..ip.l4 + 8).ok_or("bad-extension-header")?;
-        let unit = usize::from(header[1]);
+        let missing = if ip.piece == Piece::Whole { "bad-extension-header" } else { "bad-fragment" };
+        let header = bytes.get(ip.l4..).unwrap_or_default();
+        if ip.protocol == 43 && header.get(2) == Some(&0) {
+            return Err("bad-extension-header");
+        }
+        let next = ip.l4 + extension(ip.protocol, header).filter(|len| *len <= header.len()).ok_or(missing)?;
         match ip.protocol {
-            43 if header[2] == 0 => return Err("bad-extension-header"),
+            0 if ip.l4 != 40 => return Err("bad-extension-header"),
+            44 if ip.piece != Piece::Whole => return Err("bad-extension-header"),
             43 => ip.routed |= header[3] > 0,
             44 => {
-                let id = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-                ip.piece = piece(word(header, 2) >> 3, header[3] & 1 != 0, id);
-                if word(header, 2) >> 3 == 1 && header[0] == TCP {
-                    return Err("bad-transport-header");
-                }
+                let (offset, more) = (word(header, 2) >> 3, header[3] & 1 != 0);
+                can_be(offset, more, ip.len - next, ip.len - 48, header[0])?;
+                ip.piece = piece(offset, more, u32::from_be_bytes([header[4], header[5], header[6], header[7]]));
             }
             _ => {}
         }
-        ip.l4 += match ip.protocol {
-            44 => 8,
-            51 => (unit + 2) * 4,
-            _ => (unit + 1) * 8,
-        };
-        ip.protocol = header[0];
+        (ip.protocol, ip.l4) = (header[0], next);
     }
     Ok(ip)
+}
+
+/// Bytes of an extension header (RFC 8200 §4.3 to §4.6, RFC 4302 §2.2).
+fn extension(kind: u8, header: &[u8]) -> Option<usize> {
+    let unit = usize::from(*header.get(1)?);
+    Some(match kind {
+        44 => 8,
+        51 => (unit + 2) * 4,
+        _ => (unit + 1) * 8,
+    })
+}
+
+/// Whether a piece with so much payload can be part of a datagram, of which `len` bytes would be counted if it were the
+/// first (RFC 791 §3.2, RFC 8200 §4.5), and does not overwrite TCP flags (RFC 3128).
+fn can_be(offset: u16, more: bool, payload: usize, len: usize, protocol: u8) -> Result<(), &'static str> {
+    match (offset, more) {
+        (0, false) => Ok(()),
+        _ if payload == 0 || (more && payload % 8 != 0) || usize::from(offset) * 8 + len > 65535 => Err("bad-fragment"),
+        (1, _) if protocol == TCP => Err("bad-transport-header"),
+        _ => Ok(()),
+    }
+}
+
+/// What the sender of a bad IPv6 fragment is told: code and pointer of a parameter problem (RFC 8200 §4.5). Nothing about
+/// what may be an ICMPv6 error.
+pub fn complaint(bytes: &[u8]) -> Option<(u8, u32)> {
+    let bytes = bytes.get(..40 + usize::from(word(bytes, 4))).filter(|bytes| bytes[0] >> 4 == 6)?;
+    let (mut kind, mut at) = (bytes[6], 40);
+    while matches!(kind, 0 | 43 | 60 | 51) {
+        (kind, at) = (bytes[at], at + extension(kind, &bytes[at..])?);
+    }
+    let (place, payload) = (usize::from(word(bytes, at + 2)), bytes.len() - at - 8);
+    let (offset, more) = (place & !7, place & 1 != 0);
+    let (mut kind, mut upper) = (bytes[at], at + 8);
+    while let Some(len) = extension(kind, &bytes[upper..]).filter(|_| matches!(kind, 0 | 43 | 60 | 51)) {
+        if upper + len > bytes.len() {
+            break;
+        }
+        (kind, upper) = (bytes[upper], upper + len);
+    }
+    if kind == ICMPV6 && (offset > 0 || bytes.get(upper).is_none_or(|kind| *kind < 128)) {
+        return None;
+    }
+    match more {
+        true if payload % 8 != 0 => Some((0, 4)),
+        _ if offset + bytes.len() - 48 > 65535 => Some((0, at as u32 + 2)),
+        true if offset == 0 => Some((3, 0)),
+        _ => None,
+    }
 }
 
 fn piece(offset: u16, more: bool, id: u32) -> Piece {
@@ -175,6 +227,9 @@ pub fn talk(ip: &Ip, bytes: &[u8], quoted: bool) -> Option<Talk> {
             1..=4 => Talk::Error,
             kind => Talk::Icmp(kind),
         },
+        // What is neither query nor error may have no body (RFC 4443 §2.1).
+        (ICMP, 4..) if v4 && !quoted && !matches!(l4[0], 0 | 8 | 13 | 14 | 3 | 4 | 11 | 12) => Talk::Icmp(l4[0]),
+        (ICMPV6, 4..) if !v4 && !quoted && !matches!(l4[0], 128 | 129 | 1..=4) => Talk::Icmp(l4[0]),
         (TCP | UDP, _) => return None,
         (ICMP, _) if v4 => return None,
         (ICMPV6, _) if !v4 => return None,
