@@ -98,7 +98,8 @@ fn a_probed_path_is_found_shown_and_told_to_senders() {
         assert!(ping(&lab, server, 1500, identifier).0);
     }
     let dsl = &router.status().wans[1];
-    assert_eq!((dsl.mtu, dsl.remembered.len()), (1500, 0), "flowpin told the senders before a router beyond had to");
+    assert_eq!((dsl.mtu, dsl.mtu_source.as_str()), (1500, "probe"));
+    assert_eq!(dsl.remembered.len(), 0, "flowpin told the senders before a router beyond had to");
     router.end(&[("outbound", "too-big", too_big)]);
 }
 

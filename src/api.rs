@@ -65,6 +65,8 @@ pub struct Wan {
     pub weight: u32,
     /// Bytes of the largest packet as far as link and configuration go.
     pub mtu: u16,
+    /// Where it is from: `link`, `configured`, or `probe` when the path may narrow it further.
+    pub mtu_source: String,
     /// What was found of the paths behind the link; the families that are probed, IPv4 first.
     pub paths: Vec<Path>,
     /// What routers have said of the paths to single remotes, by remote.

@@ -171,6 +171,7 @@ mod tests {
             tier: 1,
             weight: 2,
             mtu: 1500,
+            mtu_source: "link".into(),
             paths: Vec::new(),
             remembered: Vec::new(),
             mac: "02:00:00:00:00:01".into(),

@@ -253,6 +253,20 @@ mod tests {
     }
 
     #[test]
+    fn who_is_probed_is_named_or_the_gateway() {
+        let mut settings = settings();
+        let fiber =
+            |settings: &Settings| policy(settings, &[link(1500)], InsideState::default(), 1).wans[0].probe.clone();
+        let gateway = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![] }), "no IPv6 gateway");
+        let server6: IpAddr = "2001:db8:ffff::10".parse().unwrap();
+        settings.wans[0].mtu_targets = vec![server6];
+        assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![server6] }));
+        settings.wans[0].mtu = Mtu::Auto;
+        assert_eq!(fiber(&settings), None);
+    }
+
+    #[test]
     fn no_packet_is_made_larger_than_its_link() {
         let policy = policy(&settings(), &[link(1500), link(1280)], InsideState::default(), 1);
         assert_eq!((policy.wans[1].mtu, policy.inside.mtu), (1280, 1500));

@@ -3,7 +3,7 @@
 use super::flows::{direction_name, traffic};
 use super::{Sources, device};
 use crate::api::{Downstream, Gateway, Path, Remembered, Status, Table, Wan};
-use crate::config::settings;
+use crate::config::settings::{self, Mtu};
 use crate::control::links::LinkFacts;
 use crate::plane::Shared;
 use crate::plane::counters::Totals;
@@ -67,6 +67,7 @@ impl WanView<'_> {
             tier: self.wan.tier,
             weight: self.wan.weight,
             mtu: self.wan.mtu,
+            mtu_source: mtu_source(self.said.mtu, self.wan.mtu).to_owned(),
             paths: paths(&shared.paths, self.id, self.wan),
             remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
@@ -97,6 +98,15 @@ fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
         address,
         mac: mac.map(|mac| mac.to_string()),
         state: neighbors.state(wan, address.is_ipv4()).name().to_owned(),
+    }
+}
+
+/// A configured MTU beyond the link's is not the one in force.
+fn mtu_source(said: Mtu, in_force: u16) -> &'static str {
+    match said {
+        Mtu::Probe => "probe",
+        Mtu::Bytes(bytes) if bytes == in_force => "configured",
+        Mtu::Bytes(_) | Mtu::Auto => "link",
     }
 }
 
@@ -238,6 +248,12 @@ mod tests {
         assert!(status.ports.is_empty() && status.wans.iter().all(|wan| wan.paths.is_empty()));
         let known = Remembered { remote: "203.0.113.10".parse().unwrap(), mtu: 1300, expires_seconds: 600 };
         assert_eq!((&status.wans[0].remembered[..], &status.wans[1].remembered[..]), (&[][..], &[known][..]));
+    }
+
+    #[test]
+    fn an_mtu_says_where_it_is_from() {
+        assert_eq!([mtu_source(Mtu::Auto, 1500), mtu_source(Mtu::Probe, 1500)], ["link", "probe"]);
+        assert_eq!([mtu_source(Mtu::Bytes(1400), 1400), mtu_source(Mtu::Bytes(1600), 1500)], ["configured", "link"]);
     }
 
     #[test]
