@@ -65,6 +65,19 @@ fn c_67_arp_is_answered_once_for_each_owned_address_and_for_no_other() {
     router.end(&[]);
 }
 
+#[test]
+fn c_66_arp_is_answered_once_also_where_the_kernel_has_the_address() {
+    let lab = lab(Options::default());
+    run(&lab.rt, "ip", &["address", "add", "192.0.2.193/29", "dev", "wan0"]);
+    let router = start(&lab);
+    for target in ["192.0.2.193", "192.0.2.194"] {
+        let arguments = ["-c", "3", "-w", "10", "-I", "customer", "-s", "192.0.2.198", target];
+        let text = run(&lab.ispa, "arping", &arguments);
+        assert!(text.contains("Received 3 response(s)"), "{text}");
+    }
+    router.end(&[]);
+}
+
 /// RFC 4861 §4.3, from the gateway to the target's solicited-node address.
 fn solicitation(target: Ipv6Addr) -> Vec<u8> {
     let [.., a, b, c] = target.octets();

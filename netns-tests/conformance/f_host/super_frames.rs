@@ -141,26 +141,60 @@ fn c_62_udp_trains_go_through_in_both_directions_whole_and_cut() {
     router.end(&[]);
 }
 
+/// The sender of a train that is too big for a link of 1400 bytes on its way learns that, and what it sends then arrives.
+fn learns(own: &UdpSocket, to: SocketAddr, theirs: &UdpSocket) {
+    let family = usize::from(to.is_ipv6());
+    let (fits, (level, discover)) = ([1400u16 - 28, 1400 - 48][family], MTU_DISCOVER[family]);
+    own.connect(to).expect("a route");
+    packet::set(own.as_fd(), level, discover, ALWAYS).expect("no fragments");
+    packet::set(own.as_fd(), UDP, UDP_SEGMENT, 1440).expect("trains");
+    own.send(&train(1440)).expect("it leaves");
+    // The error of the router comes back at the socket (RFC 1191 §4, RFC 4443 §3.2).
+    let told = own.recv(&mut [0; 8]).expect_err("an error");
+    assert_eq!(told.to_string(), "Message too long (os error 90)", "{to}");
+    packet::set(own.as_fd(), UDP, UDP_SEGMENT, fits.into()).expect("trains");
+    own.send(&train(fits.into())).expect("it leaves");
+    receive_train(theirs, fits.into(), &train(fits.into()));
+}
+
 /// Shows RFC 4443 §3.2.
 #[test]
 fn c_62_a_train_for_a_smaller_wan_is_answered_and_its_sender_learns_the_size() {
     let lab = fiber_lab(1400);
     let router = start(&lab);
-    for (family, (inside, server, _)) in FAMILIES.into_iter().enumerate() {
-        let fits = [1400u16 - 28, 1400 - 48][family];
+    for (inside, server, _) in FAMILIES {
         let own = bound(&lab.fw, SocketAddr::new(inside, 6001));
         let theirs = bound(&lab.inet, SocketAddr::new(server, 6001));
-        own.connect(theirs.local_addr().expect("an address")).expect("a route");
-        let (level, discover) = MTU_DISCOVER[family];
-        packet::set(own.as_fd(), level, discover, ALWAYS).expect("no fragments");
-        packet::set(own.as_fd(), UDP, UDP_SEGMENT, 1440).expect("trains");
-        own.send(&train(1440)).expect("it leaves");
-        // The error of the router comes back at the socket (RFC 1191 §4, RFC 4443 §3.2).
-        let told = own.recv(&mut [0; 8]).expect_err("an error");
-        assert_eq!(told.to_string(), "Message too long (os error 90)", "{server}");
-        packet::set(own.as_fd(), UDP, UDP_SEGMENT, i32::from(fits)).expect("trains");
-        own.send(&train(fits.into())).expect("it leaves");
-        receive_train(&theirs, fits.into(), &train(fits.into()));
+        learns(&own, SocketAddr::new(server, 6001), &theirs);
     }
     router.end(&[("outbound", "too-big", 2)]);
+}
+
+#[test]
+fn c_62_a_train_for_a_smaller_lan_is_answered_and_its_sender_outside_learns_the_size() {
+    let lab = lab(Options { lan_mtu: 1400, ..Options::default() });
+    let router = start(&lab);
+    for (inside, server, public) in FAMILIES {
+        let own = bound(&lab.inet, SocketAddr::new(server, 6001));
+        let theirs = bound(&lab.fw, SocketAddr::new(inside, 6001));
+        learns(&own, SocketAddr::new(public, 6001), &theirs);
+    }
+    router.end(&[("inbound", "too-big", 2)]);
+}
+
+#[test]
+fn c_62_a_train_without_df_arrives_in_fragments_of_each_datagram() {
+    let lab = fiber_lab(1400);
+    let router = start(&lab);
+    let (inside, server, _) = FAMILIES[0];
+    let own = bound(&lab.fw, SocketAddr::new(inside, 6001));
+    let theirs = bound(&lab.inet, SocketAddr::new(server, 6001));
+    // Longer than a packet of the link, a train is sent without DF.
+    send_train(&own, SocketAddr::new(server, 6001), 1440, &train(1440)).expect("it leaves");
+    receive_train(&theirs, 1440, &train(1440));
+    // One frame came in; ten datagrams left in two fragments each, and a short one whole.
+    let status = router.status();
+    assert_eq!((status.events["fragmented"], status.wans[0].outbound.packets), (1, 21));
+    assert_eq!(status.wans[0].outbound.bytes, 10 * (20 + 20 + 8 + 1440) + 20 + 8 + 7);
+    router.end(&[]);
 }
