@@ -92,3 +92,14 @@ pub fn add_option(packet: &mut Vec<u8>) {
     let len = packet.len() as u16;
     wire::put(packet, 2, len);
 }
+
+/// Pads the quote of an ICMP error to 128 bytes, says so, and puts an extension behind it (RFC 4884 §4, §7).
+pub fn extend(message: &mut Vec<u8>, v4: bool) {
+    message.resize(8 + 128, 0);
+    match (v4, message[0]) {
+        (true, 3 | 11 | 12) => message[5] = 128 / 4,
+        (false, 1 | 3) => message[4] = 128 / 8,
+        _ => return,
+    }
+    message.extend([0x20, 0, 0, 0, 0, 8, 1, 1, 0, 1, 0x61, 0xff]);
+}

@@ -2,7 +2,7 @@
 //! another configuration. Each event is concrete, so that it stays what it is when others are left out.
 //! Must never know: what must come of it.
 
-use super::build::{add_option, extensions, flags, fragment, message, segment};
+use super::build::{add_option, extend, extensions, flags, fragment, message, segment};
 use super::chance::Chance;
 use super::form::header;
 use super::live::told;
@@ -297,6 +297,9 @@ impl Draw {
         let [high, low] = chance.pick(&[1280u16, 1300, 1300, 1200, 576, 0, 1450]).to_be_bytes();
         let mut message = vec![kind, code, 0, 0, 0, 0, high, low];
         message.extend(&about[..about.len().min(room)]);
+        if chance.one_in(6) {
+            extend(&mut message, v4);
+        }
         let broken = chance.one_in(12);
         if broken {
             let at = 8 + chance.below(12);

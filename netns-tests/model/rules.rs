@@ -400,7 +400,13 @@ fn quote(ip: &Ip, packet: &[u8]) -> Result<(Ip, Talk, usize, usize), Refusal> {
         return silent("bad-icmp-checksum");
     }
     let at = ip.l4 + 8;
-    let body = &packet[at..];
+    // Extensions may follow where the message says how long the quote is (RFC 4884 §4).
+    let said = match (ip.source.is_ipv4(), packet[ip.l4]) {
+        (true, 3 | 11 | 12) => usize::from(packet[ip.l4 + 5]) * 4,
+        (false, 1 | 3) => usize::from(packet[ip.l4 + 4]) * 8,
+        _ => 0,
+    };
+    let body = if said == 0 { &packet[at..] } else { &packet[at..packet.len().min(at + said)] };
     let quoted = match wire::read(body) {
         Err("bad-ip-checksum") => return silent("bad-icmp-checksum"),
         Err(_) => return silent("stray-icmp-error"),

@@ -163,7 +163,9 @@ fn extension(kind: u8, header: &[u8]) -> Option<usize> {
 fn can_be(offset: u16, more: bool, payload: usize, len: usize, protocol: u8) -> Result<(), &'static str> {
     match (offset, more) {
         (0, false) => Ok(()),
-        _ if payload == 0 || (more && payload % 8 != 0) || usize::from(offset) * 8 + len > 65535 => Err("bad-fragment"),
+        _ if payload == 0 || (more && !payload.is_multiple_of(8)) || usize::from(offset) * 8 + len > 65535 => {
+            Err("bad-fragment")
+        }
         (1, _) if protocol == TCP => Err("bad-transport-header"),
         _ => Ok(()),
     }
@@ -190,7 +192,7 @@ pub fn complaint(bytes: &[u8]) -> Option<(u8, u32)> {
         return None;
     }
     match more {
-        true if payload % 8 != 0 => Some((0, 4)),
+        true if !payload.is_multiple_of(8) => Some((0, 4)),
         _ if offset + bytes.len() - 48 > 65535 => Some((0, at as u32 + 2)),
         true if offset == 0 => Some((3, 0)),
         _ => None,
