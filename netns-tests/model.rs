@@ -30,7 +30,9 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 32] = [
+const HAPPENED: [&str; 34] = [
+    "inbound table-full",
+    "outbound table-full",
     "clamped",
     "fragmented",
     "held",

@@ -80,21 +80,22 @@ pub fn pieces(packet: Vec<u8>, mtu: usize) -> Vec<Vec<u8>> {
     if packet.len() <= mtu {
         return vec![packet];
     }
-    let (header, payload) = packet.split_at(usize::from(packet[0] & 15) * 4);
+    let (header, mut payload) = packet.split_at(usize::from(packet[0] & 15) * 4);
+    let room = mtu - header.len();
     let place = u16::from_be_bytes([packet[6], packet[7]]);
-    let chunks = payload.chunks((mtu - header.len()) / 8 * 8);
-    let last = chunks.len() - 1;
-    let cut = chunks.enumerate().scan(place & 0x1fff, |offset, (at, chunk)| {
-        let more = if at < last { 0x2000 } else { place & 0x2000 };
-        let mut piece = [header, chunk].concat();
+    let (mut pieces, mut offset) = (Vec::new(), place & 0x1fff);
+    while !payload.is_empty() {
+        let (now, rest) = payload.split_at(if payload.len() <= room { payload.len() } else { room / 8 * 8 });
+        let more = if rest.is_empty() { place & 0x2000 } else { 0x2000 };
+        let mut piece = [header, now].concat();
         let len = piece.len() as u16;
         wire::put(&mut piece, 2, len);
-        wire::put(&mut piece, 6, *offset | more);
+        wire::put(&mut piece, 6, offset | more);
         wire::seal_header(&mut piece);
-        *offset += (chunk.len() / 8) as u16;
-        Some(piece)
-    });
-    cut.collect()
+        pieces.push(piece);
+        (payload, offset) = (rest, offset + (now.len() / 8) as u16);
+    }
+    pieces
 }
 
 /// A network header with 64 hops to go, and DF.

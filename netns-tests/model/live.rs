@@ -55,7 +55,7 @@ fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
 
 impl Live {
     pub fn new(net: &Net, twist: Twist) -> Self {
-        let shared = Arc::new(Shared::new(1000, 0));
+        let shared = Arc::new(Shared::new(net.flows, 0));
         let wans: Vec<_> = (0..net.wans.len() as u8).map(WanId).collect();
         for (wan, v4) in wans.iter().flat_map(|wan| [(*wan, true), (*wan, false)]) {
             shared.neighbors.set(wan, v4, replay_gateway_mac(wan));
@@ -113,7 +113,7 @@ impl Live {
             End::Wan(_) if way == Way::WrongTag => {
                 vec![Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, clamped: false }]
             }
-            End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup)],
+            End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup, &word)],
         };
         for outcome in &outcomes {
             self.workers[worker].expect(from, outcome);

@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Net {
     pub inside_mtu: u16,
     pub balance: &'static str,
+    /// Room for so many flows.
+    pub flows: usize,
     pub wans: Vec<Uplink>,
 }
 
@@ -48,7 +50,8 @@ impl Net {
     pub fn random(chance: &mut Chance) -> Self {
         let wans = (0..chance.pick(&[2, 2, 3])).map(|index| Uplink::random(index, chance)).collect();
         let balance = chance.pick(&["endpoint", "endpoint", "site", "source", "flow"]);
-        Self { inside_mtu: chance.pick(&[1500, 1500, 1400, 9000]), balance, wans }
+        let flows = chance.pick(&[1000, 1000, 1000, 8]);
+        Self { inside_mtu: chance.pick(&[1500, 1500, 1400, 9000]), balance, flows, wans }
     }
 
     /// Another configuration of the same links.
@@ -60,14 +63,14 @@ impl Net {
             }
         }
         let inside_mtu = if chance.one_in(4) { 1300 } else { self.inside_mtu };
-        Self { inside_mtu, balance: self.balance, wans }
+        Self { inside_mtu, balance: self.balance, flows: self.flows, wans }
     }
 
     pub fn toml(&self) -> String {
         let mut text = format!(
             "[downstream]\ninterface = \"lan0\"\nmtu = {}\nprefixes = [\"10.250.250.0/29\", \"{INSIDE6}/48\"]\n\n\
-             [default]\nbalance = \"{}\"\n\n[limits]\nflows = 1000\n",
-            self.inside_mtu, self.balance
+             [default]\nbalance = \"{}\"\n\n[limits]\nflows = {}\n",
+            self.inside_mtu, self.balance, self.flows
         );
         for (index, wan) in self.wans.iter().enumerate() {
             wan.write(index, &mut text).unwrap();

@@ -173,7 +173,7 @@ impl Rules {
     }
 
     /// A packet from a WAN.
-    pub fn inbound(&mut self, wan: usize, packet: &[u8], to_group: bool) -> Outcome {
+    pub fn inbound(&mut self, wan: usize, packet: &[u8], to_group: bool, word: Word<'_>) -> Outcome {
         let dead = |fate| Outcome { fate, error: None, clamped: false };
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
@@ -193,17 +193,24 @@ impl Rules {
         let sent = match (host, talk) {
             (Err(reason), _) => self.may_enter(&ip).and(Err(untranslated(reason, ip.destination, 24))),
             (Ok(host), Talk::Error) => self.error_inbound(wan, &ip, host, packet),
-            (Ok(host), _) => self.inn(wan, &ip, talk, host, packet),
+            (Ok(host), _) => self.inn(wan, &ip, talk, (host, word), packet),
         };
         outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet)
     }
 
-    fn inn(&mut self, wan: usize, ip: &Ip, talk: Talk, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
+    fn inn(
+        &mut self,
+        wan: usize,
+        ip: &Ip,
+        talk: Talk,
+        (host, word): (IpAddr, Word<'_>),
+        packet: &[u8],
+    ) -> Result<Course, Refusal> {
         self.may_enter(ip)?;
         alive(ip, 1)?;
         fits(ip, self.net.inside_mtu)?;
         if !matches!(ip.piece, Piece::Later(_)) {
-            self.seen_inbound(wan, Key::of(ip, talk, Direction::Inbound, host), talk);
+            self.seen_inbound(wan, Key::of(ip, talk, Direction::Inbound, host), talk, word)?;
         }
         let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.source));
         readdress(&mut sent, ip, [None, Some(host)]);
@@ -223,8 +230,11 @@ impl Rules {
                 let best = able.clone().map(|wan| self.net.wans[wan].tier).min();
                 let lawful: Vec<_> = able.filter(|wan| Some(self.net.wans[*wan].tier) == best).collect();
                 let first = lawful.first().ok_or_else(|| nowhere(&self.net, key.inside))?;
-                let wanted = word(&key).filter(|wan| lawful.contains(wan)).unwrap_or(*first);
-                *self.given.entry(key.as_balanced(self.net.balance)).or_insert(wanted)
+                let socket = key.as_balanced(self.net.balance);
+                match word(&key).filter(|wan| lawful.contains(wan)) {
+                    Some(wan) => *self.given.entry(socket).or_insert(wan),
+                    None => *self.given.get(&socket).unwrap_or(first),
+                }
             }
         };
         match known {
@@ -235,16 +245,16 @@ impl Rules {
                     return Ok(0);
                 }
             }
-            None => self.make(key, wan, Direction::Outbound, talk),
+            None => self.make(key, wan, Direction::Outbound, talk, word)?,
         }
         Ok(wan)
     }
 
     /// What comes in on a WAN is answered there; a connection that stands is not moved by a packet on another WAN.
-    fn seen_inbound(&mut self, wan: usize, key: Key, talk: Talk) {
+    fn seen_inbound(&mut self, wan: usize, key: Key, talk: Talk, word: Word<'_>) -> Result<(), Refusal> {
         let now = self.now;
         let Some(life) = self.flows.get_mut(&key).filter(|life| life.lives(now)) else {
-            return self.make(key, wan, Direction::Inbound, talk);
+            return self.make(key, wan, Direction::Inbound, talk, word);
         };
         life.sees(key.protocol, Direction::Inbound, talk, now);
         let asks = match talk {
@@ -255,13 +265,26 @@ impl Rules {
         if life.follows_its_requests(key.protocol) && asks {
             life.wan = wan;
         }
+        Ok(())
     }
 
-    fn make(&mut self, key: Key, wan: usize, direction: Direction, talk: Talk) {
-        if !matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0) {
-            self.made += 1;
-            self.flows.insert(key, Life::new(key.protocol, wan, direction, talk, self.now));
+    /// A new flow, if there is room: a full table refuses it and leaves the old ones alone. The dead make room, each at
+    /// its time, for which there is a bound.
+    fn make(&mut self, key: Key, wan: usize, direction: Direction, talk: Talk, word: Word<'_>) -> Result<(), Refusal> {
+        if matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0) {
+            return Ok(());
         }
+        let (now, bound) = (self.now, 257 * 1_000_000_000);
+        self.flows.retain(|_, life| life.lives(now.saturating_sub(bound)));
+        let living = self.flows.values().filter(|life| life.lives(now)).count();
+        let may_be_full = self.flows.len() >= self.net.flows;
+        if living >= self.net.flows || may_be_full && word(&key).is_none() {
+            let told = if key.inside.is_ipv4() { (3, 13, 0) } else { (1, 1, 0) };
+            return Err(("table-full", Some(told)));
+        }
+        self.made += 1;
+        self.flows.insert(key, Life::new(key.protocol, wan, direction, talk, now));
+        Ok(())
     }
 
     /// An error from inside goes where the flow of the packet it quotes lives (RFC 5508 REQ-5).
