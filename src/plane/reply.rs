@@ -75,13 +75,21 @@ struct Message {
 
 fn append(out: &mut Vec<u8>, original: &[u8], headers: &Headers, from: IpAddr, message: Message) -> bool {
     let original = &original[..original.len().min(headers.len as usize)];
-    match (from, headers.source, headers.destination) {
-        (IpAddr::V4(from), IpAddr::V4(to), IpAddr::V4(destination)) => {
-            answerable4(headers, to, destination) && append4(out, original, from, to, message)
+    let too_big = !headers.is_v4() && message.kind == TOO_BIG6;
+    is_answerable(headers, too_big)
+        && match (from, headers.source) {
+            (IpAddr::V4(from), IpAddr::V4(to)) => append4(out, original, from, to, message),
+            (IpAddr::V6(from), IpAddr::V6(to)) => append6(out, original, from, to, message),
+            _ => false,
         }
-        (IpAddr::V6(from), IpAddr::V6(to), IpAddr::V6(destination)) => {
-            answerable6(headers, to, destination, message) && append6(out, original, from, to, message)
-        }
+}
+
+/// Whether an error about this packet may be sent at all; `too_big`: that it is too big.
+#[must_use]
+pub fn is_answerable(headers: &Headers, too_big: bool) -> bool {
+    match (headers.source, headers.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => answerable4(headers, source, destination),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => answerable6(headers, source, destination, too_big),
         _ => false,
     }
 }
@@ -99,14 +107,14 @@ fn answerable4(headers: &Headers, source: Ipv4Addr, destination: Ipv4Addr) -> bo
 }
 
 /// RFC 4443 §2.4 e. A later fragment may be answered, and "packet too big" goes to the sender of a multicast as well.
-fn answerable6(headers: &Headers, source: Ipv6Addr, destination: Ipv6Addr, message: Message) -> bool {
+fn answerable6(headers: &Headers, source: Ipv6Addr, destination: Ipv6Addr, too_big: bool) -> bool {
     let error = match headers.transport {
         Transport::Error => true,
         Transport::OtherIcmp(kind) => kind < 128 || kind == REDIRECT6,
         _ => false,
     };
     !error
-        && (!destination.is_multicast() || message.kind == TOO_BIG6)
+        && (!destination.is_multicast() || too_big)
         && !source.is_unspecified()
         && !source.is_loopback()
         && !source.is_multicast()

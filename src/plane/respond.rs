@@ -93,8 +93,9 @@ impl Core {
         outbox: &mut Outbox,
     ) -> DropReason {
         let packet = frame.packet();
-        let told = is_told(refusal.reason, headers) && self.may_tell(now, back.end(), headers.source);
-        if let (true, Some(from)) = (told, back.source(headers)) {
+        let told = is_told(refusal.reason, headers);
+        let from = back.source(headers).filter(|_| told && self.may_tell(now, back.end(), headers.source));
+        if let Some(from) = from {
             match back {
                 Back::Inside(_) => {
                     outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from, SOURCE))
@@ -119,7 +120,7 @@ impl Core {
 }
 
 fn is_told(reason: DropReason, headers: &Headers) -> bool {
-    match reason {
+    let is_kind = match reason {
         DropReason::TtlExpired => headers.ttl > 0,
         DropReason::BadFragment => !headers.is_v4(),
         DropReason::TooBig
@@ -129,7 +130,8 @@ fn is_told(reason: DropReason, headers: &Headers) -> bool {
         | DropReason::Unmappable
         | DropReason::UnmappableIdentifier => true,
         _ => false,
-    }
+    };
+    is_kind && reply::is_answerable(headers, reason == DropReason::TooBig)
 }
 
 /// `own` is where the address that flowpin translates stands in an IPv6 header.

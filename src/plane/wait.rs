@@ -46,12 +46,13 @@ impl Core {
         held.flush(now, policy, shared, counters, outbox, |_, original, outbox| {
             counters.count_drop(Direction::Outbound, DropReason::NoNeighbor);
             let Ok(headers) = quoted(original) else { return };
-            let from = policy.inside.router(headers.is_v4());
-            if !limits.allow(now, End::Inside, headers.source) {
-                counters.event(Event::Untold);
-            } else if let Some(from) = from {
+            let from = policy.inside.router(headers.is_v4()).filter(|_| reply::is_answerable(&headers, false));
+            let Some(from) = from else { return };
+            if limits.allow(now, End::Inside, headers.source) {
                 outbox
                     .push(End::Inside, &[], |out| reply::unreachable(out, original, &headers, from, Unreachable::Host));
+            } else {
+                counters.event(Event::Untold);
             }
         });
     }

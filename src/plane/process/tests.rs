@@ -286,6 +286,24 @@ fn a_forged_source_is_told_nothing_when_its_hops_are_used_up() {
 }
 
 #[test]
+fn what_may_not_be_answered_takes_nothing_from_the_limit() {
+    let mut rig = Rig::new(Policy { icmp_errors: 1, ..policy() });
+    let mut last_hop = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b"first"));
+    last_hop[8] = 1;
+    fix_ip(&mut last_hop);
+    let mut later = last_hop.clone();
+    later[7] = 9;
+    fix_ip(&mut later);
+    for _ in 0..100 {
+        assert_eq!(rig.outbound(&later).verdict, Verdict::Drop(DropReason::TtlExpired));
+    }
+    for _ in 0..7 {
+        rig.outbound(&last_hop);
+    }
+    assert_eq!((rig.sent().len(), rig.totals().events(Event::Untold)), (6, 1));
+}
+
+#[test]
 fn a_hop_count_of_zero_dies_in_silence() {
     let mut rig = Rig::new(policy());
     let mut probe = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
