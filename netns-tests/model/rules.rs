@@ -2,13 +2,17 @@
 //! for each packet, where it goes and as which bytes, or why it dies and who is told, and which flow it belongs to.
 //! Where a rule leaves a choice (the WAN of a new flow), the router's word is taken if it is a lawful one.
 
-use super::form::{clamped, error, pieces, readdress, translate_error};
+mod errors;
+mod told;
+
+use super::form::{clamped, pieces, readdress};
 use super::life::{Key, Life};
 use super::net::{NOT_OURS, Net};
 use super::wire::{self, Ip, Piece, RST, SYN, Talk};
 use flowpin::types::{Direction, End, WanId};
 use std::collections::HashMap;
 use std::net::IpAddr;
+use told::{Refusal, WAITS, alive, fits, nowhere, outcome, router, silent, unreadable, untranslated};
 
 /// What must happen to a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,18 +69,8 @@ type Course = (End, Vec<Vec<u8>>, bool);
 const FIRST_REMEMBERED: u64 = 30_000_000_000;
 const FIRST_AWAITED: u64 = 3_000_000_000;
 
-/// A refusal: its reason, and what the sender is told (type, code, the word behind the checksum).
-type Refusal = (&'static str, Option<(u8, u8, u32)>);
-
-/// Not refused, but not sent either.
-const WAITS: &str = "waits";
-
 fn datagram(ip: &Ip, id: u32) -> Datagram {
     (ip.source, ip.destination, ip.source.is_ipv4().then_some(ip.protocol), id)
-}
-
-fn silent<T>(reason: &'static str) -> Result<T, Refusal> {
-    Err((reason, None))
 }
 
 /// The router's word where the rules leave a choice.
@@ -287,69 +281,6 @@ impl Rules {
         Ok(())
     }
 
-    /// An error from inside goes where the flow of the packet it quotes lives (RFC 5508 REQ-5).
-    fn error_outbound(&self, ip: &Ip, packet: &[u8]) -> Result<Course, Refusal> {
-        if let Some(owner) = self.may_leave(ip)? {
-            return self.error_round(owner, ip, packet);
-        }
-        let (quoted, talk, at, end) = quote(ip, packet)?;
-        let key = Key::of(&quoted, talk, Direction::Inbound, quoted.destination);
-        let wan = match self.flows.get(&key).filter(|life| life.lives(self.now)) {
-            Some(life) if quoted.source == ip.destination && !matches!(quoted.piece, Piece::Later(_)) => life.wan,
-            _ => return silent("stray-icmp-error"),
-        };
-        let link = &self.net.wans[wan];
-        let Ok(named) = link.public(quoted.destination) else { return silent("stray-icmp-error") };
-        alive(ip, 0).and_then(|()| fits(ip, link.mtu)).or_else(|(reason, _)| silent(reason))?;
-        let sender = link.public(ip.source).unwrap_or(named);
-        let sent = translate_error(packet, (ip, [Some(sender), None]), (&quoted, at, end, [None, Some(named)]));
-        Ok(self.to(End::Wan(WanId(wan as u8)), sent, false))
-    }
-
-    /// An error about a packet that came round: all four addresses become what its receiver knows (RFC 5508 REQ-7).
-    fn error_round(&self, wan: usize, ip: &Ip, packet: &[u8]) -> Result<Course, Refusal> {
-        let link = &self.net.wans[wan];
-        let host = link.inside(ip.destination).or_else(|_| silent("unmappable"))?;
-        self.fits_inside(ip)?;
-        let (quoted, _, at, end) = quote(ip, packet)?;
-        let named = link.public(quoted.destination).or_else(|_| silent("stray-icmp-error"))?;
-        if quoted.source != ip.destination {
-            return silent("stray-icmp-error");
-        }
-        let sender = link.public(ip.source).unwrap_or(named);
-        let inner = (&quoted, at, end, [Some(host), Some(named)]);
-        Ok(self.to(End::Inside, translate_error(packet, (ip, [Some(sender), Some(host)]), inner), false))
-    }
-
-    /// An error from outside must quote what its receiver sent (RFC 5508 REQ-4).
-    fn error_inbound(&mut self, wan: usize, ip: &Ip, host: IpAddr, packet: &[u8]) -> Result<Course, Refusal> {
-        self.may_enter(ip)?;
-        self.fits_inside(ip)?;
-        let (quoted, talk, at, end) = quote(ip, packet)?;
-        if quoted.source != ip.destination {
-            return silent("stray-icmp-error");
-        }
-        self.learn(wan, ip, packet, &quoted, Key::of(&quoted, talk, Direction::Outbound, host));
-        let sent = translate_error(packet, (ip, [None, Some(host)]), (&quoted, at, end, [Some(host), None]));
-        Ok(self.to(End::Inside, sent, false))
-    }
-
-    /// What a too-big message says of a remote's path is believed for ten minutes, if it is about a packet of a living flow
-    /// of this WAN, sane (RFC 8201 §4) and news (RFC 1191 §6.3).
-    fn learn(&mut self, wan: usize, ip: &Ip, packet: &[u8], quoted: &Ip, key: Key) {
-        let (said, least) = match (ip.source.is_ipv4(), &packet[ip.l4..]) {
-            (true, [3, 4, _, _, _, _, high, low, ..]) => (u16::from_be_bytes([*high, *low]), 576),
-            (false, [2, 0, _, _, 0, 0, high, low, ..]) => (u16::from_be_bytes([*high, *low]), 1280),
-            _ => return,
-        };
-        let sane = said >= least && usize::from(said) < quoted.len && said < self.net.wans[wan].mtu;
-        let ours = self.flows.get(&key).is_some_and(|life| life.lives(self.now) && life.wan == wan);
-        let less = self.remembered(wan, key.remote).is_some_and(|known| known < said);
-        if sane && ours && !less && !matches!(quoted.piece, Piece::Later(_)) {
-            self.paths.insert((wan, key.remote), (said, self.now + 600_000_000_000));
-        }
-    }
-
     fn remembered(&self, wan: usize, remote: IpAddr) -> Option<u16> {
         self.paths.get(&(wan, remote)).filter(|(_, end)| *end > self.now).map(|(mtu, _)| *mtu)
     }
@@ -358,11 +289,6 @@ impl Rules {
     fn path(&self, wan: usize, remote: IpAddr) -> u16 {
         let link = self.net.wans[wan].mtu.min(self.net.inside_mtu);
         self.remembered(wan, remote).map_or(link, |mtu| mtu.min(link))
-    }
-
-    /// An error that does not fit dies silently.
-    fn fits_inside(&self, ip: &Ip) -> Result<(), Refusal> {
-        alive(ip, 1).and_then(|()| fits(ip, self.net.inside_mtu)).or_else(|(reason, _)| silent(reason))
     }
 
     /// On to an end, in as many pieces as its link needs.
@@ -401,75 +327,6 @@ fn whole(packet: &[u8]) -> Result<(Ip, Talk, &[u8]), &'static str> {
     Ok((ip, talk, packet))
 }
 
-/// The router's own address towards inside.
-fn router(receiver: IpAddr) -> IpAddr {
-    if receiver.is_ipv4() { "10.250.250.1" } else { "fd00:bad:b01::1" }.parse().unwrap()
-}
-
-/// The end of what cannot be read: the sender of a bad IPv6 fragment is told, if `back` says whereto and as whom.
-fn unreadable(reason: &'static str, packet: &[u8], back: impl Fn(&Ip) -> Option<(End, IpAddr)>) -> Outcome {
-    let told = || {
-        let (code, pointer) = if reason == "bad-fragment" { wire::complaint(packet) } else { None }?;
-        let ends = wire::ends(packet);
-        let (end, from) = back(&ends)?;
-        Some((end, error(&ends, &packet[..ends.len], from, (4, code, pointer))))
-    };
-    Outcome { fate: Fate::Dropped(reason), error: told(), clamped: false }
-}
-
-/// The quoted packet of an ICMP error: its headers, and from where to where it stands (RFC 5508 REQ-3).
-fn quote(ip: &Ip, packet: &[u8]) -> Result<(Ip, Talk, usize, usize), Refusal> {
-    if !wire::icmp_is_right(packet, ip) {
-        return silent("bad-icmp-checksum");
-    }
-    let at = ip.l4 + 8;
-    // Extensions may follow where the message says how long the quote is (RFC 4884 §4).
-    let said = match (ip.source.is_ipv4(), packet[ip.l4]) {
-        (true, 3 | 11 | 12) => usize::from(packet[ip.l4 + 5]) * 4,
-        (false, 1 | 3) => usize::from(packet[ip.l4 + 4]) * 8,
-        _ => 0,
-    };
-    let body = if said == 0 { &packet[at..] } else { &packet[at..packet.len().min(at + said)] };
-    let quoted = match wire::read(body) {
-        Err("bad-ip-checksum") => return silent("bad-icmp-checksum"),
-        Err(_) => return silent("stray-icmp-error"),
-        Ok(quoted) if quoted.source.is_ipv4() != ip.source.is_ipv4() => return silent("stray-icmp-error"),
-        Ok(quoted) => quoted,
-    };
-    let body = &body[..body.len().min(quoted.len)];
-    match wire::talk(&quoted, body, true) {
-        None | Some(Talk::Error) => silent("stray-icmp-error"),
-        Some(talk) => Ok((quoted, talk, at, at + body.len())),
-    }
-}
-
-fn alive(ip: &Ip, more: u8) -> Result<(), Refusal> {
-    let told = (ip.hops > 0).then_some(if ip.source.is_ipv4() { (11, 0, 0) } else { (3, 0, 0) });
-    if ip.hops > 1 + more { Ok(()) } else { Err(("ttl-expired", told)) }
-}
-
-fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
-    let told = if ip.source.is_ipv4() { (3, 4, mtu.into()) } else { (2, 0, mtu.into()) };
-    if ip.len <= usize::from(mtu) || ip.may_fragment { Ok(()) } else { Err(("too-big", Some(told))) }
-}
-
-/// No WAN translates the source: the most telling of their reasons.
-fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
-    let mut reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
-    untranslated(reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS), inside, 8)
-}
-
-/// `place` is where the address stands in an IPv6 header.
-fn untranslated(reason: &'static str, inside: IpAddr, place: u32) -> Refusal {
-    let told = match reason {
-        "unmappable-identifier" => (4, 0, place),
-        NOT_OURS if inside.is_ipv4() => (3, 0, 0),
-        NOT_OURS => (1, 0, 0),
-        _ => (1, 3, 0),
-    };
-    (reason, Some(told))
-}
-
 fn is_martian(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => matches!(v4.octets(), [0 | 127 | 224.., ..] | [169, 254, ..]),
@@ -482,30 +339,5 @@ fn is_of_the_link(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => matches!(v4.octets(), [224, 0, 0, _]),
         IpAddr::V6(v6) => matches!(v6.octets(), [0xff, scope, ..] if scope & 15 <= 2),
-    }
-}
-
-fn outcome(sent: Result<Course, Refusal>, back: End, from: IpAddr, ip: &Ip, talk: Talk, packet: &[u8]) -> Outcome {
-    match sent {
-        Ok((end, pieces, clamped)) => Outcome { fate: Fate::Sent(end, pieces), error: None, clamped },
-        Err((WAITS, _)) => Outcome { fate: Fate::Waits, error: None, clamped: false },
-        Err((reason, told)) => {
-            let error =
-                told.filter(|told| may_be_told(ip, talk, told.0)).map(|told| (back, error(ip, packet, from, told)));
-            Outcome { fate: Fate::Dropped(reason), error, clamped: false }
-        }
-    }
-}
-
-/// RFC 1812 §4.3.2.7, RFC 4443 §2.4 (e).
-fn may_be_told(ip: &Ip, talk: Talk, kind: u8) -> bool {
-    match (ip.source, ip.destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let about_icmp = matches!(talk, Talk::Error | Talk::Icmp(5 | 19..));
-            let nobody = matches!(source.octets()[0], 0 | 127 | 224..);
-            let many = destination.is_multicast() || destination.is_broadcast();
-            !about_icmp && !nobody && !many && !matches!(ip.piece, Piece::Later(_))
-        }
-        _ => !matches!(talk, Talk::Error | Talk::Icmp(0..128 | 137)) && (kind == 2 || !ip.destination.is_multicast()),
     }
 }
