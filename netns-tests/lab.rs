@@ -3,6 +3,7 @@
 
 mod bulk;
 mod capture;
+mod echo;
 mod path;
 mod raw;
 mod sniffer;
@@ -12,6 +13,7 @@ mod udp;
 
 pub use bulk::exchange;
 pub use capture::Capture;
+pub use echo::{Echo, echo};
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
     swallow, wait_for_paths,

@@ -1,5 +1,6 @@
 //! C-70 to C-77: fragments in any order, both families and directions; bounded, and never judged by what they overlap.
 
+mod flood;
 mod kernels;
 
 use crate::story::packets::{ACK, Ip, ip};

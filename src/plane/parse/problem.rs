@@ -55,11 +55,10 @@ pub fn problem(packet: &[u8]) -> Option<Problem> {
     Some(Problem { headers, code, pointer })
 }
 
-/// What may be an ICMPv6 error counts as one, and is not answered.
+/// An ICMPv6 error is not answered; a fragment that does not say what message it is of, is.
 fn transport(kind: u8, message: Option<&u8>) -> Transport {
     match message {
-        Some(128..) => Transport::Opaque,
-        _ if kind == protocol::ICMPV6 => Transport::Error,
+        Some(..128) if kind == protocol::ICMPV6 => Transport::Error,
         _ => Transport::Opaque,
     }
 }
