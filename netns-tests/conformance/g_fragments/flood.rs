@@ -46,7 +46,7 @@ fn ask(lab: &Lab, server: SocketAddr, stop: &AtomicBool) -> u32 {
     let mut asked = 0u32;
     while !stop.load(Ordering::Relaxed) {
         let from = SocketAddr::new(INSIDE4[asked as usize % 4].into(), 30_000 + (asked / 4 % 30_000) as u16);
-        echo(&lab.fw, from, server, if asked % 2 == 0 { 4000 } else { 100 });
+        echo(&lab.fw, from, server, if asked.is_multiple_of(2) { 4000 } else { 100 });
         asked += 1;
         pause(Duration::from_millis(5));
     }
