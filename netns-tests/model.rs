@@ -10,6 +10,7 @@ mod form;
 mod life;
 mod live;
 mod net;
+mod owed;
 mod rules;
 mod shrink;
 mod wire;

@@ -321,7 +321,11 @@ impl Draw {
 
     /// A datagram in two or three pieces: one now, the others some time, in any order.
     fn cut(&mut self) -> (End, Vec<u8>) {
-        let (end, packet) = if self.chance.one_in(2) { self.fresh_outbound() } else { self.fresh_inbound() };
+        let (end, packet) = match self.chance.below(9) {
+            0..4 => self.fresh_outbound(),
+            4..8 => self.fresh_inbound(),
+            _ => self.error(),
+        };
         let Ok(ip) = wire::read(&packet) else { return (end, packet) };
         if ip.piece != wire::Piece::Whole || packet.len() > 1400 {
             return (end, packet);

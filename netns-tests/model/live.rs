@@ -37,8 +37,9 @@ pub struct Live {
     pub sent: Vec<Left>,
 }
 
-struct Worker {
-    plane: Plane,
+/// One worker's plane with its exits.
+pub struct Worker {
+    pub plane: Plane,
     outbox: Outbox,
     exits: Exits,
     sinks: Vec<(End, Sink)>,
@@ -47,19 +48,26 @@ struct Worker {
     tally: Tally,
 }
 
-fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
+pub fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
     let settings = flowpin::config::file::parse(&net.toml(), "model.toml");
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{}", net.toml()));
     Arc::new(Policy { epoch, ..replay_policy(&settings) })
 }
 
+/// What the workers of one router share: next hops are known.
+pub fn shared(net: &Net) -> Arc<Shared> {
+    let shared = Shared::new(net.flows, 0);
+    for wan in (0..net.wans.len() as u8).map(WanId) {
+        shared.neighbors.set(wan, true, replay_gateway_mac(wan));
+        shared.neighbors.set(wan, false, replay_gateway_mac(wan));
+    }
+    Arc::new(shared)
+}
+
 impl Live {
     pub fn new(net: &Net, twist: Twist) -> Self {
-        let shared = Arc::new(Shared::new(net.flows, 0));
+        let shared = shared(net);
         let wans: Vec<_> = (0..net.wans.len() as u8).map(WanId).collect();
-        for (wan, v4) in wans.iter().flat_map(|wan| [(*wan, true), (*wan, false)]) {
-            shared.neighbors.set(wan, v4, replay_gateway_mac(wan));
-        }
         let policy = policy(net, 1);
         let worker = || Worker::new(Plane::new(Arc::clone(&policy), Arc::clone(&shared), false), &wans);
         let workers = vec![worker(), worker()];
@@ -100,7 +108,11 @@ impl Live {
         packet: &[u8],
     ) -> Result<Vec<(End, Vec<u8>)>, String> {
         let frame = frame(&self.rules.net, from, way, packet);
-        let sent = self.workers[worker].turn(now, from, frame);
+        let bytes = |(end, frame): (End, Stored)| match end {
+            End::Inside => (end, frame.packet),
+            End::Wan(_) => (end, [frame.link, frame.packet].concat()),
+        };
+        let sent: Vec<_> = self.workers[worker].send(now, from, frame).into_iter().map(bytes).collect();
         self.sent.extend(sent.iter().map(|(end, bytes)| (now.0, *end, bytes.clone())));
         let left = sent.iter().find_map(|(end, _)| match end {
             End::Wan(wan) if from == End::Inside => Some(wan.index()),
@@ -184,7 +196,7 @@ impl Live {
 }
 
 impl Worker {
-    fn new(plane: Plane, wans: &[WanId]) -> Self {
+    pub fn new(plane: Plane, wans: &[WanId]) -> Self {
         let inside = Sink::default();
         let mut sinks = vec![(End::Inside, inside.clone())];
         let mut exits = Exits { inside: Box::new(inside), wans: Vec::new() };
@@ -216,18 +228,12 @@ impl Worker {
         *self.tally.entry(name.to_owned()).or_default() += by;
     }
 
-    fn turn(&mut self, now: Tick, from: End, frame: Stored) -> Vec<(End, Vec<u8>)> {
+    /// One frame in, and what leaves because of it, end by end.
+    pub fn send(&mut self, now: Tick, from: End, frame: Stored) -> Vec<(End, Stored)> {
         let mut source = Source::default();
         source.push(frame);
         turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut ()).unwrap();
-        let mut sent = Vec::new();
-        for (end, sink) in &self.sinks {
-            let bytes = |stored: Stored| {
-                if *end == End::Inside { stored.packet } else { [stored.link, stored.packet].concat() }
-            };
-            sent.extend(sink.take().into_iter().map(|stored| (*end, bytes(stored))));
-        }
-        sent
+        self.sinks.iter().flat_map(|(end, sink)| sink.take().into_iter().map(|frame| (*end, frame))).collect()
     }
 
     fn expect(&mut self, from: End, outcome: &Outcome) {

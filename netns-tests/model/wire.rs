@@ -279,6 +279,12 @@ fn covered(bytes: &[u8], ip: &Ip, at: usize, addresses: bool) -> u16 {
     fold(covered) % 0xffff
 }
 
+/// The folded sum of a packet's pseudo-header: what stands in the field of a checksum that is left to the kernel.
+pub fn pseudo(bytes: &[u8], ip: &Ip) -> u16 {
+    let addresses = [ip.source, ip.destination].map(octets).concat();
+    fold(u64::from(sum(&addresses)) + u64::from(ip.protocol) + (bytes.len() - ip.l4) as u64)
+}
+
 /// Gives a packet that was built from scratch all its checksums.
 pub fn seal(bytes: &mut [u8]) {
     seal_header(bytes);
