@@ -1,6 +1,6 @@
 //! The lab's instruments show what they are there to show: a wrong checksum, a source on the wrong WAN.
 
-use crate::lab::lab;
+use crate::lab::{lab, wait_until};
 use flowpin::clock::pause;
 use flowpin::lab::traffic::Wires;
 use flowpin::lab::{Counters, Namespace, Options};
@@ -33,7 +33,7 @@ fn a_wrong_checksum_is_counted_by_its_receiver() {
     pause(Duration::from_millis(50));
     assert_eq!(errors(), 0);
     send(&lab.ispa, from, to, 0x1234);
-    pause(Duration::from_millis(50));
+    wait_until("the wrong checksum is counted", || errors() > 0);
     assert_eq!(errors(), 1);
 }
 
@@ -46,7 +46,7 @@ fn a_source_of_another_wan_is_seen_on_the_wire() {
     pause(Duration::from_millis(200));
     assert_eq!(wires.strangers(), (0, None));
     send(&lab.rt, Ipv4Addr::new(192, 0, 2, 193), isp, 0);
-    pause(Duration::from_millis(200));
+    wait_until("the stranger is seen", || wires.strangers().0 > 0);
     assert_eq!(wires.strangers(), (1, Some("192.0.2.193 left on wan1".to_owned())));
     assert!(wires.frames()[1] >= 2, "{:?}", wires.frames());
 }
