@@ -8,6 +8,7 @@ use crate::plane::policy::{Policy, Probe};
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, policy};
 use crate::plane::verdict::Verdict;
 use crate::types::{Direction, End, Offload, Tick, WanId};
+use proptest::prelude::*;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -225,4 +226,47 @@ fn a_family_without_a_target_or_a_way_is_not_probed() {
     assert!(sent.iter().all(|sent| sent.headers.is_v4()));
     assert_eq!(found(&rig, A), [(Some(1500), State::Found), (None, State::Off)]);
     assert_eq!(found(&rig, B), [(None, State::Off); 2], "1280 bytes need no search in IPv6");
+}
+
+#[test]
+fn a_tagged_wan_is_probed_with_its_tag() {
+    let mut policy = policy();
+    policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] });
+    let mut rig = Rig::new(policy);
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    let probes: Vec<_> =
+        rig.sent().into_iter().filter(|(to, _, packet)| *to == End::Wan(B) && packet.len() == 576).collect();
+    assert_eq!(probes.len(), 1);
+    assert_eq!(probes[0].1, [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44, 8, 0]].concat());
+}
+
+proptest! {
+    /// Whatever comes back, cut and spoiled anywhere, has a verdict; and what has another token or sender is no answer.
+    #[test]
+    fn no_broken_answer_is_believed(
+        is_error: bool,
+        cut in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 1..=255u8), 1..4),
+        sound: bool,
+    ) {
+        let mut rig = Rig::new(probing());
+        run(&mut rig, 10, |sent| {
+            let mut back = if is_error { too_big(sent, 1400) } else { reply(sent) };
+            let token = usize::from(sent.headers.l4) + 4;
+            for (at, value) in &edits {
+                let at = if sound { token + at.index(8) } else { at.index(back.len()) };
+                back[at] ^= value;
+            }
+            back.truncate(if sound { back.len() } else { cut.index(back.len()).max(1) });
+            Some(back)
+        });
+        if sound && !is_error {
+            let same = edits.iter().fold([0u8; 8], |mut sum, (at, value)| {
+                sum[at.index(8)] ^= value;
+                sum
+            });
+            prop_assert!(same == [0; 8] || found(&rig, A).iter().all(|(_, state)| *state == State::Searching));
+        }
+        prop_assert!(found(&rig, A).iter().all(|(mtu, _)| mtu.is_none()), "no probe larger than the smallest was out");
+    }
 }
