@@ -2,9 +2,11 @@
 //! Must never know: any other module of the crate, sockets, clocks, configuration.
 
 mod frame;
+mod health;
 mod offload;
 
 pub use frame::{Batch, Ends, Frame, HEADROOM, MAX_BATCH};
+pub use health::{Failure, Family, Outcome, Probed, Standing};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
 
 use std::fmt;

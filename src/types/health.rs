@@ -1,0 +1,98 @@
+//! What is said of a WAN's health: by the probes, by those who judge them, and to those who obey.
+//! Must never know: how a probe looks, how many failures make a WAN bad.
+
+use super::{Tick, WanId};
+
+/// An address family: each WAN is judged in both, apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// Position in any per-family pair.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// That of a packet or address.
+    #[must_use]
+    pub fn of(v4: bool) -> Self {
+        if v4 { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// What became of one probe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Probed {
+    /// The WAN that it left by.
+    pub wan: WanId,
+    /// Its place among that WAN's probes.
+    pub probe: u16,
+    /// When it was known.
+    pub at: Tick,
+    /// What was known.
+    pub outcome: Outcome,
+}
+
+/// The end of one probe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Answered as expected.
+    Passed {
+        /// Nanoseconds from the question to the answer.
+        round_trip: u64,
+    },
+    /// Not answered as expected.
+    Failed(Failure),
+}
+
+/// Why a probe failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// No answer in time.
+    Silent,
+    /// There was no way to ask: no link, no gateway, no address of its own.
+    Unsent,
+    /// A router or host said that it cannot be reached.
+    Unreachable,
+    /// The connection was refused.
+    Refused,
+    /// HTTP: another status than expected.
+    Status(u16),
+    /// HTTP: the body does not hold what is expected (a portal in front).
+    Body,
+    /// DNS: an answer with this code, or without a record.
+    Dns(u8),
+    /// An answer that makes no sense.
+    Garbled,
+}
+
+/// How a WAN stands in one family, as the data plane obeys it. In this order new flows prefer them, before tiers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Standing {
+    /// It takes new flows.
+    #[default]
+    Up,
+    /// It works badly: it takes new flows only where no other is up.
+    Degraded,
+    /// The line is there, its far end is not, or somebody said so by hand: no new flows.
+    SoftDown,
+    /// Nothing can be sent: the link is gone, has no carrier, or no next hop.
+    HardDown,
+}
+
+impl Standing {
+    /// Whether it takes new flows.
+    #[must_use]
+    pub fn is_usable(self) -> bool {
+        matches!(self, Self::Up | Self::Degraded)
+    }
+}
