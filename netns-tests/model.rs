@@ -5,6 +5,7 @@
 
 mod build;
 mod chance;
+mod crowd;
 mod event;
 mod form;
 mod life;

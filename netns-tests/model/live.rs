@@ -209,7 +209,7 @@ impl Worker {
     }
 
     /// Lives through the time until `now` with the calls that the plane wants; of a long time, its ends.
-    fn wait(&mut self, now: Tick) {
+    pub fn wait(&mut self, now: Tick) {
         const CALLS: usize = 4;
         let mut calls = 0;
         while self.wanted <= now {
@@ -264,7 +264,7 @@ impl Worker {
     }
 }
 
-fn tally(totals: &Totals, net: &Net) -> Tally {
+pub fn tally(totals: &Totals, net: &Net) -> Tally {
     let mut tally = Tally::new();
     for (direction, name) in [(Direction::Outbound, "outbound"), (Direction::Inbound, "inbound")] {
         tally.extend(totals.drops(direction).map(|(reason, count)| (format!("{name} {}", reason.name()), count)));
@@ -298,7 +298,7 @@ pub fn frame(net: &Net, from: End, way: Way, packet: &[u8]) -> Stored {
 }
 
 /// Whether a WAN sends a packet with a source that is not its own (RFC 3704 §4.3).
-fn is_foreign(net: &Net, end: End, frame: &[u8]) -> bool {
+pub fn is_foreign(net: &Net, end: End, frame: &[u8]) -> bool {
     let End::Wan(wan) = end else { return false };
     let link = &net.wans[wan.index()];
     let packet = &frame[if link.vlan.is_some() { 18 } else { 14 }..];
