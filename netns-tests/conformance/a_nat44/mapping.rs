@@ -1,4 +1,4 @@
-//! C-01 to C-05, C-15 to C-17: which public address a packet leaves with, and for how long that stays so.
+//! C-01 to C-05, C-11, C-12, C-15 to C-17: which public address a packet leaves with, and for how long that stays so.
 
 use super::{HOSTS, balanced, full, play, translated};
 use crate::story::packets::{ACK, Ip, SYN, ip};
@@ -149,6 +149,21 @@ fn c_11_a_flow_that_finds_no_room_is_refused_and_told_so_and_the_others_go_on() 
     ];
     let config = format!("{}\n[limits]\nflows = 2\n", story::config());
     story::check_with(&config, "c-11", steps.concat(), 2);
+}
+
+#[test]
+fn c_12_a_port_that_one_host_gave_up_never_leads_to_another() {
+    let call = |from: &str, ttl| ip(from, SERVER).ttl(ttl).udp((5000, 53), b"question");
+    let late = |to: &str, ttl| ip(SERVER, to).ttl(ttl).udp((53, 5000), b"late answer");
+    let [(first, [first_public, _]), (second, [second_public, _])] = HOSTS;
+    let steps = [
+        goes_out(Fiber, &call(first, 64), &call(first_public, 63)).to_vec(),
+        vec![Wait(Duration::from_secs(301))],
+        goes_out(Fiber, &call(second, 64), &call(second_public, 63)).to_vec(),
+        comes_in(Fiber, &late(first_public, 64), &late(first, 63)).to_vec(),
+        comes_in(Fiber, &late(second_public, 64), &late(second, 63)).to_vec(),
+    ];
+    Story::new("c-12", steps.concat(), 3).with_config(&full()).with_expired(1).check();
 }
 
 /// Shows RFC 7857 §10.

@@ -156,13 +156,6 @@ pub const SECTIONS: &[Section] = &[
     },
 ];
 
-/// Rules whose tests are still being written.
-#[rustfmt::skip]
-pub const NOT_YET: &[u8] = &[
-    12,
-    50, 54, 55, 56, 57, 58,
-];
-
 /// `C-05`.
 pub fn name(rule: u8) -> String {
     format!("C-{rule:02}")
