@@ -4,7 +4,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use flowpin::clock::Clock;
 use flowpin::plane::flow::key::FlowKey;
-use flowpin::plane::flow::table::{FlowTable, Seen};
+use flowpin::plane::flow::table::{FlowTable, Seen, Segment};
 use flowpin::plane::policy::Timeouts;
 use flowpin::types::{Direction, Tick, WanId};
 use std::hint::black_box;
@@ -22,7 +22,8 @@ fn key(number: u32) -> FlowKey {
 }
 
 fn seen(now: Tick) -> Seen {
-    Seen { direction: Direction::Outbound, now, bytes: 1400, packets: 1, tcp_flags: Some(16), refresh: true }
+    let segment = Some(Segment { flags: 16, sequence: 1, acknowledgment: 1, payload: 1348 });
+    Seen { direction: Direction::Outbound, now, bytes: 1400, packets: 1, segment, refresh: true }
 }
 
 const NOW: Tick = Tick::from_secs(1);

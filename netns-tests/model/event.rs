@@ -238,9 +238,15 @@ impl Draw {
         }
         let l4 = ip.l4;
         match wire::talk(&ip, &packet, false) {
-            Some(wire::Talk::Tcp { .. } | wire::Talk::Udp { .. }) => {
+            Some(talk @ (wire::Talk::Tcp { .. } | wire::Talk::Udp { .. })) => {
                 packet.swap(l4, l4 + 2);
                 packet.swap(l4 + 1, l4 + 3);
+                if let wire::Talk::Tcp { flags, numbers, .. } = talk {
+                    let marks = u32::from(flags & 1 != 0) + u32::from(flags & 2 != 0);
+                    let next = numbers.sequence.wrapping_add(numbers.payload + marks);
+                    packet[l4 + 4..l4 + 8].copy_from_slice(&numbers.acknowledgment.to_be_bytes());
+                    packet[l4 + 8..l4 + 12].copy_from_slice(&next.to_be_bytes());
+                }
             }
             Some(wire::Talk::Query { .. }) => packet[l4] ^= if v4 { 8 } else { 1 },
             _ => {}

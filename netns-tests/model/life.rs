@@ -1,7 +1,7 @@
 //! The life of one flow by the rules: RFC 7857 §2 for TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the
 //! rest. Must never know: WANs' properties, bytes.
 
-use super::wire::{self, ACK, FIN, Ip, RST, SYN, Talk};
+use super::wire::{self, ACK, FIN, Ip, Numbers, RST, SYN, Talk};
 use flowpin::types::Direction;
 use std::net::IpAddr;
 
@@ -52,12 +52,15 @@ pub struct Life {
     spoke: [bool; 2],
     closed: [bool; 2],
     reset: bool,
+    /// The next byte that the inside host of a connection waits for.
+    awaits: u32,
 }
 
 impl Life {
     pub fn new(protocol: u8, wan: usize, direction: Direction, talk: Talk, now: u64) -> Self {
         let from_outside = direction == Direction::Inbound;
-        let mut life = Self { wan, end: 0, from_outside, spoke: [false; 2], closed: [false; 2], reset: false };
+        let mut life =
+            Self { wan, end: 0, from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0 };
         life.sees(protocol, direction, talk, now);
         life
     }
@@ -70,12 +73,31 @@ impl Life {
     pub fn sees(&mut self, protocol: u8, direction: Direction, talk: Talk, now: u64) {
         let side = usize::from(direction == Direction::Inbound);
         match talk {
-            Talk::Tcp { flags, .. } => self.segment(side, flags),
+            // Who cannot know what the host waits for may not end its connection (RFC 5961 §3.2).
+            Talk::Tcp { flags, numbers, .. }
+                if flags & RST != 0 && side == 1 && self.spoke == [true; 2] && numbers.sequence != self.awaits =>
+            {
+                return;
+            }
+            Talk::Tcp { flags, numbers, .. } => {
+                self.follow(side, flags, numbers);
+                self.segment(side, flags);
+            }
             _ => self.spoke[side] = true,
         }
         let end = now.div_ceil(1_000_000_000) + self.patience(protocol);
         let is_reset = matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0);
         self.end = if is_reset { self.end.min(end) } else { end };
+    }
+
+    fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
+        let is_news = numbers.acknowledgment.wrapping_sub(self.awaits) as i32 >= 0;
+        if side == 0 && flags & ACK != 0 && (is_news || !self.spoke[0]) {
+            self.awaits = numbers.acknowledgment;
+        } else if side == 1 && numbers.sequence == self.awaits {
+            let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
+            self.awaits = numbers.sequence.wrapping_add(numbers.payload + marks);
+        }
     }
 
     fn segment(&mut self, side: usize, flags: u8) {

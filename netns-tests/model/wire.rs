@@ -39,10 +39,18 @@ pub struct Ip {
     routed: bool,
 }
 
+/// What a TCP segment says beside its flags: where its bytes begin, what it acknowledges, and how many they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Numbers {
+    pub sequence: u32,
+    pub acknowledgment: u32,
+    pub payload: u32,
+}
+
 /// What the transport header says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Talk {
-    Tcp { ports: (u16, u16), flags: u8 },
+    Tcp { ports: (u16, u16), flags: u8, numbers: Numbers },
     Udp { ports: (u16, u16) },
     Query { id: u16, request: bool },
     Error,
@@ -172,7 +180,7 @@ fn can_be(offset: u16, more: bool, payload: usize, len: usize, protocol: u8) -> 
 }
 
 /// What the sender of a bad IPv6 fragment is told: code and pointer of a parameter problem (RFC 8200 §4.5). Nothing about
-/// what may be an ICMPv6 error.
+/// what is seen to be an ICMPv6 error.
 pub fn complaint(bytes: &[u8]) -> Option<(u8, u32)> {
     let bytes = bytes.get(..40 + usize::from(word(bytes, 4))).filter(|bytes| bytes[0] >> 4 == 6)?;
     let (mut kind, mut at) = (bytes[6], 40);
@@ -188,7 +196,7 @@ pub fn complaint(bytes: &[u8]) -> Option<(u8, u32)> {
         }
         (kind, upper) = (bytes[upper], upper + len);
     }
-    if kind == ICMPV6 && (offset > 0 || bytes.get(upper).is_none_or(|kind| *kind < 128)) {
+    if kind == ICMPV6 && offset == 0 && bytes.get(upper).is_some_and(|kind| *kind < 128) {
         return None;
     }
     match more {
@@ -216,8 +224,8 @@ pub fn talk(ip: &Ip, bytes: &[u8], quoted: bool) -> Option<Talk> {
     let ports = || (word(l4, 0), word(l4, 2));
     let v4 = ip.source.is_ipv4();
     Some(match (ip.protocol, l4.len()) {
-        (TCP, 20..) => Talk::Tcp { ports: ports(), flags: l4[13] },
-        (TCP, 8..) if quoted => Talk::Tcp { ports: ports(), flags: 0 },
+        (TCP, 20..) => Talk::Tcp { ports: ports(), flags: l4[13], numbers: numbers(ip, l4) },
+        (TCP, 8..) if quoted => Talk::Tcp { ports: ports(), flags: 0, numbers: Numbers::default() },
         (UDP, 8..) => Talk::Udp { ports: ports() },
         (ICMP, 8..) if v4 => match l4[0] {
             0 | 8 | 13 | 14 => Talk::Query { id: word(l4, 4), request: l4[0] == 8 || l4[0] == 13 },
@@ -237,6 +245,17 @@ pub fn talk(ip: &Ip, bytes: &[u8], quoted: bool) -> Option<Talk> {
         (ICMPV6, _) if !v4 => return None,
         _ => Talk::Silent,
     })
+}
+
+/// Of a first fragment nobody knows how many bytes the segment has.
+fn numbers(ip: &Ip, l4: &[u8]) -> Numbers {
+    let number = |at: usize| u32::from_be_bytes([l4[at], l4[at + 1], l4[at + 2], l4[at + 3]]);
+    let header = match usize::from(l4[12] >> 4) * 4 {
+        header if header >= 20 && header <= l4.len() => header,
+        _ => 20,
+    };
+    let payload = if ip.piece == Piece::Whole { (ip.len - ip.l4 - header) as u32 } else { 0 };
+    Numbers { sequence: number(4), acknowledgment: number(8), payload }
 }
 
 /// The sum of 16-bit words in one's complement, not complemented (RFC 1071).

@@ -3,7 +3,7 @@
 use super::address;
 use super::admit;
 use super::flow::key::FlowKey;
-use super::flow::table::{Pin, Seen};
+use super::flow::table::{Pin, Seen, Segment};
 use super::fragment::pins::Datagram;
 use super::packet::{Fragment, Headers, Transport, tcp_flag};
 use super::policy::Policy;
@@ -152,11 +152,21 @@ fn is_request(headers: &Headers) -> bool {
 
 fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -> Seen {
     let (packets, bytes) = headers.segments(&frame.offload);
-    let tcp_flags = match headers.transport {
-        Transport::Tcp { flags, .. } => Some(flags),
-        _ => None,
-    };
-    Seen { direction, now, bytes, packets, tcp_flags, refresh: true }
+    Seen { direction, now, bytes, packets, segment: segment(headers, frame.packet()), refresh: true }
+}
+
+/// What a TCP header says. A first fragment does not tell how long the segment is: it counts as empty.
+fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
+    let Transport::Tcp { flags, .. } = headers.transport else { return None };
+    let header: &[u8; 20] = packet.get(usize::from(headers.l4)..)?.first_chunk()?;
+    let [_, _, _, _, s0, s1, s2, s3, a0, a1, a2, a3, ..] = *header;
+    let is_whole = headers.fragment == Fragment::Whole;
+    Some(Segment {
+        flags,
+        sequence: u32::from_be_bytes([s0, s1, s2, s3]),
+        acknowledgment: u32::from_be_bytes([a0, a1, a2, a3]),
+        payload: if is_whole { headers.len.saturating_sub(headers.header_len().into()) } else { 0 },
+    })
 }
 
 /// Why no WAN translates `source`: the most telling of the WANs' answers.

@@ -53,6 +53,21 @@ fn c_23_blind_rsts_end_nothing_and_reach_the_host_as_they_were_sent() {
     lives(&download_then(&format!("{blind}\n< R. 3001 ack 1001")), TRANSITORY);
 }
 
+/// Shows RFC 5961 §3.2, RFC 7857 §2.2.
+#[test]
+fn c_23_a_rst_from_outside_without_the_right_number_does_not_shorten_a_silence() {
+    // A number that nobody waits for, whoever called; the host would not even answer most of them.
+    let idle = "! R 0\n! R 1000000\n! R 42\n! R 4294967295";
+    lives(&download_then(idle), ESTABLISHED);
+    lives(&format!("> . 1000:1100 ack 5000\n< . 5000 ack 1100\n{idle}"), ESTABLISHED);
+    // Data from nowhere do not make a number right.
+    lives(&download_then("! . 70000:70100 ack 1\n! R 70100"), ESTABLISHED);
+    // The right one does: what the inside host has acknowledged, or what has reached it since.
+    lives("> S 0\n< S. 0 ack 1\n> . 1 ack 1\n> . 1:11 ack 1\n< . 1:11 ack 11\n> R 11", TRANSITORY);
+    lives("> S 0\n< S. 0 ack 1\n> . 1 ack 1\n< . 1:11 ack 1\n< . 11:21 ack 1\n< R 21", TRANSITORY);
+    lives("> S 0\n< S. 0 ack 1\n> . 1 ack 1\n< F. 1 ack 1\n< R 2", TRANSITORY);
+}
+
 /// Shows RFC 5961 §3.2.
 #[test]
 fn c_23_a_rst_of_an_endpoint_without_memory_passes_while_its_flow_closes() {

@@ -102,9 +102,9 @@ impl Cast {
         steps
     }
 
-    /// One segment on its way. `~` comes from inside, `~~` too, as a flow that nobody knows.
+    /// One segment on its way. `~` comes from inside, `~~` too, as a flow that nobody knows; `!` comes from outside.
     fn segment(self, who: &str, rest: &str) -> [Step; 2] {
-        let from_inside = who.starts_with('~') || (who == ">") == self.inside_calls;
+        let from_inside = who.starts_with('~') || (who != "!" && (who == ">") == self.inside_calls);
         let known = if self.inside_calls { Fiber } else { Cable };
         let wan = if who == "~~" { Fiber } else { known };
         let public = self.public[if wan == Fiber { 0 } else { 1 }];

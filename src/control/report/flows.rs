@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::control::compile;
     use crate::control::sample::settings;
-    use crate::plane::flow::table::Seen;
+    use crate::plane::flow::table::{Seen, Segment};
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -147,11 +147,11 @@ mod tests {
             now: Tick::from_secs(5),
             bytes: 60,
             packets: 1,
-            tcp_flags: Some(2),
+            segment: Some(Segment { flags: 2, sequence: 0, acknowledgment: 0, payload: 0 }),
             refresh: true,
         };
         table.insert(tcp, WanId(0), 1, &seen, &policy.timeouts).unwrap();
-        let seen = Seen { direction: Direction::Inbound, now: Tick::from_secs(10), tcp_flags: None, ..seen };
+        let seen = Seen { direction: Direction::Inbound, now: Tick::from_secs(10), segment: None, ..seen };
         table.insert(echo, WanId(1), 1, &seen, &policy.timeouts).unwrap();
         table
     }

@@ -1,5 +1,10 @@
 //! What the table remembers of a flow: what a packet changes in it, and when it ends.
 //! Must never know: maps, locks.
+//!
+//! A RST from outside may come from somebody who only guesses the ports. As the inside host itself (RFC 5961 §3.2), the
+//! record believes one in an established connection only if its sequence number is the next that the host waits for. That
+//! is what the host has acknowledged, or the end of what has reached it since without a gap; no window is kept, and every
+//! segment passes, believed or not.
 
 use super::state::State;
 use crate::plane::packet::{protocol, tcp_flag};
@@ -17,12 +22,43 @@ pub struct Seen {
     pub bytes: u32,
     /// Segments of a super-frame; else 1.
     pub packets: u32,
-    /// Flags byte of a TCP segment.
-    pub tcp_flags: Option<u8>,
+    /// What a TCP segment says; `None` where that is not at hand, as in a later fragment.
+    pub segment: Option<Segment>,
     /// Whether it moves the state and keeps the flow alive. True for outbound packets (RFC 4787 REQ-6) and by default for
     /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
     /// state and never prolongs a life, whatever is said here.
     pub refresh: bool,
+}
+
+impl Seen {
+    fn flags(&self) -> Option<u8> {
+        self.segment.map(|segment| segment.flags)
+    }
+}
+
+/// A TCP segment (RFC 9293 §3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// Flags byte.
+    pub flags: u8,
+    /// Its sequence number.
+    pub sequence: u32,
+    /// What it acknowledges.
+    pub acknowledgment: u32,
+    /// Bytes of payload, all segments of a super-frame together.
+    pub payload: u32,
+}
+
+impl Segment {
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The sequence number of the next segment: SYN and FIN take one, too.
+    fn end(&self) -> u32 {
+        let marks = u32::from(self.has(tcp_flag::SYN)) + u32::from(self.has(tcp_flag::FIN));
+        self.sequence.wrapping_add(self.payload).wrapping_add(marks)
+    }
 }
 
 /// Packets and IP bytes.
@@ -66,6 +102,8 @@ pub(super) struct Record {
     created: u32,
     last: u32,
     pub(super) expires: u32,
+    /// The sequence number that the inside host of a TCP connection waits for, once it has acknowledged anything.
+    awaited: u32,
     pub(super) wan: WanId,
     origin: Direction,
     state: State,
@@ -78,7 +116,7 @@ impl Record {
     }
 
     pub(super) fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
-        let state = State::NEW.after(protocol, seen.direction, seen.tcp_flags);
+        let state = State::NEW.after(protocol, seen.direction, seen.flags());
         let mut record = Self {
             outbound: Traffic::default(),
             inbound: Traffic::default(),
@@ -86,6 +124,7 @@ impl Record {
             created: seen.now.secs(),
             last: seen.now.secs(),
             expires: deadline(seen.now, state.timeout(protocol, timeouts)),
+            awaited: seen.segment.map_or(0, |segment| segment.acknowledgment),
             wan,
             origin: seen.direction,
             state,
@@ -96,12 +135,13 @@ impl Record {
 
     pub(super) fn see(&mut self, protocol: u8, seen: &Seen, timeouts: &Timeouts) {
         self.count(seen);
-        let reset = seen.tcp_flags.is_some_and(|flags| flags & tcp_flag::RST != 0);
-        if !seen.refresh && !reset {
+        let reset = seen.segment.is_some_and(|segment| segment.has(tcp_flag::RST));
+        if !seen.refresh && !reset || !self.believes(seen) {
             return;
         }
+        self.await_next(seen);
         let before = self.state;
-        self.state = before.after(protocol, seen.direction, seen.tcp_flags);
+        self.state = before.after(protocol, seen.direction, seen.flags());
         if self.state == State::NEW && before != State::NEW {
             self.origin = seen.direction;
         }
@@ -111,6 +151,30 @@ impl Record {
         } else {
             self.expires = expires;
             self.last = seen.now.secs();
+        }
+    }
+
+    /// Whether a packet is what it says; anything but a RST from outside is.
+    fn believes(&self, seen: &Seen) -> bool {
+        match (seen.direction, seen.segment) {
+            (Direction::Inbound, Some(segment)) if segment.has(tcp_flag::RST) => {
+                !self.state.is_two_way() || segment.sequence == self.awaited
+            }
+            _ => true,
+        }
+    }
+
+    /// Follows what the inside host waits for: its acknowledgments never go back, and what arrives counts without a gap.
+    fn await_next(&mut self, seen: &Seen) {
+        match (seen.direction, seen.segment) {
+            (Direction::Outbound, Some(segment)) if segment.has(tcp_flag::ACK) => {
+                let ahead = segment.acknowledgment.wrapping_sub(self.awaited) < 1 << 31;
+                if ahead || !self.state.inside_spoke() {
+                    self.awaited = segment.acknowledgment;
+                }
+            }
+            (Direction::Inbound, Some(segment)) if segment.sequence == self.awaited => self.awaited = segment.end(),
+            _ => {}
         }
     }
 

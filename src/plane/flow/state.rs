@@ -1,5 +1,6 @@
 //! What a flow is doing and how long its silence may last: RFC 7857 §2 for TCP, RFC 4787, 5508 and 6092 for the rest.
-//! Sequence numbers are not looked at, so that a flow met in mid-stream works (RFC 6092 REC-32).
+//! Sequence numbers are not looked at, so that a flow met in mid-stream works (RFC 6092 REC-32); which RST is believed is
+//! the record's question.
 //! Must never know: time, tables.
 //!
 //! TCP in one picture. *Opening*: not both ends have acknowledged anything. *Established*: both have; a handshake, a
@@ -15,6 +16,7 @@ use crate::types::Direction;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State(u8);
 
+const INSIDE: u8 = 0b01;
 const SPOKE: u8 = 0b11;
 const FIN: u8 = 0b1100;
 const RESET: u8 = 0b1_0000;
@@ -28,8 +30,8 @@ impl State {
     #[must_use]
     pub fn after(self, protocol: u8, direction: Direction, tcp_flags: Option<u8>) -> Self {
         let end = match direction {
-            Direction::Outbound => 0b01,
-            Direction::Inbound => 0b10,
+            Direction::Outbound => INSIDE,
+            Direction::Inbound => SPOKE & !INSIDE,
         };
         match (protocol, tcp_flags) {
             (protocol::TCP, None) => self,
@@ -68,8 +70,16 @@ impl State {
         !self.is_closing() && !self.is_two_way()
     }
 
-    fn is_two_way(self) -> bool {
+    /// Whether each end has spoken; of TCP, acknowledged something.
+    #[must_use]
+    pub fn is_two_way(self) -> bool {
         self.0 & SPOKE == SPOKE
+    }
+
+    /// Whether the inside end has.
+    #[must_use]
+    pub fn inside_spoke(self) -> bool {
+        self.0 & INSIDE != 0
     }
 
     /// The name that people read.

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-pub use super::record::{FlowRecord, Seen, Traffic};
+pub use super::record::{FlowRecord, Seen, Segment, Traffic};
 
 /// Many, so that a growing or listed shard delays few flows, and short ones at that.
 const SHARDS: usize = 256;

@@ -1,7 +1,7 @@
 //! Claims about the wheel, and the wheel with the table against a model.
 
 use super::*;
-use crate::plane::flow::table::Seen;
+use crate::plane::flow::table::{Seen, Segment};
 use crate::plane::policy::Timeouts;
 use crate::types::{Direction, WanId};
 use proptest::prelude::*;
@@ -17,7 +17,8 @@ fn key(protocol: u8, port: u16) -> FlowKey {
 }
 
 fn seen(now: Tick) -> Seen {
-    Seen { direction: Direction::Outbound, now, bytes: 100, packets: 1, tcp_flags: Some(16), refresh: true }
+    let segment = Some(Segment { flags: 16, sequence: 0, acknowledgment: 0, payload: 60 });
+    Seen { direction: Direction::Outbound, now, bytes: 100, packets: 1, segment, refresh: true }
 }
 
 fn insert(table: &FlowTable, wheel: &mut Wheel, key: FlowKey, now: Tick) -> bool {

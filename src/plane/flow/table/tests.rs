@@ -18,7 +18,11 @@ fn key(protocol: u8, port: u16) -> FlowKey {
 
 fn seen(direction: Direction, millis: u64, flags: u8) -> Seen {
     let now = Tick::from_millis(millis);
-    Seen { direction, now, bytes: 100, packets: 1, tcp_flags: Some(flags), refresh: true }
+    Seen { direction, now, bytes: 100, packets: 1, segment: Some(segment(flags, 0, 0)), refresh: true }
+}
+
+fn segment(flags: u8, sequence: u32, acknowledgment: u32) -> Segment {
+    Segment { flags, sequence, acknowledgment, payload: 0 }
 }
 
 fn record(table: &FlowTable, wanted: &FlowKey) -> FlowRecord {
@@ -74,11 +78,37 @@ fn a_rst_shortens_a_life_and_never_prolongs_it() {
 }
 
 #[test]
+fn a_rst_from_outside_ends_an_established_connection_only_with_the_number_that_is_awaited() {
+    let table = FlowTable::new(10);
+    let tcp = key(6, 1);
+    let see = |direction, it| {
+        let seen = Seen { segment: Some(it), ..seen(direction, 0, 0) };
+        table
+            .touch(&tcp, 1, &seen, &TIMES)
+            .map_or_else(|| table.insert(tcp, A, 1, &seen, &TIMES).unwrap().expires, |pin| pin.expires)
+    };
+    let (out, inn) = (Direction::Outbound, Direction::Inbound);
+    let rst = |sequence| segment(tcp_flag::RST, sequence, 0);
+    // The numbers wrap round.
+    see(out, segment(tcp_flag::SYN, 7, 0));
+    see(inn, segment(tcp_flag::SYN | tcp_flag::ACK, u32::MAX - 1, 8));
+    assert_eq!(see(out, segment(tcp_flag::ACK, 8, u32::MAX)), 7440);
+    assert_eq!(see(inn, rst(u32::MAX - 1)), 7440);
+    see(inn, Segment { payload: 10, ..segment(tcp_flag::ACK, u32::MAX, 8) });
+    see(inn, Segment { payload: 10, ..segment(tcp_flag::ACK, 1000, 8) });
+    assert_eq!([u32::MAX, 1010, 10].map(|number| see(inn, rst(number))), [7440; 3]);
+    see(out, segment(tcp_flag::ACK, 8, 5));
+    assert_eq!(see(inn, rst(5)), 7440, "an acknowledgment that came late");
+    assert_eq!(see(inn, rst(9)), 240);
+    assert_eq!(record(&table, &tcp).state, "closing");
+}
+
+#[test]
 fn an_icmp_error_counts_but_refreshes_nothing() {
     let table = FlowTable::new(10);
     let udp = key(17, 1);
     table.insert(udp, A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).unwrap();
-    let error = Seen { refresh: false, tcp_flags: None, ..seen(Direction::Inbound, 100_000, 0) };
+    let error = Seen { refresh: false, segment: None, ..seen(Direction::Inbound, 100_000, 0) };
     assert_eq!(table.touch(&udp, 1, &error, &TIMES).unwrap().expires, 300);
     let after = record(&table, &udp);
     assert_eq!((after.last, after.state, after.inbound.packets), (0, "one-way", 1));
