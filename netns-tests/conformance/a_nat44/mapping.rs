@@ -5,7 +5,7 @@ use crate::story::packets::{ACK, Ip, SYN, ip};
 use crate::story::{self, At, HOST6, SERVER, SERVER6, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// One datagram of each flow: host, source port, remote port; ten thousand ports and more shared out to both hosts.
@@ -129,6 +129,21 @@ fn c_05_two_hosts_with_one_port_have_two_public_addresses() {
             .concat()
     });
     story::check_with(&full(), "c-05", steps.concat(), 4);
+}
+
+/// Shows RFC 4787 REQ-2.
+#[test]
+fn c_11_a_host_keeps_one_public_address_where_the_balance_is_by_source_and_each_socket_does_where_not() {
+    let flows: Vec<_> = (0..200).collect();
+    let wans = |config: &str| {
+        let shares = shares(config, &flows);
+        [0, 1].map(|host| {
+            let of_host = shares.iter().filter(|(number, _)| flow(**number).0 == host);
+            of_host.map(|(_, at)| *at as usize).collect::<BTreeSet<_>>().len()
+        })
+    };
+    assert_eq!(wans(&format!("{}\n[default]\nbalance = \"source\"\n", balanced())), [1, 1]);
+    assert_eq!(wans(&balanced()), [2, 2]);
 }
 
 /// Shows RFC 5508 REQ-8, RFC 4443 §3.1 1, RFC 1812 §4.3.3.1.

@@ -147,7 +147,7 @@ fn with_options(from: &str, to: &str, ttl: u8, options: &[u8]) -> Vec<u8> {
 }
 
 /// Options are a matter of hosts, and of routers that want to be one: whole, cut, unknown or nonsense, they pass as they are.
-/// Shows RFC 1812 §5.3.13.1.
+/// Shows RFC 1812 §5.3.13.1, RFC 1812 §5.3.13.4, RFC 1812 §5.3.13.5, RFC 1812 §5.3.13.6.
 #[test]
 fn c_85_options_pass_as_they_are() {
     let cases: [&[u8]; 17] = [
