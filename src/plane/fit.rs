@@ -34,7 +34,8 @@ pub(super) fn fits(headers: &Headers, frame: &Frame<'_>, mtu: u16) -> Result<(),
 }
 
 impl Core {
-    /// Sends the packet in `frame`, all rewritten, on to a link: as it is, or as fragments in the outbox.
+    /// Sends the packet in `frame`, all rewritten, on to a link: as it is, or as fragments in the outbox. One that may not
+    /// be fragmented has been found to fit; if the link has shrunk since, it goes as it is.
     pub(super) fn forward(
         &mut self,
         onto: Onto<'_>,
@@ -42,7 +43,8 @@ impl Core {
         frame: &mut Frame<'_>,
         outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
-        if !mtu::fits(headers, &frame.offload, onto.mtu)
+        if !headers.dont_fragment
+            && !mtu::fits(headers, &frame.offload, onto.mtu)
             && !mtu::lower_segments(&mut frame.offload, headers.header_len(), onto.mtu)
         {
             return self.cut(onto, frame, outbox);

@@ -1,13 +1,15 @@
 //! Claims about packets that are longer than the next link carries. WAN b carries 1400 bytes, the inside 1500.
 
+use super::Onto;
 use crate::plane::counters::Event;
 use crate::plane::packet::protocol;
 use crate::plane::packet::sample::{fix_ip, icmp, ip, is_right, make_partial, packet, tcp, udp};
+use crate::plane::parse::parse;
 use crate::plane::policy::Policy;
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, hosts, policy, port_for};
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::plane::{Plane, Shared};
-use crate::types::{Direction, End, Gso, GsoKind, Offload};
+use crate::types::{Direction, End, Frame, Gso, GsoKind, Offload};
 use std::sync::Arc;
 
 /// A packet that may be fragmented.
@@ -219,6 +221,23 @@ fn a_packet_that_fits_to_the_byte_stays_whole() {
         let payload = udp(port_for(id), 53, &vec![7; mtu - 28]);
         let done = rig.outbound(&may_fragment("10.250.250.2", SERVER, protocol::UDP, &payload));
         assert_eq!((done.verdict, done.packet.len()), (Verdict::Forward(End::Wan(id)), mtu));
+    }
+    assert!(rig.sent().is_empty());
+}
+
+#[test]
+fn what_may_not_be_fragmented_is_not_when_the_link_shrinks_behind_its_back() {
+    let mut rig = Rig::new(policy());
+    let long = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, &[7; 100]));
+    let long6 = packet("fd00:bad:b01:1::100", SERVER6, protocol::UDP, &udp(1, 2, &[7; 100]));
+    for mut packet in [long, long6] {
+        let before = packet.clone();
+        let headers = parse(&packet, &Offload::NONE).unwrap();
+        let end = packet.len();
+        let mut frame = Frame::new(&mut packet, 0, 0, end, Offload::NONE).unwrap();
+        let onto = Onto { to: End::Inside, link: &[], mtu: 68, counted: None };
+        let verdict = rig.plane.core.forward(onto, &headers, &mut frame, &mut rig.outbox);
+        assert_eq!((verdict, frame.packet()), (Ok(Verdict::Forward(End::Inside)), &before[..]));
     }
     assert!(rig.sent().is_empty());
 }
