@@ -197,8 +197,8 @@ impl Waiting {
             });
             Some(self.offload.gso.map_or((1, self.len()), |gso| gso.segments(self.len(), self.header_len)))
         } else {
-            counters.event(Event::Fragmented);
-            fragment::cut(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox)
+            let cut = fragment::cut(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox);
+            cut.inspect(|_| counters.event(Event::Fragmented))
         };
         match sent {
             Some((packets, bytes)) => counters.forward(id, Direction::Outbound, packets.into(), bytes.into()),
