@@ -7,6 +7,8 @@ mod flows;
 pub(super) mod sample;
 mod status;
 
+pub use device::queue_full;
+
 use super::links::LinkFacts;
 use crate::api::{FlowQuery, Flows, Status};
 use crate::clock::Clock;
@@ -43,6 +45,8 @@ pub struct Sources {
     pub meters: Vec<Meters>,
     /// Offloads that the kernel granted on the TUN.
     pub offloads: Vec<String>,
+    /// Packets that the kernel dropped at the TUN before the workers read from it: nobody's loss.
+    pub unserved: u64,
 }
 
 impl Sources {

@@ -15,7 +15,7 @@ mod say;
 
 use super::controller::Controller;
 use super::kernel::{self, Kernel, Plan};
-use super::report::Sources;
+use super::report::{self, Sources};
 use super::socket::ControlSocket;
 use super::{links, rights};
 use crate::clock::Clock;
@@ -186,6 +186,7 @@ impl Stage {
             counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
             meters: workers.iter().map(|worker| worker.meters().clone()).collect(),
             offloads: tun.offloads().iter().map(|name| (*name).to_owned()).collect(),
+            unserved: report::queue_full(&self.settings.downstream.tun),
         }
     }
 }

@@ -20,6 +20,7 @@ pub fn sources(workers: usize) -> Sources {
         counters: (0..workers).map(|_| Arc::default()).collect(),
         meters: Vec::new(),
         offloads: Vec::new(),
+        unserved: 0,
         settings: Arc::new(settings),
     }
 }

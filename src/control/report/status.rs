@@ -43,7 +43,11 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
         table: table(&sources.shared.table),
         drops: drops(&totals),
         events: events(&totals),
-        ports: ports(&sources.meters, &policy, device::queue_full(&settings.downstream.tun)),
+        ports: ports(
+            &sources.meters,
+            &policy,
+            device::queue_full(&settings.downstream.tun).saturating_sub(sources.unserved),
+        ),
     }
 }
 
