@@ -4,6 +4,7 @@
 //! (`plane`), which rewrites it in place and returns a verdict, and the worker sends the batch on. `control` stands
 //! beside: it turns the configuration (`config`) and what the kernel says of its links into the immutable `Policy` that
 //! the plane obeys, sets the kernel side up and takes it down, and answers the commands (`cli`) in the words of `api`.
+//! `health` is the judge of the WANs: it weighs what probes, links and real flows show of each.
 //!
 //! **Law of imports.** `types` sees nobody. `plane`, `health`, `ports`, `config`, `api` and `clock` see only `types`,
 //! never each other. `workers` and `control` stand above them; `lab` builds networks and knows only `clock`; `cli` knows
@@ -13,6 +14,7 @@
 
 pub mod api;
 pub mod config;
+pub mod health;
 pub mod plane;
 pub mod types;
 

@@ -1,0 +1,135 @@
+//! One WAN in one family: the link's faults before all, then the operator, then the verdict on its probes and flows.
+//! Must never know: other WANs.
+
+use super::evidence::{Fault, Handshakes, LinkFacts};
+use super::probes::Sight;
+use super::reason::Reason;
+use super::rules::Rules;
+use super::state::{Change, Shown, State, Trace, Verb};
+use super::verdict::{Soft, Verdict};
+use crate::types::{Family, Probed, Standing, Tick, WanId};
+use std::sync::Arc;
+
+/// One WAN in one family.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    wan: WanId,
+    family: Family,
+    fault: Option<Fault>,
+    /// The link was spoken of at all.
+    known: bool,
+    hand: (Verb, Arc<str>),
+    verdict: Verdict,
+    pub handshakes: Handshakes,
+    pub shown: Shown,
+}
+
+impl Case {
+    /// Nothing is known yet.
+    pub fn new(wan: WanId, family: Family, rules: &Rules, now: Tick) -> Self {
+        let (verdict, hand) = (Verdict::new(rules, family, now), (Verb::Auto, Arc::default()));
+        let reason = verdict.why.clone();
+        let (state, standing) = (State::Probing, Standing::Up);
+        let shown = Shown { state, standing, since: now, reason, vetoed: false, trace: Trace(0) };
+        let mut case =
+            Self { wan, family, fault: None, known: false, hand, verdict, handshakes: Handshakes::default(), shown };
+        (case.shown.state, case.shown.standing, case.shown.reason) = case.found();
+        case
+    }
+
+    /// One of its probes ended. What came of it without a link says nothing.
+    pub fn probed(&mut self, rules: &Rules, at: Tick, probed: &Probed) {
+        if self.fault.is_some() {
+            self.verdict.probes.note(probed.probe, at, probed.outcome);
+        } else {
+            self.verdict.heard(rules, probed.probe, at, probed.outcome);
+        }
+    }
+
+    /// What the kernel says of the link.
+    pub fn link(&mut self, rules: &Rules, now: Tick, facts: LinkFacts) {
+        let fault = facts.fault(self.family);
+        match (self.fault, fault) {
+            (None, Some(_)) => self.verdict.cut(rules, now, self.known),
+            (Some(_), None) => self.verdict.mend(rules, now),
+            _ => {}
+        }
+        (self.fault, self.known) = (fault, true);
+    }
+
+    /// A flow that began inside got a reply.
+    pub fn replied(&mut self, at: Tick) {
+        self.verdict.replied(at);
+    }
+
+    /// So many handshakes fail here and succeed elsewhere.
+    pub fn fails_handshakes(&mut self, rules: &Rules, now: Tick, tried: u32) {
+        if self.fault.is_none() {
+            self.verdict.fails_handshakes(rules, now, tried);
+        }
+    }
+
+    /// An operator spoke.
+    pub fn by_hand(&mut self, verb: Verb, text: Arc<str>) {
+        self.hand = (verb, text);
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, rules: &Rules, now: Tick) {
+        if self.fault.is_none() {
+            self.verdict.pass(rules, now);
+        }
+    }
+
+    /// When time alone may change something.
+    pub fn due(&self, rules: &Rules, now: Tick) -> Option<Tick> {
+        if self.fault.is_some() { None } else { self.verdict.due(rules, now) }
+    }
+
+    /// Its probes, for people.
+    pub fn sights(&self) -> Vec<Sight> {
+        self.verdict.probes.sights()
+    }
+
+    /// What an operator said last.
+    pub fn hand(&self) -> (Verb, &str) {
+        (self.hand.0, &self.hand.1)
+    }
+
+    /// Draws the conclusion; the change, if it is one.
+    pub fn conclude(&mut self, rules: &Rules, now: Tick, trace: Trace) -> Option<Change> {
+        let (state, standing, reason) = self.found();
+        self.shown.vetoed = self.fault.is_none() && self.verdict.is_vetoed(rules, now);
+        let (from, stood) = (self.shown.state, self.shown.standing);
+        self.shown.reason = reason.clone();
+        if (from, stood) == (state, standing) {
+            return None;
+        }
+        (self.shown.state, self.shown.standing, self.shown.since, self.shown.trace) = (state, standing, now, trace);
+        let (wan, family, evidence) = (self.wan, self.family, self.sights());
+        Some(Change { wan, family, at: now, from, to: state, stood, standing, reason, evidence, trace })
+    }
+
+    /// What it is now, how it stands, and why.
+    fn found(&self) -> (State, Standing, Reason) {
+        let by_hand = || Reason::ByHand { verb: self.hand.0, text: Arc::clone(&self.hand.1) };
+        match (self.hand.0, self.fault) {
+            (Verb::Down, _) => (State::Down, Standing::HardDown, by_hand()),
+            (_, Some(Fault::Absent)) => (State::Absent, Standing::HardDown, Reason::LinkGone),
+            (_, Some(Fault::NoCarrier)) => (State::LinkDown, Standing::HardDown, Reason::NoCarrier),
+            (_, Some(Fault::NoNextHop)) => (State::NoGateway, Standing::HardDown, Reason::NoNextHop),
+            (Verb::Drain, None) => (State::Drained, Standing::SoftDown, by_hand()),
+            (Verb::Up, None) => (State::Up, Standing::Up, by_hand()),
+            (Verb::Auto, None) => {
+                let (state, standing) = match self.verdict.soft {
+                    Soft::Fresh => (State::Probing, Standing::Up),
+                    Soft::Back => (State::Probing, Standing::Degraded),
+                    Soft::Up => (State::Up, Standing::Up),
+                    Soft::Ailing => (State::Degraded, Standing::Degraded),
+                    Soft::Down => (State::Down, Standing::SoftDown),
+                };
+                (state, standing, self.verdict.why.clone())
+            }
+        }
+    }
+}

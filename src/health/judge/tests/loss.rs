@@ -1,0 +1,72 @@
+//! Claims about lines that work badly, and about false alarms.
+
+use super::*;
+
+const TEN_MINUTES: u64 = 600_000;
+
+/// Changes of A, once it is up at the start.
+fn alarms(world: &World) -> Vec<String> {
+    let of_a = world.changes.iter().filter(|change| change.wan == A).skip(1);
+    of_a.map(|change| format!("{} {}: {}", change.at.millis(), change.to, change.reason)).collect()
+}
+
+#[test]
+fn ten_minutes_of_loss_on_one_of_three_targets_raise_no_alarm() {
+    let rows = [(probed(3), 200), (probed(3), 500), (probed(3), 1000), (quick(3), 200)];
+    for (seed, (rules, thousandths)) in (0..).zip(rows) {
+        let fate = move |(_, place, ms): Sent| (place != 1 || !is_lost(seed, ms, thousandths)).then_some(30);
+        let mut world = World::new(rules, fate);
+        world.run(TEN_MINUTES);
+        assert_eq!(alarms(&world), [] as [&str; 0], "{thousandths} thousandths");
+        let lost = world.judge.probes(A, V4)[1].window.lost;
+        assert!(lost > 0, "{thousandths} thousandths");
+    }
+}
+
+#[test]
+fn five_per_cent_loss_on_every_target_raises_no_alarm() {
+    for seed in 0..5 {
+        let fate = move |(_, place, ms): Sent| (!is_lost(seed, ms << 2 | u64::from(place), 50)).then_some(30);
+        let mut world = World::new(probed(3), fate);
+        world.run(TEN_MINUTES);
+        assert_eq!(alarms(&world), [] as [&str; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn forty_per_cent_loss_on_every_target_degrades_and_what_is_cured_is_up_again() {
+    for seed in 0..5 {
+        let lost = move |place, ms| (60_000..180_000).contains(&ms) && is_lost(seed, ms << 2 | u64::from(place), 400);
+        let mut world = World::new(probed(3), move |(_, place, ms): Sent| (!lost(place, ms)).then_some(30));
+        world.run(300_000);
+        let of_a = world.changes.iter().filter(|change| change.wan == A).skip(1);
+        let degraded: Vec<_> = of_a.collect();
+        assert_eq!(degraded[0].to, State::Degraded, "seed {seed}");
+        assert_eq!(degraded[0].standing, Standing::Degraded);
+        assert!(matches!(degraded[0].reason, Reason::Loss { loss: 201.., most: 200 }));
+        let seen = degraded[0].at.secs() - 60;
+        assert!((6..=40).contains(&seen), "seed {seed}: seen after {seen} s");
+        assert_eq!(world.shown(A), (State::Up, Standing::Up));
+        assert_eq!(world.reason(A), "loss and latency are well below their limits again");
+    }
+}
+
+#[test]
+fn slow_answers_degrade_and_it_takes_much_quicker_ones_to_recover() {
+    let trip = |ms| match ms / 60_000 {
+        0 => 200,
+        1 => 300,
+        2 => 220,
+        _ => 190,
+    };
+    let mut world = World::new(probed(1), move |(_, _, ms)| Some(trip(ms)));
+    world.run(60_000);
+    assert_eq!(world.shown(A).0, State::Up);
+    world.run(120_000);
+    assert_eq!(world.shown(A).0, State::Degraded);
+    assert_eq!(world.reason(A), "a round trip takes 253 ms, 250 ms are allowed");
+    world.run(180_000);
+    assert_eq!(world.shown(A).0, State::Degraded, "220 ms are allowed, and are not cured");
+    world.run(240_000);
+    assert_eq!(world.shown(A).0, State::Up);
+}
