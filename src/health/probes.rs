@@ -16,6 +16,8 @@ pub(super) struct Probes {
     /// When the cycle under way counts as over, whoever is missing.
     due: Tick,
     patience_ms: u64,
+    /// As the last cycle closed.
+    quality: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +68,7 @@ impl Probes {
         let watched: Vec<_> = of_family.map(watch).collect();
         let quorum = rules.quorum.clamp(1, watched.len().max(1));
         let patience_ms = rules.interval_ms.saturating_mul(2).saturating_add(rules.timeout_ms);
-        Self { watched, quorum, due: now.plus_millis(patience_ms), patience_ms }
+        Self { watched, quorum, due: now.plus_millis(patience_ms), patience_ms, quality: None }
     }
 
     /// Whether nothing is probed.
@@ -81,7 +83,7 @@ impl Probes {
 
     /// The link came back, or went: what was heard on it before says nothing any more.
     pub fn forget(&mut self, now: Tick) {
-        self.due = now.plus_millis(self.patience_ms);
+        (self.due, self.quality) = (now.plus_millis(self.patience_ms), None);
         for probe in &mut self.watched {
             probe.waiting.clear();
             probe.window.keep(0);
@@ -92,6 +94,7 @@ impl Probes {
     pub fn keep(&mut self, count: u32) {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.watched.iter_mut().for_each(|probe| probe.window.keep(count));
+        self.quality = self.weighed();
     }
 
     /// Notes an outcome that says nothing of the path, as there was no link to ask on.
@@ -125,7 +128,7 @@ impl Probes {
     }
 
     fn close(&mut self, now: Tick) -> Cycle {
-        self.due = now.plus_millis(self.patience_ms);
+        (self.due, self.quality) = (now.plus_millis(self.patience_ms), self.weighed());
         let mut failed = Vec::new();
         for probe in &mut self.watched {
             match probe.waiting.pop_at(0) {
@@ -139,20 +142,21 @@ impl Probes {
     }
 
     /// Loss in thousandths and mean round trip in nanoseconds of the path: those of the middling probe, so that one that
-    /// lies is not believed, or of the worst that the quorum needs. `None` while too little is known.
+    /// lies is not believed, or of the worst that the quorum needs. As the last cycle closed; `None` while too little is
+    /// known.
     pub fn quality(&self) -> Option<(u64, u64)> {
+        self.quality
+    }
+
+    fn weighed(&self) -> Option<(u64, u64)> {
         let rank = self.quorum.max(self.watched.len().div_ceil(2));
         if !self.watched.iter().all(|probe| probe.window.is_telling()) {
             return None;
         }
-        let ranked = |of: fn(&Statistics) -> u64, only: fn(&Statistics) -> bool| {
-            let seen = self.watched.iter().map(|probe| probe.window.statistics());
-            let mut values: Vec<_> = seen.filter(only).map(|seen| of(&seen)).collect();
-            values.sort_unstable();
-            values.get(rank - 1).copied()
-        };
-        let loss = ranked(Statistics::loss, |_| true)?;
-        Some((loss, ranked(|seen| seen.mean, |seen| seen.lost < seen.outcomes).unwrap_or(0)))
+        let seen: Vec<_> = self.watched.iter().map(|probe| probe.window.statistics()).collect();
+        let loss = ranked(rank, seen.iter().map(Statistics::loss))?;
+        let answered = seen.iter().filter(|seen| seen.lost < seen.outcomes);
+        Some((loss, ranked(rank, answered.map(|seen| seen.mean)).unwrap_or(0)))
     }
 
     /// All of them, for people.
@@ -165,6 +169,13 @@ impl Probes {
         };
         self.watched.iter().map(sight).collect()
     }
+}
+
+/// The value at this rank from the best, counted from 1.
+fn ranked(rank: usize, values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    values.get(rank - 1).copied()
 }
 
 #[cfg(test)]
