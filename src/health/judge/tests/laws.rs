@@ -99,7 +99,7 @@ fn changes(rules: &Rules, story: Vec<(u64, News)>) -> Vec<Change> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_changes_states_and_standings_agree(rules in rules(), story in stories(true)) {
