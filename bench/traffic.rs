@@ -4,12 +4,14 @@
 
 use crate::packets::{ACK, ethernet, ip};
 use flowpin::plane::outbox::Outbox;
-use flowpin::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use flowpin::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
 use flowpin::plane::translate::nat44::Nat44Map;
 use flowpin::plane::translate::nptv6::{Mode, Translator};
 use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, Shared};
-use flowpin::types::{Direction, End, Frame, Gso, GsoKind, HEADROOM, Mac, Offload, PartialChecksum, Tick, WanId};
+use flowpin::types::{
+    Direction, End, Frame, Gso, GsoKind, HEADROOM, Mac, Offload, PartialChecksum, Standing, Tick, WanId,
+};
 use std::sync::Arc;
 
 /// How addresses are translated.
@@ -58,6 +60,7 @@ pub fn policy(kind: Kind) -> Policy {
             .to_vec(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
+        last_resort: false,
     }
 }
 
@@ -83,6 +86,8 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
         nptv6: Some(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode)),
         inbound6: Vec::new(),
         probe: None,
+        standing: [Standing::Up; 2],
+        on_down: OnDown::default(),
     }
 }
 

@@ -12,6 +12,7 @@ mod commands;
 mod conformance;
 mod demo;
 mod errors_through;
+mod failover;
 mod inbound;
 mod instruments;
 mod kernel_hop;

@@ -32,7 +32,12 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 34] = [
+const HAPPENED: [&str; 39] = [
+    "outbound all-wans-down",
+    "outbound wan-down",
+    "outbound reset",
+    "reset",
+    "moved",
     "inbound table-full",
     "outbound table-full",
     "clamped",

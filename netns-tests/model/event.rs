@@ -42,7 +42,10 @@ impl fmt::Display for Event {
             What::Packet { from, way, packet } => {
                 write!(f, "worker {} ({way:?}): {}", self.worker, told(*from, packet))
             }
-            What::Configuration(net) => write!(f, "another configuration:\n{}", net.toml()),
+            What::Configuration(net) => {
+                let dead: Vec<_> = net.wans.iter().map(|wan| wan.dead).collect();
+                write!(f, "another configuration, dead lines {dead:?}:\n{}", net.toml())
+            }
         }
     }
 }
@@ -97,6 +100,10 @@ impl Draw {
         let worker = usize::from(chance.one_in(3));
         if chance.one_in(60) {
             self.net = self.net.changed(chance);
+            return Event { after, worker, what: What::Configuration(Box::new(self.net.clone())) };
+        }
+        if chance.one_in(25) {
+            self.net = self.net.after_a_while(chance);
             return Event { after, worker, what: What::Configuration(Box::new(self.net.clone())) };
         }
         let (from, packet) = self.packet();

@@ -48,6 +48,8 @@ pub struct Life {
     pub wan: usize,
     pub end: u64,
     pub from_outside: bool,
+    /// The router has ended it; it is remembered for a while.
+    pub cut: bool,
     /// Each end has spoken (TCP: acknowledged); each has closed.
     spoke: [bool; 2],
     closed: [bool; 2],
@@ -59,14 +61,33 @@ pub struct Life {
 impl Life {
     pub fn new(protocol: u8, wan: usize, direction: Direction, talk: Talk, now: u64) -> Self {
         let from_outside = direction == Direction::Inbound;
-        let mut life =
-            Self { wan, end: 0, from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0 };
+        let mut life = Self {
+            wan,
+            end: 0,
+            from_outside,
+            cut: false,
+            spoke: [false; 2],
+            closed: [false; 2],
+            reset: false,
+            awaits: 0,
+        };
         life.sees(protocol, direction, talk, now);
         life
     }
 
     pub fn lives(&self, now: u64) -> bool {
         now / 1_000_000_000 < self.end
+    }
+
+    /// The router ends it, for its line is dead.
+    pub fn cut(&mut self, now: u64) {
+        self.cut = true;
+        self.end = self.end.min(now.div_ceil(1_000_000_000) + 240);
+    }
+
+    /// What the inside host of a connection that has not ended waits for, once it has acknowledged anything.
+    pub fn awaits(&self) -> Option<u32> {
+        (self.spoke[0] && !self.cut && !self.is_closing()).then_some(self.awaits)
     }
 
     /// One more packet: it moves the state and prolongs the life, but a RST never prolongs it.
@@ -119,7 +140,7 @@ impl Life {
     }
 
     fn is_closing(&self) -> bool {
-        self.reset || self.closed == [true; 2]
+        self.cut || self.reset || self.closed == [true; 2]
     }
 
     /// A caller who speaks to two addresses of one host is answered where he spoke last, until a connection stands.

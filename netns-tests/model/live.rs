@@ -13,7 +13,7 @@ use flowpin::plane::outbox::Outbox;
 use flowpin::plane::policy::Policy;
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::memory::{Sink, Source, Stored};
-use flowpin::types::{Direction, End, Mac, Tick, WanId};
+use flowpin::types::{Direction, End, Mac, Standing, Tick, WanId};
 use flowpin::workers::turn::{self, Exits, Turned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +51,11 @@ pub struct Worker {
 pub fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
     let settings = flowpin::config::file::parse(&net.toml(), "model.toml");
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{}", net.toml()));
-    Arc::new(Policy { epoch, ..replay_policy(&settings) })
+    let mut policy = Policy { epoch, ..replay_policy(&settings) };
+    for (wan, said) in policy.wans.iter_mut().zip(&net.wans) {
+        wan.standing = said.dead.map(|dead| if dead { Standing::HardDown } else { Standing::Up });
+    }
+    Arc::new(policy)
 }
 
 /// What the workers of one router share: next hops are known.
@@ -92,10 +96,37 @@ impl Live {
                 self.epoch += 1;
                 let policy = policy(net, self.epoch);
                 self.workers.iter_mut().for_each(|worker| worker.plane.adopt(Arc::clone(&policy)));
+                let before = std::mem::replace(&mut self.rules.net, (**net).clone());
                 self.rules.adopt((**net).clone());
+                self.swept(now, &before)
+            }
+            // A dead line brings nothing.
+            What::Packet { from: End::Wan(wan), packet, .. }
+                if self.rules.net.wans[wan.index()].dead[kind_of(packet)] =>
+            {
                 Ok(Vec::new())
             }
             What::Packet { from, way, packet } => self.packet(now, event.worker, *from, *way, packet),
+        }
+    }
+
+    /// Connections over lines that died end, and their silent hosts are told.
+    fn swept(&mut self, now: Tick, before: &Net) -> Result<Vec<(End, Vec<u8>)>, String> {
+        let mut wanted = self.rules.sweep(before);
+        let mut sent = Vec::new();
+        for worker in &mut self.workers {
+            let told = worker.tick(now);
+            worker.count("reset", told.len() as u64);
+            sent.extend(told);
+        }
+        let inside = |packet: Vec<u8>| (now.0, End::Inside, packet);
+        self.sent.extend(sent.iter().cloned().map(inside));
+        wanted.sort();
+        sent.sort();
+        if sent == wanted {
+            Ok(Vec::new())
+        } else {
+            Err(format!("lines died: {wanted:02x?} must be told, and {sent:02x?} were"))
         }
     }
 
@@ -129,6 +160,9 @@ impl Live {
         };
         for outcome in &outcomes {
             self.workers[worker].expect(from, outcome);
+        }
+        for note in std::mem::take(&mut self.rules.notes) {
+            self.workers[worker].count(note, 1);
         }
         let rule = outcomes.iter().map(said).collect::<Vec<_>>().join(", what waited ");
         if let Some((end, frame)) = sent.iter().find(|(end, frame)| is_foreign(&self.rules.net, *end, frame)) {
@@ -224,7 +258,17 @@ impl Worker {
         self.plane.tick(now, &mut self.outbox);
     }
 
+    /// One call that is due now, and what it sends inside.
+    fn tick(&mut self, now: Tick) -> Vec<Vec<u8>> {
+        self.plane.tick(now, &mut self.outbox);
+        turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+        self.sinks[0].1.take().into_iter().map(|frame| frame.packet).collect()
+    }
+
     fn count(&mut self, name: &str, by: u64) {
+        if by == 0 {
+            return;
+        }
         *self.tally.entry(name.to_owned()).or_default() += by;
     }
 
@@ -281,6 +325,10 @@ pub fn tally(totals: &Totals, net: &Net) -> Tally {
 
 fn flow_key(key: &Key) -> FlowKey {
     FlowKey::from_parts(key.protocol, (key.inside, key.port), (key.remote, key.remote_port))
+}
+
+fn kind_of(packet: &[u8]) -> usize {
+    usize::from(packet.first().is_some_and(|first| first >> 4 == 6))
 }
 
 fn kind(packet: &[u8]) -> [u8; 2] {

@@ -28,6 +28,8 @@ pub struct Uplink {
     pub npt: Option<Npt>,
     /// Public and inside address.
     pub hosts: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// Whether its line is dead, for IPv4 and for IPv6. No configuration says so: it is what the links tell.
+    pub dead: [bool; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,11 +61,21 @@ impl Net {
         let mut wans = self.wans.clone();
         for (index, wan) in wans.iter_mut().enumerate() {
             if chance.one_in(2) {
-                *wan = Uplink { vlan: wan.vlan, ..Uplink::random(index, chance) };
+                *wan = Uplink { vlan: wan.vlan, dead: wan.dead, ..Uplink::random(index, chance) };
             }
         }
         let inside_mtu = if chance.one_in(4) { 1300 } else { self.inside_mtu };
         Self { inside_mtu, balance: self.balance, flows: self.flows, wans }
+    }
+
+    /// Lines that die and come back.
+    pub fn after_a_while(&self, chance: &mut Chance) -> Self {
+        let mut net = self.clone();
+        for wan in &mut net.wans {
+            let all = chance.one_in(3);
+            wan.dead = [all || chance.one_in(8), all || chance.one_in(8)];
+        }
+        net
     }
 
     pub fn toml(&self) -> String {
@@ -122,6 +134,7 @@ impl Uplink {
             nat44,
             npt: (!chance.one_in(8) || hosts.is_empty()).then_some(npt),
             hosts,
+            dead: [false; 2],
         }
     }
 
@@ -148,6 +161,10 @@ impl Uplink {
             writeln!(text, "\"{public}\" = \"{inside}\"")?;
         }
         Ok(())
+    }
+
+    pub fn is_dead(&self, family_of: IpAddr) -> bool {
+        self.dead[usize::from(family_of.is_ipv6())]
     }
 
     pub fn owns(&self, address: IpAddr) -> bool {

@@ -3,16 +3,18 @@
 //! Where a rule leaves a choice (the WAN of a new flow), the router's word is taken if it is a lawful one.
 
 mod errors;
+mod failover;
 mod told;
 
 use super::form::{clamped, pieces, readdress};
 use super::life::{Key, Life};
 use super::net::{NOT_OURS, Net};
 use super::wire::{self, Ip, Piece, RST, SYN, Talk};
+use failover::Turn;
 use flowpin::types::{Direction, End, WanId};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use told::{Refusal, WAITS, alive, fits, nowhere, outcome, router, silent, unreadable, untranslated};
+use told::{Refusal, WAITS, alive, fits, nowhere, outcome, router, silent, stranded, unreadable, untranslated};
 
 /// What must happen to a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +59,8 @@ pub struct Rules {
     released: Vec<Vec<u8>>,
     /// Which WAN sockets have been given under this configuration.
     given: HashMap<Key, usize>,
+    /// What else was to be counted.
+    pub notes: Vec<&'static str>,
 }
 
 /// What names a datagram until it is whole again (RFC 791 §3.2; in IPv6 no protocol, RFC 8200 §4.5).
@@ -80,7 +84,7 @@ impl Rules {
     pub fn new(net: Net, twist: Twist) -> Self {
         let (flows, paths, firsts, given) = Default::default();
         let (waiting, released) = Default::default();
-        Self { net, now: 0, flows, made: 0, twist, paths, firsts, waiting, released, given }
+        Self { net, now: 0, flows, made: 0, twist, paths, firsts, waiting, released, given, notes: Vec::new() }
     }
 
     pub fn adopt(&mut self, net: Net) {
@@ -145,6 +149,9 @@ impl Rules {
             self.released = released.map(|(_, packet, _)| packet).collect();
         }
         let link = &self.net.wans[wan];
+        if link.is_dead(ip.source) {
+            return Err(stranded(ip.source));
+        }
         let public = link.public(ip.source).map_err(|reason| untranslated(reason, ip.source, 8))?;
         fits(ip, link.mtu)?;
         let (mut sent, clamped) = clamped(packet, ip, talk, self.path(wan, ip.destination));
@@ -215,11 +222,17 @@ impl Rules {
     /// A flow keeps its WAN as long as that translates it; a new one gets any of the lowest tier that can.
     fn pin(&mut self, key: Key, talk: Talk, word: Word<'_>) -> Result<usize, Refusal> {
         let now = self.now;
-        let able = |wan: &usize| self.net.wans[*wan].public(key.inside).is_ok();
-        let known = self.flows.get_mut(&key).filter(|life| life.lives(now));
-        let wan = match known.as_ref().map(|life| life.wan).filter(able) {
-            Some(wan) => wan,
-            None => {
+        let translates = |wan: &usize| self.net.wans[*wan].public(key.inside).is_ok();
+        let old = self.flows.get(&key).filter(|life| life.lives(now)).map(|life| life.wan);
+        let turn = match old {
+            Some(wan) if translates(&wan) => self.turn(&key, talk)?,
+            Some(_) => Turn::Moves,
+            None => Turn::Anew,
+        };
+        let able = |wan: &usize| Self::is_able(&self.net, *wan, key.inside);
+        let wan = match (old, &turn) {
+            (Some(wan), Turn::Stays | Turn::Passes) => wan,
+            _ => {
                 let able = (0..self.net.wans.len()).filter(able);
                 let best = able.clone().map(|wan| self.net.wans[wan].tier).min();
                 let lawful: Vec<_> = able.filter(|wan| Some(self.net.wans[*wan].tier) == best).collect();
@@ -231,7 +244,17 @@ impl Rules {
                 }
             }
         };
-        match known {
+        if let Turn::Passes = turn {
+            return Ok(wan);
+        }
+        if let (Some(_), Turn::Anew) = (old, &turn) {
+            self.replace(key, wan, Direction::Outbound, talk);
+            return Ok(wan);
+        }
+        if old.is_some_and(|old| old != wan) {
+            self.notes.push("moved");
+        }
+        match self.flows.get_mut(&key).filter(|_| old.is_some()) {
             Some(life) => {
                 life.sees(key.protocol, Direction::Outbound, talk, now);
                 life.wan = wan;
@@ -250,13 +273,14 @@ impl Rules {
         let Some(life) = self.flows.get_mut(&key).filter(|life| life.lives(now)) else {
             return self.make(key, wan, Direction::Inbound, talk, word);
         };
+        if life.cut {
+            if asks(talk) {
+                self.replace(key, wan, Direction::Inbound, talk);
+            }
+            return Ok(());
+        }
         life.sees(key.protocol, Direction::Inbound, talk, now);
-        let asks = match talk {
-            Talk::Tcp { flags, .. } => flags & (SYN | wire::ACK) == SYN,
-            Talk::Query { request, .. } => request,
-            _ => true,
-        };
-        if life.follows_its_requests(key.protocol) && asks {
+        if life.follows_its_requests(key.protocol) && asks(talk) {
             life.wan = wan;
         }
         Ok(())
@@ -316,6 +340,15 @@ impl Rules {
             from if self.net.is_inside(from) || self.net.is_owned(from) => silent("spoofed-source"),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a packet may ask for an answer.
+fn asks(talk: Talk) -> bool {
+    match talk {
+        Talk::Tcp { flags, .. } => flags & (SYN | wire::ACK) == SYN,
+        Talk::Query { request, .. } => request,
+        _ => true,
     }
 }
 

@@ -20,6 +20,7 @@ fn policy(epoch: u32) -> Arc<Policy> {
         martians: Vec::new(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
+        last_resort: false,
     })
 }
 

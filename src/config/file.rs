@@ -3,6 +3,7 @@
 //! what, and only then are the settings built. Must never know: links, whether anything that is named exists.
 
 mod check;
+mod health;
 mod nearest;
 mod owners;
 mod reader;
@@ -85,6 +86,7 @@ fn settings(said: said::Said) -> Settings {
         downstream: downstream(said.downstream),
         wans: said.wans.into_iter().map(wan_settings).collect(),
         balance: said.balance,
+        last_resort: said.last_resort,
         limits: said.limits,
         timeouts: said.timeouts,
         workers: said.workers,
@@ -120,6 +122,7 @@ fn wan_settings(said: said::Wan) -> Wan {
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
+        on_hard_down: said.on_hard_down,
     }
 }
 

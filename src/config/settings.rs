@@ -1,6 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML, files, links.
 
+use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ pub struct Settings {
     pub wans: Vec<Wan>,
     /// What the rendezvous hash sees of a new flow (`[default] balance`).
     pub balance: Balance,
+    /// Whether a new flow tries a WAN that is down, but can still send, where none is up (`[default] last_resort`).
+    pub last_resort: bool,
     /// Bounds.
     pub limits: Limits,
     /// Seconds a silent flow lives.
@@ -72,6 +75,8 @@ pub struct Wan {
     pub nptv6: Option<Nptv6>,
     /// External and inside host.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// What becomes of its flows when its link can send nothing any more.
+    pub on_hard_down: Remedies,
 }
 
 /// How the MTU of a WAN is known.

@@ -2,10 +2,10 @@
 //! Must never know: netlink, sockets, files.
 
 use crate::config::settings::{self, Mtu, NptMode, Settings};
-use crate::plane::policy::{Balance, Inside, Policy, Probe, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{Mac, WanId};
+use crate::types::{Mac, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -81,6 +81,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
         martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
         timeouts: timeouts(&settings.timeouts),
         icmp_errors: settings.limits.icmp_errors,
+        last_resort: settings.last_resort,
     }
 }
 
@@ -157,7 +158,15 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         nptv6: wan.nptv6.map(|npt| Translator::new(npt.inside, npt.outside, mode(npt.mode))),
         inbound6: wan.inbound6.clone(),
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
+        standing: standing(wan, link),
+        on_down: OnDown { hard: wan.on_hard_down, ..OnDown::default() },
     }
+}
+
+/// What the link itself tells: nothing can be sent without it, without carrier, or without a gateway of the family.
+fn standing(wan: &settings::Wan, link: &LinkState) -> [Standing; 2] {
+    let gateways = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
+    gateways.map(|known| if link.came_up.is_some() && known { Standing::Up } else { Standing::HardDown })
 }
 
 /// A configured MTU, but no larger than the link's.

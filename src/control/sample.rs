@@ -22,6 +22,7 @@ pub fn settings() -> Settings {
             wan("cable", Mtu::Bytes(1400), Some(Ipv4Addr::new(198, 51, 100, 1))),
         ],
         balance: Balance::Site,
+        last_resort: false,
         limits: Limits { martians: None, flows: 1000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
@@ -55,5 +56,6 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
             mode: NptMode::Rfc6296,
         }),
         inbound6: Vec::new(),
+        on_hard_down: crate::types::Remedies::default(),
     }
 }

@@ -27,12 +27,25 @@ pub enum Event {
     Untold,
     /// Frames cut into fragments.
     Fragmented,
+    /// Flows ended because their WAN is down.
+    Reset,
+    /// Flows that went to another WAN because theirs is down, or translates their source no more.
+    Moved,
 }
 
 impl Event {
     /// Every event, in the order of its discriminant.
-    pub const ALL: &'static [Self] =
-        &[Self::Answered, Self::Held, Self::Kernel, Self::Clamped, Self::Hairpinned, Self::Untold, Self::Fragmented];
+    pub const ALL: &'static [Self] = &[
+        Self::Answered,
+        Self::Held,
+        Self::Kernel,
+        Self::Clamped,
+        Self::Hairpinned,
+        Self::Untold,
+        Self::Fragmented,
+        Self::Reset,
+        Self::Moved,
+    ];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -45,6 +58,8 @@ impl Event {
             Self::Hairpinned => "hairpinned",
             Self::Untold => "untold",
             Self::Fragmented => "fragmented",
+            Self::Reset => "reset",
+            Self::Moved => "moved",
         }
     }
 }

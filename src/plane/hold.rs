@@ -11,7 +11,7 @@ use super::packet::ethertype;
 use super::policy::{Policy, Wan};
 use super::state::Shared;
 use super::verdict::DropReason;
-use crate::types::{Direction, End, MAX_WANS, Mac, Offload, Tick, WanId};
+use crate::types::{Direction, End, MAX_WANS, Mac, Offload, Standing, Tick, WanId};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -127,6 +127,12 @@ impl Held {
         for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
             for (is_v4, queue) in [true, false].into_iter().zip(queues) {
                 let before = queue.packets.len();
+                let is_dead = policy.wan(wan).is_some_and(|wan| wan.standing(is_v4) == Standing::HardDown);
+                if is_dead && before != 0 {
+                    queue.give_back(wan, outbox, &mut expired);
+                    self.waiting -= before;
+                    continue;
+                }
                 let way = policy.wan(wan).zip(shared.neighbors.mac(wan, is_v4));
                 let mtu = |own: &Wan| shared.paths.mtu(wan, own, is_v4);
                 let way = way.map(|(wan, mac)| Way { wan, mac, mtu: mtu(wan) });
@@ -138,6 +144,12 @@ impl Held {
 }
 
 impl Queue {
+    /// The way is closed: nobody need wait any longer.
+    fn give_back(&mut self, id: WanId, outbox: &mut Outbox, expired: &mut impl FnMut(WanId, &[u8], &mut Outbox)) {
+        self.packets.drain(..).for_each(|waiting| expired(id, &waiting.original, outbox));
+        self.bytes = 0;
+    }
+
     fn flush(
         &mut self,
         now: Tick,

@@ -2,6 +2,8 @@
 
 use super::address;
 use super::admit;
+use super::counters::Event;
+use super::failover;
 use super::flow::key::FlowKey;
 use super::flow::table::{Pin, Seen, Segment};
 use super::fragment::pins::Datagram;
@@ -65,7 +67,8 @@ impl Core {
         Ok(Course::Out(id))
     }
 
-    /// The WAN of a new flow, or of one pinned under an older snapshot: the old WAN if it still translates the source.
+    /// The WAN of a new flow, or of one pinned under another snapshot: the old WAN if it still translates the source and
+    /// its standing allows.
     fn prove_outbound(
         &mut self,
         policy: &Policy,
@@ -75,11 +78,28 @@ impl Core {
         known: Option<Pin>,
     ) -> Result<WanId, DropReason> {
         let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, headers.source).is_ok());
-        let old = known.map(|pin| pin.wan).filter(|id| translates(*id));
-        let id = old.or_else(|| steer::choose(policy, key, translates));
-        let id = id.ok_or_else(|| why_none(policy, headers.source))?;
-        if known.is_none() {
-            return self.insert(policy, headers, key, id, seen);
+        let other = || steer::choose(policy, key, translates).ok_or_else(|| why_none(policy, headers.source));
+        let Some(pin) = known else { return self.insert(policy, headers, key, other()?, seen) };
+        let course = if translates(pin.wan) {
+            failover::outbound(policy, headers, &pin)
+        } else {
+            failover::Course::Moves { may_stay: false }
+        };
+        let id = match course {
+            failover::Course::Stays => pin.wan,
+            failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.wan),
+            failover::Course::Moves { may_stay: false } => other()?,
+            failover::Course::BeginsAnew => return self.insert(policy, headers, key, other()?, seen),
+            failover::Course::Passes => return Ok(pin.wan),
+            failover::Course::Refused(reason) => return Err(reason),
+            failover::Course::Ends(reason) => {
+                self.shared.table.cut(key, seen.now, &policy.timeouts);
+                self.counters.event(Event::Reset);
+                return Err(reason);
+            }
+        };
+        if id != pin.wan {
+            self.counters.event(Event::Moved);
         }
         self.shared.table.repin(key, id, policy.epoch);
         let _ = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts);
@@ -103,6 +123,13 @@ impl Core {
         let seen = seen(headers, frame, Direction::Inbound, now);
         match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
             Some(pin) if pin.wan == id && pin.epoch == policy.epoch => Ok(()),
+            Some(pin) if pin.is_cut() => {
+                admit::inbound(headers, policy)?;
+                if is_request(headers) {
+                    self.insert(policy, headers, &key, id, &seen)?;
+                }
+                Ok(())
+            }
             Some(pin) => {
                 admit::inbound(headers, policy)?;
                 let stale = pin.epoch != policy.epoch;
@@ -156,7 +183,7 @@ fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -
 }
 
 /// What a TCP header says. A first fragment does not tell how long the segment is: it counts as empty.
-fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
+pub(super) fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
     let Transport::Tcp { flags, .. } = headers.transport else { return None };
     let header: &[u8; 20] = packet.get(usize::from(headers.l4)..)?.first_chunk()?;
     let [_, _, _, _, s0, s1, s2, s3, a0, a1, a2, a3, ..] = *header;
@@ -169,8 +196,11 @@ fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
     })
 }
 
-/// Why no WAN translates `source`: the most telling of the WANs' answers.
+/// Why no WAN can take a flow from `source`: those that could are down, or the most telling of the WANs' answers.
 fn why_none(policy: &Policy, source: IpAddr) -> DropReason {
+    if policy.wans.iter().any(|wan| address::public(wan, source).is_ok()) {
+        return DropReason::AllWansDown;
+    }
     let refusals = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
     refusals.filter(|refusal| *refusal != Unmappable::NotOurs).map(reason).next().unwrap_or(DropReason::NoWan)
 }

@@ -3,7 +3,7 @@
 
 use super::translate::nat44::Nat44Map;
 use super::translate::nptv6::Translator;
-use crate::types::{Mac, WanId};
+use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +26,8 @@ pub struct Policy {
     pub timeouts: Timeouts,
     /// ICMP errors a second that one worker sends itself towards inside, and as many towards the WANs.
     pub icmp_errors: u32,
+    /// Where no WAN is up, a new flow tries one that is down but can still send.
+    pub last_resort: bool,
 }
 
 impl Policy {
@@ -100,6 +102,25 @@ pub struct Wan {
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
     /// Whom to ask what the path behind the link carries; `None`: its own MTU is believed.
     pub probe: Option<Probe>,
+    /// How it stands, by `Family`.
+    pub standing: [Standing; 2],
+    /// What becomes of its flows while it is down: softly, or hard.
+    pub on_down: OnDown,
+}
+
+/// What becomes of the flows of a WAN that goes down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnDown {
+    /// `Standing::SoftDown`.
+    pub soft: Remedies,
+    /// `Standing::HardDown`.
+    pub hard: Remedies,
+}
+
+impl Default for OnDown {
+    fn default() -> Self {
+        Self { soft: Remedies::all(Remedy::Drain), hard: Remedies::default() }
+    }
 }
 
 /// Hosts whose answers show the MTU of the path to them, by family; an empty list and it is not probed.
@@ -158,6 +179,23 @@ impl WanLink {
 }
 
 impl Wan {
+    /// How it stands in one family.
+    #[must_use]
+    pub fn standing(&self, v4: bool) -> Standing {
+        self.standing[Family::of(v4).index()]
+    }
+
+    /// What becomes of its flows; `None` while it is up.
+    #[must_use]
+    pub fn remedy(&self, v4: bool, is_tcp: bool) -> Option<Remedy> {
+        let remedies = match self.standing(v4) {
+            Standing::Up | Standing::Degraded => return None,
+            Standing::SoftDown => self.on_down.soft,
+            Standing::HardDown => self.on_down.hard,
+        };
+        Some(if is_tcp { remedies.tcp } else { remedies.udp })
+    }
+
     /// Whether flowpin translates `address` on this WAN.
     #[must_use]
     pub fn owns(&self, address: IpAddr) -> bool {

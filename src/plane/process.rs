@@ -21,7 +21,7 @@ use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
 use super::wait::Original;
-use crate::types::{Direction, End, Ends, Frame, Mac, Tick, WanId};
+use crate::types::{Direction, End, Ends, Frame, Mac, Standing, Tick, WanId};
 use std::net::IpAddr;
 
 impl Plane {
@@ -149,6 +149,9 @@ impl Core {
             Course::Wait => return Ok(Way::Wait),
         };
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
+        if wan.standing(headers.is_v4()) == Standing::HardDown {
+            return Err(DropReason::WanDown.into());
+        }
         let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
         fits(headers, frame, self.mtu(id, wan, headers.is_v4()))?;
         Ok(Way::Out(id, wan, mapped))
@@ -186,6 +189,9 @@ impl Core {
         }
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
+        if wan.standing(headers.is_v4()) == Standing::HardDown {
+            return Err(DropReason::WanDown);
+        }
         has_hops(&headers, 0)
             .and_then(|()| fits(&headers, frame, self.mtu(error.wan, wan, headers.is_v4())))
             .map_err(|refusal| refusal.reason)?;

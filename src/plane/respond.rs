@@ -5,14 +5,16 @@ use super::admit;
 use super::counters::Event;
 use super::neighbor;
 use super::outbox::Outbox;
-use super::packet::{Headers, ethertype};
+use super::packet::{Headers, Transport, ethertype};
 use super::parse;
+use super::pin;
 use super::policy::{Policy, Wan};
 use super::reply::{self, Unreachable};
+use super::reset;
 use super::state::Core;
 use super::verdict::DropReason;
 use crate::types::{End, Frame, Mac, Tick, WanId};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A refusal: the reason, and for packets that are too big the MTU they should have fitted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +95,10 @@ impl Core {
         outbox: &mut Outbox,
     ) -> DropReason {
         let packet = frame.packet();
+        if refusal.reason == DropReason::Reset {
+            push_reset(headers, packet, outbox);
+            return refusal.reason;
+        }
         let told = is_told(refusal.reason, headers);
         let from = back.source(headers).filter(|_| told && self.may_tell(now, back.end(), headers.source));
         if let Some(from) = from {
@@ -119,12 +125,22 @@ impl Core {
     }
 }
 
+/// Answers a segment from inside by a RST. No rate limits it: it is shorter than what it answers, and ends that.
+fn push_reset(headers: &Headers, packet: &[u8], outbox: &mut Outbox) {
+    let Transport::Tcp { source, destination, .. } = headers.transport else { return };
+    let Some(segment) = pin::segment(headers, packet) else { return };
+    let (from, to) = (SocketAddr::new(headers.source, source), SocketAddr::new(headers.destination, destination));
+    outbox.push(End::Inside, &[], |out| reset::answer(out, from, to, &segment));
+}
+
 fn is_told(reason: DropReason, headers: &Headers) -> bool {
     let is_kind = match reason {
         DropReason::TtlExpired => headers.ttl > 0,
         DropReason::BadFragment => !headers.is_v4(),
         DropReason::TooBig
         | DropReason::NoWan
+        | DropReason::AllWansDown
+        | DropReason::WanDown
         | DropReason::TableFull
         | DropReason::NoNeighbor
         | DropReason::Unmappable
@@ -140,7 +156,9 @@ fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, 
         DropReason::TtlExpired => reply::time_exceeded(out, packet, headers, from),
         DropReason::TooBig => reply::too_big(out, packet, headers, from, refusal.mtu),
         DropReason::TableFull => reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited),
-        DropReason::NoWan => reply::unreachable(out, packet, headers, from, Unreachable::NoRoute),
+        DropReason::NoWan | DropReason::AllWansDown => {
+            reply::unreachable(out, packet, headers, from, Unreachable::NoRoute)
+        }
         DropReason::UnmappableIdentifier => reply::parameter_problem6(out, packet, headers, from, (0, own)),
         DropReason::BadFragment => parse::problem(packet)
             .is_some_and(|it| reply::parameter_problem6(out, packet, headers, from, (it.code, it.pointer))),

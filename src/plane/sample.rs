@@ -6,12 +6,12 @@ use super::outbox::Outbox;
 use super::packet::protocol;
 use super::packet::sample::{packet, udp};
 use super::parse::parse;
-use super::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use super::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
 use super::state::Plane;
 use super::translate::nat44::Nat44Map;
 use super::translate::nptv6::{Mode, Translator};
 use super::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Tick, WanId};
+use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Standing, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
         nptv6: Some(Translator::new(inside, prefix.parse().unwrap(), mode)),
         inbound6: vec![],
         probe: None,
+        standing: [Standing::Up; 2],
+        on_down: OnDown::default(),
     }
 }
 
@@ -68,6 +70,7 @@ pub fn policy() -> Policy {
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
+        last_resort: false,
     }
 }
 

@@ -2,7 +2,7 @@
 //! Must never know: the way of a packet.
 
 use super::counters::Counters;
-use super::flow::expiry::Wheel;
+use super::flow::expiry::{Walk, Wheel};
 use super::flow::table::FlowTable;
 use super::fragment::pins::FragmentPins;
 use super::hold::Held;
@@ -11,6 +11,7 @@ use super::neighbor::{Neighbors, Prober};
 use super::outbox::Outbox;
 use super::path::{self, Paths};
 use super::policy::Policy;
+use super::sweep;
 use crate::types::Tick;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub(super) struct Core {
     pub(super) held: Held,
     pub(super) limits: Limits,
     pub(super) probers: Option<Probers>,
+    /// The look for silent connections over a WAN that went down, while it is under way.
+    pub(super) sweep: Option<Walk>,
 }
 
 /// What one worker does for all.
@@ -70,7 +73,7 @@ pub(super) struct Probers {
 /// Milliseconds until `tick` looks at held packets again; another worker may have resolved their next hop.
 const HELD_RECHECK_MS: u64 = 20;
 
-/// Milliseconds until `tick` goes on with flows that should have expired already.
+/// Milliseconds until `tick` goes on with flows that should have expired, or been looked at, already.
 const BEHIND_MS: u64 = 1;
 
 /// Milliseconds between two calls of `tick` at the most.
@@ -92,14 +95,18 @@ impl Plane {
             held: Held::new(),
             limits: Limits::new(policy.icmp_errors),
             probers: first.then(Probers::default),
+            sweep: None,
         };
         Self { policy, core }
     }
 
-    /// Obeys another snapshot from the next packet on.
+    /// Obeys another snapshot from the next packet on. [`Plane::tick`] is to be called at once.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
         if policy.icmp_errors != self.policy.icmp_errors {
             self.core.limits = Limits::new(policy.icmp_errors);
+        }
+        if sweep::is_due(&self.policy, &policy) {
+            self.core.begin_sweep();
         }
         self.policy = policy;
     }
@@ -122,7 +129,7 @@ impl Plane {
         &self.core.shared
     }
 
-    /// Time passed: expires flows, resolves next hops, announces addresses, probes paths. Returns when it wants to be called next
+    /// Time passed: expires flows, ends silent connections over a WAN that is down, resolves next hops, announces addresses, probes paths. Returns when it wants to be called next
     /// (at most a second away), with packets or without.
     pub fn tick(&mut self, now: Tick, outbox: &mut Outbox) -> Tick {
         self.core.tick(&self.policy, now, outbox)
@@ -133,7 +140,8 @@ impl Core {
     fn tick(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) -> Tick {
         let mut next = now.plus_millis(TICK_MS);
         let _ = self.wheel.turn(now, &self.shared.table, EXPIRY_BUDGET);
-        if self.wheel.is_behind(now) {
+        self.sweep(policy, now, outbox);
+        if self.wheel.is_behind(now) || self.sweep.is_some() {
             next = now.plus_millis(BEHIND_MS);
         }
         if let Some(probers) = &mut self.probers {

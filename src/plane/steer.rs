@@ -1,24 +1,28 @@
 //! Which WAN for a new flow: a weighted rendezvous hash. Each WAN draws a number from the flow and its own name, divides
 //! it by its weight, and the smallest wins; so a WAN that leaves or comes moves only its own share.
 //! Integers throughout: one policy and one key give one answer on every machine, after every restart.
-//! Must never know: tables, packets, health.
+//! Must never know: tables, packets, why a WAN stands as it does.
 
 use super::flow::key::FlowKey;
 use super::policy::{Balance, Policy};
-use crate::types::WanId;
+use crate::types::{Standing, WanId};
 
-/// The WAN for a new flow: of the usable ones in the lowest tier that has one, by weight. `None` when none is usable.
+/// The WAN for a new flow: of the usable ones those that stand best, of these the lowest tier, inside it by weight. One
+/// that is down takes none; as a last resort, if the policy allows that, one that can still send does. `None` when none
+/// is left.
 #[must_use]
 pub fn choose(policy: &Policy, key: &FlowKey, usable: impl Fn(WanId) -> bool) -> Option<WanId> {
     let flow = hash_flow(policy.seed, policy.balance, key);
-    let mut best: Option<(u8, Score, WanId)> = None;
+    let worst = if policy.last_resort { Standing::SoftDown } else { Standing::Degraded };
+    let mut best: Option<((Standing, u8), Score, WanId)> = None;
     for (id, wan) in (0..=u8::MAX).map(WanId).zip(&policy.wans) {
-        if best.as_ref().is_some_and(|(tier, ..)| *tier < wan.tier) || !usable(id) {
+        let rank = (wan.standing(key.is_v4()), wan.tier);
+        if rank.0 > worst || best.as_ref().is_some_and(|(least, ..)| *least < rank) || !usable(id) {
             continue;
         }
         let score = Score { cost: neg_log2(mix(flow ^ hash_name(&wan.name))), weight: wan.weight.max(1) };
-        if best.as_ref().is_none_or(|(tier, least, _)| wan.tier < *tier || score.is_below(least)) {
-            best = Some((wan.tier, score, id));
+        if best.as_ref().is_none_or(|(least, lowest, _)| rank < *least || score.is_below(lowest)) {
+            best = Some((rank, score, id));
         }
     }
     best.map(|(.., id)| id)

@@ -80,6 +80,12 @@ drop_reasons! {
     UnknownFragment = "unknown-fragment",
     /// No WAN can translate this source; destination unreachable was sent.
     NoWan = "no-wan",
+    /// The WANs that can translate this source are all down; destination unreachable was sent.
+    AllWansDown = "all-wans-down",
+    /// The WAN of this flow is down, and the flow may not go by another; host unreachable was sent.
+    WanDown = "wan-down",
+    /// A segment of a TCP connection that was ended because its WAN is down; a RST was sent to the inside host.
+    Reset = "reset",
     /// NPTv6 finds no word of this address to adjust (RFC 6296 §3.2, §3.5); destination unreachable was sent.
     Unmappable = "unmappable",
     /// NPTv6 must not map an all-zero interface identifier (RFC 6296 §3.7); parameter problem was sent.

@@ -96,3 +96,38 @@ impl Standing {
         matches!(self, Self::Up | Self::Degraded)
     }
 }
+
+/// What becomes of the flows of a WAN that is down.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Remedy {
+    /// They stay. What cannot be sent is refused until the WAN is back.
+    Drain,
+    /// They end, and their inside hosts are told: TCP by a RST, others by an ICMP error.
+    Reset,
+    /// Their next packet from inside goes by another WAN, from its public address.
+    Move,
+}
+
+/// The same by protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Remedies {
+    /// For TCP.
+    pub tcp: Remedy,
+    /// For UDP and every other protocol.
+    pub udp: Remedy,
+}
+
+impl Remedies {
+    /// All alike.
+    #[must_use]
+    pub const fn all(remedy: Remedy) -> Self {
+        Self { tcp: remedy, udp: remedy }
+    }
+}
+
+impl Default for Remedies {
+    /// What a line that is dead for good calls for: connections are made anew at once, the rest goes on.
+    fn default() -> Self {
+        Self { tcp: Remedy::Reset, udp: Remedy::Move }
+    }
+}

@@ -23,6 +23,9 @@ impl Rules {
         };
         let link = &self.net.wans[wan];
         let Ok(named) = link.public(quoted.destination) else { return silent("stray-icmp-error") };
+        if link.is_dead(ip.source) {
+            return silent("wan-down");
+        }
         alive(ip, 0).and_then(|()| fits(ip, link.mtu)).or_else(|(reason, _)| silent(reason))?;
         let sender = link.public(ip.source).unwrap_or(named);
         let sent = translate_error(packet, (ip, [Some(sender), None]), (&quoted, at, end, [None, Some(named)]));

@@ -1,7 +1,7 @@
 //! Refusals, and what senders are told of them: by RFC 792, RFC 1812 §4.3 and RFC 4443.
 //! Must never know: flows, translations.
 
-use super::{Course, Fate, Outcome};
+use super::{Course, Fate, Outcome, failover};
 use crate::model::form::error;
 use crate::model::net::{NOT_OURS, Net};
 use crate::model::wire::{self, Ip, Piece, Talk};
@@ -13,6 +13,9 @@ pub type Refusal = (&'static str, Option<(u8, u8, u32)>);
 
 /// Not refused, but not sent either.
 pub const WAITS: &str = "waits";
+
+/// The sender of a segment gets a RST.
+pub const RESET: &str = "reset";
 
 pub fn silent<T>(reason: &'static str) -> Result<T, Refusal> {
     Err((reason, None))
@@ -28,8 +31,16 @@ pub fn fits(ip: &Ip, mtu: u16) -> Result<(), Refusal> {
     if ip.len <= usize::from(mtu) || ip.may_fragment { Ok(()) } else { Err(("too-big", Some(told))) }
 }
 
-/// No WAN translates the source: the most telling of their reasons.
+/// The line of the flow is dead, and the flow may go by no other.
+pub fn stranded(inside: IpAddr) -> Refusal {
+    ("wan-down", Some(if inside.is_ipv4() { (3, 1, 0) } else { (1, 3, 0) }))
+}
+
+/// No WAN translates the source: those that could are dead, or the most telling of their reasons.
 pub fn nowhere(net: &Net, inside: IpAddr) -> Refusal {
+    if net.wans.iter().any(|wan| wan.public(inside).is_ok()) {
+        return ("all-wans-down", Some(if inside.is_ipv4() { (3, 0, 0) } else { (1, 0, 0) }));
+    }
     let mut reasons = net.wans.iter().filter_map(|wan| wan.public(inside).err());
     untranslated(reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS), inside, 8)
 }
@@ -49,6 +60,10 @@ pub fn outcome(sent: Result<Course, Refusal>, back: End, from: IpAddr, ip: &Ip, 
     match sent {
         Ok((end, pieces, clamped)) => Outcome { fate: Fate::Sent(end, pieces), error: None, clamped },
         Err((WAITS, _)) => Outcome { fate: Fate::Waits, error: None, clamped: false },
+        Err((RESET, _)) => {
+            let error = Some((End::Inside, failover::answer(ip, talk)));
+            Outcome { fate: Fate::Dropped(RESET), error, clamped: false }
+        }
         Err((reason, told)) => {
             let error =
                 told.filter(|told| may_be_told(ip, talk, told.0)).map(|told| (back, error(ip, packet, from, told)));

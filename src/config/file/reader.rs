@@ -185,6 +185,14 @@ impl<'d> Item<'d> {
         }
     }
 
+    /// Yes or no.
+    pub(super) fn truth(&self, faults: &mut Faults) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => self.wrong_type("true or false", "write true or false without quotes", faults),
+        }
+    }
+
     /// One of some words.
     pub(super) fn word<T: Copy>(&self, words: &[(&str, T)], faults: &mut Faults) -> Option<T> {
         let text = self.text(faults)?.value;

@@ -4,6 +4,7 @@
 use super::reader::At;
 use crate::config::diagnostics::Span;
 use crate::config::settings::{Balance, Control, Limits, Log, Mtu, NptMode, Timeouts, Workers};
+use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,6 +14,7 @@ pub(super) struct Said {
     pub(super) downstream: Downstream,
     pub(super) wans: Vec<Wan>,
     pub(super) balance: Balance,
+    pub(super) last_resort: bool,
     pub(super) limits: Limits,
     /// The prefixes of `limits.martians`.
     pub(super) martians: Vec<At<IpNet>>,
@@ -57,6 +59,7 @@ pub(super) struct Wan {
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
     pub(super) inbound6: Vec<(At<Ipv6Addr>, At<Ipv6Addr>)>,
+    pub(super) on_hard_down: Remedies,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,
 }

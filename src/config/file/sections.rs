@@ -20,7 +20,7 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let mut root = Table::new("the file", HEAD, root);
     let downstream = downstream(&mut root, faults);
     let wans = wan::wans(&mut root, faults);
-    let balance = section(&mut root, "default", "[default]", faults, balance).unwrap_or_default();
+    let (balance, last_resort) = section(&mut root, "default", "[default]", faults, default).unwrap_or_default();
     let (limits, martians) = section(&mut root, "limits", "[limits]", faults, limits).unwrap_or_else(default_limits);
     let timeouts = section(&mut root, "timeouts", "[timeouts]", faults, timeouts).unwrap_or_default();
     let workers = section(&mut root, "workers", "[workers]", faults, workers).unwrap_or_default();
@@ -28,7 +28,7 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let log = section(&mut root, "log", "[log]", faults, log).unwrap_or_default();
     root.refuse(&LATER, faults);
     root.finish(&LATER, faults);
-    Said { downstream, wans, balance, limits, martians, timeouts, workers, control, log }
+    Said { downstream, wans, balance, last_resort, limits, martians, timeouts, workers, control, log }
 }
 
 fn section<'d, T>(
@@ -100,7 +100,8 @@ fn inside_prefixes(item: &Item<'_>, faults: &mut Faults) -> (Vec<At<IpNet>>, boo
     (prefixes, complete)
 }
 
-fn balance(mut table: Table<'_>, faults: &mut Faults) -> Balance {
+/// `balance` and `last_resort`.
+fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool) {
     const WORDS: [(&str, Balance); 4] = [
         ("endpoint", Balance::Endpoint),
         ("site", Balance::Site),
@@ -108,8 +109,9 @@ fn balance(mut table: Table<'_>, faults: &mut Faults) -> Balance {
         ("flow", Balance::Flow),
     ];
     let balance = table.take("balance").and_then(|item| item.word(&WORDS, faults));
+    let last_resort = table.take("last_resort").and_then(|item| item.truth(faults));
     table.finish(&[], faults);
-    balance.unwrap_or_default()
+    (balance.unwrap_or_default(), last_resort.unwrap_or_default())
 }
 
 fn default_limits() -> (Limits, Vec<At<IpNet>>) {

@@ -1,19 +1,21 @@
 //! Reads `[[wan]]` with its tables of mappings: keys, defaults, ranges, and what later versions bring.
 //! Must never know: what contradicts what; that is `check`.
 
+use super::health;
 use super::reader::{At, Faults, Item, Table, Wrong};
 use super::said::{Nptv6, Wan};
 use super::sections::{is_word, list, mtu, refuse_value};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
 use crate::config::settings::{Mtu, NptMode};
+use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
 
 /// Keys that later versions bring.
-const LATER: [&str; 5] = ["masquerade", "health", "on_soft_down", "on_hard_down", "on_up"];
+const LATER: [&str; 1] = ["masquerade"];
 
 /// Every `[[wan]]`, in the order of the file.
 pub(super) fn wans(root: &mut Table<'_>, faults: &mut Faults) -> Vec<Wan> {
@@ -76,8 +78,12 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         nat44: Vec::new(),
         nptv6: None,
         inbound6: Vec::new(),
+        on_hard_down: Remedies::default(),
         translates: false,
     };
+    if let Some(item) = table.take("health") {
+        wan.on_hard_down = health::health(&item, faults);
+    }
     translations(&mut table, &mut wan, faults);
     table.refuse(&LATER, faults);
     table.finish(&LATER, faults);

@@ -102,13 +102,24 @@ impl Follower<'_> {
         };
         self.retry = false;
         let opened = self.attach(&machine);
-        self.mend(opened).await;
+        if opened {
+            // Nothing is sent by a link that is not shielded yet.
+            self.mend(true).await;
+        }
+        self.publish(&machine);
+        if !opened {
+            self.mend(false).await;
+        }
+        self.sources.links.store(Arc::new(machine.wans));
+    }
+
+    /// Gives the workers another policy, if what the kernel says calls for one.
+    fn publish(&mut self, machine: &Machine) {
         if let Some(policy) = self.controller.links_seen(machine.states(), machine.inside(self.settings)) {
             tracing::debug!(epoch = policy.epoch, "the links changed: new policy");
             self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
             self.sources.policy.store(policy);
         }
-        self.sources.links.store(Arc::new(machine.wans));
     }
 
     /// Makes the kernel side whole again; what it cannot is said once, not at every look.

@@ -20,6 +20,17 @@ pub struct Wheel {
     watched: usize,
 }
 
+/// How far a walk over all watched keys has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Walk {
+    /// The second whose slot was the first.
+    start: Option<u32>,
+    /// Slots that are done.
+    slot: u32,
+    /// Keys of the next that are done.
+    at: usize,
+}
+
 impl Wheel {
     /// An empty wheel that starts at `now`.
     #[must_use]
@@ -77,6 +88,27 @@ impl Wheel {
 
     fn slot_now(&mut self) -> &mut Vec<FlowKey> {
         self.slot(self.cursor)
+    }
+
+    /// Shows up to `budget` of the watched keys to `see`, slot by slot from the one that is due next, for whatever moves in
+    /// the meantime moves to a later slot. `see` says whether it took the key; where it did not, the walk goes on next
+    /// time. Where to go on; `None` at the end.
+    pub fn walk(&self, walk: Walk, budget: usize, mut see: impl FnMut(&FlowKey) -> bool) -> Option<Walk> {
+        let Walk { start, mut slot, mut at } = walk;
+        let start = start.unwrap_or(self.cursor);
+        let mut left = budget;
+        while slot < SLOTS {
+            let keys = &self.slots[(start.wrapping_add(slot) % SLOTS) as usize];
+            while let Some(key) = keys.get(at) {
+                if left == 0 || !see(key) {
+                    return Some(Walk { start: Some(start), slot, at });
+                }
+                left -= 1;
+                at += 1;
+            }
+            (slot, at) = (slot + 1, 0);
+        }
+        None
     }
 
     /// Whether flows are due at `now` that a budget has left.

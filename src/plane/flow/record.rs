@@ -50,12 +50,15 @@ pub struct Segment {
 }
 
 impl Segment {
-    fn has(&self, flag: u8) -> bool {
+    /// Whether a flag is set.
+    #[must_use]
+    pub fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
 
     /// The sequence number of the next segment: SYN and FIN take one, too.
-    fn end(&self) -> u32 {
+    #[must_use]
+    pub fn end(&self) -> u32 {
         let marks = u32::from(self.has(tcp_flag::SYN)) + u32::from(self.has(tcp_flag::FIN));
         self.sequence.wrapping_add(self.payload).wrapping_add(marks)
     }
@@ -92,6 +95,9 @@ pub struct FlowRecord {
     /// Remote to inside.
     pub inbound: Traffic,
 }
+
+/// The epoch of a flow that flowpin has ended itself; snapshots count from 1.
+pub(super) const CUT: u32 = 0;
 
 /// What the map holds: 56 bytes.
 #[derive(Clone, Copy)]
@@ -204,6 +210,22 @@ impl Record {
 
     pub(super) fn is_over(&self, now: Tick) -> bool {
         now.secs() >= self.expires
+    }
+
+    /// Ends the flow by flowpin's own will: no snapshot has this epoch, so that every packet of it is looked at.
+    pub(super) fn cut(&mut self, now: Tick, timeouts: &Timeouts) {
+        self.epoch = CUT;
+        self.state = State::CUT;
+        self.expires = self.expires.min(deadline(now, timeouts.tcp_closing));
+    }
+
+    /// What a RST to the inside host of a silent TCP connection says; `None` where there is nothing to end.
+    pub(super) fn reset_sequence(&self) -> Option<u32> {
+        (self.epoch != CUT && self.state.inside_spoke() && !self.state.is_closing()).then_some(self.awaited)
+    }
+
+    pub(super) fn came_in(&self) -> bool {
+        self.origin == Direction::Inbound
     }
 }
 

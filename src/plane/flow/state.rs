@@ -24,6 +24,8 @@ const RESET: u8 = 0b1_0000;
 impl State {
     /// A flow of which nothing has been seen.
     pub const NEW: Self = Self(0);
+    /// A flow that flowpin has ended itself.
+    pub const CUT: Self = Self(SPOKE | RESET);
 
     /// The state after one more packet. `tcp_flags`: the flags byte of a TCP segment; `None` when it is not at hand, as
     /// in a later fragment, which leaves a TCP flow where it is.
@@ -60,7 +62,9 @@ impl State {
         Self(bits)
     }
 
-    fn is_closing(self) -> bool {
+    /// Whether it is about to end.
+    #[must_use]
+    pub fn is_closing(self) -> bool {
         self.0 & RESET != 0 || self.0 & FIN == FIN
     }
 

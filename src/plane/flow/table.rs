@@ -2,7 +2,7 @@
 //! No guard leaves it and nothing calls into the map while one is held. Must never know: policy, packets, clocks.
 
 use super::key::FlowKey;
-use super::record::Record;
+use super::record::{CUT, Record};
 use crate::plane::policy::Timeouts;
 use crate::types::{MAX_WANS, Tick, WanId};
 use crossbeam::utils::CachePadded;
@@ -44,6 +44,16 @@ pub struct Pin {
     /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
     /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
     pub follows_arrival: bool,
+    /// Whether it came from outside: the remote knows it by a public address of this WAN.
+    pub came_in: bool,
+}
+
+impl Pin {
+    /// Whether flowpin has ended the flow itself: its entry only says so.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.epoch == CUT
+    }
 }
 
 /// The table holds as many flows as it may.
@@ -90,7 +100,29 @@ impl FlowTable {
         Some(pin(key, &record, false))
     }
 
-    /// Binds a new flow to `wan`. If it lives already (another worker was faster), that pin stays, and this packet counts
+    /// Ends a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as ended.
+    pub fn cut(&self, key: &FlowKey, now: Tick, timeouts: &Timeouts) {
+        if let Some(mut record) = self.flows.get_mut(key) {
+            record.cut(now, timeouts);
+        }
+    }
+
+    /// Ends a TCP connection that `is_doomed` by its WAN, if there is anything to end. The sequence number that its inside
+    /// host waits for.
+    pub fn cut_silent(
+        &self,
+        key: &FlowKey,
+        now: Tick,
+        timeouts: &Timeouts,
+        is_doomed: impl Fn(WanId) -> bool,
+    ) -> Option<u32> {
+        let mut record = self.flows.get_mut(key)?;
+        let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(record.wan))?;
+        record.cut(now, timeouts);
+        Some(sequence)
+    }
+
+    /// Binds a new flow to `wan`, also in the place of one that was cut. If it lives already (another worker was faster), that pin stays, and this packet counts
     /// for it: obey the pin that is returned.
     ///
     /// # Errors
@@ -99,7 +131,7 @@ impl FlowTable {
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
-                if record.is_over(seen.now) {
+                if record.is_over(seen.now) || record.epoch == CUT {
                     self.count_wan(record.wan, wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
@@ -222,7 +254,14 @@ impl FlowTable {
 
 fn pin(key: &FlowKey, record: &Record, fresh: bool) -> Pin {
     let follows_arrival = record.follows_arrival(key.protocol());
-    Pin { wan: record.wan, epoch: record.epoch, fresh, expires: record.expires, follows_arrival }
+    Pin {
+        wan: record.wan,
+        epoch: record.epoch,
+        fresh,
+        expires: record.expires,
+        follows_arrival,
+        came_in: record.came_in(),
+    }
 }
 
 impl fmt::Debug for FlowTable {

@@ -2,10 +2,10 @@
 
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
-use crate::plane::policy::{Balance, Inside, Policy, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{End, Ends, Mac, WanId};
+use crate::types::{End, Ends, Mac, Standing, WanId};
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
 pub fn policy() -> Policy {
@@ -33,6 +33,8 @@ pub fn policy() -> Policy {
         )),
         inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
         probe: None,
+        standing: [Standing::Up; 2],
+        on_down: OnDown::default(),
     };
     let mut b = a.clone();
     b.name = "b".into();
@@ -53,6 +55,7 @@ pub fn policy() -> Policy {
         martians: vec![],
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
+        last_resort: false,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Claims about the choice of a WAN, over ten thousand flows each.
 
 use super::*;
-use crate::plane::policy::{Inside, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Inside, OnDown, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::types::Mac;
+use crate::types::{Mac, Standing};
 use std::net::{IpAddr, Ipv4Addr};
 
 const FLOWS: u32 = 10_000;
@@ -29,6 +29,8 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         nptv6: None,
         inbound6: vec![],
         probe: None,
+        standing: [Standing::Up; 2],
+        on_down: OnDown::default(),
     };
     Policy {
         epoch: 1,
@@ -39,6 +41,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         martians: vec![],
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
+        last_resort: false,
     }
 }
 

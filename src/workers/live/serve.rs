@@ -141,6 +141,7 @@ impl<'a> Service<'a> {
         let newest = policies.load();
         if !Arc::ptr_eq(newest, self.plane.policy()) {
             self.plane.adopt(Arc::clone(newest));
+            self.next_tick = Tick(0);
         }
         while let Some(order) = self.mailbox.next_order() {
             match order {

@@ -4,6 +4,7 @@ use super::{TWO, parse};
 use crate::config::settings::{
     Balance, Control, Downstream, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
+use crate::types::{Remedies, Remedy};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -23,6 +24,7 @@ fn the_least_file_has_every_default() {
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nptv6: None,
         inbound6: vec![],
+        on_hard_down: Remedies::default(),
     };
     let downstream = Downstream {
         interface: None,
@@ -37,6 +39,7 @@ fn the_least_file_has_every_default() {
         downstream,
         wans: vec![wan],
         balance: Balance::Endpoint,
+        last_resort: false,
         limits: Limits { martians: None, flows: 1_000_000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
@@ -148,4 +151,23 @@ fn the_example_of_the_readme_passes_the_check() {
     let (example, _) = example.split_once("```").unwrap();
     let read = super::super::parse(example, "README.md");
     assert!(read.is_ok(), "{}", read.unwrap_err());
+}
+
+#[test]
+fn what_becomes_of_the_flows_of_a_dead_wan_is_said_for_all_or_by_protocol() {
+    let said = |line: &str| {
+        let settings = parse(&TWO.replace("name = \"cable\"", line), "flowpin.toml").unwrap();
+        settings.wans[1].on_hard_down
+    };
+    assert_eq!(said("health = {}"), Remedies { tcp: Remedy::Reset, udp: Remedy::Move });
+    assert_eq!(said("health = { on_hard_down = \"drain\" }"), Remedies::all(Remedy::Drain));
+    assert_eq!(said("health = { on_hard_down = { tcp = \"move\" } }"), Remedies::all(Remedy::Move));
+    let both = "health = { on_hard_down = { tcp = \"drain\", udp = \"reset\" } }";
+    assert_eq!(said(both), Remedies { tcp: Remedy::Drain, udp: Remedy::Reset });
+}
+
+#[test]
+fn a_last_resort_is_asked_for() {
+    let said = |text: &str| parse(&format!("{text}{TWO}"), "flowpin.toml").unwrap().last_resort;
+    assert_eq!([said(""), said("default = { last_resort = true }\n")], [false, true]);
 }

@@ -76,7 +76,7 @@ fn unknown_keys() {
         (
             "name = \"cable\"",
             "\"a b\" = 2",
-            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, nat44, nptv6, inbound6",
+            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, health, nat44, nptv6, inbound6",
         ),
         (
             "outside = \"2001:db8:a:",
@@ -88,13 +88,16 @@ fn unknown_keys() {
 
 #[test]
 fn what_later_versions_bring_is_refused_by_name() {
-    let wan =
-        ["masquerade = {}", "health = {}", "on_soft_down = \"drain\"", "on_hard_down = \"reset\"", "on_up = \"keep\""];
-    for line in wan {
-        let key = line.split(' ').next().unwrap();
-        let expected = format!("16:1 not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`");
+    let refused = |column: u8, key: &str, line: &str| {
+        let expected = format!("16:{column} not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`");
         assert_eq!(faults(&two_with("name = \"cable\"", line)), [expected]);
+    };
+    refused(1, "masquerade", "masquerade = {}");
+    for key in ["probes", "quorum", "interval", "timeout", "fall", "rise", "max_loss", "max_latency", "hold"] {
+        refused(12, key, &format!("health = {{ {key} = 1 }}"));
     }
+    refused(12, "on_soft_down", "health = { on_soft_down = \"drain\" }");
+    refused(12, "on_up", "health = { on_up = \"keep\" }");
     for (header, line, key) in
         [("limits", "flows_per_source = 1", "flows_per_source"), ("control", "metrics = \"127.0.0.1:9420\"", "metrics")]
     {

@@ -1,0 +1,233 @@
+//! A line dies while programs use it: what was on it is told or moves, what was not notices nothing, new flows go by the
+//! other line at once, and come back with the line.
+
+mod measure;
+
+use crate::lab::{Router, lab, run, settle, start, visitor, wait_until};
+use flowpin::api::Flow;
+use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, SERVER4, SERVER6};
+use flowpin::lab::traffic::Traffic;
+use flowpin::lab::{Lab, Options};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(8);
+const WEB: u16 = 80;
+const ECHO: u16 = 7;
+
+/// Takes the carrier off a WAN's link, or gives it back, as the ISP's end of the cable does.
+fn carry(lab: &Lab, wan: &str, carries: bool) {
+    let isp = if wan == "fiber" { &lab.ispa } else { &lab.ispb };
+    run(isp, "ip", &["link", "set", "customer", if carries { "up" } else { "down" }]);
+    if carries && wan == "dsl" {
+        // The ISP's kernel has forgotten the way to the block that it routes.
+        run(isp, "ip", &["route", "replace", "198.51.100.240/29", "via", "198.18.2.2"]);
+    }
+}
+
+/// Cuts a line and waits until flowpin says so.
+fn cut(lab: &Lab, router: &Router<'_>, wan: &str) {
+    carry(lab, wan, false);
+    wait_until("the line is told dead", || state(router, wan) == "no carrier");
+    settle();
+}
+
+fn mend(lab: &Lab, router: &Router<'_>, wan: &str) {
+    carry(lab, wan, true);
+    wait_until("the line is told alive", || state(router, wan) == "up");
+    settle();
+}
+
+fn state(router: &Router<'_>, wan: &str) -> String {
+    let wans = router.status().wans;
+    wans.into_iter().find(|it| it.name == wan).expect("the WAN").state
+}
+
+fn event(router: &Router<'_>, name: &str) -> u64 {
+    router.status().events.get(name).copied().unwrap_or_default()
+}
+
+fn connect(lab: &Lab, port: u16) -> std::io::Result<TcpStream> {
+    connect_to(lab, SocketAddr::new(SERVER4.into(), port))
+}
+
+fn connect_to(lab: &Lab, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = lab.fw.run(|| TcpStream::connect_timeout(&to, PATIENCE)).flatten()?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn flow(router: &Router<'_>, protocol: &str, port: u16) -> Flow {
+    let flows = router.flows(&format!("protocol={protocol}&port={port}"));
+    flows.into_iter().find(|flow| flow.inside_port == port).expect("the flow")
+}
+
+/// A connection from inside that goes by this WAN: one port in two does.
+fn connected(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> TcpStream {
+    let tries = (0..64).map(|_| connect(lab, port).expect("a connection"));
+    let by = |stream: &TcpStream| flow(router, "tcp", stream.local_addr().unwrap().port()).wan == wan;
+    tries.into_iter().find(by).expect("a port for the WAN")
+}
+
+/// A UDP socket of the first identity whose flow to the server's port goes by this WAN.
+fn socket(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> UdpSocket {
+    let open = || -> std::io::Result<UdpSocket> {
+        let socket = UdpSocket::bind((INSIDE4[0], 0))?;
+        socket.connect((SERVER4, port))?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.send(b"hello")?;
+        let mut answer = [0; 64];
+        socket.recv(&mut answer)?;
+        Ok(socket)
+    };
+    let tries = (0..64).map(|_| lab.fw.run(open).flatten().expect("an answer"));
+    let by = |socket: &UdpSocket| flow(router, "udp", socket.local_addr().unwrap().port()).wan == wan;
+    tries.into_iter().find(by).expect("a port for the WAN")
+}
+
+/// Who the web server sees.
+fn seen(lab: &Lab) -> IpAddr {
+    let mut stream = connect(lab, WEB).expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("the request leaves");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("the answer comes");
+    visitor(text.lines().last().expect("a body"))
+}
+
+#[test]
+fn a_download_over_a_line_that_is_cut_is_reset_and_its_redial_goes_by_the_other() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    let mut download = connected(&lab, &router, WEB, "fiber");
+    download.write_all(b"GET /1073741824 HTTP/1.1\r\n\r\n").expect("the request leaves");
+    let mut block = [0; 65_536];
+    (0..100).for_each(|_| assert!(download.read(&mut block).expect("it flows") > 0));
+    carry(&lab, "fiber", false);
+    let end = std::iter::repeat_with(|| download.read(&mut block)).find_map(Result::err).expect("it never ends well");
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset, "{end}");
+    assert_eq!(seen(&lab), IpAddr::from(DSL4[0]));
+    assert_eq!(event(&router, "reset"), 1);
+    router.end_with_losses();
+}
+
+#[test]
+fn a_silent_connection_over_a_line_that_is_cut_is_reset_too() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    let mut silent = connected(&lab, &router, ECHO, "fiber");
+    let mut other = connected(&lab, &router, ECHO, "dsl");
+    cut(&lab, &router, "fiber");
+    assert_eq!(silent.read(&mut [0; 8]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+    let hello = [b'.'; 200];
+    other.write_all(&hello).expect("it goes on");
+    let mut back = [0; 200];
+    other.read_exact(&mut back).expect("the other line's connection has noticed nothing");
+    let status = router.end_with_losses();
+    assert_eq!(status.drops, std::collections::BTreeMap::new(), "the hosts had nothing more to say");
+}
+
+#[test]
+fn datagrams_move_and_go_on_and_a_flow_of_the_other_line_loses_none() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    let (moving, steady) = (socket(&lab, &router, ECHO, "fiber"), socket(&lab, &router, ECHO, "dsl"));
+    let mut session = connected(&lab, &router, ECHO, "dsl");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let steady = scope.spawn(|| every_answer_comes(&steady, &over));
+        let session = scope.spawn(|| every_byte_comes_back(&mut session, &over));
+        cut(&lab, &router, "fiber");
+        moving.send(b"again").expect("it leaves");
+        let mut answer = [0; 64];
+        assert_eq!(moving.recv(&mut answer).expect("it has moved"), 5);
+        over.store(true, Ordering::Relaxed);
+        assert!(steady.join().unwrap() > 50 && session.join().unwrap() > 50);
+    });
+    let port = moving.local_addr().unwrap().port();
+    let moved = flow(&router, "udp", port);
+    assert_eq!((moved.wan.as_str(), moved.public), ("dsl", Some(DSL4[0].into())));
+    mend(&lab, &router, "fiber");
+    moving.send(b"still").expect("it leaves");
+    moving.recv(&mut [0; 64]).expect("it stays where it is");
+    assert_eq!(flow(&router, "udp", port).wan, "dsl");
+    assert_eq!(event(&router, "moved"), 1);
+    router.end_with_losses();
+}
+
+/// Asks until it is over, one question after the other. How many were answered: all.
+fn every_answer_comes(socket: &UdpSocket, over: &AtomicBool) -> u32 {
+    let mut asked = 0u32;
+    while !over.load(Ordering::Relaxed) {
+        asked += 1;
+        socket.send(&asked.to_be_bytes()).expect("it leaves");
+        let mut answer = [0; 64];
+        let length = socket.recv(&mut answer).expect("no question is lost");
+        assert_eq!(answer[..length], asked.to_be_bytes());
+    }
+    asked
+}
+
+fn every_byte_comes_back(session: &mut TcpStream, over: &AtomicBool) -> u32 {
+    let mut rounds = 0u32;
+    while !over.load(Ordering::Relaxed) {
+        rounds += 1;
+        let sent = [rounds as u8; 300];
+        session.write_all(&sent).expect("it leaves");
+        let mut back = [0; 300];
+        session.read_exact(&mut back).expect("it comes back");
+        assert_eq!(back, sent);
+    }
+    rounds
+}
+
+#[test]
+fn new_flows_leave_with_the_line_and_come_back_with_it() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    cut(&lab, &router, "fiber");
+    (0..20).for_each(|_| assert_eq!(seen(&lab), IpAddr::from(DSL4[0])));
+    mend(&lab, &router, "fiber");
+    assert!((0..64).any(|_| seen(&lab) == IpAddr::from(FIBER4[0])), "new flows are shared again");
+    router.end_with_losses();
+}
+
+#[test]
+fn without_any_line_a_connection_fails_at_once_and_with_one_again_it_succeeds() {
+    let lab = lab(Options::default());
+    let router = start(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    cut(&lab, &router, "fiber");
+    cut(&lab, &router, "dsl");
+    for server in [IpAddr::from(SERVER4), SERVER6.into()] {
+        let failed = connect_to(&lab, SocketAddr::new(server, WEB)).expect_err("no way there");
+        assert_eq!(failed.kind(), ErrorKind::NetworkUnreachable, "{failed}");
+    }
+    let refused = router.status().drops["outbound"]["all-wans-down"];
+    assert_eq!(refused, 2, "each was told of its first SYN");
+    mend(&lab, &router, "dsl");
+    assert_eq!(seen(&lab), IpAddr::from(DSL4[0]));
+    router.end_with_losses();
+}
+
+#[test]
+fn a_family_that_loses_its_gateway_takes_only_its_flows_away() {
+    let lab = lab(Options::default());
+    let config = lab.config();
+    assert!(config.contains("gateway6"), "{config}");
+    let without = config.lines().filter(|line| !line.starts_with("gateway6")).collect::<Vec<_>>().join("\n");
+    let router = crate::lab::start_with(&lab, &without);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    let urls = vec!["http://[2001:db8:ffff::10]/"; 20];
+    let arguments = [vec!["-sS", "--max-time", "20", "--no-keepalive"], urls].concat();
+    let seen6 = run(&lab.fw, "curl", &arguments);
+    assert!(seen6.lines().all(|line| visitor(line) == IpAddr::from(DSL6_RFC6296)), "{seen6}");
+    assert!((0..64).any(|_| seen(&lab) == IpAddr::from(FIBER4[0])), "IPv4 has its gateway");
+    router.end(&[]);
+}

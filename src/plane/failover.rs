@@ -1,0 +1,88 @@
+//! What becomes of a known flow under another snapshot: it stays, goes to another WAN, or ends, as its WAN stands and as
+//! the WAN's settings say. A flow that came from outside cannot move: its remote knows it by an address of that WAN.
+//! Must never know: tables, how a host is told.
+
+use super::flow::table::Pin;
+use super::packet::{Headers, Transport, tcp_flag};
+use super::policy::Policy;
+use super::verdict::DropReason;
+use crate::types::{Remedy, Standing};
+
+/// What becomes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Course {
+    /// It goes on by its WAN.
+    Stays,
+    /// It goes on by another WAN; where there is none, it stays if `may_stay`.
+    Moves {
+        /// Its own can still send.
+        may_stay: bool,
+    },
+    /// It has ended before, and this packet begins another one.
+    BeginsAnew,
+    /// It ends now.
+    Ends(DropReason),
+    /// This packet is refused, and nothing else changes.
+    Refused(DropReason),
+    /// This packet passes by its WAN, and nothing else changes.
+    Passes,
+}
+
+/// The course of the flow of an outbound packet, whose pin is of another snapshot. Its WAN translates the source.
+pub(super) fn outbound(policy: &Policy, headers: &Headers, pin: &Pin) -> Course {
+    let v4 = headers.is_v4();
+    let flags = match headers.transport {
+        Transport::Tcp { flags, .. } => Some(flags),
+        _ => None,
+    };
+    let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
+    let can_send = wan.standing(v4) != Standing::HardDown;
+    if pin.is_cut() {
+        return after_the_end(flags, can_send);
+    }
+    match wan.remedy(v4, flags.is_some()) {
+        None => Course::Stays,
+        Some(Remedy::Reset) => reset(flags, pin, can_send),
+        Some(Remedy::Move) if !pin.came_in => Course::Moves { may_stay: can_send },
+        Some(Remedy::Move | Remedy::Drain) if can_send => Course::Stays,
+        Some(Remedy::Move | Remedy::Drain) => Course::Refused(DropReason::WanDown),
+    }
+}
+
+/// A RST still tells the remote, where that is possible. Of TCP only a SYN begins another flow.
+fn after_the_end(flags: Option<u8>, can_send: bool) -> Course {
+    match flags {
+        Some(flags) if flags & tcp_flag::RST != 0 => {
+            if can_send {
+                Course::Passes
+            } else {
+                Course::Refused(DropReason::WanDown)
+            }
+        }
+        Some(flags) if !is_syn(flags) => Course::Refused(DropReason::Reset),
+        _ => Course::BeginsAnew,
+    }
+}
+
+/// A RST is not answered by a RST, and a SYN that nobody answered yet may as well go by another WAN.
+fn reset(flags: Option<u8>, pin: &Pin, can_send: bool) -> Course {
+    match flags {
+        Some(flags) if flags & tcp_flag::RST != 0 => {
+            if can_send {
+                Course::Stays
+            } else {
+                Course::Refused(DropReason::WanDown)
+            }
+        }
+        Some(flags) if is_syn(flags) && !pin.came_in => Course::Moves { may_stay: can_send },
+        Some(_) => Course::Ends(DropReason::Reset),
+        None => Course::Ends(DropReason::WanDown),
+    }
+}
+
+fn is_syn(flags: u8) -> bool {
+    flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
+}
+
+#[cfg(test)]
+mod tests;

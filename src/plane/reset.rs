@@ -1,0 +1,124 @@
+//! RSTs towards inside hosts, in the name of their remotes, whose connections have lost their WAN: so that applications
+//! redial at once. Must never know: policy, tables, links.
+
+use super::checksum;
+use super::flow::table::Segment;
+use super::packet::{protocol, tcp_flag};
+use std::net::{IpAddr, SocketAddr};
+
+/// Appends the RST that answers a segment from `from` to `to` (RFC 9293 §3.10.7.1): it bears the number that the host
+/// waits for; a segment that acknowledges nothing is acknowledged itself. False, and nothing appended, in answer to a RST.
+pub fn answer(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, segment: &Segment) -> bool {
+    if segment.has(tcp_flag::RST) {
+        return false;
+    }
+    if segment.has(tcp_flag::ACK) {
+        return append(out, to, from, (segment.acknowledgment, 0, tcp_flag::RST));
+    }
+    append(out, to, from, (0, segment.end(), tcp_flag::RST | tcp_flag::ACK))
+}
+
+/// Appends the RST that ends a connection whose host `to` waits for `sequence` and is silent.
+pub fn unasked(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, sequence: u32) -> bool {
+    append(out, from, to, (sequence, 0, tcp_flag::RST))
+}
+
+const TCP_LEN: u16 = 20;
+/// Hops that it may travel.
+const TTL: u8 = 64;
+
+fn append(
+    out: &mut Vec<u8>,
+    from: SocketAddr,
+    to: SocketAddr,
+    (sequence, acknowledgment, flags): (u32, u32, u8),
+) -> bool {
+    match (from.ip(), to.ip()) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let [high, low] = (20 + TCP_LEN).to_be_bytes();
+            // DF, and no identification: an atomic datagram needs none (RFC 6864 §4.1).
+            let mut header = [0x45, 0, high, low, 0, 0, 0x40, 0, TTL, protocol::TCP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            header[12..16].copy_from_slice(&source.octets());
+            header[16..].copy_from_slice(&destination.octets());
+            let sum = !checksum::sum(&header);
+            header[10..12].copy_from_slice(&sum.to_be_bytes());
+            out.extend_from_slice(&header);
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let [high, low] = TCP_LEN.to_be_bytes();
+            out.extend_from_slice(&[0x60, 0, 0, 0, high, low, protocol::TCP, TTL]);
+            out.extend_from_slice(&source.octets());
+            out.extend_from_slice(&destination.octets());
+        }
+        _ => return false,
+    }
+    let mut tcp = [0; TCP_LEN as usize];
+    tcp[..2].copy_from_slice(&from.port().to_be_bytes());
+    tcp[2..4].copy_from_slice(&to.port().to_be_bytes());
+    tcp[4..8].copy_from_slice(&sequence.to_be_bytes());
+    tcp[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
+    tcp[12..14].copy_from_slice(&[0x50, flags]);
+    let pseudo = checksum::pseudo(from.ip(), to.ip(), protocol::TCP, TCP_LEN.into());
+    let sum = !checksum::add(checksum::sum(&tcp), pseudo);
+    tcp[16..18].copy_from_slice(&sum.to_be_bytes());
+    out.extend_from_slice(&tcp);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::packet::sample::{hex, is_right};
+
+    fn made(write: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
+        let mut out = vec![0xaa; 3];
+        let is_made = write(&mut out);
+        assert_eq!(out[..3], [0xaa; 3]);
+        let packet = out.split_off(3);
+        assert_eq!((is_made, is_made && is_right(&packet)), (!packet.is_empty(), is_made));
+        is_made.then_some(packet)
+    }
+
+    fn ends(v4: bool) -> [SocketAddr; 2] {
+        let texts = if v4 {
+            ["10.250.250.2:40000", "203.0.113.10:443"]
+        } else {
+            ["[fd00:bad:b01:1::100]:40000", "[2001:db8:ffff::10]:443"]
+        };
+        texts.map(|text| text.parse().unwrap())
+    }
+
+    fn answered(v4: bool, flags: u8) -> Option<Vec<u8>> {
+        let [host, remote] = ends(v4);
+        let segment = Segment { flags, sequence: 0x0102_0304, acknowledgment: 0xa0b0_c0d0, payload: 10 };
+        made(|out| answer(out, host, remote, &segment))
+    }
+
+    #[test]
+    fn a_segment_is_answered_with_the_number_that_its_sender_waits_for() {
+        let expected = hex("45000028 00004000 4006 f9c8 cb00710a 0afafa02
+             01bb9c40 a0b0c0d0 00000000 5004 0000 6f5c 0000");
+        assert_eq!(answered(true, tcp_flag::ACK).unwrap(), expected);
+        let expected = hex("60000000 0014 06 40 20010db8ffff00000000000000000010 fd000bad0b0100010000000000000100
+             01bb9c40 a0b0c0d0 00000000 5004 0000 6deb 0000");
+        assert_eq!(answered(false, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_acknowledges_nothing_is_acknowledged_and_a_rst_is_not_answered() {
+        let numbers = |flags| answered(true, flags).unwrap()[24..34].to_vec();
+        assert_eq!(numbers(0), hex("00000000 0102030e 5014"));
+        assert_eq!(numbers(tcp_flag::SYN), hex("00000000 0102030f 5014"));
+        assert_eq!(numbers(tcp_flag::FIN), hex("00000000 0102030f 5014"));
+        assert_eq!(answered(true, tcp_flag::RST | tcp_flag::ACK), None);
+    }
+
+    #[test]
+    fn a_silent_host_gets_the_number_that_it_waits_for() {
+        let [host, remote] = ends(true);
+        let packet = made(|out| unasked(out, remote, host, 7)).unwrap();
+        assert_eq!(packet[20..34], hex("01bb9c40 00000007 00000000 5004"));
+        let [other, _] = ends(false);
+        assert_eq!(made(|out| unasked(out, remote, other, 7)), None, "one family");
+    }
+}
