@@ -31,6 +31,7 @@ mod respond;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sctp;
+mod send;
 mod state;
 pub mod steer;
 mod sweep;

@@ -5,23 +5,22 @@ use super::address::{self, Mapped};
 use super::admit::{self, Link};
 use super::counters::Event;
 use super::errors;
-use super::fit::{Onto, fits};
+use super::fit::fits;
 use super::hairpin::{self, Turn};
 use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
-use super::packet::{Headers, Transport, ethertype, protocol};
+use super::packet::{Headers, Transport, protocol};
 use super::parse::parse;
 use super::path;
 use super::pin::{self, Course};
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
-use super::sctp;
+use super::send::has_hops;
 use super::state::{Core, Plane};
 use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
-use super::wait::Original;
-use crate::types::{Direction, End, Ends, Frame, Mac, Standing, Tick, WanId};
+use crate::types::{Direction, End, Ends, Frame, Standing, Tick, WanId};
 use std::net::IpAddr;
 
 impl Plane {
@@ -121,14 +120,14 @@ impl Core {
         };
         if headers.transport == Transport::Error {
             self.inbound_error(policy, now, id, &headers, mapped, frame)?;
-            return self.enter(policy, id, headers, mapped, frame, outbox);
+            return self.go_inside(policy, headers, mapped, Some(id), frame, outbox);
         }
         if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped.address, frame) {
             let back = Back::wan(id, wan, &headers, frame);
             return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
         }
         self.clamp_through(policy, now, (id, wan), &headers, frame);
-        self.enter(policy, id, headers, mapped, frame, outbox)
+        self.go_inside(policy, headers, mapped, Some(id), frame, outbox)
     }
 
     /// The way of a packet from inside, and what becomes of its addresses.
@@ -220,61 +219,6 @@ impl Core {
         Ok(())
     }
 
-    /// The last steps of an outbound packet: hop limit, link header, or the wait for a next hop.
-    fn leave(
-        &mut self,
-        now: Tick,
-        (id, wan): (WanId, &Wan),
-        headers: Headers,
-        hop: &Result<Mac, Original>,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        rewrite::decrement_ttl(frame.packet_mut(), &headers);
-        sctp::finish(frame, &headers);
-        frame.header_len = headers.header_len();
-        let mac = match hop {
-            Ok(mac) => *mac,
-            Err(original) => return self.hold(now, id, headers.is_v4(), frame, original).map(|()| Verdict::Held),
-        };
-        let link = neighbor::link_header(wan, mac, ethertype::of(headers.is_v4()));
-        let mtu = self.mtu(id, wan, headers.is_v4());
-        let onto = Onto { to: End::Wan(id), link: &link, mtu, counted: Some((id, Direction::Outbound)) };
-        self.forward(onto, &headers, frame, outbox)
-    }
-
-    /// The last steps of an inbound packet.
-    fn enter(
-        &mut self,
-        policy: &Policy,
-        id: WanId,
-        headers: Headers,
-        mapped: Mapped,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        self.go_inside(policy, headers, mapped, Some(id), frame, outbox)
-    }
-
-    /// What every packet towards inside gets: its receiver's address and one hop less. `from` is the WAN that it counts for.
-    pub(super) fn go_inside(
-        &mut self,
-        policy: &Policy,
-        mut headers: Headers,
-        receiver: Mapped,
-        from: Option<WanId>,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        let offload = frame.offload;
-        rewrite::destination(frame.packet_mut(), &mut headers, receiver.address, &offload, receiver.neutral);
-        rewrite::decrement_ttl(frame.packet_mut(), &headers);
-        sctp::finish(frame, &headers);
-        frame.header_len = headers.header_len();
-        let counted = from.map(|id| (id, Direction::Inbound));
-        self.forward(Onto { to: End::Inside, link: &[], mtu: policy.inside.mtu, counted }, &headers, frame, outbox)
-    }
-
     fn neighbor_frame(
         &mut self,
         policy: &Policy,
@@ -311,11 +255,6 @@ fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result
         Ok(mapped) => Ok(Some(mapped)),
         Err(unmappable) => admit::inbound(headers, policy).and(Err(pin::reason(unmappable))),
     }
-}
-
-/// Whether the packet lives on behind this hop and `more` behind it.
-pub(super) fn has_hops(headers: &Headers, more: u8) -> Result<(), Refusal> {
-    if headers.ttl.saturating_sub(more) > 1 { Ok(()) } else { Err(DropReason::TtlExpired.into()) }
 }
 
 /// Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4).
