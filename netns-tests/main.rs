@@ -29,6 +29,7 @@ mod offloads;
 mod path_mtu;
 mod ping_sizes;
 mod ports;
+mod probes;
 mod replay;
 mod shown;
 mod silence;

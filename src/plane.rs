@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod admit;
+mod ask;
 pub mod checksum;
 pub mod counters;
 mod errors;
@@ -13,6 +14,8 @@ pub mod flow;
 mod followers;
 pub mod fragment;
 mod hairpin;
+pub mod health;
+mod hear;
 pub mod hold;
 pub mod limiter;
 mod malformed;

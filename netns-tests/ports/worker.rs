@@ -53,6 +53,7 @@ impl Service {
     fn next_report(&self) -> String {
         match self.reports.recv_timeout(Duration::from_secs(5)).expect("a report") {
             Report::Broken { worker, broken } => format!("{worker}: {broken}"),
+            Report::Probed(probed) => format!("{probed:?}"),
             Report::Ended { worker, stopped } => format!("{worker}: ended, stopped {stopped}"),
         }
     }

@@ -6,6 +6,7 @@ mod check;
 mod health;
 mod nearest;
 mod owners;
+mod probes;
 mod reader;
 mod said;
 mod sections;
@@ -14,7 +15,7 @@ mod values;
 mod wan;
 
 use super::diagnostics::{Code, Diagnostics, Fault, Span};
-use super::settings::{Downstream, Nptv6, Settings, Wan};
+use super::settings::{Downstream, Health, Nptv6, Settings, Wan};
 use reader::{At, Faults};
 use std::path::Path;
 
@@ -108,6 +109,11 @@ fn downstream(said: said::Downstream) -> Downstream {
 }
 
 fn wan_settings(said: said::Wan) -> Wan {
+    let health = said.health.map(|health| Health {
+        probes: health.probes.into_iter().map(|probe| probe.value).collect(),
+        interval: health.interval,
+        timeout: health.timeout,
+    });
     let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, npt.outside?.value, npt.mode)));
     Wan {
         name: value(said.name).unwrap_or_default(),
@@ -123,6 +129,7 @@ fn wan_settings(said: said::Wan) -> Wan {
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
         on_hard_down: said.on_hard_down,
+        health,
     }
 }
 

@@ -77,6 +77,69 @@ pub struct Wan {
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
     /// What becomes of its flows when its link can send nothing any more.
     pub on_hard_down: Remedies,
+    /// How its health is probed; `None`: it is not.
+    pub health: Option<Health>,
+}
+
+/// How the health of a WAN is probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Distinct; at most 16. A family that none of them is about asks its gateway on the link.
+    pub probes: Vec<HealthProbe>,
+    /// Milliseconds from one question to the next, 50 to an hour.
+    pub interval: u32,
+    /// Milliseconds that an answer may take, 10 or more, at most `interval`.
+    pub timeout: u32,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthProbe {
+    /// Whom it asks.
+    pub target: ProbeTarget,
+    /// What it asks.
+    pub kind: ProbeKind,
+}
+
+/// Whom a probe asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeTarget {
+    /// The WAN's gateway, in each family that the WAN carries.
+    Gateway,
+    /// A host outside.
+    Host(IpAddr),
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// The gateway on the link, by ARP or neighbour solicitation.
+    Neighbor,
+    /// An echo.
+    Icmp,
+    /// A connection.
+    Tcp {
+        /// Not 0.
+        port: u16,
+    },
+    /// A page by HTTP; its WAN has a mapping in the host's family.
+    Http {
+        /// Not 0.
+        port: u16,
+        /// What the request names as host, with its port.
+        host: String,
+        /// With its slash.
+        path: String,
+        /// The status that is expected.
+        expect: u16,
+        /// What the body has to hold, not empty.
+        body: Option<String>,
+    },
+    /// An IPv4 address of a name.
+    Dns {
+        /// Labels of 1 to 63 characters, 253 in all.
+        name: String,
+    },
 }
 
 /// How the MTU of a WAN is known.

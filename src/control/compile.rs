@@ -1,6 +1,8 @@
 //! Settings plus what the kernel says of the links gives the policy: pure, the same for live service and replay.
 //! Must never know: netlink, sockets, files.
 
+mod health;
+
 use crate::config::settings::{self, Mtu, NptMode, Settings};
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
@@ -86,11 +88,14 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
 }
 
 /// The policy of a replay: every link exists, is 1500 bytes wide unless configured, takes frames for any station, and
-/// has a gateway whose MAC is [`replay_gateway_mac`].
+/// has a gateway whose MAC is [`replay_gateway_mac`]. Nothing is probed.
 #[must_use]
 pub fn replay_policy(settings: &Settings) -> Policy {
     let links: Vec<_> = settings.wans.iter().zip(0u8..).map(|(wan, index)| replay_link(wan, index)).collect();
-    policy(settings, &links, replay_router(settings), 1)
+    let mut policy = policy(settings, &links, replay_router(settings), 1);
+    // Nobody would answer.
+    policy.wans.iter_mut().for_each(|wan| wan.health.clear());
+    policy
 }
 
 /// The MAC of both gateways of a WAN in a replay.
@@ -160,6 +165,7 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
         standing: standing(wan, link),
         on_down: OnDown { hard: wan.on_hard_down, ..OnDown::default() },
+        health: health::probes(wan),
     }
 }
 

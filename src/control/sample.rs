@@ -57,5 +57,6 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         }),
         inbound6: Vec::new(),
         on_hard_down: crate::types::Remedies::default(),
+        health: None,
     }
 }

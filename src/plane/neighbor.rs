@@ -17,6 +17,7 @@ use super::policy::{Policy, Wan};
 use super::verdict::DropReason;
 use crate::types::{Frame, HEADROOM, MAX_WANS, Mac, WanId};
 use arrayvec::ArrayVec;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const ETHERTYPE_VLAN: u16 = 0x8100;
@@ -67,6 +68,8 @@ const REACHABLE: u64 = 1 << 50;
 const HEARD: u64 = 1 << 51;
 /// Set from outside; nothing learned replaces it.
 const FIXED: u64 = 1 << 52;
+/// Heard from since `has_spoken` was last asked.
+const SPOKEN: u64 = 1 << 53;
 
 impl Default for Neighbors {
     fn default() -> Self {
@@ -123,13 +126,22 @@ impl Neighbors {
     /// The next hop said that its MAC is `mac`. No station may claim a group address (RFC 1812 §3.3.2).
     fn learn(&self, wan: WanId, is_v4: bool, mac: Mac) {
         if !mac.is_group() && mac != Mac::default() {
-            self.change(wan, is_v4, |_| mac.to_u64() | VALID | REACHABLE | HEARD);
+            self.change(wan, is_v4, |_| mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
         }
+    }
+
+    /// Whether the next hop has been heard from since this was last asked.
+    pub(super) fn has_spoken(&self, wan: WanId, is_v4: bool) -> bool {
+        self.load(wan, is_v4) & SPOKEN != 0 && self.change(wan, is_v4, |word| word & !SPOKEN) & SPOKEN != 0
     }
 
     /// The next hop answered without naming its MAC.
     fn confirm(&self, wan: WanId, is_v4: bool) {
-        self.change(wan, is_v4, |word| if word & VALID == 0 { word } else { word & !PROBING | REACHABLE | HEARD });
+        self.change(
+            wan,
+            is_v4,
+            |word| if word & VALID == 0 { word } else { word & !PROBING | REACHABLE | HEARD | SPOKEN },
+        );
     }
 }
 
@@ -157,6 +169,21 @@ pub fn answer(frame: &Frame<'_>, policy: &Policy, wan: WanId, neighbors: &Neighb
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::ARP => arp::answer(frame, &mut place),
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::IPV6 => nd::answer(frame, &mut place),
         _ => Answer::Kernel,
+    }
+}
+
+/// Asks for the next hop of `id`, by its known address or everybody.
+pub(super) fn ask(
+    wan: &Wan,
+    (id, next_hop): (WanId, IpAddr),
+    known: Option<Mac>,
+    neighbors: &Neighbors,
+    outbox: &mut Outbox,
+) {
+    let mut place = Place { id, wan, neighbors, outbox };
+    match next_hop {
+        IpAddr::V4(next_hop) => arp::ask(&mut place, next_hop, known),
+        IpAddr::V6(next_hop) => nd::ask(&mut place, next_hop, known),
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod listen;
 mod memory;
-mod probe;
 mod prober;
 mod search;
 

@@ -1,6 +1,10 @@
 //! The immutable snapshot that the plane obeys. A change is a new snapshot with a new epoch, adopted between batches.
 //! Built by `control::compile` for the live service and by the replay; must never know: files, links, sockets.
 
+mod health;
+
+pub use health::{ProbeSpec, Question, Target};
+
 use super::translate::nat44::Nat44Map;
 use super::translate::nptv6::Translator;
 use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
@@ -102,6 +106,8 @@ pub struct Wan {
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
     /// Whom to ask what the path behind the link carries; `None`: its own MTU is believed.
     pub probe: Option<Probe>,
+    /// What its health is asked for; a probe is known by its place here.
+    pub health: Vec<ProbeSpec>,
     /// How it stands, by `Family`.
     pub standing: [Standing; 2],
     /// What becomes of its flows while it is down: softly, or hard.

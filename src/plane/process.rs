@@ -11,7 +11,6 @@ use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, protocol};
 use super::parse::parse;
-use super::path;
 use super::pin::{self, Course};
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
@@ -107,7 +106,7 @@ impl Core {
         if is_neighbor_discovery(&headers) {
             return self.neighbor_frame(policy, now, id, frame, outbox);
         }
-        if link == Link::Unicast && path::heard(&self.shared.paths, id, wan, &headers, frame) {
+        if link == Link::Unicast && self.hear(now, (id, wan), &headers, frame, outbox) {
             return Ok(if wan.owns(headers.destination) { Verdict::Answered } else { Verdict::Kernel });
         }
         let mapped = match receiver(policy, wan, &headers, link) {
@@ -228,6 +227,7 @@ impl Core {
         outbox: &mut Outbox,
     ) -> Result<Verdict, DropReason> {
         let answer = neighbor::answer(frame, policy, id, &self.shared.neighbors, outbox);
+        self.hear_neighbors(now, id);
         self.release_held(policy, now, outbox);
         match answer {
             Answer::Answered => Ok(Verdict::Answered),

@@ -49,6 +49,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        health: vec![],
     }
 }
 

@@ -5,6 +5,7 @@ use super::counters::Counters;
 use super::flow::expiry::{Walk, Wheel};
 use super::flow::table::FlowTable;
 use super::fragment::pins::FragmentPins;
+use super::health::{self, Health};
 use super::hold::Held;
 use super::limiter::Limits;
 use super::neighbor::{Neighbors, Prober};
@@ -24,6 +25,8 @@ pub struct Shared {
     pub neighbors: Neighbors,
     /// What the paths behind the WANs carry.
     pub paths: Paths,
+    /// What the WANs' health was asked for.
+    pub health: Health,
     /// The pins of fragmented datagrams.
     pub fragments: FragmentPins,
 }
@@ -36,6 +39,7 @@ impl Shared {
             table: FlowTable::new(flows),
             neighbors: Neighbors::new(),
             paths: Paths::new(secret),
+            health: Health::new(secret),
             fragments: FragmentPins::new(),
         }
     }
@@ -68,6 +72,7 @@ pub(super) struct Core {
 pub(super) struct Probers {
     neighbors: Prober,
     paths: path::Prober,
+    health: health::Prober,
 }
 
 /// Milliseconds until `tick` looks at held packets again; another worker may have resolved their next hop.
@@ -83,8 +88,8 @@ const TICK_MS: u64 = 1000;
 const EXPIRY_BUDGET: usize = 4096;
 
 impl Plane {
-    /// A data plane that obeys `policy`. `first` marks the worker that asks next hops and probes paths; exactly one
-    /// has it.
+    /// A data plane that obeys `policy`. `first` marks the worker that asks next hops and probes paths and health;
+    /// exactly one has it.
     #[must_use]
     pub fn new(policy: Arc<Policy>, shared: Arc<Shared>, first: bool) -> Self {
         let core = Core {
@@ -129,7 +134,8 @@ impl Plane {
         &self.core.shared
     }
 
-    /// Time passed: expires flows, ends silent connections over a WAN that is down, resolves next hops, announces addresses, probes paths. Returns when it wants to be called next
+    /// Time passed: expires flows, ends silent connections over a WAN that is down, resolves next hops, announces addresses,
+    /// probes paths and health. Returns when it wants to be called next
     /// (at most a second away), with packets or without.
     pub fn tick(&mut self, now: Tick, outbox: &mut Outbox) -> Tick {
         self.core.tick(&self.policy, now, outbox)
@@ -145,9 +151,10 @@ impl Core {
             next = now.plus_millis(BEHIND_MS);
         }
         if let Some(probers) = &mut self.probers {
-            let Shared { neighbors, paths, .. } = &*self.shared;
+            let Shared { neighbors, paths, health, .. } = &*self.shared;
             next = next.min(probers.neighbors.tick(now, policy, neighbors, outbox));
             next = next.min(probers.paths.tick(now, policy, neighbors, paths, outbox));
+            next = next.min(probers.health.tick(now, policy, neighbors, health, outbox));
         }
         self.release_held(policy, now, outbox);
         self.give_up_followers(now);

@@ -18,7 +18,7 @@ use crate::ports::link::Link;
 use crate::ports::meter::Meter;
 use crate::ports::packet_socket::{self, PacketReceive, PacketTransmit};
 use crate::ports::tun::{TunDevice, TunReceive, TunTransmit};
-use crate::types::WanId;
+use crate::types::{Probed, WanId};
 use crossbeam::utils::CachePadded;
 use std::io;
 use std::sync::Arc;
@@ -123,6 +123,8 @@ pub enum Report {
         /// Which port, and what it said.
         broken: Broken,
     },
+    /// Probes of the WANs' health have come to an end, oldest first; heard or given up by any worker.
+    Probed(Vec<Probed>),
     /// The worker has ended: it was stopped, its TUN broke, or it panicked. Always the last word.
     Ended {
         /// Number of the worker.

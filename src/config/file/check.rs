@@ -2,6 +2,7 @@
 //! Must never know: TOML; who owns which address is `owners`.
 
 use super::owners::Owners;
+use super::probes;
 use super::reader::{At, Faults};
 use super::said::{Downstream, Said, Wan};
 use crate::config::diagnostics::{Code, Fault, Span};
@@ -29,6 +30,7 @@ pub(super) fn check(said: &Said, faults: &mut Faults) {
     inbound_hosts(said, &owners, faults);
     gateways(said, &owners, faults);
     said.wans.iter().for_each(|wan| mtu_targets(wan, said, &owners, faults));
+    said.wans.iter().for_each(|wan| probes::check(wan, said, &owners, faults));
     own_addresses(said, &owners, faults);
     martians(said, &owners, faults);
 }
@@ -95,19 +97,13 @@ fn mtu_targets(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults)
     for (index, target) in wan.mtu_targets.iter().enumerate() {
         let (address, at) = (target.value, target.at);
         let earlier = wan.mtu_targets.iter().take(index).find(|earlier| earlier.value == address);
-        let fault = if let Some(earlier) = earlier {
+        if let Some(earlier) = earlier {
             let message = format!("the target `{address}` is given twice");
-            Fault::new(Code::Duplicate, at, message, "keep one of the two").against(earlier.at, "said here")
-        } else if let Some((owner, owned_at)) = owners.owner_of(address) {
-            let message = format!("`{address}` cannot be asked: flowpin itself owns it for WAN {}", owner.label());
-            Fault::new(Code::Conflict, at, message, "name a host outside").against(owned_at, "owned here")
-        } else if let Some(inside) = inside_of(&said.downstream, &address.into()) {
-            let message = format!("`{address}` cannot be asked: it is inside");
-            Fault::new(Code::Conflict, at, message, "name a host outside").against(inside.at, "an inside prefix")
+            let fault = Fault::new(Code::Duplicate, at, message, "keep one of the two");
+            faults.found.push(fault.against(earlier.at, "said here"));
         } else {
-            continue;
-        };
-        faults.found.push(fault);
+            probes::is_outside(address, at, said, owners, faults);
+        }
     }
 }
 

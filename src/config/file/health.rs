@@ -1,36 +1,27 @@
-//! Reads `[wan.health]`: what becomes of the flows of a WAN that goes down, and what later versions bring.
+//! Reads `[wan.health]`: its probes, what becomes of the flows of a WAN that goes down, and what later versions bring.
 //! Must never know: how a WAN is found to be down.
 
+use super::probes;
 use super::reader::{Faults, Item, Table};
+use super::said::Health;
 use crate::types::{Remedies, Remedy};
 use toml::de::DeValue;
 
 const TITLE: &str = "[wan.health]";
 
 /// Keys that later versions bring.
-const LATER: [&str; 11] = [
-    "probes",
-    "quorum",
-    "interval",
-    "timeout",
-    "fall",
-    "rise",
-    "max_loss",
-    "max_latency",
-    "hold",
-    "on_soft_down",
-    "on_up",
-];
+const LATER: [&str; 8] = ["quorum", "fall", "rise", "max_loss", "max_latency", "hold", "on_soft_down", "on_up"];
 
 const REMEDIES: [(&str, Remedy); 3] = [("drain", Remedy::Drain), ("reset", Remedy::Reset), ("move", Remedy::Move)];
 
-/// `on_hard_down`, or its default.
-pub(super) fn health(item: &Item<'_>, faults: &mut Faults) -> Remedies {
-    let Some(mut table) = item.table(TITLE, faults) else { return Remedies::default() };
+/// `on_hard_down`, or its default; and its probes, if it is probed.
+pub(super) fn health(item: &Item<'_>, faults: &mut Faults) -> (Remedies, Option<Health>) {
+    let Some(mut table) = item.table(TITLE, faults) else { return (Remedies::default(), None) };
+    let probes = probes::probes(&mut table, faults);
     let on_hard_down = table.take("on_hard_down").map(|item| remedies(&item, faults));
     table.refuse(&LATER, faults);
     table.finish(&LATER, faults);
-    on_hard_down.unwrap_or_default()
+    (on_hard_down.unwrap_or_default(), probes)
 }
 
 /// One word for all flows, or a table by protocol; `udp` stands for all but TCP.

@@ -3,7 +3,7 @@
 
 use super::reader::At;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{Balance, Control, Limits, Log, Mtu, NptMode, Timeouts, Workers};
+use crate::config::settings::{Balance, Control, HealthProbe, Limits, Log, Mtu, NptMode, Timeouts, Workers};
 use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -62,6 +62,7 @@ pub(super) struct Wan {
     pub(super) on_hard_down: Remedies,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,
+    pub(super) health: Option<Health>,
 }
 
 impl Wan {
@@ -69,6 +70,16 @@ impl Wan {
     pub(super) fn label(&self) -> String {
         self.name.as_ref().map_or_else(|| "without a name".to_owned(), |name| format!("`{}`", name.value))
     }
+}
+
+/// `[wan.health]`
+#[derive(Debug)]
+pub(super) struct Health {
+    pub(super) probes: Vec<At<HealthProbe>>,
+    /// Milliseconds.
+    pub(super) interval: u32,
+    /// Milliseconds.
+    pub(super) timeout: u32,
 }
 
 /// `[wan.nptv6]`

@@ -2,6 +2,7 @@
 //! makes the reader panic.
 
 mod good;
+mod probes;
 mod reading;
 mod rules;
 mod wild;

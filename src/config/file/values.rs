@@ -207,6 +207,37 @@ pub(super) fn duration(text: &str) -> Result<u32, Wrong> {
     }
 }
 
+/// Milliseconds, from "800ms", "1s", "2m"; 0 is for the caller to judge.
+pub(super) fn milliseconds(text: &str) -> Result<u64, Wrong> {
+    let short = text.strip_suffix("ms").filter(|digits| digits.chars().all(|c| c.is_ascii_digit()));
+    let read = match short {
+        Some(digits) => digits.parse().ok(),
+        None => sum_of_units(text).map(|seconds| seconds.saturating_mul(1000)),
+    };
+    read.ok_or_else(|| Wrong::new(format!("{} is no time", quote(text)), "write it such as \"800ms\" or \"1s\""))
+}
+
+/// A name that DNS is asked for (RFC 1035 §2.3.4).
+pub(super) fn dns_name(text: &str) -> Result<String, Wrong> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let good = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(plain);
+    if name.len() <= 253 && name.split('.').all(good) {
+        return Ok(name.to_owned());
+    }
+    Err(Wrong::new(format!("{} is no name that DNS knows", quote(text)), "write one such as \"example.com\""))
+}
+
+/// What a request may name as host: a name or an address, and a port.
+pub(super) fn host_name(text: &str) -> Result<String, Wrong> {
+    const LONGEST: usize = 100;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '[' | ']');
+    if (1..=LONGEST).contains(&text.len()) && text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(format!("{} cannot be `host`", quote(text)), "write a name such as \"example.com\""))
+}
+
 /// Units from large to small, none twice. `None` if the text is anything else; saturates.
 fn sum_of_units(text: &str) -> Option<u64> {
     let (mut rest, mut sum, mut last) = (text, 0u64, u64::MAX);

@@ -80,9 +80,10 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         inbound6: Vec::new(),
         on_hard_down: Remedies::default(),
         translates: false,
+        health: None,
     };
     if let Some(item) = table.take("health") {
-        wan.on_hard_down = health::health(&item, faults);
+        (wan.on_hard_down, wan.health) = health::health(&item, faults);
     }
     translations(&mut table, &mut wan, faults);
     table.refuse(&LATER, faults);

@@ -9,7 +9,7 @@ use crate::control::kernel::Kernel;
 use crate::control::links::{self, Changes};
 use crate::control::report::Sources;
 use crate::ports::link::Link;
-use crate::types::{End, WanId};
+use crate::types::{End, Outcome, Probed, WanId};
 use crate::workers::live::{Report, WorkerHandle};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -71,6 +71,10 @@ impl Follower<'_> {
         let broken = match report {
             Some(Report::Broken { broken, .. }) => broken,
             Some(Report::Ended { stopped: true, .. }) => return None,
+            Some(Report::Probed(probed)) => {
+                probed.iter().for_each(|probed| self.note(probed));
+                return None;
+            }
             Some(Report::Ended { worker, .. }) => {
                 return Some(Why::Broken(format!(
                     "worker {worker} ended unasked: report this, and start flowpin again"
@@ -88,6 +92,14 @@ impl Follower<'_> {
         }
         self.retry = true;
         None
+    }
+
+    fn note(&self, probed: &Probed) {
+        let (wan, probe) = (self.name(probed.wan), probed.probe);
+        match probed.outcome {
+            Outcome::Passed { round_trip } => tracing::debug!("WAN \"{wan}\": probe {probe} passed in {round_trip} ns"),
+            Outcome::Failed(why) => tracing::debug!("WAN \"{wan}\": probe {probe} failed: {why:?}"),
+        }
     }
 
     fn name(&self, id: WanId) -> &str {

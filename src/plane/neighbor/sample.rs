@@ -35,6 +35,7 @@ pub fn policy() -> Policy {
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        health: vec![],
     };
     let mut b = a.clone();
     b.name = "b".into();

@@ -1,7 +1,8 @@
 //! What comes back to a probe, whatever address it came to: the echo reply, or an ICMP error that quotes it. And what a
 //! too-big message says. Must never know: how the search goes on.
 
-use super::{Paths, probe};
+use super::Paths;
+use crate::plane::ask;
 use crate::plane::packet::{Headers, Transport};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
@@ -17,7 +18,7 @@ pub fn heard(paths: &Paths, id: WanId, wan: &Wan, headers: &Headers, frame: &Fra
     let asked = if is_answer { paths.asked(id, v4) } else { None };
     match asked {
         Some(token) if headers.transport == Transport::Error => refused(paths, id, token, headers, frame),
-        Some(token) if is_target(wan, headers.source) && probe::token(frame.packet(), headers) == Some(token) => {
+        Some(token) if is_target(wan, headers.source) && ask::token(frame.packet(), headers) == Some(token) => {
             if let Some(cell) = paths.cell(id, v4) {
                 cell.answered.store(token, Relaxed);
             }

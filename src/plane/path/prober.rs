@@ -1,14 +1,14 @@
 //! Keeps what is known of each WAN's path: one search for each WAN and family that asks for it. Owned by one worker; the
 //! others only hear. Must never know: which size comes next, how a probe looks on the wire.
 
+use super::Paths;
 use super::search::{self, Probe, Search, State};
-use super::{Paths, probe};
+use crate::plane::ask;
 use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{End, MAX_WANS, Tick, WanId};
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -93,7 +93,7 @@ impl Road {
         let next_hop = if v4 { wan.link.next_hop4.map(IpAddr::V4) } else { wan.link.next_hop6.map(IpAddr::V6) }?;
         let targets = wan.probe.as_ref()?.targets(v4).to_vec();
         let floor = search::floor(v4);
-        if wan.mtu <= floor || !targets.iter().any(|target| probe::source(wan, *target).is_some()) {
+        if wan.mtu <= floor || !targets.iter().any(|target| ask::source(wan, *target).is_some()) {
             return None;
         }
         let search = Search::new(floor, wan.mtu, u32::try_from(targets.len()).unwrap_or(1), now);
@@ -134,7 +134,7 @@ impl Road {
         {
             if what.fresh {
                 *tokens += 1;
-                self.token = token(paths.secret, *tokens);
+                self.token = ask::token_of(paths.secret, *tokens);
             }
             let link = link_header(wan, mac, ethertype::of(self.v4));
             cell.asked.store(self.token, Relaxed);
@@ -150,14 +150,9 @@ impl Road {
 
     fn write(&self, out: &mut Vec<u8>, wan: &Wan, what: Probe) -> bool {
         let target = self.targets.get(self.search.target()).copied();
-        let ends = target.and_then(|target| Some((probe::source(wan, target)?, target)));
-        ends.is_some_and(|(source, target)| probe::write(out, source, target, what.size, self.token))
+        let ends = target.and_then(|target| Some((ask::source(wan, target)?, target)));
+        ends.is_some_and(|(source, target)| ask::echo(out, source, target, what.size, self.token))
     }
-}
-
-/// The number of a probe; never 0.
-fn token(secret: u64, number: u64) -> u64 {
-    foldhash::quality::FixedState::with_seed(secret).hash_one(number) | 1
 }
 
 #[cfg(test)]

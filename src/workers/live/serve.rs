@@ -50,7 +50,9 @@ impl Worker {
             service.read_mail(&mut policies);
             let now = service.clock.now();
             service.keep_time(now);
-            if service.pass() == 0 && !service.over {
+            let received = service.pass();
+            service.report_probes();
+            if received == 0 && !service.over {
                 service.wait();
             }
         }
@@ -141,6 +143,7 @@ impl<'a> Service<'a> {
         let newest = policies.load();
         if !Arc::ptr_eq(newest, self.plane.policy()) {
             self.plane.adopt(Arc::clone(newest));
+            // It may want something asked at once.
             self.next_tick = Tick(0);
         }
         while let Some(order) = self.mailbox.next_order() {
@@ -163,6 +166,14 @@ impl<'a> Service<'a> {
             self.wans.iter_mut().flatten().for_each(PacketReceive::count_losses);
             self.own.outbox_full.store(self.outbox.overflow, Ordering::Relaxed);
             self.check(|_| true);
+        }
+    }
+
+    /// Hands over what became of probes since the last pass.
+    fn report_probes(&mut self) {
+        let health = &self.plane.shared().health;
+        if !health.is_quiet() {
+            (self.report)(Report::Probed(health.outcomes().collect()));
         }
     }
 

@@ -25,6 +25,7 @@ fn the_least_file_has_every_default() {
         nptv6: None,
         inbound6: vec![],
         on_hard_down: Remedies::default(),
+        health: None,
     };
     let downstream = Downstream {
         interface: None,

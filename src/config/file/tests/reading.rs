@@ -93,7 +93,7 @@ fn what_later_versions_bring_is_refused_by_name() {
         assert_eq!(faults(&two_with("name = \"cable\"", line)), [expected]);
     };
     refused(1, "masquerade", "masquerade = {}");
-    for key in ["probes", "quorum", "interval", "timeout", "fall", "rise", "max_loss", "max_latency", "hold"] {
+    for key in ["quorum", "fall", "rise", "max_loss", "max_latency", "hold"] {
         refused(12, key, &format!("health = {{ {key} = 1 }}"));
     }
     refused(12, "on_soft_down", "health = { on_soft_down = \"drain\" }");

@@ -1,0 +1,241 @@
+//! Reads the probes of `[wan.health]`: whom they ask and what, how often, and what contradicts that.
+//! Must never know: what comes of the answers.
+
+use super::check::inside_of;
+use super::owners::Owners;
+use super::reader::{At, Faults, Item, Table, Wrong};
+use super::said::{Health, Said, Wan};
+use super::values;
+use crate::config::diagnostics::{Code, Fault, Span, quote};
+use crate::config::settings::{HealthProbe, ProbeKind, ProbeTarget};
+use std::net::{IpAddr, SocketAddr};
+
+/// Kinds of probes.
+const KINDS: [&str; 5] = ["icmp", "tcp", "http", "dns", "neighbor"];
+
+/// Probes of one WAN at the most: each may count for both families.
+const MOST: usize = 16;
+
+/// Milliseconds: the shortest and the longest that may be set, and the defaults.
+const INTERVALS: (u32, u32) = (50, 3_600_000);
+const TIMEOUTS: (u32, u32) = (10, 3_600_000);
+const INTERVAL: u32 = 1000;
+const TIMEOUT: u32 = 800;
+
+/// `probes`, `interval` and `timeout`; `None`: nothing is said of them.
+pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Option<Health> {
+    let list = table.take("probes");
+    let [interval, timeout] = ["interval", "timeout"].map(|key| table.take(key));
+    if list.is_none() && interval.is_none() && timeout.is_none() {
+        return None;
+    }
+    let items = list.and_then(|item| item.list(faults)).unwrap_or_default();
+    let probes = items.iter().filter_map(|item| probe(item, faults)).collect();
+    let interval = interval.and_then(|item| milliseconds(&item, INTERVALS, faults));
+    let timeout = timeout.and_then(|item| milliseconds(&item, TIMEOUTS, faults));
+    let every = interval.as_ref().map_or(INTERVAL, |interval| interval.value);
+    if let Some(timeout) = timeout.as_ref().filter(|timeout| timeout.value > every) {
+        let message = format!("a `timeout` of {} ms is longer than the `interval` of {every} ms", timeout.value);
+        faults.add(Code::Conflict, timeout.at, message, "write the time of one `interval` or less");
+    }
+    let timeout = timeout.map_or(TIMEOUT.min(every), |timeout| timeout.value);
+    Some(Health { probes, interval: every, timeout })
+}
+
+fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &mut Faults) -> Option<At<u32>> {
+    let text = item.parse(values::milliseconds, faults)?;
+    let value = u32::try_from(text.value).ok().filter(|value| (least..=most).contains(value));
+    if value.is_none() {
+        let message = format!("{} cannot be {} ms", quote(item.key), text.value);
+        faults.add(
+            Code::BadValue,
+            item.at,
+            message,
+            format!("write a time from \"{least}ms\" to \"{}h\"", most / 3_600_000),
+        );
+    }
+    value.map(|value| At { value, at: text.at })
+}
+
+/// One probe: a table with one of the kinds as key, and what belongs to that kind.
+fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<At<HealthProbe>> {
+    let mut table = item.table("a probe", faults)?;
+    let said: Vec<_> = KINDS.into_iter().filter_map(|kind| table.take(kind)).collect();
+    let (at, kinds) = (table.at, KINDS.map(|kind| format!("`{kind}`")).join(", "));
+    if said.len() != 1 {
+        // What belongs to a kind is no fault beside the one that there is.
+        ["name", "expect", "body", "host"].into_iter().for_each(|key| _ = table.take(key));
+    }
+    let probe = match said.as_slice() {
+        [kind] => of_kind(kind, &mut table, faults),
+        [] => {
+            let message = "this probe does not say what it asks";
+            faults.add(Code::Missing, at, message, "write one such as { icmp = \"gateway\" }");
+            None
+        }
+        [_, second, ..] => {
+            let message = format!("a probe is of one kind, and this one says {} too", quote(second.key));
+            faults.add(Code::Conflict, second.key_at, message, format!("make two probes of it; the kinds are {kinds}"));
+            None
+        }
+    };
+    table.finish(&[], faults);
+    probe.map(|value| At { value, at })
+}
+
+fn of_kind(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<HealthProbe> {
+    let (target, kind) = match kind.key {
+        "icmp" => (kind.parse(target, faults)?.value, ProbeKind::Icmp),
+        "neighbor" => (kind.parse(gateway, faults)?.value, ProbeKind::Neighbor),
+        "tcp" => {
+            let (target, port) = kind.parse(target_and_port, faults)?.value;
+            (target, ProbeKind::Tcp { port })
+        }
+        "dns" => {
+            let name = table.require("name", "\"example.com\"", faults);
+            let target = kind.parse(target, faults);
+            let name = name.and_then(|item| item.parse(values::dns_name, faults));
+            (target?.value, ProbeKind::Dns { name: name?.value })
+        }
+        _ => page(kind, table, faults)?,
+    };
+    Some(HealthProbe { target, kind })
+}
+
+/// What is wrong is reported, and reads here as left out.
+fn page(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    let expect = table.take("expect").and_then(|item| item.number(100..=599, faults));
+    let body = table.take("body").and_then(|item| item.parse(body, faults));
+    let host = table.take("host").and_then(|item| item.parse(values::host_name, faults));
+    let url = kind.parse(url, faults)?.value;
+    let kind = ProbeKind::Http {
+        port: url.address.port(),
+        host: host.map_or(url.host, |host| host.value),
+        path: url.path,
+        expect: expect.and_then(|expect| u16::try_from(expect.value).ok()).unwrap_or(200),
+        body: body.map(|body| body.value),
+    };
+    Some((ProbeTarget::Host(url.address.ip()), kind))
+}
+
+/// An address, or the word `gateway`.
+fn target(text: &str) -> Result<ProbeTarget, Wrong> {
+    if text == "gateway" {
+        return Ok(ProbeTarget::Gateway);
+    }
+    let address = values::address(text);
+    address
+        .map(ProbeTarget::Host)
+        .map_err(|wrong| Wrong { suggestion: format!("{}, or \"gateway\"", wrong.suggestion), ..wrong })
+}
+
+fn gateway(text: &str) -> Result<ProbeTarget, Wrong> {
+    if text == "gateway" {
+        return Ok(ProbeTarget::Gateway);
+    }
+    let message = format!("`neighbor` cannot be {}: it asks the next hop on the link", quote(text));
+    Err(Wrong::new(message, "write \"gateway\""))
+}
+
+fn target_and_port(text: &str) -> Result<(ProbeTarget, u16), Wrong> {
+    let wrong = || {
+        let message = format!("{} is no address and port", quote(text));
+        Wrong::new(message, "write them such as \"203.0.113.10:443\" or \"[2001:db8::1]:443\"")
+    };
+    if let Some(port) = text.strip_prefix("gateway:") {
+        return port.parse().ok().filter(|port| *port != 0).map(|port| (ProbeTarget::Gateway, port)).ok_or_else(wrong);
+    }
+    let at: SocketAddr = text.parse().map_err(|_| wrong())?;
+    if at.port() == 0 {
+        return Err(wrong());
+    }
+    Ok((ProbeTarget::Host(values::address(&at.ip().to_string())?), at.port()))
+}
+
+struct Url {
+    address: SocketAddr,
+    host: String,
+    path: String,
+}
+
+/// `http://ADDRESS[:PORT]/PATH`: names are nothing that a probe may depend on.
+fn url(text: &str) -> Result<Url, Wrong> {
+    const LONGEST: usize = 300;
+    let wrong = |why: &str| {
+        Wrong::new(format!("{} {why}", quote(text)), "write one such as \"http://203.0.113.10/generate_204\"")
+    };
+    let rest = text.strip_prefix("http://").ok_or_else(|| wrong("is no address of a page by HTTP"))?;
+    if text.len() > LONGEST || text.chars().any(|c| !c.is_ascii_graphic()) {
+        return Err(wrong("is too long, or has characters that no address of a page has"));
+    }
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let address = host.parse::<SocketAddr>().ok().or_else(|| {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        Some(SocketAddr::new(
+            bare.unwrap_or(host).parse().ok().filter(|it: &IpAddr| it.is_ipv4() == bare.is_none())?,
+            80,
+        ))
+    });
+    let Some(address) = address.filter(|address| address.port() != 0) else {
+        let message = format!("{} names its host by something else than an address", quote(text));
+        return Err(Wrong::new(message, "write its address, and its name as `host`"));
+    };
+    values::address(&address.ip().to_string())?;
+    let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    Ok(Url { address, host: host.to_owned(), path })
+}
+
+fn body(text: &str) -> Result<String, Wrong> {
+    const LONGEST: usize = 1000;
+    if (1..=LONGEST).contains(&text.len()) {
+        return Ok(text.to_owned());
+    }
+    Err(Wrong::new(
+        format!("`body` has {} bytes", text.len()),
+        format!("write 1 to {LONGEST} bytes of what the page holds"),
+    ))
+}
+
+/// Whom the probes of a WAN ask answers from outside, and can be asked from here.
+pub(super) fn check(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    let Some(health) = &wan.health else { return };
+    if let Some(first) = health.probes.get(MOST) {
+        let message = format!("this is probe {}, and a WAN has room for {MOST}", MOST + 1);
+        faults.add(Code::BadValue, first.at, message, format!("keep {MOST} of the {}", health.probes.len()));
+    }
+    for (index, probe) in health.probes.iter().enumerate() {
+        if let Some(earlier) = health.probes.iter().take(index).find(|earlier| earlier.value == probe.value) {
+            let fault = Fault::new(Code::Duplicate, probe.at, "this probe is given twice", "keep one of the two");
+            faults.found.push(fault.against(earlier.at, "said here"));
+        } else if let ProbeTarget::Host(host) = probe.value.target {
+            is_outside(host, probe.at, said, owners, faults);
+            has_source(host, &probe.value.kind, probe.at, wan, faults);
+        }
+    }
+}
+
+/// A host that is asked is neither owned nor inside. Whether it is.
+pub(super) fn is_outside(host: IpAddr, at: Span, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+    let fault = if let Some((owner, owned_at)) = owners.owner_of(host) {
+        let message = format!("`{host}` cannot be asked: flowpin itself owns it for WAN {}", owner.label());
+        Fault::new(Code::Conflict, at, message, "name a host outside").against(owned_at, "owned here")
+    } else if let Some(inside) = inside_of(&said.downstream, &host.into()) {
+        let message = format!("`{host}` cannot be asked: it is inside");
+        Fault::new(Code::Conflict, at, message, "name a host outside").against(inside.at, "an inside prefix")
+    } else {
+        return;
+    };
+    faults.found.push(fault);
+}
+
+/// A page is fetched with an address that the kernel does not have: it would reset the connection.
+fn has_source(host: IpAddr, kind: &ProbeKind, at: Span, wan: &Wan, faults: &mut Faults) {
+    let (owns, family, mapping) = match host {
+        IpAddr::V4(_) => (!wan.nat44.is_empty(), "IPv4", "[wan.nat44]"),
+        IpAddr::V6(_) => (wan.nptv6.is_some() || !wan.inbound6.is_empty(), "IPv6", "[wan.nptv6]"),
+    };
+    if matches!(kind, ProbeKind::Http { .. }) && !owns {
+        let message = format!("WAN {} has no public {family} address to fetch a page with", wan.label());
+        faults.add(Code::Conflict, at, message, format!("probe it by `tcp` instead, or add {mapping}"));
+    }
+}

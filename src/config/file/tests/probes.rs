@@ -1,0 +1,192 @@
+//! `[wan.health]`: what it means, and each fault in it.
+
+use super::{faults, parse, two_with};
+use crate::config::settings::{Health, HealthProbe, ProbeKind, ProbeTarget};
+use std::net::IpAddr;
+
+/// `TWO` with this health of its second WAN; the first line of it is line 19.
+fn with(lines: &str) -> String {
+    two_with("interface = \"wan1\"\n", &format!("interface = \"wan1\"\n[wan.health]\n{lines}\n"))
+}
+
+fn health(lines: &str) -> Health {
+    parse(&with(lines), "f").unwrap().wans[1].health.clone().unwrap()
+}
+
+#[test]
+fn every_probe_means_what_it_says() {
+    let host = |text: &str| ProbeTarget::Host(text.parse::<IpAddr>().unwrap());
+    let http = |port, host: &str, path: &str, expect, body: Option<&str>| ProbeKind::Http {
+        port,
+        host: host.into(),
+        path: path.into(),
+        expect,
+        body: body.map(Into::into),
+    };
+    let dns = ProbeKind::Dns { name: "example.com".into() };
+    let cases = [
+        ("icmp = \"gateway\"", ProbeTarget::Gateway, ProbeKind::Icmp),
+        ("icmp = \"2001:db8:ffff::10\"", host("2001:db8:ffff::10"), ProbeKind::Icmp),
+        ("neighbor = \"gateway\"", ProbeTarget::Gateway, ProbeKind::Neighbor),
+        ("tcp = \"203.0.113.10:443\"", host("203.0.113.10"), ProbeKind::Tcp { port: 443 }),
+        ("tcp = \"[2001:db8:ffff::10]:53\"", host("2001:db8:ffff::10"), ProbeKind::Tcp { port: 53 }),
+        ("tcp = \"gateway:80\"", ProbeTarget::Gateway, ProbeKind::Tcp { port: 80 }),
+        ("http = \"http://203.0.113.10\"", host("203.0.113.10"), http(80, "203.0.113.10", "/", 200, None)),
+        (
+            "http = \"http://203.0.113.10:8080/a?b\", expect = 204, body = \"ok\", host = \"a.example\"",
+            host("203.0.113.10"),
+            http(8080, "a.example", "/a?b", 204, Some("ok")),
+        ),
+        (
+            "http = \"http://[2001:db8:ffff::10]/x\"",
+            host("2001:db8:ffff::10"),
+            http(80, "[2001:db8:ffff::10]", "/x", 200, None),
+        ),
+        ("dns = \"203.0.113.53\", name = \"example.com.\"", host("203.0.113.53"), dns.clone()),
+        ("dns = \"gateway\", name = \"example.com\"", ProbeTarget::Gateway, dns),
+    ];
+    for (text, target, kind) in cases {
+        assert_eq!(health(&format!("probes = [{{ {text} }}]")).probes, [HealthProbe { target, kind }], "{text}");
+    }
+}
+
+#[test]
+fn times_have_defaults_and_a_timeout_is_never_longer_than_its_interval() {
+    let times = |lines: &str| {
+        let health = health(lines);
+        (health.interval, health.timeout)
+    };
+    assert_eq!(times("probes = []"), (1000, 800));
+    assert_eq!(times("interval = \"50ms\""), (50, 50));
+    assert_eq!(times("interval = \"1m\"\ntimeout = \"1s\""), (60_000, 1000));
+    assert!(parse(super::TWO, "f").unwrap().wans[1].health.is_none());
+}
+
+#[test]
+fn a_fault_of_a_probe_is_named_in_its_place() {
+    let cases = [
+        ("{}", "19:11 missing {} | this probe does not say what it asks | write one such as { icmp = \"gateway\" }"),
+        (
+            "{ icmp = \"gateway\", tcp = \"203.0.113.10:1\" }",
+            "19:31 conflict tcp | a probe is of one kind, and this one says `tcp` too | make two probes of it; the kinds are `icmp`, `tcp`, `http`, `dns`, `neighbor`",
+        ),
+        (
+            "{ icpm = \"gateway\" }",
+            "19:11 missing { icpm = \"gateway\" } | this probe does not say what it asks | write one such as { icmp = \"gateway\" }\n19:13 unknown-key icpm | a probe has no key `icpm` | did you mean `icmp`?",
+        ),
+        (
+            "{ icmp = \"example.com\" }",
+            "19:20 bad-value \"example.com\" | `example.com` is no IP address | write one such as \"192.0.2.1\" or \"2001:db8::1\", or \"gateway\"",
+        ),
+        (
+            "{ neighbor = \"192.0.2.1\" }",
+            "19:24 bad-value \"192.0.2.1\" | `neighbor` cannot be `192.0.2.1`: it asks the next hop on the link | write \"gateway\"",
+        ),
+        (
+            "{ tcp = \"203.0.113.10\" }",
+            "19:19 bad-value \"203.0.113.10\" | `203.0.113.10` is no address and port | write them such as \"203.0.113.10:443\" or \"[2001:db8::1]:443\"",
+        ),
+        (
+            "{ http = \"https://203.0.113.10/\" }",
+            "19:20 bad-value \"https://203.0.113.10/\" | `https://203.0.113.10/` is no address of a page by HTTP | write one such as \"http://203.0.113.10/generate_204\"",
+        ),
+        (
+            "{ http = \"http://example.com/\" }",
+            "19:20 bad-value \"http://example.com/\" | `http://example.com/` names its host by something else than an address | write its address, and its name as `host`",
+        ),
+        (
+            "{ http = \"http://203.0.113.10/\", expect = 99 }",
+            "19:53 bad-value 99 | `expect` cannot be `99` | write a number from 100 to 599",
+        ),
+        (
+            "{ dns = \"203.0.113.53\" }",
+            "19:11 missing { dns = \"203.0.113.53\" } | a probe has no `name` | add `name = \"example.com\"`",
+        ),
+        (
+            "{ dns = \"nobody\", name = \"a..b\" }",
+            "19:19 bad-value \"nobody\" | `nobody` is no IP address | write one such as \"192.0.2.1\" or \"2001:db8::1\", or \"gateway\"\n19:36 bad-value \"a..b\" | `a..b` is no name that DNS knows | write one such as \"example.com\"",
+        ),
+        (
+            "{ dns = \"203.0.113.53\", name = \"a..b\" }",
+            "19:42 bad-value \"a..b\" | `a..b` is no name that DNS knows | write one such as \"example.com\"",
+        ),
+        (
+            "{ icmp = \"203.0.113.10\" }, { icmp = \"203.0.113.10\" }",
+            "19:38 duplicate { icmp = \"203.0.113.10\" } | this probe is given twice | keep one of the two",
+        ),
+        (
+            "{ icmp = \"192.0.2.193\" }",
+            "19:11 conflict { icmp = \"192.0.2.193\" } | `192.0.2.193` cannot be asked: flowpin itself owns it for WAN `fiber` | name a host outside",
+        ),
+        (
+            "{ icmp = \"10.250.250.3\" }",
+            "19:11 conflict { icmp = \"10.250.250.3\" } | `10.250.250.3` cannot be asked: it is inside | name a host outside",
+        ),
+    ];
+    for (probes, expected) in cases {
+        assert_eq!(faults(&with(&format!("probes = [{probes}]"))).join("\n"), expected, "{probes}");
+    }
+}
+
+#[test]
+fn a_page_needs_an_address_that_the_kernel_does_not_have() {
+    let text = with("probes = [{ http = \"http://203.0.113.10/\" }, { http = \"http://[2001:db8:ffff::10]/\" }]")
+        .replacen("[wan.nat44]\n\"10.250.250.2\" = \"198.51.100.2\"\n", "", 1);
+    assert_eq!(
+        faults(&text),
+        [
+            "19:11 conflict { http = \"http://203.0.113.10/\" } | WAN `cable` has no public IPv4 address to fetch a page with | probe it by `tcp` instead, or add [wan.nat44]"
+        ]
+    );
+}
+
+#[test]
+fn a_fault_of_the_times_is_named_in_its_place() {
+    let cases = [
+        (
+            "interval = \"49ms\"",
+            "19:12 bad-value \"49ms\" | `interval` cannot be 49 ms | write a time from \"50ms\" to \"1h\"",
+        ),
+        ("interval = \"soon\"", "19:12 bad-value \"soon\" | `soon` is no time | write it such as \"800ms\" or \"1s\""),
+        (
+            "timeout = \"2s\"",
+            "19:11 conflict \"2s\" | a `timeout` of 2000 ms is longer than the `interval` of 1000 ms | write the time of one `interval` or less",
+        ),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(faults(&with(line)), [expected]);
+    }
+}
+
+#[test]
+fn there_is_room_for_sixteen_probes() {
+    let list = |count: u8| {
+        let probes: Vec<_> = (1..=count).map(|port| format!("{{ tcp = \"203.0.113.10:{port}\" }}")).collect();
+        with(&format!("probes = [{}]", probes.join(", ")))
+    };
+    assert!(parse(&list(16), "f").is_ok());
+    assert_eq!(
+        faults(&list(17)),
+        [
+            "19:466 bad-value { tcp = \"203.0.113.10:17\" } | this is probe 17, and a WAN has room for 16 | keep 16 of the 17"
+        ]
+    );
+}
+
+#[test]
+fn what_judges_the_probes_is_not_there_yet() {
+    for line in [
+        "quorum = 1",
+        "fall = 3",
+        "rise = 5",
+        "max_loss = \"20%\"",
+        "max_latency = \"250ms\"",
+        "hold = \"10s\"",
+        "on_soft_down = \"drain\"",
+        "on_up = \"keep\"",
+    ] {
+        let key = line.split(' ').next().unwrap();
+        let expected = format!("19:1 not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`");
+        assert_eq!(faults(&with(line)), [expected]);
+    }
+}

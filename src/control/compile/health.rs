@@ -1,0 +1,106 @@
+//! What the settings say of a WAN's probes, family by family. The list depends on the settings alone, so that a probe
+//! keeps its place in it, by which its outcomes are known, whatever the links do. Must never know: links.
+
+use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};
+use crate::plane::health;
+use crate::plane::policy::{ProbeSpec, Question, Target};
+use crate::types::Family;
+
+/// The probes of a WAN that is probed. A family that the WAN carries and that no probe is about asks its gateway.
+pub(super) fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
+    let Some(health) = &wan.health else { return Vec::new() };
+    let carried: Vec<_> = Family::ALL.into_iter().filter(|family| carries(wan, *family)).collect();
+    let mut specs = Vec::new();
+    for HealthProbe { target, kind } in &health.probes {
+        let Some(question) = question(kind) else { continue };
+        let spec = |family, target| ProbeSpec {
+            family,
+            target,
+            question: question.clone(),
+            interval: health.interval,
+            timeout: health.timeout,
+        };
+        match *target {
+            ProbeTarget::Gateway => specs.extend(carried.iter().map(|family| spec(*family, Target::Gateway))),
+            ProbeTarget::Host(host) => specs.push(spec(Family::of(host.is_ipv4()), Target::Host(host))),
+        }
+    }
+    for family in carried {
+        if !specs.iter().any(|spec| spec.family == family) {
+            let (interval, timeout) = (health.interval, health.timeout);
+            specs.push(ProbeSpec { family, target: Target::Gateway, question: Question::Neighbor, interval, timeout });
+        }
+    }
+    specs
+}
+
+fn carries(wan: &settings::Wan, family: Family) -> bool {
+    match family {
+        Family::V4 => !wan.nat44.is_empty(),
+        Family::V6 => wan.nptv6.is_some() || !wan.inbound6.is_empty(),
+    }
+}
+
+fn question(kind: &ProbeKind) -> Option<Question> {
+    Some(match kind {
+        ProbeKind::Neighbor => Question::Neighbor,
+        ProbeKind::Icmp => Question::Echo,
+        ProbeKind::Tcp { port } => Question::Connect { port: *port },
+        ProbeKind::Http { port, host, path, expect, body } => Question::Fetch {
+            port: *port,
+            request: health::request(host, path),
+            status: *expect,
+            body: body.as_ref().map(|body| body.as_bytes().into()),
+        },
+        ProbeKind::Dns { name } => Question::Resolve { name: health::question(name)? },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::sample::settings;
+    use std::net::IpAddr;
+
+    /// The families and targets of the probes of a WAN with these.
+    fn compiled(probes: Vec<HealthProbe>) -> Vec<ProbeSpec> {
+        let mut wan = settings().wans.remove(0);
+        wan.health = Some(settings::Health { probes, interval: 50, timeout: 40 });
+        super::probes(&wan)
+    }
+
+    #[test]
+    fn the_gateway_is_asked_in_each_family_and_a_family_that_nobody_is_asked_in_asks_its_own() {
+        let server = IpAddr::from([203, 0, 113, 10]);
+        let host = HealthProbe { target: ProbeTarget::Host(server), kind: ProbeKind::Tcp { port: 443 } };
+        let gateway = HealthProbe { target: ProbeTarget::Gateway, kind: ProbeKind::Icmp };
+        let row = |spec: &ProbeSpec| (spec.family, spec.target, spec.question.clone());
+        let shape = |probes| compiled(probes).iter().map(row).collect::<Vec<_>>();
+        let on_link = |family| (family, Target::Gateway, Question::Neighbor);
+        assert_eq!(shape(vec![]), [on_link(Family::V4), on_link(Family::V6)]);
+        let asked = (Family::V4, Target::Host(server), Question::Connect { port: 443 });
+        assert_eq!(shape(vec![host.clone()]), [asked.clone(), on_link(Family::V6)]);
+        let echo = |family| (family, Target::Gateway, Question::Echo);
+        assert_eq!(shape(vec![gateway, host]), [echo(Family::V4), echo(Family::V6), asked]);
+        assert!(compiled(vec![]).iter().all(|spec| (spec.interval, spec.timeout) == (50, 40)));
+    }
+
+    #[test]
+    fn pages_and_names_are_compiled_to_what_is_sent() {
+        let target = ProbeTarget::Host(IpAddr::from([203, 0, 113, 10]));
+        let (host, path) = ("a.example".to_owned(), "/x".to_owned());
+        let kind = ProbeKind::Http { port: 80, host, path, expect: 204, body: Some("ok".into()) };
+        let page = HealthProbe { target, kind };
+        let name = HealthProbe { target, kind: ProbeKind::Dns { name: "example.com".into() } };
+        let specs = compiled(vec![page, name]);
+        let request = health::request("a.example", "/x");
+        let body = Some(b"ok"[..].into());
+        assert_eq!(specs[0].question, Question::Fetch { port: 80, request, status: 204, body });
+        assert_eq!(specs[1].question, Question::Resolve { name: health::question("example.com").unwrap() });
+    }
+
+    #[test]
+    fn who_is_not_probed_has_no_probes() {
+        assert_eq!(super::probes(&settings().wans[0]), []);
+    }
+}

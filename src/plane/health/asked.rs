@@ -1,0 +1,246 @@
+//! One question: how it looks on the wire, and what comes of the packets that are about it.
+//! Must never know: who else is asked, when it is asked again.
+
+use super::tcp::{Client, News, Received, Segment};
+use super::{dns, http, tcp};
+use crate::plane::ask;
+use crate::plane::packet::{Headers, Transport, protocol};
+use crate::plane::policy::{ProbeSpec, Question};
+use crate::types::{Failure, Frame, Outcome, Tick};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Bytes of an echo request with its IP header.
+const ECHO: u16 = 84;
+/// Ports that questions come from: the ephemeral ones (RFC 6335 §6).
+const FIRST_PORT: u16 = 49_152;
+const DNS_PORT: u16 = 53;
+/// Answers come in segments of this size, which every path carries (RFC 9293 §3.7.1).
+const MSS: [u16; 2] = [536, 1220];
+
+/// A question that has left.
+#[derive(Debug)]
+pub(super) struct Asked {
+    spec: Arc<ProbeSpec>,
+    /// Our address and the host's.
+    ends: (IpAddr, IpAddr),
+    at: Tick,
+    token: u64,
+    talk: Talk,
+    /// It has its answer, or none came in time. What still comes is ours all the same.
+    pub(super) is_done: bool,
+}
+
+#[derive(Debug)]
+enum Talk {
+    Neighbor,
+    Echo,
+    Dns(Vec<u8>),
+    Tcp(Client),
+}
+
+/// What a packet was to a question.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// About something else.
+    Foreign,
+    /// It is about the question. What is to be said, and the end of it.
+    Ours(Option<Segment>, Option<Outcome>),
+}
+
+impl Asked {
+    pub(super) fn new(spec: Arc<ProbeSpec>, ends: (IpAddr, IpAddr), at: Tick, token: u64) -> Self {
+        let talk = match &spec.question {
+            Question::Neighbor => Talk::Neighbor,
+            Question::Echo => Talk::Echo,
+            Question::Resolve { name } => Talk::Dns(dns::query(low(token), name)),
+            Question::Connect { .. } => Talk::Tcp(Client::new(middle(token), 0)),
+            Question::Fetch { request, .. } => Talk::Tcp(Client::new(middle(token), request.len())),
+        };
+        Self { spec, ends, at, token, talk, is_done: false }
+    }
+
+    /// What packets about it are known by: the protocol, and our port or identifier.
+    pub(super) fn key(&self) -> u32 {
+        let (protocol, own) = match self.talk {
+            Talk::Neighbor => return neighbor_key(self.ends.1.is_ipv4()),
+            Talk::Echo if self.ends.1.is_ipv4() => (protocol::ICMP, high(self.token)),
+            Talk::Echo => (protocol::ICMPV6, high(self.token)),
+            Talk::Dns(_) => (protocol::UDP, self.port()),
+            Talk::Tcp(_) => (protocol::TCP, self.port()),
+        };
+        key(protocol, own)
+    }
+
+    /// The family of its packets.
+    pub(super) fn is_v4(&self) -> bool {
+        self.ends.1.is_ipv4()
+    }
+
+    fn port(&self) -> u16 {
+        high(self.token) | FIRST_PORT
+    }
+
+    fn remote_port(&self) -> u16 {
+        match self.spec.question {
+            Question::Connect { port } | Question::Fetch { port, .. } => port,
+            _ => DNS_PORT,
+        }
+    }
+
+    /// Appends the packet that asks. False when there is none.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
+        let (source, target) = self.ends;
+        match &self.talk {
+            Talk::Neighbor => false,
+            Talk::Echo => ask::echo(out, source, target, ECHO, self.token),
+            Talk::Dns(query) => {
+                let len = u16::try_from(8 + query.len()).unwrap_or(u16::MAX);
+                let header = [self.port(), DNS_PORT, len, 0].map(u16::to_be_bytes);
+                let datagram = [header.as_flattened(), query].concat();
+                ask::segment(out, source, target, protocol::UDP, (&datagram, 6))
+            }
+            Talk::Tcp(client) => self.write_segment(out, client.syn()),
+        }
+    }
+
+    /// Appends a packet with this segment.
+    pub(super) fn write_segment(&self, out: &mut Vec<u8>, segment: Segment) -> bool {
+        let (Talk::Tcp(client), (source, target)) = (&self.talk, self.ends) else { return false };
+        let request: &[u8] = if let Question::Fetch { request, .. } = &self.spec.question { request } else { &[] };
+        let mss = MSS[usize::from(!target.is_ipv4())];
+        let bytes = tcp::write([self.port(), self.remote_port()], segment, client.window(), mss, request);
+        ask::segment(out, source, target, protocol::TCP, (&bytes, 16))
+    }
+
+    /// A whole packet with right checksums, from the WAN it was asked on.
+    pub(super) fn hear(&mut self, now: Tick, headers: &Headers, frame: &Frame<'_>) -> Heard {
+        if (headers.destination, headers.source) != self.ends {
+            return Heard::Foreign;
+        }
+        let rest = frame.packet().get(usize::from(headers.l4)..headers.len as usize).unwrap_or_default();
+        let passed = Outcome::Passed { round_trip: now.since(self.at) };
+        let outcome = match (&mut self.talk, headers.transport) {
+            (Talk::Echo, Transport::Query { request: false, .. }) => {
+                (ask::token(frame.packet(), headers) == Some(self.token)).then_some(Ok(()))
+            }
+            (Talk::Dns(query), Transport::Udp { source: DNS_PORT, .. }) => {
+                let asked = query.get(12..).unwrap_or_default();
+                dns::judge(rest.get(8..).unwrap_or_default(), low(self.token), asked)
+            }
+            (Talk::Tcp(_), Transport::Tcp { source, flags, header_len: len @ 20.., .. }) => {
+                let ours = source == self.remote_port();
+                let received = received(rest, flags, usize::from(len)).filter(|_| ours);
+                return received.map_or(Heard::Foreign, |received| self.hear_segment(&received, passed));
+            }
+            _ => None,
+        };
+        outcome.map_or(Heard::Foreign, |outcome| {
+            Heard::Ours(None, Some(outcome.map_or_else(Outcome::Failed, |()| passed)))
+        })
+    }
+
+    fn hear_segment(&mut self, received: &Received<'_>, passed: Outcome) -> Heard {
+        let Talk::Tcp(client) = &mut self.talk else { return Heard::Foreign };
+        match client.hear(received) {
+            News::Foreign => Heard::Foreign,
+            News::Refused => Heard::Ours(None, Some(Outcome::Failed(Failure::Refused))),
+            _ if self.is_done => Heard::Ours(Some(client.reset()), None),
+            News::Nothing if received.payload.is_empty() => Heard::Ours(None, None),
+            News::Nothing => Heard::Ours(Some(client.acknowledge()), None),
+            News::Connected => match self.spec.question {
+                Question::Fetch { .. } => Heard::Ours(Some(client.request()), None),
+                _ => Heard::Ours(Some(client.reset()), Some(passed)),
+            },
+            News::More => match self.judge_page(false) {
+                None => Heard::Ours(self.client().map(Client::acknowledge), None),
+                Some(outcome) => {
+                    let outcome = outcome.map_or_else(Outcome::Failed, |()| passed);
+                    Heard::Ours(self.client().map(Client::reset), Some(outcome))
+                }
+            },
+        }
+    }
+
+    fn client(&self) -> Option<&Client> {
+        if let Talk::Tcp(client) = &self.talk { Some(client) } else { None }
+    }
+
+    /// What the page is worth as far as it has come, `late`: and no more of it is waited for.
+    fn judge_page(&self, late: bool) -> Option<Result<(), Failure>> {
+        let Question::Fetch { status, body, .. } = &self.spec.question else { return None };
+        let (answer, over) = self.client()?.answer();
+        http::judge(answer, over || late, (*status, body.as_deref()))
+    }
+
+    /// The gateway has spoken.
+    pub(super) fn hear_neighbor(&self, now: Tick) -> Outcome {
+        Outcome::Passed { round_trip: now.since(self.at) }
+    }
+
+    /// A router or host returned the beginning of a packet of ours: what it quotes behind the IP header.
+    pub(super) fn hear_error(&self, quoted: &Headers, rest: &[u8], is_refusal: bool) -> Heard {
+        let Some(head) = rest.first_chunk::<8>().filter(|_| (quoted.source, quoted.destination) == self.ends) else {
+            return Heard::Foreign;
+        };
+        let is_ours = match &self.talk {
+            Talk::Neighbor => false,
+            Talk::Tcp(client) => {
+                let [.., a, b, c, d] = *head;
+                head[2..4] == self.remote_port().to_be_bytes() && client.has_sent(u32::from_be_bytes([a, b, c, d]))
+            }
+            Talk::Echo | Talk::Dns(_) => {
+                let mut asked = Vec::new();
+                let header = if self.ends.0.is_ipv4() { 20 } else { 40 };
+                self.write(&mut asked) && asked.get(header..header + 8) == Some(head)
+            }
+        };
+        match (is_ours, is_refusal) {
+            (false, _) => Heard::Foreign,
+            (true, false) => Heard::Ours(None, None),
+            (true, true) => Heard::Ours(None, Some(Outcome::Failed(Failure::Unreachable))),
+        }
+    }
+
+    /// The time is over: what became of it, and what is to be said.
+    pub(super) fn give_up(&mut self) -> (Option<Segment>, Failure) {
+        self.is_done = true;
+        let Some((client, answer)) = self.client().map(|client| (client, client.answer().0)) else {
+            return (None, Failure::Silent);
+        };
+        let failure = match self.judge_page(true) {
+            Some(Err(failure)) if !answer.is_empty() => failure,
+            _ => Failure::Silent,
+        };
+        (client.is_connected().then(|| client.reset()), failure)
+    }
+}
+
+/// A TCP segment, header first.
+fn received(segment: &[u8], flags: u8, header_len: usize) -> Option<Received<'_>> {
+    let [_, _, _, _, a, b, c, d, e, f, g, h] = *segment.first_chunk()?;
+    let [seq, ack] = [[a, b, c, d], [e, f, g, h]].map(u32::from_be_bytes);
+    Some(Received { flags, seq, ack, payload: segment.get(header_len..)? })
+}
+
+/// What packets about a probe of ours are known by.
+pub(super) fn key(protocol: u8, own: u16) -> u32 {
+    u32::from(protocol) << 16 | u32::from(own)
+}
+
+/// The same for what a gateway says on the link; no protocol has this number.
+pub(super) fn neighbor_key(v4: bool) -> u32 {
+    1 << 24 | u32::from(v4)
+}
+
+fn high(token: u64) -> u16 {
+    (token >> 48) as u16
+}
+
+fn middle(token: u64) -> u32 {
+    (token >> 16) as u32
+}
+
+fn low(token: u64) -> u16 {
+    (token >> 1) as u16
+}

@@ -1,0 +1,135 @@
+//! What comes back to a probe, whatever address it came to: an answer, or an ICMP error that quotes the question.
+//! Must never know: how often a probe is asked.
+
+use super::Health;
+use super::asked::{Asked, Heard, key, neighbor_key};
+use crate::plane::checksum;
+use crate::plane::neighbor::{Neighbors, link_header};
+use crate::plane::outbox::Outbox;
+use crate::plane::packet::{Fragment, Headers, Transport, ethertype, protocol};
+use crate::plane::policy::Wan;
+use crate::plane::translate::inner;
+use crate::types::{End, Frame, Tick, WanId};
+
+/// Where and when a packet arrived, and what is known there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The time.
+    pub now: Tick,
+    /// The WAN.
+    pub id: WanId,
+    /// Its settings.
+    pub wan: &'a Wan,
+    /// The questions.
+    pub health: &'a Health,
+    /// The next hops.
+    pub neighbors: &'a Neighbors,
+}
+
+/// Whether a packet is about a probe of its WAN, and has been taken note of. What is to be said back is in the outbox.
+#[must_use]
+pub fn heard(place: Place<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mut Outbox) -> bool {
+    if !place.health.is_probed(place.id) {
+        return false;
+    }
+    let own = match headers.transport {
+        Transport::Error => return heard_error(place, headers, frame),
+        Transport::Tcp { destination, .. } | Transport::Udp { destination, .. } => destination,
+        Transport::Query { id, request: false } => id,
+        _ => return false,
+    };
+    let key = key(headers.protocol, own);
+    let mut is_right = None;
+    place.health.with_key(place.id, key).any(|probe| {
+        *is_right.get_or_insert_with(|| is_whole_and_right(headers, frame))
+            && hear(
+                place,
+                probe,
+                |asked| asked.hear(place.now, headers, frame),
+                |asked, segment| {
+                    say(place, asked, segment, outbox);
+                },
+            )
+    })
+}
+
+/// The next hop of one family has said something on its link.
+pub fn neighbor_spoke(health: &Health, now: Tick, id: WanId, v4: bool) {
+    for probe in health.with_key(id, neighbor_key(v4)) {
+        let Some(mut slot) = health.asked(id, probe) else { continue };
+        if let Some(asked) = slot.as_mut().filter(|asked| !asked.is_done) {
+            asked.is_done = true;
+            health.report(id, probe, now, asked.hear_neighbor(now));
+        }
+    }
+}
+
+/// Lets one probe hear something. Whether it was about it.
+fn hear(
+    place: Place<'_>,
+    probe: u16,
+    hear: impl FnOnce(&mut Asked) -> Heard,
+    say: impl FnOnce(&Asked, super::tcp::Segment),
+) -> bool {
+    let Some(mut slot) = place.health.asked(place.id, probe) else { return false };
+    let Some(asked) = slot.as_mut() else { return false };
+    let Heard::Ours(segment, outcome) = hear(asked) else { return false };
+    if let Some(segment) = segment {
+        say(asked, segment);
+    }
+    if let Some(outcome) = outcome.filter(|_| !asked.is_done) {
+        asked.is_done = true;
+        place.health.report(place.id, probe, place.now, outcome);
+    }
+    true
+}
+
+/// Sends a segment of the connection that a probe made.
+pub(super) fn say(place: Place<'_>, asked: &Asked, segment: super::tcp::Segment, outbox: &mut Outbox) {
+    let v4 = asked.is_v4();
+    if let Some(mac) = place.neighbors.mac(place.id, v4) {
+        let link = link_header(place.wan, mac, ethertype::of(v4));
+        outbox.push(End::Wan(place.id), &link, |out| asked.write_segment(out, segment));
+    }
+}
+
+/// Errors that say that a packet did not arrive (RFC 792, RFC 4443 §3); others that quote a probe are taken and forgotten.
+fn heard_error(place: Place<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
+    let Ok(quote) = inner::quote(frame.packet(), headers, &frame.offload) else { return false };
+    let quoted = quote.headers;
+    let own = match quoted.transport {
+        Transport::Tcp { source, .. } | Transport::Udp { source, .. } => source,
+        Transport::Query { id, request: true } => id,
+        _ => return false,
+    };
+    let kind = frame.packet().get(usize::from(headers.l4)..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0, 0]);
+    let is_refusal = match (headers.is_v4(), kind) {
+        (true, [3, code]) => code != 4,
+        (true, [11, 0]) | (false, [1, _] | [3, 0]) => true,
+        _ => false,
+    };
+    let rest = frame.packet().get(usize::from(quote.at) + usize::from(quoted.l4)..).unwrap_or_default();
+    let probes = place.health.with_key(place.id, key(quoted.protocol, own));
+    probes.into_iter().any(|probe| hear(place, probe, |asked| asked.hear_error(&quoted, rest, is_refusal), |_, _| {}))
+}
+
+/// No fragment, and its transport checksum is right; one that the kernel still owes is.
+fn is_whole_and_right(headers: &Headers, frame: &Frame<'_>) -> bool {
+    if headers.fragment != Fragment::Whole {
+        return false;
+    }
+    if frame.offload.partial.is_some() || frame.offload.gso.is_some() {
+        return true;
+    }
+    let Some(rest) = frame.packet().get(usize::from(headers.l4)..headers.len as usize) else { return false };
+    let v4 = headers.is_v4();
+    if headers.protocol == protocol::UDP && v4 && rest.get(6..8) == Some(&[0, 0]) {
+        return true;
+    }
+    let pseudo = match (headers.protocol, u32::try_from(rest.len())) {
+        (protocol::ICMP, _) => 0,
+        (protocol, Ok(len)) => checksum::pseudo(headers.source, headers.destination, protocol, len),
+        _ => return false,
+    };
+    checksum::add(checksum::sum(rest), pseudo) == 0xffff
+}

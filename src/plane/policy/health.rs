@@ -1,0 +1,58 @@
+//! What a WAN's health is asked for: whom, what, how often. Must never know: what comes of the answers.
+
+use crate::types::Family;
+use std::net::IpAddr;
+
+/// One probe of a WAN, in one family.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProbeSpec {
+    /// The family that it speaks for.
+    pub family: Family,
+    /// Whom it asks.
+    pub target: Target,
+    /// What it asks.
+    pub question: Question,
+    /// Milliseconds from one question to the next; not 0.
+    pub interval: u32,
+    /// Milliseconds that an answer may take; at most `interval`.
+    pub timeout: u32,
+}
+
+/// Whom a probe asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// The WAN's next hop in the probe's family, whichever it is at the time.
+    Gateway,
+    /// This host, an address of the probe's family.
+    Host(IpAddr),
+}
+
+/// What a probe asks, and what it takes for a good answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// Whether the gateway is on the link: ARP or a neighbour solicitation. Any sign of life will do.
+    Neighbor,
+    /// An echo.
+    Echo,
+    /// A TCP connection.
+    Connect {
+        /// The port.
+        port: u16,
+    },
+    /// A page by HTTP.
+    Fetch {
+        /// The port.
+        port: u16,
+        /// The request as it is sent: `health::request`.
+        request: Box<[u8]>,
+        /// The status that is expected.
+        status: u16,
+        /// What the body holds, if that matters.
+        body: Option<Box<[u8]>>,
+    },
+    /// An IPv4 address of a name by DNS, at port 53.
+    Resolve {
+        /// The question as it is sent: `health::question`.
+        name: Box<[u8]>,
+    },
+}
