@@ -114,7 +114,7 @@ pub fn watch() -> Result<Changes, String> {
 }
 
 impl Changes {
-    /// Waits for a change, then until nothing more happens for 50 ms, at most 500 ms.
+    /// Waits for a change, then until nothing more happens for 10 ms, at most 500 ms.
     ///
     /// # Errors
     /// A sentence, when the subscription ended: subscribe again.
@@ -127,7 +127,7 @@ impl Changes {
     }
 }
 
-const SETTLE: Duration = Duration::from_millis(50);
+const SETTLE: Duration = Duration::from_millis(10);
 const SETTLE_AT_MOST: Duration = Duration::from_millis(500);
 const QUEUE_BYTES: u32 = 4 << 20;
 
