@@ -3,7 +3,8 @@
 
 mod measure;
 
-use crate::lab::{Router, lab, run, settle, start, visitor, wait_until};
+use crate::health::judged;
+use crate::lab::{Router, lab, run, settle, start_with, visitor, wait_until};
 use flowpin::api::Flow;
 use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
@@ -16,6 +17,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(8);
 const WEB: u16 = 80;
 const ECHO: u16 = 7;
+
+/// flowpin, which takes a line as alive again soon after its link is back.
+fn prompt(lab: &Lab) -> Router<'_> {
+    start_with(lab, &judged(lab, "hold = \"0s\""))
+}
 
 /// Takes the carrier off a WAN's link, or gives it back, as the ISP's end of the cable does.
 fn carry(lab: &Lab, wan: &str, carries: bool) {
@@ -30,7 +36,7 @@ fn carry(lab: &Lab, wan: &str, carries: bool) {
 /// Cuts a line and waits until flowpin says so.
 fn cut(lab: &Lab, router: &Router<'_>, wan: &str) {
     carry(lab, wan, false);
-    wait_until("the line is told dead", || state(router, wan) == "no carrier");
+    wait_until("the line is told dead", || state(router, wan) == "link-down");
     settle();
 }
 
@@ -60,13 +66,13 @@ fn connect_to(lab: &Lab, to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn flow(router: &Router<'_>, protocol: &str, port: u16) -> Flow {
+pub fn flow(router: &Router<'_>, protocol: &str, port: u16) -> Flow {
     let flows = router.flows(&format!("protocol={protocol}&port={port}"));
     flows.into_iter().find(|flow| flow.inside_port == port).expect("the flow")
 }
 
 /// A connection from inside that goes by this WAN: one port in two does.
-fn connected(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> TcpStream {
+pub fn connected(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> TcpStream {
     let tries = (0..64).map(|_| connect(lab, port).expect("a connection"));
     let by = |stream: &TcpStream| flow(router, "tcp", stream.local_addr().unwrap().port()).wan == wan;
     tries.into_iter().find(by).expect("a port for the WAN")
@@ -89,7 +95,7 @@ fn socket(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> UdpSocket {
 }
 
 /// Who the web server sees.
-fn seen(lab: &Lab) -> IpAddr {
+pub fn seen(lab: &Lab) -> IpAddr {
     let mut stream = connect(lab, WEB).expect("a connection");
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("the request leaves");
     let mut text = String::new();
@@ -100,7 +106,7 @@ fn seen(lab: &Lab) -> IpAddr {
 #[test]
 fn a_download_over_a_line_that_is_cut_is_reset_and_its_redial_goes_by_the_other() {
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
     let mut download = connected(&lab, &router, WEB, "fiber");
     download.write_all(b"GET /1073741824 HTTP/1.1\r\n\r\n").expect("the request leaves");
@@ -117,7 +123,7 @@ fn a_download_over_a_line_that_is_cut_is_reset_and_its_redial_goes_by_the_other(
 #[test]
 fn a_silent_connection_over_a_line_that_is_cut_is_reset_too() {
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
     let mut silent = connected(&lab, &router, ECHO, "fiber");
     let mut other = connected(&lab, &router, ECHO, "dsl");
@@ -134,7 +140,7 @@ fn a_silent_connection_over_a_line_that_is_cut_is_reset_too() {
 #[test]
 fn datagrams_move_and_go_on_and_a_flow_of_the_other_line_loses_none() {
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
     let (moving, steady) = (socket(&lab, &router, ECHO, "fiber"), socket(&lab, &router, ECHO, "dsl"));
     let mut session = connected(&lab, &router, ECHO, "dsl");
@@ -189,7 +195,7 @@ fn every_byte_comes_back(session: &mut TcpStream, over: &AtomicBool) -> u32 {
 #[test]
 fn new_flows_leave_with_the_line_and_come_back_with_it() {
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
     cut(&lab, &router, "fiber");
     (0..20).for_each(|_| assert_eq!(seen(&lab), IpAddr::from(DSL4[0])));
@@ -201,7 +207,7 @@ fn new_flows_leave_with_the_line_and_come_back_with_it() {
 #[test]
 fn without_any_line_a_connection_fails_at_once_and_with_one_again_it_succeeds() {
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let _servers = Traffic::servers(&lab).expect("servers");
     cut(&lab, &router, "fiber");
     cut(&lab, &router, "dsl");
@@ -222,7 +228,7 @@ fn a_family_that_loses_its_gateway_takes_only_its_flows_away() {
     let config = lab.config();
     assert!(config.contains("gateway6"), "{config}");
     let without = config.lines().filter(|line| !line.starts_with("gateway6")).collect::<Vec<_>>().join("\n");
-    let router = crate::lab::start_with(&lab, &without);
+    let router = start_with(&lab, &without);
     let _servers = Traffic::servers(&lab).expect("servers");
     let urls = vec!["http://[2001:db8:ffff::10]/"; 20];
     let arguments = [vec!["-sS", "--max-time", "20", "--no-keepalive"], urls].concat();

@@ -149,7 +149,6 @@ fn a_start_that_is_refused_changes_nothing() {
 
     let before = state(&lab);
     let cases = [
-        (config.replace("\"wan0\"", "\"wan9\""), 1, "WAN \"fiber\": there is no link \"wan9\" on this machine"),
         (config.replace("\"lan0\"", "\"lan9\""), 1, "there is no link \"lan9\" on this machine"),
         (config.replace("next_hop6 = \"fe80::2\"", ""), 1, "set next_hop6 in [downstream]"),
         (config.replace("weight = 2", "wait = 2"), 2, "refused.toml"),

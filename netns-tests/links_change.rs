@@ -1,16 +1,18 @@
 //! What happens to links while flowpin runs is followed without a restart: gateways, cables, whole links, the LAN.
 
-use crate::lab::{lab, run};
+use crate::health::judged;
+use crate::lab::{flowpin, lab, run};
 use flowpin::api::{Status, Wan};
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::{Lab, Options, Service};
-use std::path::Path;
 use std::time::Duration;
 
 const PATIENCE_MS: u64 = 10_000;
 
 fn start(lab: &Lab) -> Service {
-    lab.start_flowpin(Path::new(env!("CARGO_BIN_EXE_flowpin"))).unwrap_or_else(|error| panic!("{error}"))
+    // A line is used again soon after its link is back.
+    let config = judged(lab, "hold = \"0s\"");
+    lab.start_flowpin_with(flowpin(), &config).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn wan(service: &Service, name: &str) -> Wan {
@@ -62,7 +64,7 @@ fn c_69_a_link_that_is_switched_off_and_on_is_told_and_used_again() {
     let service = start(&lab);
     wait(&service, "fiber", "it comes up", |wan| wan.state == "up");
     ip(&lab, "link set wan0 down");
-    wait(&service, "fiber", "it is told", |wan| wan.state == "link down");
+    wait(&service, "fiber", "it is told", |wan| wan.state == "link-down");
     ip(&lab, "link set wan0 up");
     wait(&service, "fiber", "it comes back", |wan| wan.state == "up");
     ping(&lab);
@@ -75,7 +77,7 @@ fn c_69_a_link_that_is_deleted_and_made_again_is_used_again_and_shielded() {
     let service = start(&lab);
     wait(&service, "fiber", "it comes up", |wan| wan.state == "up");
     ip(&lab, "link del wan0");
-    wait(&service, "fiber", "it is told", |wan| wan.state == "no link");
+    wait(&service, "fiber", "it is told", |wan| wan.state == "absent");
     let make = "link add wan0 address 00:00:5e:00:53:a2 type veth peer name customer address 00:00:5e:00:53:a1 netns";
     ip(&lab, &format!("{make} {}", lab.ispa.name()));
     let isp = |line: &str| run(&lab.ispa, "ip", &line.split(' ').collect::<Vec<_>>());

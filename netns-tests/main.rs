@@ -13,6 +13,7 @@ mod conformance;
 mod demo;
 mod errors_through;
 mod failover;
+mod health;
 mod inbound;
 mod instruments;
 mod kernel_hop;

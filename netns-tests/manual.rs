@@ -18,7 +18,7 @@ fn ask(arguments: &[&str]) -> Said {
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-const COMMANDS: [&str; 7] = ["run", "check", "status", "flows", "replay", "lab", "completions"];
+const COMMANDS: [&str; 8] = ["run", "check", "status", "flows", "wan", "replay", "lab", "completions"];
 
 #[test]
 fn help_names_every_command_and_explains_each_with_examples() {

@@ -1,5 +1,6 @@
 //! Control-socket messages as plain data, shared by the service that answers and the commands that ask.
-//! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`].
+//! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`],
+//! `POST /v1/wan` takes a [`WanOrder`].
 //! Must never know: tokio, sockets, the plane's types.
 
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,11 @@ pub struct Wan {
     pub interface: String,
     /// 802.1Q tag.
     pub vlan: Option<u16>,
-    /// `up`, or what is wrong.
+    /// `absent`, `link-down`, `no-gateway`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,
+    /// both as in `ipv4 up, ipv6 no-gateway`.
     pub state: String,
+    /// How it is in each family that it carries, IPv4 first.
+    pub health: Vec<Health>,
     /// Lower is preferred.
     pub tier: u8,
     /// Share inside the tier.
@@ -83,6 +87,52 @@ pub struct Wan {
     pub outbound: Traffic,
     /// This WAN to inside.
     pub inbound: Traffic,
+}
+
+/// How a WAN is in one family.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// One of the states of [`Wan`].
+    pub state: String,
+    /// Seconds since it became so.
+    pub since_seconds: u64,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// The probes of this family.
+    pub probes: Vec<Probe>,
+}
+
+/// A probe: its last outcome, and its window.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What it asks whom, such as `icmp 203.0.113.10`.
+    pub name: String,
+    /// `passed`, or why it failed; `None` before the first has ended.
+    pub last: Option<String>,
+    /// Microseconds of the last round trip, if it passed.
+    pub round_trip_us: Option<u64>,
+    /// Outcomes in the window.
+    pub outcomes: u64,
+    /// Those of them that failed.
+    pub lost: u64,
+    /// Microseconds of the mean round trip in the window; 0 if none passed.
+    pub mean_us: u64,
+    /// Microseconds between one round trip and the next, on average.
+    pub jitter_us: u64,
+}
+
+/// A word of the operator about a WAN, for `POST /v1/wan`; the answer is the [`Wan`] as it is then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WanOrder {
+    /// Name of the WAN.
+    pub wan: String,
+    /// `drain`, `down`, `up` or `auto`.
+    pub verb: String,
+    /// Why, for those who ask `status`.
+    pub reason: Option<String>,
 }
 
 /// A next hop.

@@ -12,6 +12,7 @@ mod logging;
 pub mod replay;
 pub mod run;
 pub mod status;
+pub mod wan;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
+        Command::Wan(args) => wan::wan(args),
         Command::Replay(args) => replay::replay(args),
         Command::Lab(args) => lab::lab(args),
         Command::Completions(args) => completions::completions(args),

@@ -3,4 +3,5 @@
 
 pub mod diagnostics;
 pub mod file;
+pub(crate) mod nearest;
 pub mod settings;

@@ -1,7 +1,7 @@
 //! How long a stream of datagrams is silent at its receiver when its line is cut: published, not judged.
 
-use super::{carry, event, mend, socket};
-use crate::lab::{lab, start, wait_until};
+use super::{carry, event, mend, prompt, socket};
+use crate::lab::{lab, wait_until};
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::topology::{FIBER4, SERVER4};
 use flowpin::lab::{Lab, Options};
@@ -38,7 +38,7 @@ fn sink(lab: &Lab) -> Arrivals {
 fn a_stream_is_silent_for_a_moment_when_its_line_is_cut() {
     let cuts = std::env::var("FLOWPIN_CUTS").map_or(CUTS, |text| text.parse().expect("a number"));
     let lab = lab(Options::default());
-    let router = start(&lab);
+    let router = prompt(&lab);
     let arrivals = sink(&lab);
     let mut gaps: Vec<f64> = Vec::new();
     for cut in 1..=cuts {

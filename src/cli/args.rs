@@ -1,7 +1,7 @@
 //! The words of the command line, and the manual that `--help` is. Only shapes: what a word does is its command's file.
 //! Must never know: any other room.
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -23,6 +23,7 @@ Examples:
   flowpin run                                  route, in the foreground, as systemd wants it
   flowpin status                               WANs, gateways, counters
   flowpin flows --wan fiber --protocol udp     which flows sit on a WAN
+  flowpin wan fiber drain                      no new flows on a WAN, by hand
   flowpin replay --in x.pcapng --out y.pcapng  the same data plane over a capture
 
 Exit codes:
@@ -32,7 +33,7 @@ Exit codes:
 
 Files:
   /etc/flowpin/flowpin.toml    the configuration
-  /run/flowpin/control.sock    where `status` and `flows` ask the running service
+  /run/flowpin/control.sock    where `status`, `flows` and `wan` reach the running service
 
 Signals (run):
   SIGTERM, SIGINT  stop, and take back every route, rule and kernel setting that flowpin made
@@ -69,6 +70,9 @@ pub enum Command {
     /// List flows and the WANs they are pinned to
     #[command(long_about = FLOWS, after_long_help = FLOWS_EXAMPLES)]
     Flows(FlowsArgs),
+    /// Drain a WAN, take it down or up by hand, or leave it to the evidence again
+    #[command(long_about = WAN, after_long_help = WAN_EXAMPLES)]
+    Wan(WanArgs),
     /// Run captured packets through the data plane
     #[command(long_about = REPLAY, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
@@ -128,7 +132,8 @@ pub struct CheckArgs {
 }
 
 const STATUS: &str = "\
-Asks the running service: WANs with their links, gateways and MACs, packets and bytes each way, the flow table, and \
+Asks the running service: WANs with their links, gateways and MACs, how each is in each address family, since when and \
+why, its probes, packets and bytes each way, the flow table, and \
 every reason for which packets were dropped.";
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -183,6 +188,67 @@ pub struct FlowsArgs {
     /// List at most that many
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub limit: usize,
+}
+
+const WAN: &str = "\
+Tells the running service how to treat a WAN, whatever the probes say, until `auto`, or until it is started anew: this \
+is not kept over a restart. In effect when the command returns, for both address families.
+
+  drain  no new flows; those that it has go on
+  down   as if its link were gone: its flows are reset or move, as `on_hard_down` in [wan.health] says
+  up     up whatever the probes say; without a link, a carrier or a gateway it is down all the same
+  auto   as links and probes show it";
+const WAN_EXAMPLES: &str = "\
+Examples:
+  flowpin wan fiber drain --reason \"new modem on Tuesday\"
+  flowpin wan fiber auto
+  flowpin wan lte down --json | jq -r .state
+
+Exit codes: 0 in effect, 1 no such WAN, the service does not run or this user may not ask.";
+
+/// `flowpin wan`
+#[derive(Debug, Args)]
+pub struct WanArgs {
+    /// Name of the WAN
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// How to treat it
+    pub verb: WanVerb,
+    /// Why: shown by `status` and in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Control socket of the service
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
+    /// Print the WAN as it is then, as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What may be said of a WAN.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum WanVerb {
+    /// No new flows
+    Drain,
+    /// As if its link were gone
+    Down,
+    /// Up, whatever the probes say
+    Up,
+    /// As links and probes show it
+    Auto,
+}
+
+impl WanVerb {
+    /// The word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 const REPLAY: &str = "\

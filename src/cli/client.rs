@@ -1,10 +1,12 @@
 //! Asks the running service over its control socket: HTTP/1.1, one request per connection.
 //! Must never know: what the answers mean.
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::{Request, StatusCode, header};
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
@@ -21,10 +23,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// One sentence for the operator.
 pub fn get(socket: &Path, target: &str) -> Result<Bytes, String> {
+    exchange(socket, Request::get(target).body(Full::default()))
+}
+
+/// The JSON that the service answers to `POST target` with a message of `api`.
+///
+/// # Errors
+/// One sentence for the operator.
+pub fn post(socket: &Path, target: &str, message: &impl Serialize) -> Result<Bytes, String> {
+    let body = serde_json::to_vec(message).map_err(|error| format!("cannot write the request: {error}"))?;
+    let request = Request::post(target).header(header::CONTENT_TYPE, "application/json");
+    exchange(socket, request.body(Full::from(body)))
+}
+
+fn exchange(socket: &Path, request: Result<Request<Full<Bytes>>, hyper::http::Error>) -> Result<Bytes, String> {
+    let mut request = request.map_err(|error| format!("cannot ask: {error}"))?;
+    request.headers_mut().insert(header::HOST, HeaderValue::from_static("flowpin"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start an event loop: {error}"))?;
     runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, ask(socket, target)).await {
+        match tokio::time::timeout(PATIENCE, ask(socket, request)).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("flowpin at {} does not answer: look at its log", socket.display())),
         }
@@ -44,16 +62,12 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-async fn ask(socket: &Path, target: &str) -> Result<Bytes, String> {
+async fn ask(socket: &Path, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
     let stream = UnixStream::connect(socket).await.map_err(|error| no_connection(socket, &error))?;
     let broken =
         |what: &dyn std::fmt::Display| format!("the answer of flowpin at {} broke off: {what}", socket.display());
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-    let request = Request::get(target)
-        .header(header::HOST, "flowpin")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("cannot ask for {target}: {error}"))?;
     let exchange = async {
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = answer.status();

@@ -4,7 +4,7 @@
 use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
-use crate::api::{Gateway, Status, Wan};
+use crate::api::{Gateway, Probe, Status, Wan};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -33,6 +33,11 @@ pub fn status(args: &StatusArgs) -> ExitCode {
 pub fn render(status: &Status) -> String {
     let mut text = heading(status);
     text += &format!("\n{}", wans(&status.wans));
+    text += &format!("\n{}", health(&status.wans));
+    let probes = probes(&status.wans);
+    if !probes.is_empty() {
+        text += &format!("\n{probes}");
+    }
     let paths = paths(&status.wans);
     if !paths.is_empty() {
         text += &format!("\n{paths}");
@@ -98,6 +103,47 @@ fn wans(wans: &[Wan]) -> String {
     columns.render()
 }
 
+/// How each WAN is in each family, since when and why.
+fn health(wans: &[Wan]) -> String {
+    let mut columns = Columns::new(&["HEALTH", "FAMILY", "STATE", ">SINCE", "REASON"]);
+    for wan in wans {
+        for it in &wan.health {
+            let since = duration(it.since_seconds);
+            columns.row([wan.name.clone(), it.family.clone(), it.state.clone(), since, it.reason.clone()]);
+        }
+    }
+    columns.render()
+}
+
+/// The probes of all WANs; empty when there are none.
+fn probes(wans: &[Wan]) -> String {
+    let mut columns = Columns::new(&["PROBE", "FAMILY", "ASKS", "LAST", ">TRIP", ">MEAN", ">JITTER", ">LOST"]);
+    let mut is_any = false;
+    for wan in wans {
+        for (family, probe) in wan.health.iter().flat_map(|it| it.probes.iter().map(|probe| (&it.family, probe))) {
+            let Probe { name, last, round_trip_us, outcomes, lost, mean_us, jitter_us } = probe;
+            let has_passed = outcomes > lost;
+            columns.row([
+                wan.name.clone(),
+                family.clone(),
+                name.clone(),
+                last.clone().unwrap_or_else(|| "none yet".to_owned()),
+                round_trip_us.map_or_else(String::new, millis),
+                if has_passed { millis(*mean_us) } else { String::new() },
+                if has_passed { millis(*jitter_us) } else { String::new() },
+                format!("{lost} of {outcomes}"),
+            ]);
+            is_any = true;
+        }
+    }
+    if is_any { columns.render() } else { String::new() }
+}
+
+/// Microseconds as `12.3 ms`.
+fn millis(micros: u64) -> String {
+    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
+}
+
 /// What is known of the paths behind the links; empty when nothing is asked and nothing was said.
 fn paths(wans: &[Wan]) -> String {
     let mut columns = Columns::new(&["PATH", "FAMILY", ">MTU", "STATE", "TARGETS"]);
@@ -160,7 +206,7 @@ fn named(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Downstream, Path, Remembered, Table, Traffic};
+    use crate::api::{Downstream, Health, Path, Remembered, Table, Traffic};
 
     fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
         Wan {
@@ -168,6 +214,13 @@ mod tests {
             interface: format!("{name}0"),
             vlan: (name == "fiber").then_some(3242),
             state: "up".into(),
+            health: vec![Health {
+                family: "ipv4".into(),
+                state: "up".into(),
+                since_seconds: 3700,
+                reason: "the probes are answered".into(),
+                probes: Vec::new(),
+            }],
             tier: 1,
             weight: 2,
             mtu: 1500,
@@ -230,6 +283,10 @@ fiber  up     fiber0 vlan 3242     1       2  1500  192.0.2.1  02:00:00:00:00:0a
                                                     fe80::1    unresolved
 lte    up     lte0                 1       2  1500  none                             12  12.3k  3.0 MiB   9  900 B
 
+HEALTH  FAMILY  STATE  SINCE  REASON
+fiber   ipv4    up     1h01m  the probes are answered
+lte     ipv4    up     1h01m  the probes are answered
+
 flows: 24 of 1000000 (30 made, 6 expired, 0 refused because the table was full)
 
 DROPPED   REASON          PACKETS
@@ -264,6 +321,35 @@ PATH   FAMILY          MTU  STATE      TARGETS
 fiber  ipv4           1400  found      203.0.113.10
 fiber  ipv6    1500 (link)  no answer  fe80::1
 1 remote is known to have a smaller path MTU by way of lte
+
+flows: ";
+        assert!(render(&status).contains(expected), "{}", render(&status));
+    }
+
+    #[test]
+    fn probes_are_shown_with_what_their_window_comes_to() {
+        let mut status = sample();
+        let good = Probe {
+            name: "icmp 203.0.113.10".into(),
+            last: Some("passed".into()),
+            round_trip_us: Some(12_340),
+            outcomes: 30,
+            lost: 1,
+            mean_us: 13_000,
+            jitter_us: 90,
+        };
+        let dead = Probe {
+            name: "tcp gateway:443".into(),
+            last: Some("no answer".into()),
+            outcomes: 2,
+            lost: 2,
+            ..Probe::default()
+        };
+        status.wans[0].health[0].probes = vec![good, dead];
+        let expected = "
+PROBE  FAMILY  ASKS               LAST          TRIP     MEAN  JITTER     LOST
+fiber  ipv4    icmp 203.0.113.10  passed     12.3 ms  13.0 ms  0.0 ms  1 of 30
+fiber  ipv4    tcp gateway:443    no answer                             2 of 2
 
 flows: ";
         assert!(render(&status).contains(expected), "{}", render(&status));

@@ -4,7 +4,7 @@
 
 mod check;
 mod health;
-mod nearest;
+mod judgement;
 mod owners;
 mod probes;
 mod reader;
@@ -128,6 +128,8 @@ fn wan_settings(said: said::Wan) -> Wan {
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
+        judgement: said.judgement,
+        on_soft_down: said.on_soft_down,
         on_hard_down: said.on_hard_down,
         health,
     }

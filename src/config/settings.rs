@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML, files, links.
 
-use crate::types::Remedies;
+use crate::types::{Family, Remedies};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -75,6 +75,10 @@ pub struct Wan {
     pub nptv6: Option<Nptv6>,
     /// External and inside host.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// What its health is judged by.
+    pub judgement: Judgement,
+    /// What becomes of its flows when the probes fail, or an operator drains it.
+    pub on_soft_down: Remedies,
     /// What becomes of its flows when its link can send nothing any more.
     pub on_hard_down: Remedies,
     /// How its health is probed; `None`: it is not.
@@ -140,6 +144,29 @@ pub enum ProbeKind {
         /// Labels of 1 to 63 characters, 253 in all.
         name: String,
     },
+}
+
+/// What the health of a WAN is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Probes of a family that must pass for a cycle to count as good; all of them, if it has fewer. 1 or more.
+    pub quorum: u32,
+    /// Bad cycles in a row until down, 1 or more.
+    pub fall: u32,
+    /// Good cycles in a row until up, 1 or more.
+    pub rise: u32,
+    /// Thousandths of the probes that may fail.
+    pub max_loss: u32,
+    /// Milliseconds that a round trip may take on average.
+    pub max_latency: u32,
+    /// Least time down before up again, in milliseconds.
+    pub hold: u32,
+}
+
+impl Default for Judgement {
+    fn default() -> Self {
+        Self { quorum: 1, fall: 3, rise: 5, max_loss: 200, max_latency: 250, hold: 10_000 }
+    }
 }
 
 /// How the MTU of a WAN is known.
@@ -263,6 +290,15 @@ impl Default for Log {
 }
 
 impl Wan {
+    /// Whether packets of this family can be translated here.
+    #[must_use]
+    pub fn carries(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => !self.nat44.is_empty(),
+            Family::V6 => self.nptv6.is_some() || !self.inbound6.is_empty(),
+        }
+    }
+
     /// Every public address and prefix of this WAN, as `status` and the kernel shield list them.
     #[must_use]
     pub fn owned(&self) -> Vec<IpNet> {

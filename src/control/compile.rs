@@ -1,7 +1,7 @@
 //! Settings plus what the kernel says of the links gives the policy: pure, the same for live service and replay.
 //! Must never know: netlink, sockets, files.
 
-mod health;
+pub mod health;
 
 use crate::config::settings::{self, Mtu, NptMode, Settings};
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
@@ -14,6 +14,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// What the kernel says of one WAN's link, as far as the policy depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LinkState {
+    /// The link exists.
+    pub present: bool,
     /// Our own address on the link.
     pub mac: Mac,
     /// Accept unicast frames for any station (replay only).
@@ -62,7 +64,8 @@ pub fn no_link() -> LinkState {
     LinkState { mtu: ETHERNET_MTU, ..LinkState::default() }
 }
 
-/// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`].
+/// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`]. Every WAN is
+/// up in it: how they stand is the controller's to say.
 #[must_use]
 pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
@@ -112,6 +115,7 @@ const DUMMY4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
+        present: true,
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
         any_mac: true,
         came_up: Some(1),
@@ -163,16 +167,10 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         nptv6: wan.nptv6.map(|npt| Translator::new(npt.inside, npt.outside, mode(npt.mode))),
         inbound6: wan.inbound6.clone(),
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
-        standing: standing(wan, link),
-        on_down: OnDown { hard: wan.on_hard_down, ..OnDown::default() },
+        standing: [Standing::Up; 2],
+        on_down: OnDown { soft: wan.on_soft_down, hard: wan.on_hard_down },
         health: health::probes(wan),
     }
-}
-
-/// What the link itself tells: nothing can be sent without it, without carrier, or without a gateway of the family.
-fn standing(wan: &settings::Wan, link: &LinkState) -> [Standing; 2] {
-    let gateways = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
-    gateways.map(|known| if link.came_up.is_some() && known { Standing::Up } else { Standing::HardDown })
 }
 
 /// A configured MTU, but no larger than the link's.

@@ -1,9 +1,14 @@
-//! Decides when the policy changes: pure, events in, a new snapshot out. Its caller publishes it to the workers.
-//! Must never know: netlink, sockets, threads, time.
+//! Decides when the policy changes: pure, events in, effects out. The judge weighs what is known of each WAN; only when
+//! one stands otherwise than before, or a link changed, is there a new snapshot. Its caller obeys.
+//! Must never know: netlink, sockets, threads, clocks.
+
+mod rules;
 
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::Settings;
+use crate::health::{Change, Judge, LinkFacts, Verb};
 use crate::plane::policy::Policy;
+use crate::types::{Family, Probed, Tick, WanId};
 use std::sync::Arc;
 
 /// The state that the policy in force was made from.
@@ -12,15 +17,32 @@ pub struct Controller {
     settings: Arc<Settings>,
     links: Vec<LinkState>,
     inside: InsideState,
+    judge: Judge,
     policy: Arc<Policy>,
 }
 
+/// What is to be done after an event.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// The snapshot to put in force, if it is another.
+    pub policy: Option<Arc<Policy>>,
+    /// What became of WANs, to be told, in the order of time.
+    pub changes: Vec<Change>,
+    /// When to say the time next, if nothing happens before.
+    pub wake: Option<Tick>,
+}
+
 impl Controller {
-    /// Starts with the first snapshot, epoch 1. `links` stands in the order of the WANs.
+    /// Starts with the first snapshot, epoch 1. `links` stands in the order of the WANs. What these links mean for the
+    /// WANs is told with the effects of the first event.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState) -> Self {
+    pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
+        let judge = Judge::new(settings.wans.iter().map(rules::of).collect(), now);
         let policy = Arc::new(compile::policy(&settings, &links, inside, 1));
-        Self { settings, links, inside, policy }
+        let mut controller = Self { settings, links, inside, judge, policy };
+        controller.judge_links(now);
+        controller.policy = Arc::new(controller.snapshot(1));
+        controller
     }
 
     /// The snapshot in force.
@@ -29,37 +51,68 @@ impl Controller {
         &self.policy
     }
 
-    /// The kernel says something of the links. A new snapshot if anything that the policy depends on changed.
-    pub fn links_seen(&mut self, links: Vec<LinkState>, inside: InsideState) -> Option<Arc<Policy>> {
-        if links == self.links && inside == self.inside {
-            return None;
+    /// Who knows how each WAN is.
+    #[must_use]
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// The kernel says something of the links.
+    pub fn links_seen(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
+        let is_news = links != self.links || inside != self.inside;
+        (self.links, self.inside) = (links, inside);
+        self.judge_links(now);
+        self.conclude(now, is_news)
+    }
+
+    /// Probes ended.
+    pub fn probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
+        probed.iter().for_each(|probed| self.judge.probed(probed));
+        self.conclude(now, false)
+    }
+
+    /// An operator says something of a WAN.
+    pub fn by_hand(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) -> Effects {
+        self.judge.by_hand(now, wan, verb, why);
+        self.conclude(now, false)
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, now: Tick) -> Effects {
+        self.conclude(now, false)
+    }
+
+    fn judge_links(&mut self, now: Tick) {
+        for (index, wan) in (0..=u8::MAX).zip(&self.settings.wans) {
+            let unknown = LinkState::default();
+            let link = self.links.get(usize::from(index)).unwrap_or(&unknown);
+            let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
+            let facts = LinkFacts { present: link.present, carrier: link.came_up.is_some(), next_hop };
+            self.judge.link(now, WanId(index), facts);
         }
-        self.links = links;
-        self.inside = inside;
-        let epoch = self.policy.epoch.wrapping_add(1);
-        self.policy = Arc::new(compile::policy(&self.settings, &self.links, self.inside, epoch));
-        Some(Arc::clone(&self.policy))
+    }
+
+    fn conclude(&mut self, now: Tick, is_news: bool) -> Effects {
+        let wake = self.judge.tick(now);
+        let changes = self.judge.changes();
+        let stands = self.policy.wans.iter().zip(0..).all(|(wan, id)| wan.standing == self.standing(WanId(id)));
+        let policy = (is_news || !stands).then(|| {
+            self.policy = Arc::new(self.snapshot(self.policy.epoch.wrapping_add(1)));
+            Arc::clone(&self.policy)
+        });
+        Effects { policy, changes, wake }
+    }
+
+    fn snapshot(&self, epoch: u32) -> Policy {
+        let mut policy = compile::policy(&self.settings, &self.links, self.inside, epoch);
+        policy.wans.iter_mut().zip(0..).for_each(|(wan, id)| wan.standing = self.standing(WanId(id)));
+        policy
+    }
+
+    fn standing(&self, wan: WanId) -> [crate::types::Standing; 2] {
+        Family::ALL.map(|family| self.judge.standing(wan, family))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::control::compile::no_link;
-    use crate::control::sample::settings;
-    use std::net::Ipv4Addr;
-
-    #[test]
-    fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_twice_is_none() {
-        let router = InsideState::default();
-        let mut controller = Controller::new(Arc::new(settings()), vec![no_link(), no_link()], router);
-        assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop4), (1, None));
-        let gateway4 = Some(Ipv4Addr::new(192, 0, 2, 1));
-        let links = vec![LinkState { gateway4, ..no_link() }, no_link()];
-        let policy = controller.links_seen(links.clone(), router).unwrap();
-        assert_eq!((policy.epoch, policy.wans[0].link.next_hop4), (2, gateway4));
-        assert!(controller.links_seen(links.clone(), router).is_none());
-        let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
-        assert_eq!(controller.links_seen(links, router).unwrap().inside.router4, router.v4);
-    }
-}
+mod tests;

@@ -45,6 +45,7 @@ impl LinkFacts {
     #[must_use]
     pub fn state(&self) -> LinkState {
         LinkState {
+            present: true,
             mac: self.mac.unwrap_or_default(),
             any_mac: false,
             came_up: (self.up && self.carrier).then_some(self.came_up),

@@ -3,23 +3,27 @@
 
 mod device;
 mod flows;
+mod health;
 #[cfg(test)]
 pub(super) mod sample;
 mod status;
 
 pub use device::queue_full;
 
-use super::links::LinkFacts;
-use crate::api::{FlowQuery, Flows, Status};
+use super::controller::Controller;
+use crate::api::{FlowQuery, Flows, Status, Wan, WanOrder};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::health::Verb;
 use crate::plane::Shared;
 use crate::plane::counters::{Counters, Totals};
 use crate::plane::policy::Policy;
-use crate::types::Tick;
+use crate::types::{Tick, WanId};
 use crate::workers::live::Meters;
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 
 /// Where the answers come from. Shared between the control socket, which reads, and the service, which swaps in newer
 /// policies and links.
@@ -35,8 +39,10 @@ pub struct Sources {
     pub ready: Tick,
     /// The snapshot in force.
     pub policy: ArcSwap<Policy>,
-    /// What the kernel says of each WAN's link, in the order of the WANs; `None` for a link that is not there.
-    pub links: ArcSwap<Vec<Option<LinkFacts>>>,
+    /// Who decides, and knows how each WAN is.
+    pub controller: Mutex<Controller>,
+    /// Where operators' words go.
+    pub orders: UnboundedSender<Order>,
     /// What the workers share.
     pub shared: Arc<Shared>,
     /// One per worker.
@@ -49,7 +55,47 @@ pub struct Sources {
     pub unserved: u64,
 }
 
+/// An operator's word about a WAN.
+#[derive(Debug)]
+pub struct Order {
+    /// The WAN.
+    pub wan: WanId,
+    /// What.
+    pub verb: Verb,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Where it is told that it is in force.
+    pub done: oneshot::Sender<()>,
+}
+
+/// Letters of a reason at the most.
+const LONGEST_REASON: usize = 200;
+
 impl Sources {
+    /// The controller, for as long as nothing is waited for.
+    pub fn controller(&self) -> MutexGuard<'_, Controller> {
+        self.controller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an operator's word in force. The WAN as it is then.
+    ///
+    /// # Errors
+    /// One sentence: what in the order cannot be.
+    pub async fn order(&self, order: WanOrder) -> Result<Wan, String> {
+        let wan = flows::find_wan(&order.wan, &self.settings)?;
+        let verb = Verb::ALL.into_iter().find(|verb| verb.name() == order.verb);
+        let verb = verb.ok_or_else(|| format!("\"{}\" is none of auto, drain, down, up", order.verb))?;
+        let reason = order.reason.unwrap_or_default();
+        if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
+            return Err(format!("a reason is one line of at most {LONGEST_REASON} letters"));
+        }
+        let (done, is_done) = oneshot::channel();
+        let stops = || "flowpin is stopping".to_owned();
+        self.orders.send(Order { wan, verb, reason, done }).map_err(|_| stops())?;
+        is_done.await.map_err(|_| stops())?;
+        self.status().wans.into_iter().nth(wan.index()).ok_or_else(stops)
+    }
+
     /// The state of the service now.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -69,5 +115,26 @@ impl Sources {
         let mut totals = Totals::default();
         self.counters.iter().for_each(|counters| counters.add_into(&mut totals));
         totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_order_that_cannot_be_is_refused_in_one_sentence() {
+        let sources = sample::sources(1);
+        let refusal = async |wan: &str, verb: &str, reason: &str| {
+            let order = WanOrder { wan: wan.into(), verb: verb.into(), reason: Some(reason.into()) };
+            sources.order(order).await.unwrap_err()
+        };
+        assert_eq!(refusal("fibre", "down", "").await, "no WAN is named \"fibre\": did you mean \"fiber\"?");
+        assert_eq!(refusal("lte", "down", "").await, "no WAN is named \"lte\": there is fiber, cable");
+        assert_eq!(refusal("fiber", "drained", "").await, "\"drained\" is none of auto, drain, down, up");
+        let one_line = "a reason is one line of at most 200 letters";
+        assert_eq!(refusal("fiber", "down", "two\nlines").await, one_line);
+        assert_eq!(refusal("fiber", "down", &"x".repeat(201)).await, one_line);
+        assert_eq!(refusal("fiber", "down", "why not").await, "flowpin is stopping", "nobody listens");
     }
 }

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //!  kernel's links ---netlink---> follow ---Policy---> mailboxes of the worker threads (TUN <-> plane <-> WAN links)
+//!  probes' ends ----Report-----> the same: each is an event for the controller, who says what follows
 //!  commands --------HTTP-------> socket ---Sources--> shared state, counters and meters of the workers
+//!                                       ----Order---> follow: an operator's word is an event too
 //!  SIGTERM, SIGINT, the end of a worker ------------> stop
 //! ```
 //! Must never know: what a packet means.
@@ -15,13 +17,14 @@ mod say;
 
 use super::controller::Controller;
 use super::kernel::{self, Kernel, Plan};
-use super::report::{self, Sources};
+use super::report::{self, Order, Sources};
 use super::socket::ControlSocket;
 use super::{links, rights};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::plane::{Plane, Shared};
 use crate::ports::tun::TunDevice;
+use crate::types::Tick;
 use crate::workers::live::{self, Ports, Report, WorkerHandle};
 use arc_swap::ArcSwap;
 use directory::Directory;
@@ -30,7 +33,7 @@ use machine::Machine;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -111,14 +114,14 @@ impl Stage {
         // Subscribed before the first look: no change in between is missed.
         let changes = links::watch().map_err(one)?;
         let machine = Machine::look(&self.settings).await.map_err(one)?;
-        machine.require(&self.settings)?;
-        let controller = Controller::new(Arc::clone(&self.settings), machine.states(), machine.inside(&self.settings));
+        let (links, inside, clock) = (machine.states(), machine.inside(&self.settings), Clock::start());
+        let controller = Controller::new(Arc::clone(&self.settings), links, inside, clock.now());
         say::missing_router_addresses(&self.settings, controller.policy());
         let workers = worker_count(&self.settings);
         let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;
         let ports = open_ports(&tun, workers, &machine)?;
         let mut kernel = kernel::setup(&Plan::new(&self.settings)).await?;
-        let outcome = self.forward(signals, changes, machine, controller, (&tun, ports), &mut kernel).await;
+        let outcome = self.forward(signals, changes, machine, (controller, clock), (&tun, ports), &mut kernel).await;
         let left = kernel.teardown().await;
         let mut faults = outcome.err().unwrap_or_default();
         faults.extend(left);
@@ -131,31 +134,33 @@ impl Stage {
         signals: Signals,
         changes: links::Changes,
         machine: Machine,
-        controller: Controller,
+        (controller, clock): (Controller, Clock),
         (tun, ports): (&TunDevice, Vec<Ports>),
         kernel: &mut Kernel,
     ) -> Result<(), Faults> {
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
-        let (clock, shared) = (Clock::start(), Arc::new(Shared::new(self.settings.limits.flows, secret())));
+        let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
         let (reports, inbox) = mpsc::unbounded_channel();
         let workers = spawn(ports, &controller, &shared, clock, &reports)?;
         drop(reports);
-        let sources = Arc::new(self.sources(clock, shared, &controller, &machine, &workers, tun));
+        let (orders, wanted) = mpsc::unbounded_channel();
+        let sources = Arc::new(self.sources(clock, shared, (controller, orders), &workers, tun));
         let server = Server::start(socket, Arc::clone(&sources));
         say::ready(&self.settings, workers.len());
         let mut follower = Follower {
             settings: &self.settings,
-            controller,
             sources,
             attached: machine.attached(),
             workers,
             kernel,
             faults: Vec::new(),
             retry: false,
+            // At once: what is known from the start is told.
+            wake: Some(Tick(0)),
         };
         let changed = Arc::new(Notify::new());
         let ringer = tokio::spawn(follow::ring(changes, Arc::clone(&changed)));
-        let why = follower.follow(signals, &changed, inbox).await;
+        let why = follower.follow(signals, &changed, inbox, wanted).await;
         ringer.abort();
         say::stopping(&why);
         let joined = join(follower.workers);
@@ -170,8 +175,7 @@ impl Stage {
         &self,
         clock: Clock,
         shared: Arc<Shared>,
-        controller: &Controller,
-        machine: &Machine,
+        (controller, orders): (Controller, mpsc::UnboundedSender<Order>),
         workers: &[WorkerHandle],
         tun: &TunDevice,
     ) -> Sources {
@@ -181,7 +185,8 @@ impl Stage {
             clock,
             ready: clock.now(),
             policy: ArcSwap::new(Arc::clone(controller.policy())),
-            links: ArcSwap::from_pointee(machine.wans.clone()),
+            controller: Mutex::new(controller),
+            orders,
             shared,
             counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
             meters: workers.iter().map(|worker| worker.meters().clone()).collect(),

@@ -2,13 +2,13 @@
 //! Must never know: how an answer is gathered; that is `report`.
 
 use super::report::Sources;
-use crate::api::FlowQuery;
+use crate::api::{FlowQuery, WanOrder};
 use crate::config::settings::Control;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use std::fs::{self, DirBuilder, Permissions};
 use std::future::Future;
@@ -112,8 +112,9 @@ fn router(sources: Arc<Sources>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/flows", get(flows))
+        .route("/v1/wan", post(wan))
         .fallback(unknown)
-        .method_not_allowed_fallback(not_a_get)
+        .method_not_allowed_fallback(not_so)
         .with_state(sources)
 }
 
@@ -132,12 +133,23 @@ async fn flows(State(sources): State<Arc<Sources>>, query: Result<Query<FlowQuer
     }
 }
 
-async fn unknown(uri: Uri) -> Response {
-    refuse(StatusCode::NOT_FOUND, &format!("there is no {}: ask /v1/status or /v1/flows", uri.path()))
+async fn wan(State(sources): State<Arc<Sources>>, order: Result<Json<WanOrder>, JsonRejection>) -> Response {
+    let order = match order {
+        Ok(Json(order)) => order,
+        Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    };
+    match sources.order(order).await {
+        Ok(wan) => Json(wan).into_response(),
+        Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
+    }
 }
 
-async fn not_a_get() -> Response {
-    refuse(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: use GET")
+async fn unknown(uri: Uri) -> Response {
+    refuse(StatusCode::NOT_FOUND, &format!("there is no {}: ask /v1/status or /v1/flows, or tell /v1/wan", uri.path()))
+}
+
+async fn not_so() -> Response {
+    refuse(StatusCode::METHOD_NOT_ALLOWED, "/v1/wan takes POST, everything else GET")
 }
 
 fn refuse(code: StatusCode, sentence: &str) -> Response {

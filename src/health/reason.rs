@@ -120,27 +120,9 @@ struct Listed<'a>(&'a Failed);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (name, failure)) in self.0.iter().enumerate() {
-            write!(f, "{}{name}: {}", if place == 0 { "" } else { ", " }, Told(*failure))?;
+            write!(f, "{}{name}: {}", if place == 0 { "" } else { ", " }, failure)?;
         }
         Ok(())
-    }
-}
-
-struct Told(Failure);
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Failure::Silent => f.write_str("no answer"),
-            Failure::Unsent => f.write_str("could not be sent"),
-            Failure::Unreachable => f.write_str("unreachable"),
-            Failure::Refused => f.write_str("refused"),
-            Failure::Status(status) => write!(f, "HTTP status {status}"),
-            Failure::Body => f.write_str("another body"),
-            Failure::Dns(0) => f.write_str("DNS answer without a record"),
-            Failure::Dns(code) => write!(f, "DNS code {code}"),
-            Failure::Garbled => f.write_str("senseless answer"),
-        }
     }
 }
 

@@ -91,6 +91,9 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Every word.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Drain, Self::Down, Self::Up];
+
     /// The word that an operator says.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -2,6 +2,7 @@
 //! Must never know: how a probe looks, how many failures make a WAN bad.
 
 use super::{Tick, WanId};
+use std::fmt;
 
 /// An address family: each WAN is judged in both, apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -10,6 +11,15 @@ pub enum Family {
     V4,
     /// IPv6.
     V6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        })
+    }
 }
 
 impl Family {
@@ -73,6 +83,22 @@ pub enum Failure {
     Dns(u8),
     /// An answer that makes no sense.
     Garbled,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("no answer"),
+            Self::Unsent => f.write_str("could not be sent"),
+            Self::Unreachable => f.write_str("unreachable"),
+            Self::Refused => f.write_str("refused"),
+            Self::Status(status) => write!(f, "HTTP status {status}"),
+            Self::Body => f.write_str("another body"),
+            Self::Dns(0) => f.write_str("DNS answer without a record"),
+            Self::Dns(code) => write!(f, "DNS code {code}"),
+            Self::Garbled => f.write_str("senseless answer"),
+        }
+    }
 }
 
 /// How a WAN stands in one family, as the data plane obeys it. In this order new flows prefer them, before tiers.

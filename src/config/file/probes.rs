@@ -42,7 +42,8 @@ pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Option<Healt
     Some(Health { probes, interval: every, timeout })
 }
 
-fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &mut Faults) -> Option<At<u32>> {
+/// A time in this range, in milliseconds.
+pub(super) fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &mut Faults) -> Option<At<u32>> {
     let text = item.parse(values::milliseconds, faults)?;
     let value = u32::try_from(text.value).ok().filter(|value| (least..=most).contains(value));
     if value.is_none() {

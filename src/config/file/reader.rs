@@ -1,8 +1,8 @@
 //! Reads TOML tables key by key and collects every fault with its place. A value that was wrong reads as `None`, so
 //! that reading goes on behind it. Must never know: what a key means, or any key by name.
 
-use super::nearest::nearest;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
+use crate::config::nearest::nearest;
 use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

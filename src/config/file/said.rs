@@ -3,7 +3,7 @@
 
 use super::reader::At;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{Balance, Control, HealthProbe, Limits, Log, Mtu, NptMode, Timeouts, Workers};
+use crate::config::settings::{Balance, Control, HealthProbe, Judgement, Limits, Log, Mtu, NptMode, Timeouts, Workers};
 use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -59,6 +59,8 @@ pub(super) struct Wan {
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
     pub(super) inbound6: Vec<(At<Ipv6Addr>, At<Ipv6Addr>)>,
+    pub(super) judgement: Judgement,
+    pub(super) on_soft_down: Remedies,
     pub(super) on_hard_down: Remedies,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,

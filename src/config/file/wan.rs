@@ -7,8 +7,8 @@ use super::said::{Nptv6, Wan};
 use super::sections::{is_word, list, mtu, refuse_value};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{Mtu, NptMode};
-use crate::types::Remedies;
+use crate::config::settings::{Judgement, Mtu, NptMode};
+use crate::types::{Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
@@ -78,12 +78,14 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         nat44: Vec::new(),
         nptv6: None,
         inbound6: Vec::new(),
+        judgement: Judgement::default(),
+        on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
         translates: false,
         health: None,
     };
     if let Some(item) = table.take("health") {
-        (wan.on_hard_down, wan.health) = health::health(&item, faults);
+        health::health(&item, &mut wan, faults);
     }
     translations(&mut table, &mut wan, faults);
     table.refuse(&LATER, faults);

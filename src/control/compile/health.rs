@@ -7,9 +7,9 @@ use crate::plane::policy::{ProbeSpec, Question, Target};
 use crate::types::Family;
 
 /// The probes of a WAN that is probed. A family that the WAN carries and that no probe is about asks its gateway.
-pub(super) fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
+pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
     let Some(health) = &wan.health else { return Vec::new() };
-    let carried: Vec<_> = Family::ALL.into_iter().filter(|family| carries(wan, *family)).collect();
+    let carried: Vec<_> = Family::ALL.into_iter().filter(|family| wan.carries(*family)).collect();
     let mut specs = Vec::new();
     for HealthProbe { target, kind } in &health.probes {
         let Some(question) = question(kind) else { continue };
@@ -32,13 +32,6 @@ pub(super) fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
         }
     }
     specs
-}
-
-fn carries(wan: &settings::Wan, family: Family) -> bool {
-    match family {
-        Family::V4 => !wan.nat44.is_empty(),
-        Family::V6 => wan.nptv6.is_some() || !wan.inbound6.is_empty(),
-    }
 }
 
 fn question(kind: &ProbeKind) -> Option<Question> {

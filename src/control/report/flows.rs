@@ -1,6 +1,7 @@
 //! The flow list: which flows a question means, and how one is shown. Must never know: sockets.
 
 use crate::api::{Flow, FlowQuery, Flows, Traffic};
+use crate::config::nearest::nearest;
 use crate::config::settings::Settings;
 use crate::plane::address;
 use crate::plane::flow::key::FlowKey;
@@ -47,11 +48,15 @@ impl Filter {
     }
 }
 
-fn find_wan(name: &str, settings: &Settings) -> Result<WanId, String> {
+/// The WAN of that name, or one sentence with what is likely meant.
+pub(super) fn find_wan(name: &str, settings: &Settings) -> Result<WanId, String> {
     let found = settings.wans.iter().zip(0u8..).find(|(wan, _)| wan.name == name);
     found.map(|(_, id)| WanId(id)).ok_or_else(|| {
         let names: Vec<_> = settings.wans.iter().map(|wan| wan.name.as_str()).collect();
-        format!("no WAN is named \"{name}\": there is {}", names.join(", "))
+        match nearest(name, names.iter().copied()) {
+            Some(meant) => format!("no WAN is named \"{name}\": did you mean \"{meant}\"?"),
+            None => format!("no WAN is named \"{name}\": there is {}", names.join(", ")),
+        }
     })
 }
 

@@ -2,20 +2,26 @@
 
 use super::Sources;
 use crate::clock::Clock;
-use crate::control::{compile, sample};
+use crate::control::compile::{self, InsideState};
+use crate::control::controller::Controller;
+use crate::control::sample;
 use crate::plane::Shared;
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
 
 /// A service with that many workers' counters and the links of a replay.
 pub fn sources(workers: usize) -> Sources {
     let (settings, clock) = (sample::settings(), Clock::start());
+    let links = settings.wans.iter().map(|_| compile::no_link()).collect();
+    let controller = Controller::new(Arc::new(settings.clone()), links, InsideState::default(), clock.now());
     Sources {
         config: "flowpin.toml".into(),
         clock,
         ready: clock.now(),
         policy: ArcSwap::from_pointee(compile::replay_policy(&settings)),
-        links: ArcSwap::default(),
+        controller: Mutex::new(controller),
+        orders: mpsc::unbounded_channel().0,
         shared: Arc::new(Shared::new(settings.limits.flows, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
         meters: Vec::new(),

@@ -1,10 +1,9 @@
 //! The state of the service: WANs, table, drops, losses at the ports. Must never know: sockets.
 
 use super::flows::{direction_name, traffic};
-use super::{Sources, device};
-use crate::api::{Downstream, Gateway, Path, Remembered, Status, Table, Wan};
+use super::{Sources, device, health};
+use crate::api::{Downstream, Gateway, Health, Path, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
-use crate::control::links::LinkFacts;
 use crate::plane::Shared;
 use crate::plane::counters::Totals;
 use crate::plane::flow::table::FlowTable;
@@ -21,10 +20,10 @@ use std::net::IpAddr;
 #[must_use]
 pub fn status(sources: &Sources, now: Tick) -> Status {
     let (settings, policy) = (&sources.settings, sources.policy.load());
-    let (totals, links) = (sources.totals(), sources.links.load());
+    let (totals, controller) = (sources.totals(), sources.controller());
     let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
-        let link = links.get(usize::from(id)).and_then(Option::as_ref);
-        WanView { id: WanId(id), said, wan, link }.row(&sources.shared, &totals, now)
+        let health = health::health(controller.judge(), WanId(id), said, now);
+        WanView { id: WanId(id), said, wan }.row(&sources.shared, &totals, health, now)
     });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -55,11 +54,10 @@ struct WanView<'a> {
     id: WanId,
     said: &'a settings::Wan,
     wan: &'a policy::Wan,
-    link: Option<&'a LinkFacts>,
 }
 
 impl WanView<'_> {
-    fn row(&self, shared: &Shared, totals: &Totals, now: Tick) -> Wan {
+    fn row(&self, shared: &Shared, totals: &Totals, health: Vec<Health>, now: Tick) -> Wan {
         let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
         let gateways: Vec<_> =
             hops.into_iter().flatten().map(|address| gateway(&shared.neighbors, self.id, address)).collect();
@@ -67,7 +65,8 @@ impl WanView<'_> {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
             vlan: self.said.vlan,
-            state: state(self.link, &gateways).to_owned(),
+            state: health::summary(&health),
+            health,
             tier: self.wan.tier,
             weight: self.wan.weight,
             mtu: self.wan.mtu,
@@ -81,18 +80,6 @@ impl WanView<'_> {
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
         }
-    }
-}
-
-/// `up`, or what keeps this WAN from forwarding, the lowest layer first.
-fn state(link: Option<&LinkFacts>, gateways: &[Gateway]) -> &'static str {
-    match link {
-        None => "no link",
-        Some(link) if !link.up => "link down",
-        Some(link) if !link.carrier => "no carrier",
-        Some(_) if gateways.is_empty() => "no gateway",
-        Some(_) if gateways.iter().all(|gateway| gateway.mac.is_none()) => "gateway silent",
-        Some(_) => "up",
     }
 }
 
@@ -198,38 +185,6 @@ mod tests {
     use crate::plane::verdict::DropReason;
     use crate::types::Mac;
 
-    fn link(up: bool, carrier: bool) -> LinkFacts {
-        LinkFacts {
-            name: "fiber0".into(),
-            index: 3,
-            mac: None,
-            mtu: 1500,
-            up,
-            carrier,
-            came_up: 1,
-            addresses: Vec::new(),
-            gateways4: Vec::new(),
-            gateways6: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_wan_says_the_lowest_layer_that_is_wrong() {
-        let gateway = |mac: Option<&str>| Gateway {
-            address: "192.0.2.1".parse().unwrap(),
-            mac: mac.map(str::to_owned),
-            state: String::new(),
-        };
-        let (silent, known) = (gateway(None), gateway(Some("02:00:00:00:00:01")));
-        let good = link(true, true);
-        assert_eq!(state(None, &[]), "no link");
-        assert_eq!(state(Some(&link(false, false)), &[]), "link down");
-        assert_eq!(state(Some(&link(true, false)), &[]), "no carrier");
-        assert_eq!(state(Some(&good), &[]), "no gateway");
-        assert_eq!(state(Some(&good), std::slice::from_ref(&silent)), "gateway silent");
-        assert_eq!(state(Some(&good), &[silent, known]), "up");
-    }
-
     #[test]
     fn status_adds_the_workers_up_and_leaves_zeros_out() {
         let sources = sample::sources(2);
@@ -245,7 +200,8 @@ mod tests {
         assert_eq!(status.wans[1].inbound, crate::api::Traffic { packets: 3, bytes: 160 });
         assert_eq!(status.wans[0].gateways[0].mac.as_deref(), Some("02:00:00:00:00:09"));
         assert_eq!(status.wans[0].owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
-        assert_eq!(status.wans[0].state, "no link");
+        assert_eq!(status.wans[0].state, "absent");
+        assert_eq!(status.wans[0].health[1].reason, "the link does not exist");
         let reasons = BTreeMap::from([("foreign-source".to_owned(), 1)]);
         assert_eq!(status.drops, BTreeMap::from([("outbound".to_owned(), reasons)]));
         assert_eq!(status.events, BTreeMap::from([("hairpinned".to_owned(), 2)]));

@@ -2,14 +2,15 @@
 //! Must never know: how anything was opened.
 
 use super::machine::Machine;
-use super::{Faults, Signals};
+use super::{Faults, Signals, say};
+use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::control::controller::Controller;
+use crate::control::controller::{Controller, Effects};
 use crate::control::kernel::Kernel;
 use crate::control::links::{self, Changes};
-use crate::control::report::Sources;
+use crate::control::report::{Order, Sources};
 use crate::ports::link::Link;
-use crate::types::{End, Outcome, Probed, WanId};
+use crate::types::{End, Outcome, Probed, Tick, WanId};
 use crate::workers::live::{Report, WorkerHandle};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -33,7 +34,6 @@ pub enum Why {
 /// The service while packets flow.
 pub struct Follower<'a> {
     pub settings: &'a Settings,
-    pub controller: Controller,
     pub sources: Arc<Sources>,
     /// By WAN: the index of the link that the workers have ports on.
     pub attached: Vec<Option<u32>>,
@@ -43,6 +43,8 @@ pub struct Follower<'a> {
     pub faults: Faults,
     /// A port could not be opened or broke: look again though nothing is said to have changed.
     pub retry: bool,
+    /// When the controller is to be told the time.
+    pub wake: Option<Tick>,
 }
 
 impl Follower<'_> {
@@ -52,7 +54,9 @@ impl Follower<'_> {
         mut signals: Signals,
         changed: &Notify,
         mut inbox: UnboundedReceiver<Report>,
+        mut orders: UnboundedReceiver<Order>,
     ) -> Why {
+        let clock = self.sources.clock;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -62,6 +66,8 @@ impl Follower<'_> {
                 report = inbox.recv() => if let Some(why) = self.hear(report) { return why },
                 () = changed.notified() => self.look_again().await,
                 _ = retry.tick(), if self.retry => self.look_again().await,
+                () = until(clock, self.wake) => self.obey(|controller, now| controller.tick(now)),
+                Some(order) = orders.recv() => self.follow_order(order),
             }
         }
     }
@@ -73,6 +79,7 @@ impl Follower<'_> {
             Some(Report::Ended { stopped: true, .. }) => return None,
             Some(Report::Probed(probed)) => {
                 probed.iter().for_each(|probed| self.note(probed));
+                self.obey(|controller, now| controller.probed(now, &probed));
                 return None;
             }
             Some(Report::Ended { worker, .. }) => {
@@ -102,6 +109,28 @@ impl Follower<'_> {
         }
     }
 
+    /// An operator's word. Who asked may be gone by now.
+    fn follow_order(&mut self, order: Order) {
+        let Order { wan, verb, reason, done } = order;
+        tracing::info!(wan = self.name(wan), reason, "{} by hand", verb.name());
+        self.obey(|controller, now| controller.by_hand(now, wan, verb, &reason));
+        let _ = done.send(());
+    }
+
+    /// Tells the controller of an event, and does what follows.
+    fn obey(&mut self, event: impl FnOnce(&mut Controller, Tick) -> Effects) {
+        let effects = event(&mut self.sources.controller(), self.sources.clock.now());
+        for change in effects.changes.iter().filter(|change| say::is_worth_saying(self.settings, change)) {
+            say::transition(self.name(change.wan), change);
+        }
+        if let Some(policy) = effects.policy {
+            tracing::debug!(epoch = policy.epoch, "new policy");
+            self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
+            self.sources.policy.store(policy);
+        }
+        self.wake = effects.wake;
+    }
+
     fn name(&self, id: WanId) -> &str {
         self.settings.wans.get(id.index()).map_or("?", |wan| wan.name.as_str())
     }
@@ -118,19 +147,10 @@ impl Follower<'_> {
             // Nothing is sent by a link that is not shielded yet.
             self.mend(true).await;
         }
-        self.publish(&machine);
+        let (links, inside) = (machine.states(), machine.inside(self.settings));
+        self.obey(|controller, now| controller.links_seen(now, links, inside));
         if !opened {
             self.mend(false).await;
-        }
-        self.sources.links.store(Arc::new(machine.wans));
-    }
-
-    /// Gives the workers another policy, if what the kernel says calls for one.
-    fn publish(&mut self, machine: &Machine) {
-        if let Some(policy) = self.controller.links_seen(machine.states(), machine.inside(self.settings)) {
-            tracing::debug!(epoch = policy.epoch, "the links changed: new policy");
-            self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
-            self.sources.policy.store(policy);
         }
     }
 
@@ -187,6 +207,14 @@ impl Follower<'_> {
             }
         }
         opened.is_ok()
+    }
+}
+
+/// Waits until then; without a time, for ever.
+async fn until(clock: Clock, wake: Option<Tick>) {
+    match wake {
+        Some(wake) => tokio::time::sleep(Duration::from_nanos(wake.since(clock.now()))).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -35,21 +35,6 @@ impl Machine {
         }
     }
 
-    /// Whether the service can start with these links.
-    ///
-    /// # Errors
-    /// One sentence for each WAN whose link is not there.
-    pub fn require(&self, settings: &Settings) -> Result<(), Faults> {
-        let missing = settings.wans.iter().zip(&self.wans).filter(|(_, link)| link.is_none()).map(|(wan, _)| {
-            format!(
-                "WAN \"{}\": there is no link \"{}\" on this machine: correct `interface`, or plug it in",
-                wan.name, wan.interface
-            )
-        });
-        let faults: Faults = missing.collect();
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
-    }
-
     /// The part that the policy depends on, by WAN.
     #[must_use]
     pub fn states(&self) -> Vec<LinkState> {
@@ -123,13 +108,6 @@ mod tests {
         assert_eq!(router(&[lan.clone(), fiber.clone()]), [text("10.250.250.1"), text("2001:db8:a::2")]);
         assert_eq!(router(&[fiber]), [text("192.0.2.198"), text("2001:db8:a::2")]);
         assert_eq!(router(&[link("lan0", &["fe80::1/64"])]), [None, None]);
-    }
-
-    #[test]
-    fn every_missing_link_is_named_with_its_wan() {
-        let faults = Machine::pick(&[link("cable0", &[])], &settings()).require(&settings()).unwrap_err();
-        let expected = "WAN \"fiber\": there is no link \"fiber0\" on this machine: correct `interface`, or plug it in";
-        assert_eq!(faults, [expected]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::follow::Why;
 use crate::config::settings::Settings;
+use crate::health::{Change, Sight};
 use crate::plane::policy::Policy;
 use ipnet::IpNet;
 use sd_notify::NotifyState;
@@ -35,6 +36,24 @@ pub fn ready(settings: &Settings, workers: usize) {
     );
     tracing::info!("flowpin is ready: {facts}");
     notify(&[NotifyState::Ready, NotifyState::Status(&format!("Routing: {facts}"))]);
+}
+
+/// Whether somebody wants to know: a family that a WAN does not carry is nobody's loss.
+pub fn is_worth_saying(settings: &Settings, change: &Change) -> bool {
+    settings.wans.get(change.wan.index()).is_some_and(|wan| wan.carries(change.family))
+}
+
+/// A WAN is not what it was: one line, with the same fields each time; lines of one cause have the same trace.
+pub fn transition(wan: &str, change: &Change) {
+    let Change { family, from, to, reason, trace, evidence, .. } = change;
+    for Sight { name, last, window, .. } in evidence {
+        tracing::debug!(wan, %family, probe = &**name, ?last, lost = window.lost, of = window.outcomes, %trace, "evidence");
+    }
+    if change.standing > change.stood {
+        tracing::warn!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
+    } else {
+        tracing::info!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
+    }
 }
 
 /// It is over.

@@ -1,7 +1,8 @@
 //! What a WAN's health is asked for: whom, what, how often. Must never know: what comes of the answers.
 
 use crate::types::Family;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// One probe of a WAN, in one family.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +17,23 @@ pub struct ProbeSpec {
     pub interval: u32,
     /// Milliseconds that an answer may take; at most `interval`.
     pub timeout: u32,
+}
+
+impl fmt::Display for ProbeSpec {
+    /// As people call it: `icmp 203.0.113.10`, `tcp gateway:443`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = match &self.question {
+            Question::Connect { port } | Question::Fetch { port, .. } => Some(port),
+            _ => None,
+        };
+        write!(f, "{} ", self.question.kind())?;
+        match (self.target, port) {
+            (Target::Gateway, None) => write!(f, "gateway"),
+            (Target::Gateway, Some(port)) => write!(f, "gateway:{port}"),
+            (Target::Host(host), None) => write!(f, "{host}"),
+            (Target::Host(host), Some(port)) => write!(f, "{}", SocketAddr::new(host, *port)),
+        }
+    }
 }
 
 /// Whom a probe asks.
@@ -55,4 +73,17 @@ pub enum Question {
         /// The question as it is sent: `health::question`.
         name: Box<[u8]>,
     },
+}
+
+impl Question {
+    /// The key that asks it in the configuration.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Neighbor => "neighbor",
+            Self::Echo => "icmp",
+            Self::Connect { .. } => "tcp",
+            Self::Fetch { .. } => "http",
+            Self::Resolve { .. } => "dns",
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Balance, Control, Downstream, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Balance, Control, Downstream, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
 use crate::types::{Remedies, Remedy};
 use std::net::IpAddr;
@@ -24,6 +24,8 @@ fn the_least_file_has_every_default() {
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nptv6: None,
         inbound6: vec![],
+        judgement: Judgement::default(),
+        on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
         health: None,
     };
@@ -152,6 +154,20 @@ fn the_example_of_the_readme_passes_the_check() {
     let (example, _) = example.split_once("```").unwrap();
     let read = super::super::parse(example, "README.md");
     assert!(read.is_ok(), "{}", read.unwrap_err());
+}
+
+#[test]
+fn what_a_wan_is_judged_by_has_defaults_and_can_be_said() {
+    let said = |line: &str| {
+        let settings = parse(&TWO.replace("name = \"cable\"", line), "flowpin.toml").unwrap();
+        (settings.wans[1].judgement, settings.wans[1].on_soft_down)
+    };
+    let default = Judgement { quorum: 1, fall: 3, rise: 5, max_loss: 200, max_latency: 250, hold: 10_000 };
+    assert_eq!(said("health = {}"), (default, Remedies::all(Remedy::Drain)));
+    let all = "health = { quorum = 2, fall = 4, rise = 6, max_loss = \"2.5%\", max_latency = \"1s\", hold = \"0s\", \
+               on_soft_down = \"move\" }";
+    let judgement = Judgement { quorum: 2, fall: 4, rise: 6, max_loss: 25, max_latency: 1000, hold: 0 };
+    assert_eq!(said(all), (judgement, Remedies::all(Remedy::Move)));
 }
 
 #[test]

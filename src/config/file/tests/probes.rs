@@ -174,19 +174,19 @@ fn there_is_room_for_sixteen_probes() {
 }
 
 #[test]
-fn what_judges_the_probes_is_not_there_yet() {
-    for line in [
-        "quorum = 1",
-        "fall = 3",
-        "rise = 5",
-        "max_loss = \"20%\"",
-        "max_latency = \"250ms\"",
-        "hold = \"10s\"",
-        "on_soft_down = \"drain\"",
-        "on_up = \"keep\"",
-    ] {
-        let key = line.split(' ').next().unwrap();
-        let expected = format!("19:1 not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`");
+fn what_the_probes_are_judged_by_has_its_bounds() {
+    let rows = [
+        ("quorum = 0", "19:10 bad-value 0 | `quorum` cannot be `0` | write a number from 1 to 1000"),
+        ("fall = 1001", "19:8 bad-value 1001 | `fall` cannot be `1001` | write a number from 1 to 1000"),
+        ("max_loss = \"20\"", "19:12 bad-value \"20\" | `20` is no share | write one such as \"20%\" or \"2.5%\""),
+        (
+            "max_latency = \"0s\"",
+            "19:15 bad-value \"0s\" | `max_latency` cannot be 0 ms | write a time from \"1ms\" to \"1h\"",
+        ),
+        ("hold = \"2h\"", "19:8 bad-value \"2h\" | `hold` cannot be 7200000 ms | write a time from \"0ms\" to \"1h\""),
+        ("on_up = \"keep\"", "19:1 not-supported-yet on_up | `on_up` is not supported yet | remove `on_up`"),
+    ];
+    for (line, expected) in rows {
         assert_eq!(faults(&with(line)), [expected]);
     }
 }

@@ -1,0 +1,107 @@
+//! Events in their order, and what follows from each: snapshots, transitions, the next time to look.
+
+use super::*;
+use crate::control::compile::no_link;
+use crate::control::sample::settings;
+use crate::health::State;
+use crate::types::{Mac, Standing};
+use std::net::Ipv4Addr;
+
+const UP: [Standing; 2] = [Standing::Up; 2];
+const HARD: [Standing; 2] = [Standing::HardDown; 2];
+const FIBER: WanId = WanId(0);
+const CABLE: WanId = WanId(1);
+
+/// A link on which everything is there.
+fn good(last: u8) -> LinkState {
+    LinkState {
+        present: true,
+        mac: Mac([2, 0, 0, 0, 0, last]),
+        came_up: Some(1),
+        gateway4: Some(Ipv4Addr::new(192, 0, 2, last)),
+        gateway6: Some("fe80::1".parse().unwrap()),
+        ..no_link()
+    }
+}
+
+fn start(links: [LinkState; 2]) -> Controller {
+    Controller::new(Arc::new(settings()), links.to_vec(), InsideState::default(), at(0))
+}
+
+fn at(ms: u64) -> Tick {
+    Tick::from_millis(ms)
+}
+
+/// The epoch and how the two WANs stand, of a new snapshot.
+fn published(effects: &Effects) -> Option<(u32, Vec<[Standing; 2]>)> {
+    let shape = |policy: &Arc<Policy>| (policy.epoch, policy.wans.iter().map(|wan| wan.standing).collect());
+    effects.policy.as_ref().map(shape)
+}
+
+fn transitions(effects: &Effects) -> Vec<(u8, Family, State, State)> {
+    effects.changes.iter().map(|change| (change.wan.0, change.family, change.from, change.to)).collect()
+}
+
+#[test]
+fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_twice_is_none() {
+    let router = InsideState::default();
+    let mut controller = start([no_link(), no_link()]);
+    assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop4), (1, None));
+    let gateway4 = Some(Ipv4Addr::new(192, 0, 2, 1));
+    let links = vec![LinkState { gateway4, ..no_link() }, no_link()];
+    let policy = controller.links_seen(at(1), links.clone(), router).policy.unwrap();
+    assert_eq!((policy.epoch, policy.wans[0].link.next_hop4), (2, gateway4));
+    assert!(controller.links_seen(at(2), links.clone(), router).policy.is_none());
+    let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
+    assert_eq!(controller.links_seen(at(3), links, router).policy.unwrap().inside.router4, router.v4);
+}
+
+#[test]
+fn the_first_snapshot_knows_which_wans_are_absent_and_they_are_told_with_the_first_event() {
+    let mut controller = start([good(1), no_link()]);
+    let standing: Vec<_> = controller.policy().wans.iter().map(|wan| wan.standing).collect();
+    assert_eq!((controller.policy().epoch, standing), (1, vec![UP, HARD]));
+    let effects = controller.tick(at(5));
+    assert_eq!(published(&effects), None);
+    let absent = Family::ALL.map(|family| (1, family, State::Up, State::Absent));
+    assert_eq!(transitions(&effects), absent);
+    assert!(controller.tick(at(6)).changes.is_empty(), "once");
+}
+
+#[test]
+fn a_wan_that_was_absent_at_start_is_up_as_soon_as_its_link_is_there() {
+    let mut controller = start([good(1), no_link()]);
+    let effects = controller.links_seen(at(100), vec![good(1), good(2)], InsideState::default());
+    assert_eq!(published(&effects), Some((2, vec![UP, UP])));
+}
+
+#[test]
+fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_over() {
+    let (mut controller, router) = (start([good(1), good(2)]), InsideState::default());
+    controller.tick(at(0));
+    let dead = LinkState { came_up: None, ..good(2) };
+    let effects = controller.links_seen(at(1000), vec![good(1), dead], router);
+    assert_eq!(published(&effects), Some((2, vec![UP, HARD])));
+    assert_eq!(transitions(&effects), Family::ALL.map(|family| (1, family, State::Up, State::LinkDown)));
+    let effects = controller.links_seen(at(2000), vec![good(1), good(2)], router);
+    assert_eq!(published(&effects), Some((3, vec![UP, [Standing::Degraded; 2]])));
+    assert_eq!(effects.wake, Some(at(11_000)), "ten seconds after it was lost");
+    let effects = controller.tick(at(11_000));
+    assert_eq!(published(&effects), Some((4, vec![UP, UP])));
+}
+
+#[test]
+fn an_operators_word_is_a_snapshot_and_a_transition_and_said_again_is_neither() {
+    let mut controller = start([good(1), good(2)]);
+    let effects = controller.by_hand(at(1), FIBER, Verb::Drain, "maintenance");
+    assert_eq!(published(&effects), Some((2, vec![[Standing::SoftDown; 2], UP])));
+    assert_eq!(transitions(&effects), Family::ALL.map(|family| (0, family, State::Up, State::Drained)));
+    assert_eq!(effects.changes[0].reason.to_string(), "drain by hand: maintenance");
+    let again = controller.by_hand(at(2), FIBER, Verb::Drain, "longer");
+    assert!(again.policy.is_none() && again.changes.is_empty());
+    assert_eq!(controller.judge().hand(FIBER), (Verb::Drain, "longer"));
+    assert_eq!(published(&controller.by_hand(at(3), FIBER, Verb::Down, "")), Some((3, vec![HARD, UP])));
+    assert_eq!(published(&controller.by_hand(at(4), FIBER, Verb::Auto, "")), Some((4, vec![UP, UP])));
+    assert!(controller.by_hand(at(5), WanId(9), Verb::Down, "").policy.is_none(), "there is none such");
+    assert!(controller.by_hand(at(6), CABLE, Verb::Up, "").policy.is_none(), "it is up already");
+}

@@ -1,0 +1,49 @@
+//! How each WAN is, family by family, with the probes that show it. Must never know: how that was judged.
+
+use crate::api::{Health, Probe};
+use crate::config::settings;
+use crate::health::{Judge, Sight};
+use crate::types::{Family, Outcome, Tick, WanId};
+
+/// The families that a WAN carries, IPv4 first.
+pub(super) fn health(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> Vec<Health> {
+    let carried = Family::ALL.into_iter().filter(|family| said.carries(*family));
+    let row = |family| {
+        let shown = judge.state(id, family)?;
+        let vetoed = if shown.vetoed { "; the probes fail, but real traffic is answered" } else { "" };
+        Some(Health {
+            family: family.to_string(),
+            state: shown.state.name().to_owned(),
+            since_seconds: now.since(shown.since) / 1_000_000_000,
+            reason: format!("{}{vetoed}", shown.reason),
+            probes: judge.probes(id, family).iter().map(probe).collect(),
+        })
+    };
+    carried.filter_map(row).collect()
+}
+
+/// One word for all families, or each with its own.
+pub(super) fn summary(families: &[Health]) -> String {
+    match families {
+        [] => "unused".to_owned(),
+        [first, others @ ..] if others.iter().all(|other| other.state == first.state) => first.state.clone(),
+        _ => families.iter().map(|it| format!("{} {}", it.family, it.state)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn probe(sight: &Sight) -> Probe {
+    let (last, round_trip_us) = match sight.last {
+        None => (None, None),
+        Some((_, Outcome::Passed { round_trip })) => (Some("passed".to_owned()), Some(round_trip / 1000)),
+        Some((_, Outcome::Failed(why))) => (Some(why.to_string()), None),
+    };
+    Probe {
+        name: sight.name.to_string(),
+        last,
+        round_trip_us,
+        outcomes: sight.window.outcomes,
+        lost: sight.window.lost,
+        mean_us: sight.window.mean / 1000,
+        jitter_us: sight.window.jitter / 1000,
+    }
+}
