@@ -4,6 +4,7 @@ use crate::lab::lab;
 use flowpin::api::Status;
 use flowpin::lab::{Lab, Options};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,12 @@ fn status_and_flows_answer_for_people_and_for_programs() {
     let (code, said) = ask(&lab, &["status", "--socket", path(&socket), "--json"]);
     let status: Status = serde_json::from_str(&said).expect("JSON and nothing else");
     assert_eq!((code, status.pid, status.table.flows), (Some(0), service.pid(), 1));
+    let words = ["status", "--socket", path(&socket), "--json", "--watch"];
+    let mut watch = lab.rt.spawn(Command::new(flowpin()).args(words).stdout(Stdio::piped())).expect("flowpin runs");
+    let lines = BufReader::new(watch.stdout.take().expect("a pipe")).lines().take(2);
+    lines.for_each(|line| drop(serde_json::from_str::<Status>(&line.expect("a line")).expect("a status per line")));
+    // Its reader is gone.
+    assert_eq!(watch.wait().expect("it ends").code(), Some(0));
     let (code, said) = ask(&lab, &["flows", "--socket", path(&socket), "--protocol", "icmp"]);
     assert!(code == Some(0) && said.contains("10.250.250.2 id ") && said.ends_with("1 of 1 flows\n"), "{said}");
     let (code, said) = ask(&lab, &["flows", "--socket", path(&socket), "--wan", "cable"]);

@@ -138,7 +138,9 @@ every reason for which packets were dropped.";
 const STATUS_EXAMPLES: &str = "\
 Examples:
   flowpin status
+  flowpin status --watch
   flowpin status --json | jq '.wans[] | {name, state, flows}'
+  flowpin status --json --watch=10 | jq -c '[.wans[].state]'
 
 Exit codes: 0 answered, 1 the service does not run or this user may not ask.";
 
@@ -151,6 +153,9 @@ pub struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Ask again every so many seconds, until Ctrl-C; with --json one object per line
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub watch: Option<u64>,
 }
 
 const FLOWS: &str = "\

@@ -5,27 +5,53 @@ use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
 use crate::api::{Gateway, Probe, Status, Wan};
+use crate::clock::pause;
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// Asks and prints.
+/// Asks and prints, once or again and again.
 #[must_use]
 pub fn status(args: &StatusArgs) -> ExitCode {
-    let answer = match client::get(&args.socket, "/v1/status") {
-        Ok(answer) => answer,
-        Err(sentence) => return fail(sentence),
-    };
-    if args.json {
-        say(String::from_utf8_lossy(&answer));
-        return ExitCode::SUCCESS;
-    }
-    match serde_json::from_slice::<Status>(&answer) {
-        Ok(status) => {
-            say(render(&status).trim_end());
-            ExitCode::SUCCESS
+    loop {
+        let text = match ask(args) {
+            Ok(text) => text,
+            Err(sentence) => return fail(sentence),
+        };
+        let Some(seconds) = args.watch else {
+            say(text);
+            return ExitCode::SUCCESS;
+        };
+        if show(&text).is_err() {
+            // The reader went away.
+            return ExitCode::SUCCESS;
         }
-        Err(error) => fail(format_args!("the running flowpin speaks another version of this command: {error}")),
+        pause(Duration::from_secs(seconds));
     }
+}
+
+/// The answer, as it is to be printed.
+fn ask(args: &StatusArgs) -> Result<String, String> {
+    let answer = client::get(&args.socket, "/v1/status")?;
+    if args.json {
+        return Ok(String::from_utf8_lossy(&answer).into_owned());
+    }
+    let status = serde_json::from_slice::<Status>(&answer);
+    let status =
+        status.map_err(|error| format!("the running flowpin speaks another version of this command: {error}"))?;
+    Ok(render(&status).trim_end().to_owned())
+}
+
+/// Prints one answer of many: on a terminal in the place of the last.
+fn show(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        // ECMA-48: cursor home, erase to the end of the screen.
+        write!(out, "\x1b[H\x1b[J")?;
+    }
+    writeln!(out, "{text}")?;
+    out.flush()
 }
 
 /// The whole status as text.
