@@ -10,14 +10,22 @@ use super::verdict::{Soft, Verdict};
 use crate::types::{Family, Probed, Standing, Tick, WanId};
 use std::sync::Arc;
 
+/// Milliseconds without a gateway until the flows of a WAN are given up; new ones avoid it at once.
+const NO_GATEWAY_MS: u64 = 3000;
+
 /// One WAN in one family.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     wan: WanId,
     family: Family,
     fault: Option<Fault>,
-    /// The link was spoken of at all.
+    /// Since when it is this fault.
+    fault_since: Tick,
+    /// The link was spoken of at all, and had been when the fault began.
     known: bool,
+    was_known: bool,
+    /// The verdict knows of the fault.
+    is_cut: bool,
     hand: (Verb, Arc<str>),
     verdict: Verdict,
     pub handshakes: Handshakes,
@@ -31,9 +39,20 @@ impl Case {
         let reason = verdict.why.clone();
         let (state, standing) = (State::Probing, Standing::Up);
         let shown = Shown { state, standing, since: now, reason, vetoed: false, trace: Trace(0) };
-        let mut case =
-            Self { wan, family, fault: None, known: false, hand, verdict, handshakes: Handshakes::default(), shown };
-        (case.shown.state, case.shown.standing, case.shown.reason) = case.found();
+        let mut case = Self {
+            wan,
+            family,
+            fault: None,
+            fault_since: now,
+            known: false,
+            was_known: false,
+            is_cut: false,
+            hand,
+            verdict,
+            handshakes: Handshakes::default(),
+            shown,
+        };
+        (case.shown.state, case.shown.standing, case.shown.reason) = case.found(now);
         case
     }
 
@@ -49,12 +68,26 @@ impl Case {
     /// What the kernel says of the link.
     pub fn link(&mut self, rules: &Rules, now: Tick, facts: LinkFacts) {
         let fault = facts.fault(self.family);
-        match (self.fault, fault) {
-            (None, Some(_)) => self.verdict.cut(rules, now, self.known),
-            (Some(_), None) => self.verdict.mend(rules, now),
-            _ => {}
+        if self.fault != fault {
+            self.fault_since = now;
+        }
+        if self.fault.is_none() {
+            self.was_known = self.known;
         }
         (self.fault, self.known) = (fault, true);
+        if fault.is_none() && std::mem::take(&mut self.is_cut) {
+            self.verdict.mend(rules, now);
+        }
+        self.cut(rules, now);
+    }
+
+    /// Flows are given up: at once, or, for want of a gateway, after a while.
+    fn cut(&mut self, rules: &Rules, now: Tick) {
+        let waits = self.fault == Some(Fault::NoNextHop) && now < self.patience_ends();
+        if self.fault.is_some() && !waits && !self.is_cut {
+            self.is_cut = true;
+            self.verdict.cut(rules, now, self.was_known);
+        }
     }
 
     /// A flow that began inside got a reply.
@@ -79,11 +112,21 @@ impl Case {
         if self.fault.is_none() {
             self.verdict.pass(rules, now);
         }
+        self.cut(rules, now);
     }
 
     /// When time alone may change something.
     pub fn due(&self, rules: &Rules, now: Tick) -> Option<Tick> {
-        if self.fault.is_some() { None } else { self.verdict.due(rules, now) }
+        match self.fault {
+            None => self.verdict.due(rules, now),
+            Some(Fault::NoNextHop) => Some(self.patience_ends()).filter(|end| *end > now),
+            Some(Fault::Absent | Fault::NoCarrier) => None,
+        }
+    }
+
+    /// A gateway may be gone for a moment while an address is renewed.
+    fn patience_ends(&self) -> Tick {
+        self.fault_since.plus_millis(NO_GATEWAY_MS)
     }
 
     /// Its probes, for people.
@@ -98,7 +141,7 @@ impl Case {
 
     /// Draws the conclusion; the change, if it is one.
     pub fn conclude(&mut self, rules: &Rules, now: Tick, trace: Trace) -> Option<Change> {
-        let (state, standing, reason) = self.found();
+        let (state, standing, reason) = self.found(now);
         self.shown.vetoed = self.fault.is_none() && self.verdict.is_vetoed(rules, now);
         let (from, stood) = (self.shown.state, self.shown.standing);
         self.shown.reason = reason.clone();
@@ -111,13 +154,16 @@ impl Case {
     }
 
     /// What it is now, how it stands, and why.
-    fn found(&self) -> (State, Standing, Reason) {
+    fn found(&self, now: Tick) -> (State, Standing, Reason) {
         let by_hand = || Reason::ByHand { verb: self.hand.0, text: Arc::clone(&self.hand.1) };
         match (self.hand.0, self.fault) {
             (Verb::Down, _) => (State::Down, Standing::HardDown, by_hand()),
             (_, Some(Fault::Absent)) => (State::Absent, Standing::HardDown, Reason::LinkGone),
             (_, Some(Fault::NoCarrier)) => (State::LinkDown, Standing::HardDown, Reason::NoCarrier),
-            (_, Some(Fault::NoNextHop)) => (State::NoGateway, Standing::HardDown, Reason::NoNextHop),
+            (_, Some(Fault::NoNextHop)) => {
+                let standing = if now < self.patience_ends() { Standing::SoftDown } else { Standing::HardDown };
+                (State::NoGateway, standing, Reason::NoNextHop)
+            }
             (Verb::Drain, None) => (State::Drained, Standing::SoftDown, by_hand()),
             (Verb::Up, None) => (State::Up, Standing::Up, by_hand()),
             (Verb::Auto, None) => {

@@ -60,7 +60,8 @@ impl State {
     #[must_use]
     pub fn allows(self, standing: Standing) -> bool {
         match self {
-            Self::Absent | Self::LinkDown | Self::NoGateway => standing == Standing::HardDown,
+            Self::Absent | Self::LinkDown => standing == Standing::HardDown,
+            Self::NoGateway => !standing.is_usable(),
             Self::Probing => standing.is_usable(),
             Self::Up => standing == Standing::Up,
             Self::Degraded => standing == Standing::Degraded,

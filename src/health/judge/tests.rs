@@ -180,6 +180,25 @@ fn a_link_without_carrier_or_gateway_is_down_at_once_and_its_families_apart() {
 }
 
 #[test]
+fn a_gateway_that_is_gone_for_a_moment_is_no_fall_and_one_that_stays_away_is() {
+    let mut world = World::new(probed(1), |_| Some(30));
+    world.link(A, LinkFacts::GOOD);
+    world.run(1500);
+    let _ = world.news();
+    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    assert_eq!(world.shown(A), (State::NoGateway, Standing::SoftDown));
+    world.run(4400);
+    assert_eq!(world.shown(A), (State::NoGateway, Standing::SoftDown));
+    world.link(A, LinkFacts::GOOD);
+    assert_eq!(world.shown(A), (State::Up, Standing::Up), "as before, without a hold");
+    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    world.run(7500);
+    assert_eq!(world.shown(A), (State::NoGateway, Standing::HardDown));
+    world.link(A, LinkFacts::GOOD);
+    assert_eq!(world.shown(A), (State::Probing, Standing::Degraded));
+}
+
+#[test]
 fn a_link_that_is_back_serves_where_nobody_else_does_until_it_has_risen_and_the_hold_is_over() {
     let mut world = World::new(probed(1), |_| Some(30));
     world.link(A, LinkFacts::GOOD);
