@@ -3,7 +3,7 @@
 
 use crate::failover::{connected, flow, seen};
 use crate::lab::{Router, attempt, flowpin, lab, run, start_with, wait_until};
-use flowpin::api::{Status, Wan};
+use flowpin::api::{Event, Status, Wan};
 use flowpin::lab::topology::{DSL4, FIBER4, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};
@@ -130,6 +130,29 @@ fn a_wan_that_is_taken_down_by_hand_loses_its_flows_and_a_wrong_name_is_correcte
     };
     assert_eq!(log.lines().filter(told).count(), 1, "{log}");
     router.end_with_losses();
+}
+
+#[test]
+fn a_hook_is_told_of_each_transition() {
+    let lab = lab(Options::default());
+    let file = lab.directory().join("events");
+    let command = format!("[\"/bin/sh\", \"-c\", \"cat >> {}\"]", file.display());
+    let config = format!("{}\n[hooks]\non_event = {command}\n", lab.config());
+    let router = start_with(&lab, &config);
+    assert!(say(&lab, &["wan", "dsl", "drain", "--reason", "it's \"slow\""]).0);
+    assert!(say(&lab, &["wan", "dsl", "auto"]).0);
+    let told = || std::fs::read_to_string(&file).unwrap_or_default();
+    wait_until("four events are told", || told().lines().count() == 4);
+    let events: Vec<Event> = told().lines().map(|line| serde_json::from_str(line).expect("an event")).collect();
+    let shape = |it: &Event| [&it.wan, &it.interface, &it.family, &it.from, &it.to].map(String::clone);
+    let due =
+        [["ipv4", "up", "drained"], ["ipv6", "up", "drained"], ["ipv4", "drained", "up"], ["ipv6", "drained", "up"]];
+    for (event, [family, from, to]) in events.iter().zip(due) {
+        assert_eq!(shape(event), ["dsl", "wan1", family, from, to]);
+    }
+    assert_eq!(events[0].reason, "drain by hand: it's \"slow\"");
+    assert!(events[0].trace == events[1].trace && events[1].trace != events[2].trace, "one cause, one trace");
+    router.end(&[]);
 }
 
 #[test]

@@ -123,6 +123,27 @@ pub struct Probe {
     pub jitter_us: u64,
 }
 
+/// What became of a WAN in one family: what `[hooks] on_event` reads, one line per run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Name of the WAN.
+    pub wan: String,
+    /// Its kernel link.
+    pub interface: String,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// The state that it was in; one of those of [`Wan`].
+    pub from: String,
+    /// The state that it is in.
+    pub to: String,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// The same in the log; events of one cause have the same.
+    pub trace: String,
+}
+
 /// A word of the operator about a WAN, for `POST /v1/wan`; the answer is the [`Wan`] as it is then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -93,6 +93,7 @@ fn settings(said: said::Said) -> Settings {
         workers: said.workers,
         control: said.control,
         log: said.log,
+        hooks: said.hooks,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub control: Control,
     /// Logging.
     pub log: Log,
+    /// The program that is told what becomes of WANs, with its arguments; empty: none (`[hooks] on_event`).
+    pub hooks: Vec<String>,
 }
 
 /// The firewall's side.

@@ -35,6 +35,7 @@ pub fn settings() -> Settings {
         workers: Workers { threads: None, seed: 7 },
         control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
         log: Log { json: false, level: "info".into() },
+        hooks: Vec::new(),
     }
 }
 

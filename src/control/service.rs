@@ -12,6 +12,7 @@
 
 mod directory;
 mod follow;
+mod hooks;
 mod machine;
 mod say;
 
@@ -29,6 +30,7 @@ use crate::workers::live::{self, Ports, Report, WorkerHandle};
 use arc_swap::ArcSwap;
 use directory::Directory;
 use follow::{Follower, Why};
+use hooks::Hooks;
 use machine::Machine;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -140,6 +142,7 @@ impl Stage {
     ) -> Result<(), Faults> {
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
         let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
+        let hooks = Hooks::start(&self.settings.hooks).map_err(sentence)?;
         let (reports, inbox) = mpsc::unbounded_channel();
         let workers = spawn(ports, &controller, &shared, clock, &reports)?;
         drop(reports);
@@ -154,6 +157,7 @@ impl Stage {
             workers,
             kernel,
             faults: Vec::new(),
+            hooks,
             retry: false,
             // At once: what is known from the start is told.
             wake: Some(Tick(0)),

@@ -22,6 +22,7 @@ pub(super) struct Said {
     pub(super) workers: Workers,
     pub(super) control: Control,
     pub(super) log: Log,
+    pub(super) hooks: Vec<String>,
 }
 
 /// `[downstream]`

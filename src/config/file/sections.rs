@@ -16,7 +16,7 @@ const HEAD: Span = Span { start: 0, end: 0 };
 
 /// Reads the whole document.
 pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
-    const LATER: [&str; 3] = ["policy", "host", "hooks"];
+    const LATER: [&str; 2] = ["policy", "host"];
     let mut root = Table::new("the file", HEAD, root);
     let downstream = downstream(&mut root, faults);
     let wans = wan::wans(&mut root, faults);
@@ -26,9 +26,10 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let workers = section(&mut root, "workers", "[workers]", faults, workers).unwrap_or_default();
     let control = section(&mut root, "control", "[control]", faults, control).unwrap_or_default();
     let log = section(&mut root, "log", "[log]", faults, log).unwrap_or_default();
+    let hooks = section(&mut root, "hooks", "[hooks]", faults, hooks).unwrap_or_default();
     root.refuse(&LATER, faults);
     root.finish(&LATER, faults);
-    Said { downstream, wans, balance, last_resort, limits, martians, timeouts, workers, control, log }
+    Said { downstream, wans, balance, last_resort, limits, martians, timeouts, workers, control, log, hooks }
 }
 
 fn section<'d, T>(
@@ -209,6 +210,23 @@ fn log(mut table: Table<'_>, faults: &mut Faults) -> Log {
     table.finish(&[], faults);
     let default = Log::default();
     Log { json: json.unwrap_or(default.json), level: level.map_or(default.level, str::to_owned) }
+}
+
+/// `on_event`: a program and its arguments.
+fn hooks(mut table: Table<'_>, faults: &mut Faults) -> Vec<String> {
+    let command = table.take("on_event").map(|item| list(&item, |text| Ok(text.to_owned()), faults).0);
+    table.finish(&[], faults);
+    let command = command.unwrap_or_default();
+    if let Some(program) = command.first().filter(|program| !program.value.starts_with('/')) {
+        let message = format!("{} is no absolute path", quote(&program.value));
+        faults.add(
+            Code::BadValue,
+            program.at,
+            message,
+            "write where the program is, such as \"/etc/flowpin/on-event\"",
+        );
+    }
+    command.into_iter().map(|word| word.value).collect()
 }
 
 /// Reports a value that a later version brings.

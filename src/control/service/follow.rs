@@ -1,6 +1,7 @@
 //! Between start and stop: the kernel's links change, workers report, a signal comes.
 //! Must never know: how anything was opened.
 
+use super::hooks::Hooks;
 use super::machine::Machine;
 use super::{Faults, Signals, say};
 use crate::clock::Clock;
@@ -41,6 +42,8 @@ pub struct Follower<'a> {
     pub kernel: &'a mut Kernel,
     /// What stays missing of the kernel side, as last said.
     pub faults: Faults,
+    /// Who else is told what becomes of WANs.
+    pub hooks: Hooks,
     /// A port could not be opened or broke: look again though nothing is said to have changed.
     pub retry: bool,
     /// When the controller is to be told the time.
@@ -122,6 +125,7 @@ impl Follower<'_> {
         let effects = event(&mut self.sources.controller(), self.sources.clock.now());
         for change in effects.changes.iter().filter(|change| say::is_worth_saying(self.settings, change)) {
             say::transition(self.name(change.wan), change);
+            self.hooks.tell(say::event(self.settings, change));
         }
         if let Some(policy) = effects.policy {
             tracing::debug!(epoch = policy.epoch, "new policy");

@@ -1,7 +1,9 @@
 //! What the service says of its life, in the log and to systemd. Must never know: how it got there.
 
 use super::follow::Why;
-use crate::config::settings::Settings;
+use crate::api::Event;
+use crate::clock;
+use crate::config::settings::{Settings, Wan};
 use crate::health::{Change, Sight};
 use crate::plane::policy::Policy;
 use ipnet::IpNet;
@@ -53,6 +55,22 @@ pub fn transition(wan: &str, change: &Change) {
         tracing::warn!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
     } else {
         tracing::info!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
+    }
+}
+
+/// The same for hooks.
+pub fn event(settings: &Settings, change: &Change) -> Event {
+    let wan = settings.wans.get(change.wan.index());
+    let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
+    Event {
+        at_ms: u64::try_from(clock::wall().as_millis()).unwrap_or(u64::MAX),
+        wan: of(|wan| &wan.name),
+        interface: of(|wan| &wan.interface),
+        family: change.family.to_string(),
+        from: change.from.to_string(),
+        to: change.to.to_string(),
+        reason: change.reason.to_string(),
+        trace: change.trace.to_string(),
     }
 }
 

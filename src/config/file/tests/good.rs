@@ -55,6 +55,7 @@ fn the_least_file_has_every_default() {
         workers: Workers { threads: None, seed: 0 },
         control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
         log: Log { json: false, level: "info".into() },
+        hooks: Vec::new(),
     };
     assert_eq!(parse(text, "f"), Ok(expected));
 }

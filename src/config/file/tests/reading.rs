@@ -116,8 +116,8 @@ fn what_later_versions_bring_is_refused_by_name() {
         ),
         (
             "[downstream]",
-            "[hooks]\n[downstream]",
-            "1:2 not-supported-yet hooks | `hooks` is not supported yet | remove `hooks`",
+            "[hooks]\non_event = [\"on-event\"]\n[downstream]",
+            "2:13 bad-value \"on-event\" | `on-event` is no absolute path | write where the program is, such as \"/etc/flowpin/on-event\"",
         ),
         (
             "\"2001:db8:b:d00::/60\"",
