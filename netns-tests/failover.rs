@@ -137,6 +137,7 @@ fn a_silent_connection_over_a_line_that_is_cut_is_reset_too() {
     assert_eq!(status.drops, std::collections::BTreeMap::new(), "the hosts had nothing more to say");
 }
 
+/// Shows RFC 1812 §5.3.12.
 #[test]
 fn datagrams_move_and_go_on_and_a_flow_of_the_other_line_loses_none() {
     let lab = lab(Options::default());
@@ -204,6 +205,7 @@ fn new_flows_leave_with_the_line_and_come_back_with_it() {
     router.end_with_losses();
 }
 
+/// Shows RFC 1812 §5.3.12.
 #[test]
 fn without_any_line_a_connection_fails_at_once_and_with_one_again_it_succeeds() {
     let lab = lab(Options::default());

@@ -65,7 +65,7 @@ pub const CLAUSES: &[Clause] = &[
         "Forwarding can be controlled by interface",
         "the links of the configuration forward, no other",
     ),
-    not_yet("§5.3.12", "What is pinned to a link that dies is told", "comes with health"),
+    met("§5.3.12", "What used a link that failed goes another way, or its sender is told"),
     met("§5.3.13.1", "Unknown options pass unchanged"),
     deviates("§5.3.13.4", "Source routes", "passed unchanged, never followed (RFC 7126 §4.3 advises against them)"),
     deviates("§5.3.13.5", "Record route", "passed unchanged; the router's addresses are not added"),
