@@ -1,6 +1,6 @@
-//! Packets of the router's own that ask something of a host outside: their IP headers and checksums, the echo request
-//! (RFC 792, RFC 4443 §4.1) whose identifier, sequence number and first four bytes of data are a token, and the address
-//! they leave with. Must never know: what is asked for, when, what becomes of an answer.
+//! Packets of the router's own, probes and RSTs: their IP headers and checksums, the echo request (RFC 792, RFC 4443
+//! §4.1) whose identifier, sequence number and first four bytes of data are a token, and the address that probes leave
+//! with. Must never know: what is asked for, when, what becomes of an answer.
 
 use super::checksum;
 use super::packet::{Headers, protocol};
@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Hops that a probe may travel.
+/// Hops that one may travel.
 const TTL: u8 = 64;
 /// Bytes from the ICMP header to the token.
 const TOKEN: usize = 4;

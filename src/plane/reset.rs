@@ -1,10 +1,10 @@
 //! RSTs towards inside hosts, in the name of their remotes, whose connections have lost their WAN: so that applications
 //! redial at once. Must never know: policy, tables, links.
 
-use super::checksum;
+use super::ask;
 use super::flow::table::Segment;
 use super::packet::{protocol, tcp_flag};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Appends the RST that answers a segment from `from` to `to` (RFC 9293 §3.10.7.1): it bears the number that the host
 /// waits for; a segment that acknowledges nothing is acknowledged itself. False, and nothing appended, in answer to a RST.
@@ -23,9 +23,9 @@ pub fn unasked(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, sequence: u3
     append(out, from, to, (sequence, 0, tcp_flag::RST))
 }
 
-const TCP_LEN: u16 = 20;
-/// Hops that it may travel.
-const TTL: u8 = 64;
+/// Bytes of a TCP header without options, and where its checksum stands (RFC 9293 §3.1).
+const TCP_LEN: usize = 20;
+const CHECKSUM: usize = 16;
 
 fn append(
     out: &mut Vec<u8>,
@@ -33,36 +33,13 @@ fn append(
     to: SocketAddr,
     (sequence, acknowledgment, flags): (u32, u32, u8),
 ) -> bool {
-    match (from.ip(), to.ip()) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let [high, low] = (20 + TCP_LEN).to_be_bytes();
-            // DF, and no identification: an atomic datagram needs none (RFC 6864 §4.1).
-            let mut header = [0x45, 0, high, low, 0, 0, 0x40, 0, TTL, protocol::TCP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-            header[12..16].copy_from_slice(&source.octets());
-            header[16..].copy_from_slice(&destination.octets());
-            let sum = !checksum::sum(&header);
-            header[10..12].copy_from_slice(&sum.to_be_bytes());
-            out.extend_from_slice(&header);
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let [high, low] = TCP_LEN.to_be_bytes();
-            out.extend_from_slice(&[0x60, 0, 0, 0, high, low, protocol::TCP, TTL]);
-            out.extend_from_slice(&source.octets());
-            out.extend_from_slice(&destination.octets());
-        }
-        _ => return false,
-    }
-    let mut tcp = [0; TCP_LEN as usize];
+    let mut tcp = [0; TCP_LEN];
     tcp[..2].copy_from_slice(&from.port().to_be_bytes());
     tcp[2..4].copy_from_slice(&to.port().to_be_bytes());
     tcp[4..8].copy_from_slice(&sequence.to_be_bytes());
     tcp[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
     tcp[12..14].copy_from_slice(&[0x50, flags]);
-    let pseudo = checksum::pseudo(from.ip(), to.ip(), protocol::TCP, TCP_LEN.into());
-    let sum = !checksum::add(checksum::sum(&tcp), pseudo);
-    tcp[16..18].copy_from_slice(&sum.to_be_bytes());
-    out.extend_from_slice(&tcp);
-    true
+    ask::segment(out, from.ip(), to.ip(), protocol::TCP, (&tcp, CHECKSUM))
 }
 
 #[cfg(test)]
