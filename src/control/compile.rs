@@ -28,6 +28,8 @@ pub struct LinkState {
     pub addresses4: Vec<Ipv4Net>,
     /// The kernel's IPv6 addresses.
     pub addresses6: Vec<Ipv6Addr>,
+    /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
+    pub delegated: Vec<Ipv6Net>,
     /// The gateway of the kernel's best default route on this link.
     pub gateway4: Option<Ipv4Addr>,
     /// The same for IPv6.
@@ -125,6 +127,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
         },
         addresses4: Vec::new(),
         addresses6: Vec::new(),
+        delegated: Vec::new(),
         gateway4: Some(DUMMY4),
         gateway6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
     }

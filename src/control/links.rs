@@ -60,6 +60,7 @@ impl LinkFacts {
                 .iter()
                 .filter_map(|a| if let IpNet::V6(a) = a { Some(a.addr()) } else { None })
                 .collect(),
+            delegated: Vec::new(),
             gateway4: self.gateways4.first().copied(),
             gateway6: self.gateways6.first().copied(),
         }
