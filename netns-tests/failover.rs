@@ -1,12 +1,10 @@
 //! A line dies while programs use it: what was on it is told or moves, what was not notices nothing, new flows go by the
 //! other line at once, and come back with the line.
 
-mod measure;
-
 use crate::health::judged;
 use crate::lab::{Router, lab, run, settle, start_with, visitor, wait_until};
 use flowpin::api::Flow;
-use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, SERVER4, SERVER6};
+use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, Line, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};
 use std::io::{ErrorKind, Read, Write};
@@ -25,12 +23,9 @@ fn prompt(lab: &Lab) -> Router<'_> {
 
 /// Takes the carrier off a WAN's link, or gives it back, as the ISP's end of the cable does.
 fn carry(lab: &Lab, wan: &str, carries: bool) {
-    let isp = if wan == "fiber" { &lab.ispa } else { &lab.ispb };
-    run(isp, "ip", &["link", "set", "customer", if carries { "up" } else { "down" }]);
-    if carries && wan == "dsl" {
-        // The ISP's kernel has forgotten the way to the block that it routes.
-        run(isp, "ip", &["route", "replace", "198.51.100.240/29", "via", "198.18.2.2"]);
-    }
+    let line = if wan == "fiber" { Line::Fiber } else { Line::Dsl };
+    let done = if carries { lab.mend(line) } else { lab.cut(line) };
+    done.expect("the ISP obeys");
 }
 
 /// Cuts a line and waits until flowpin says so.

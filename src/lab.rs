@@ -17,6 +17,7 @@
 
 mod build;
 mod counters;
+mod cut;
 mod namespace;
 mod options;
 mod service;

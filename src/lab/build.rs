@@ -1,7 +1,7 @@
 //! Who is linked to whom, with which addresses and routes: the picture of `lab` as calls.
 //! Must never know: flowpin.
 
-use super::topology::mac;
+use super::topology::{Line, mac};
 use super::wire::{End, Wire, set};
 use super::{Lab, Namespace};
 use ipnet::IpNet;
@@ -16,9 +16,17 @@ pub fn build(lab: &Lab) -> io::Result<()> {
     links(lab)?;
     configure(&lab.fw, FW_ADDRESSES, FW_ROUTES)?;
     configure(&lab.rt, RT_ADDRESSES, RT_ROUTES)?;
-    configure(&lab.ispa, ISPA_ADDRESSES, ISPA_ROUTES)?;
-    configure(&lab.ispb, ISPB_ADDRESSES, ISPB_ROUTES)?;
+    isp(lab, Line::Fiber)?;
+    isp(lab, Line::Dsl)?;
     configure(&lab.inet, INET_ADDRESSES, INET_ROUTES)
+}
+
+/// Gives an ISP's links their addresses and routes, or what it has lost of them, and sets them up.
+pub fn isp(lab: &Lab, line: Line) -> io::Result<()> {
+    match line {
+        Line::Fiber => configure(&lab.ispa, ISPA_ADDRESSES, ISPA_ROUTES),
+        Line::Dsl => configure(&lab.ispb, ISPB_ADDRESSES, ISPB_ROUTES),
+    }
 }
 
 /// A new namespace takes some values from the machine: what matters here is said. Addresses are usable at once.
@@ -152,12 +160,12 @@ const INET_ROUTES: &[Route] = &[
 fn configure(namespace: &Namespace, addresses: &[Address], routes: &[Route]) -> io::Result<()> {
     let work = || {
         let wire = Wire::open()?;
-        for (link, address) in addresses {
-            wire.address(link, parse::<IpNet>(address)?)?;
-        }
-        // Every link is named by an address of its own; a link that is up stays up.
+        // Every link is named by an address of its own; a link that is up stays up, one that comes up loses none.
         for (link, _) in addresses {
             wire.up(link)?;
+        }
+        for (link, address) in addresses {
+            wire.address(link, parse::<IpNet>(address)?)?;
         }
         for (to, via, link, source) in routes {
             let source = source.map(parse::<IpAddr>).transpose()?;

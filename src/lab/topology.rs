@@ -30,6 +30,26 @@ pub const DSL6_PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0, 0
 /// [`INSIDE6`] on the DSL in mode `rfc6296`.
 pub const DSL6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0x27ea, 0, 0, 0x100);
 
+/// A line to an ISP.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Line {
+    /// To ISP a.
+    Fiber,
+    /// To ISP b.
+    Dsl,
+}
+
+impl Line {
+    /// The name of its WAN.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fiber => "fiber",
+            Self::Dsl => "dsl",
+        }
+    }
+}
+
 /// A public address and who is behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Public {

@@ -83,12 +83,13 @@ impl Wire {
         done.map_err(error).map_err(fault(format_args!("cannot set {link} down")))
     }
 
-    /// Adds an address with its prefix length. It is usable at once: an IPv6 one is not looked for elsewhere first.
+    /// Adds an address with its prefix length, unless it is there. It is usable at once: an IPv6 one is not looked for
+    /// elsewhere first.
     ///
     /// # Errors
-    /// No such link, or the address is there already.
+    /// No such link.
     pub fn address(&self, link: &str, address: IpNet) -> io::Result<()> {
-        let mut request = self.handle.address().add(self.index(link)?, address.addr(), address.prefix_len());
+        let mut request = self.handle.address().add(self.index(link)?, address.addr(), address.prefix_len()).replace();
         if address.addr().is_ipv6() {
             request.message_mut().attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
         }
@@ -96,10 +97,11 @@ impl Wire {
         done.map_err(error).map_err(fault(format_args!("cannot add {address} to {link}")))
     }
 
-    /// Adds a route; `source` is the address that own packets on it carry unless they chose one.
+    /// Adds a route, or puts it in the place of the one to there; `source` is the address that own packets on it carry
+    /// unless they chose one.
     ///
     /// # Errors
-    /// The gateway cannot be reached on that link, or the route is there already.
+    /// The gateway cannot be reached on that link.
     pub fn route(&self, to: IpNet, via: IpAddr, link: &str, source: Option<IpAddr>) -> io::Result<()> {
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, format!("{error:?}"));
         let mut route = RouteMessageBuilder::<IpAddr>::new()
@@ -110,7 +112,7 @@ impl Wire {
         if let Some(source) = source {
             route = route.pref_source(source).map_err(invalid)?;
         }
-        let done = self.runtime.block_on(self.handle.route().add(route.build()).execute());
+        let done = self.runtime.block_on(self.handle.route().add(route.build()).replace().execute());
         done.map_err(error).map_err(fault(format_args!("cannot route {to} via {via} on {link}")))
     }
 
