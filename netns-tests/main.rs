@@ -34,6 +34,7 @@ mod probes;
 mod replay;
 mod shown;
 mod silence;
+mod storm;
 mod topology;
 mod traceroute;
 mod transfers;

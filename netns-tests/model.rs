@@ -4,17 +4,17 @@
 //! `FLOWPIN_MODEL_SEED` runs one seed; `FLOWPIN_MODEL_SEQUENCES` runs more of them.
 
 mod build;
-mod chance;
+pub mod chance;
 mod crowd;
 mod event;
-mod form;
-mod life;
+pub mod form;
+pub mod life;
 mod live;
 mod net;
 mod owed;
 mod rules;
 mod shrink;
-mod wire;
+pub mod wire;
 
 use chance::Chance;
 use event::{Draw, Event, What};

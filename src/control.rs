@@ -2,7 +2,7 @@
 //! obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
 
 pub mod compile;
-mod controller;
+pub mod controller;
 pub mod kernel;
 pub mod links;
 mod netlink;

@@ -71,12 +71,15 @@ impl Case {
         if self.fault != fault {
             self.fault_since = now;
         }
-        if self.fault.is_none() {
+        let had_fault = std::mem::replace(&mut self.fault, fault).is_some();
+        if !had_fault {
             self.was_known = self.known;
         }
-        (self.fault, self.known) = (fault, true);
+        self.known = true;
         if fault.is_none() && std::mem::take(&mut self.is_cut) {
             self.verdict.mend(rules, now);
+        } else if fault.is_none() && had_fault {
+            self.verdict.probes.resume(now);
         }
         self.cut(rules, now);
     }

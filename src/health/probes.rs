@@ -81,6 +81,11 @@ impl Probes {
         (!self.is_empty()).then_some(self.due)
     }
 
+    /// Nothing could be asked until now: what is missing of the cycle under way is waited for anew.
+    pub fn resume(&mut self, now: Tick) {
+        self.due = now.plus_millis(self.patience_ms);
+    }
+
     /// The link came back, or went: what was heard on it before says nothing any more.
     pub fn forget(&mut self, now: Tick) {
         (self.due, self.quality) = (now.plus_millis(self.patience_ms), None);

@@ -117,6 +117,9 @@ impl Core {
                 return Err(self.refuse(now, reason.into(), back, &headers, frame, outbox));
             }
         };
+        if wan.standing(headers.is_v4()) == Standing::HardDown {
+            return Err(DropReason::WanDown);
+        }
         if headers.transport == Transport::Error {
             self.inbound_error(policy, now, id, &headers, mapped, frame)?;
             return self.go_inside(policy, headers, mapped, Some(id), frame, outbox);

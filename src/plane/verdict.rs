@@ -82,7 +82,8 @@ drop_reasons! {
     NoWan = "no-wan",
     /// The WANs that can translate this source are all down; destination unreachable was sent.
     AllWansDown = "all-wans-down",
-    /// The WAN of this flow is down, and the flow may not go by another; host unreachable was sent.
+    /// The WAN of this flow is down, and the flow may not go by another; host unreachable was sent. From that WAN, nothing
+    /// was: no answer could leave.
     WanDown = "wan-down",
     /// A segment of a TCP connection that was ended because its WAN is down; a RST was sent to the inside host.
     Reset = "reset",

@@ -199,6 +199,18 @@ fn a_gateway_that_is_gone_for_a_moment_is_no_fall_and_one_that_stays_away_is() {
 }
 
 #[test]
+fn what_was_not_heard_without_a_gateway_says_nothing() {
+    let mut world = World::new(Rules { fall: 1, ..probed(1) }, |_| Some(30));
+    world.link(A, LinkFacts::GOOD);
+    world.run(1500);
+    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    world.judge.tick(Tick::from_millis(4499));
+    world.link(A, LinkFacts::GOOD);
+    world.judge.tick(Tick::from_millis(4499));
+    assert_eq!(world.shown(A), (State::Up, Standing::Up));
+}
+
+#[test]
 fn a_link_that_is_back_serves_where_nobody_else_does_until_it_has_risen_and_the_hold_is_over() {
     let mut world = World::new(probed(1), |_| Some(30));
     world.link(A, LinkFacts::GOOD);

@@ -264,6 +264,17 @@ fn settings_say_what_becomes_of_flows() {
 }
 
 #[test]
+fn what_comes_in_on_a_wan_that_cannot_answer_is_dropped_and_nobody_is_told() {
+    let mut rig = Rig::new(standing(1, &[(A, Standing::HardDown)]));
+    let asked = back(&mut rig, A, 8000, SYN, [7, 0]);
+    assert_eq!((asked.verdict, rig.sent().len()), (Verdict::Drop(DropReason::WanDown), 0));
+    assert_eq!(rig.plane.shared().table.len(), 0);
+    assert_eq!(back(&mut rig, B, 8000, SYN, [7, 0]).verdict, Verdict::Forward(End::Inside));
+    adopt(&mut rig, standing(2, &[(A, Standing::SoftDown)]));
+    assert_eq!(back(&mut rig, A, 8001, SYN, [7, 0]).verdict, Verdict::Forward(End::Inside), "its link still sends");
+}
+
+#[test]
 fn an_echo_goes_on_by_another_wan() {
     let mut rig = Rig::new(policy());
     let ping = |id: u8| packet(HOST, SERVER, protocol::ICMP, &icmp(8, 0, [id.into(), 1], b"ping"));

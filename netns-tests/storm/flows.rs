@@ -1,0 +1,204 @@
+//! Which line a flow is on, by the rules: it stays on its line while that is up; when it is down the line's settings say
+//! whether it stays, ends or goes elsewhere. Must never know: tables, why a line stands as it does.
+
+use super::net::Net;
+use crate::model::life::{Key, Life};
+use crate::model::wire::{self, ACK, RST, SYN, TCP};
+use flowpin::types::{Direction, Remedy, Standing};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// What becomes of a packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// Out of one of these lines, from the host's address there.
+    Out(Vec<usize>),
+    Inside,
+    Refused(&'static str),
+}
+
+pub struct Flows {
+    pub net: Net,
+    /// By line, then family.
+    pub stand: Vec<[Standing; 2]>,
+    lives: HashMap<Key, Flow>,
+    /// Connections ended, flows moved.
+    pub reset: u64,
+    pub moved: u64,
+}
+
+struct Flow {
+    life: Life,
+    /// It has been looked at since anything changed.
+    proved: bool,
+}
+
+fn family(host: IpAddr) -> usize {
+    usize::from(host.is_ipv6())
+}
+
+impl Flows {
+    pub fn new(net: &Net, stand: Vec<[Standing; 2]>) -> Self {
+        Self { net: net.clone(), stand, lives: HashMap::new(), reset: 0, moved: 0 }
+    }
+
+    fn remedy(&self, line: usize, key: &Key) -> Option<Remedy> {
+        remedy(&self.net, &self.stand, line, key)
+    }
+
+    /// Something changed. How many silent connections end now, and their hosts are told.
+    pub fn change(&mut self, now: u64, stand: Vec<[Standing; 2]>) -> u64 {
+        self.lives.values_mut().for_each(|flow| flow.proved = false);
+        let before = std::mem::replace(&mut self.stand, stand);
+        let ends = |stand: &[[Standing; 2]], line: usize, family: usize| match stand[line][family] {
+            Standing::SoftDown => self.net.lines[line].soft[0] == Remedy::Reset,
+            Standing::HardDown => self.net.lines[line].hard[0] == Remedy::Reset,
+            _ => false,
+        };
+        let is_news = |line| (0..2).any(|family| ends(&self.stand, line, family) && !ends(&before, line, family));
+        if !(0..self.stand.len()).any(is_news) {
+            return 0;
+        }
+        let (net, stand) = (&self.net, &self.stand);
+        let doomed = self.lives.iter_mut().filter(|(key, flow)| {
+            let is_doomed = remedy(net, stand, flow.life.wan, key) == Some(Remedy::Reset);
+            key.protocol == TCP && flow.life.lives(now) && flow.life.awaits().is_some() && is_doomed
+        });
+        let ended = doomed.map(|(_, flow)| flow.life.cut(now)).count() as u64;
+        self.reset += ended;
+        ended
+    }
+
+    /// The lines of which one must take a new flow of this host.
+    fn lawful(&self, key: &Key) -> Vec<usize> {
+        let worst = if self.net.last_resort { Standing::SoftDown } else { Standing::Degraded };
+        let rank = |line: usize| (self.stand[line][family(key.inside)], self.net.lines[line].tier);
+        let able = |line: &usize| self.net.public(*line, key.inside).is_some() && rank(*line).0 <= worst;
+        let best = (0..self.stand.len()).filter(able).map(rank).min();
+        (0..self.stand.len()).filter(able).filter(|line| Some(rank(*line)) == best).collect()
+    }
+
+    /// A packet from inside; `took` is the line that the router chose, where the rules leave a choice.
+    pub fn outbound(&mut self, now: u64, key: Key, talk: wire::Talk, took: Option<usize>) -> Fate {
+        let lawful = self.lawful(&key);
+        let known = self.lives.get(&key).filter(|flow| flow.life.lives(now));
+        let Some(flow) = known else { return self.begins(now, key, talk, took, &lawful) };
+        let (line, proved, cut, came_in) = (flow.life.wan, flow.proved, flow.life.cut, flow.life.from_outside);
+        let remedy = self.remedy(line, &key);
+        let can_send = self.stand[line][family(key.inside)] != Standing::HardDown;
+        let flags = if let wire::Talk::Tcp { flags, .. } = talk { Some(flags) } else { None };
+        let (is_rst, is_syn) =
+            (flags.is_some_and(|flags| flags & RST != 0), flags.is_some_and(|flags| flags & (SYN | ACK | RST) == SYN));
+        let is_tcp = flags.is_some();
+        match remedy {
+            _ if cut && is_rst => {
+                if can_send {
+                    Fate::Out(vec![line])
+                } else {
+                    Fate::Refused("wan-down")
+                }
+            }
+            _ if cut && is_tcp && !is_syn => Fate::Refused("reset"),
+            _ if cut => self.begins(now, key, talk, took, &lawful),
+            None => self.goes(now, key, talk, line),
+            Some(_) if proved && can_send => self.goes(now, key, talk, line),
+            Some(Remedy::Reset) if is_rst && can_send => self.goes(now, key, talk, line),
+            Some(Remedy::Reset) if is_rst => Fate::Refused("wan-down"),
+            Some(Remedy::Reset) if is_syn && !came_in => self.moves(now, key, talk, took, can_send, &lawful),
+            Some(Remedy::Reset) => self.ends(now, &key, if is_tcp { "reset" } else { "wan-down" }),
+            Some(Remedy::Move) if !came_in => self.moves(now, key, talk, took, can_send, &lawful),
+            Some(_) if can_send => self.goes(now, key, talk, line),
+            Some(_) => Fate::Refused("wan-down"),
+        }
+    }
+
+    fn begins(&mut self, now: u64, key: Key, talk: wire::Talk, took: Option<usize>, lawful: &[usize]) -> Fate {
+        if lawful.is_empty() {
+            return self.nowhere(&key);
+        }
+        if let Some(line) = took.filter(|line| lawful.contains(line)) {
+            self.make(now, key, talk, line, Direction::Outbound);
+        }
+        Fate::Out(lawful.to_vec())
+    }
+
+    fn make(&mut self, now: u64, key: Key, talk: wire::Talk, line: usize, direction: Direction) {
+        if !matches!(talk, wire::Talk::Tcp { flags, .. } if flags & RST != 0) {
+            let life = Life::new(key.protocol, line, direction, talk, now);
+            self.lives.insert(key, Flow { life, proved: true });
+        }
+    }
+
+    fn nowhere(&self, key: &Key) -> Fate {
+        let any = (0..self.stand.len()).any(|line| self.net.public(line, key.inside).is_some());
+        Fate::Refused(if any { "all-wans-down" } else { "no-wan" })
+    }
+
+    fn goes(&mut self, now: u64, key: Key, talk: wire::Talk, line: usize) -> Fate {
+        if let Some(flow) = self.lives.get_mut(&key) {
+            flow.life.sees(key.protocol, Direction::Outbound, talk, now);
+            (flow.life.wan, flow.proved) = (line, true);
+        }
+        Fate::Out(vec![line])
+    }
+
+    fn moves(
+        &mut self,
+        now: u64,
+        key: Key,
+        talk: wire::Talk,
+        took: Option<usize>,
+        may_stay: bool,
+        lawful: &[usize],
+    ) -> Fate {
+        let old = self.lives[&key].life.wan;
+        if lawful.is_empty() {
+            return if may_stay { self.goes(now, key, talk, old) } else { self.nowhere(&key) };
+        }
+        if let Some(line) = took.filter(|line| lawful.contains(line)) {
+            self.moved += u64::from(line != old);
+            self.goes(now, key, talk, line);
+        }
+        Fate::Out(lawful.to_vec())
+    }
+
+    fn ends(&mut self, now: u64, key: &Key, reason: &'static str) -> Fate {
+        if let Some(flow) = self.lives.get_mut(key) {
+            flow.life.cut(now);
+        }
+        self.reset += 1;
+        Fate::Refused(reason)
+    }
+
+    /// A packet from a line. Replies are to leave by that line.
+    pub fn inbound(&mut self, now: u64, line: usize, key: Key, talk: wire::Talk) -> Fate {
+        if self.stand[line][family(key.inside)] == Standing::HardDown {
+            return Fate::Refused("wan-down");
+        }
+        let asks = !matches!(talk, wire::Talk::Tcp { flags, .. } if flags & (SYN | ACK) != SYN);
+        match self.lives.get_mut(&key).filter(|flow| flow.life.lives(now)) {
+            None => self.make(now, key, talk, line, Direction::Inbound),
+            Some(flow) if flow.life.cut => {
+                if asks {
+                    self.make(now, key, talk, line, Direction::Inbound);
+                }
+            }
+            Some(flow) => {
+                flow.life.sees(key.protocol, Direction::Inbound, talk, now);
+                if flow.life.follows_its_requests(key.protocol) && asks && flow.life.wan != line {
+                    (flow.life.wan, flow.proved) = (line, true);
+                }
+            }
+        }
+        Fate::Inside
+    }
+}
+
+fn remedy(net: &Net, stand: &[[Standing; 2]], line: usize, key: &Key) -> Option<Remedy> {
+    let kind = usize::from(key.protocol != TCP);
+    match stand[line][family(key.inside)] {
+        Standing::Up | Standing::Degraded => None,
+        Standing::SoftDown => Some(net.lines[line].soft[kind]),
+        Standing::HardDown => Some(net.lines[line].hard[kind]),
+    }
+}

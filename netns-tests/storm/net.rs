@@ -1,0 +1,124 @@
+//! Two or three lines as the storm draws them: told to flowpin as TOML, to the reference as these plain values.
+//! Must never know: events.
+
+use crate::model::chance::Chance;
+use flowpin::types::Remedy;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv6Addr};
+
+#[derive(Clone, Debug)]
+pub struct Net {
+    pub last_resort: bool,
+    pub lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub tier: u8,
+    /// Bad and good cycles in a row until down and up.
+    pub fall: u32,
+    pub rise: u32,
+    /// Milliseconds.
+    pub hold: u64,
+    /// For TCP, and for the rest; of a line that is softly down, and hard.
+    pub soft: [Remedy; 2],
+    pub hard: [Remedy; 2],
+    /// It has no address for the second host.
+    pub narrow: bool,
+}
+
+/// Milliseconds between two probes, and for the answer to one.
+pub const INTERVAL: u64 = 1000;
+pub const TIMEOUT: u64 = 800;
+
+pub const HOSTS: [&str; 4] = ["10.250.250.2", "10.250.250.3", "fd00:bad:b01::2", "fd00:bad:b01::3"];
+pub const SERVERS: [&str; 4] = ["203.0.113.10", "203.0.113.11", "2001:db8:5::10", "2001:db8:5::11"];
+
+impl Net {
+    pub fn random(chance: &mut Chance) -> Self {
+        let lines = (0..chance.pick(&[2, 2, 3])).map(|_| Line::random(chance)).collect();
+        Self { last_resort: chance.one_in(3), lines }
+    }
+
+    pub fn toml(&self) -> String {
+        let mut text = format!(
+            "[downstream]\ninterface = \"lan0\"\nprefixes = [\"10.250.250.0/29\", \"fd00:bad:b01::/60\"]\n\
+             [default]\nlast_resort = {}\n",
+            self.last_resort
+        );
+        for (index, line) in self.lines.iter().enumerate() {
+            line.write(index, &mut text).unwrap();
+        }
+        text
+    }
+
+    /// The public address of a host on a line.
+    pub fn public(&self, line: usize, host: IpAddr) -> Option<IpAddr> {
+        let place = HOSTS.iter().position(|known| known.parse() == Ok(host))?;
+        if self.lines[line].narrow && place % 2 == 1 {
+            return None;
+        }
+        Some(match host {
+            IpAddr::V4(host) => IpAddr::from([192, 0, 2, 16 * line as u8 + host.octets()[3]]),
+            IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(
+                0x2001_0db8_000a_0000 + ((line as u128) << 8) << 64 | host.to_bits() & 0xffff,
+            )),
+        })
+    }
+}
+
+impl Line {
+    fn random(chance: &mut Chance) -> Self {
+        let remedies = |chance: &mut Chance, usual: [Remedy; 2]| {
+            let any = [Remedy::Drain, Remedy::Reset, Remedy::Move];
+            if chance.one_in(2) { usual } else { [chance.pick(&any), chance.pick(&any)] }
+        };
+        Self {
+            tier: 1 + u8::from(chance.one_in(3)),
+            fall: 1 + chance.below(3) as u32,
+            rise: 1 + chance.below(3) as u32,
+            hold: chance.pick(&[0, 2000, 5000]),
+            soft: remedies(chance, [Remedy::Drain; 2]),
+            hard: remedies(chance, [Remedy::Reset, Remedy::Move]),
+            narrow: chance.one_in(4),
+        }
+    }
+
+    fn write(&self, index: usize, text: &mut String) -> std::fmt::Result {
+        let Self { tier, fall, rise, hold, .. } = self;
+        let name = ["fiber", "cable", "lte"][index];
+        let said = |[tcp, udp]: [Remedy; 2]| format!("{{ tcp = \"{}\", udp = \"{}\" }}", word(tcp), word(udp));
+        let len = if self.narrow { 1 } else { 2 };
+        write!(text, "[[wan]]\nname = \"{name}\"\ninterface = \"wan{index}\"\ntier = {tier}\n[wan.nat44]\n")?;
+        for host in &HOSTS[..len] {
+            let last = 16 * index + host.bytes().last().map_or(0, |digit| usize::from(digit - b'0'));
+            writeln!(text, "\"{host}\" = \"192.0.2.{last}\"")?;
+        }
+        if self.narrow {
+            writeln!(text, "[wan.inbound6]\n\"2001:db8:a:{}00::2\" = \"{}\"", index, HOSTS[2])?;
+        } else {
+            writeln!(
+                text,
+                "[wan.nptv6]\ninside = \"fd00:bad:b01::/60\"\noutside = \"2001:db8:a:{index}00::/60\"\nmode = \"prefix\""
+            )?;
+        }
+        write!(
+            text,
+            "[wan.health]\nprobes = [{{ icmp = \"{}\" }}, {{ icmp = \"{}\" }}]\ninterval = \"{INTERVAL}ms\"\ntimeout = \"{TIMEOUT}ms\"\n\
+             fall = {fall}\nrise = {rise}\nhold = \"{hold}ms\"\nmax_loss = \"100%\"\nmax_latency = \"10s\"\n\
+             on_soft_down = {}\non_hard_down = {}\n",
+            SERVERS[0],
+            SERVERS[2],
+            said(self.soft),
+            said(self.hard)
+        )
+    }
+}
+
+fn word(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Drain => "drain",
+        Remedy::Reset => "reset",
+        Remedy::Move => "move",
+    }
+}

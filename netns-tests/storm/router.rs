@@ -1,0 +1,359 @@
+//! The router itself in the storm: controller, judge, and two workers' planes through the worker's own turn; and the
+//! reference beside it. Says in a sentence where the two differ. Must never know: how events are drawn.
+
+use super::event::{Event, Talk, What};
+use super::flows::{Fate, Flows};
+use super::line::{Fault, Line};
+use super::net::{HOSTS, INTERVAL, Net, SERVERS};
+use crate::model::form::header;
+use crate::model::life::Key;
+use crate::model::wire::{self, TCP};
+use flowpin::control::compile::{InsideState, LinkState, no_link, replay_gateway_mac};
+use flowpin::control::controller::{Controller, Effects};
+use flowpin::plane::counters::Event as Counted;
+use flowpin::plane::outbox::Outbox;
+use flowpin::plane::verdict::Verdict;
+use flowpin::plane::{Plane, Shared};
+use flowpin::ports::memory::{Sink, Source, Stored};
+use flowpin::types::{Direction, End, Failure, Family, Frame, Mac, Outcome, Probed, Standing, Tick, WanId};
+use flowpin::workers::turn::{self, Exits, Observe, Turned};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What happened, by name.
+pub type Tally = BTreeMap<String, u64>;
+
+pub struct Router {
+    controller: Controller,
+    wake: Option<Tick>,
+    links: Vec<LinkState>,
+    /// By line, then family: whether probes pass; `None`: nothing is heard of them.
+    paths: Vec<[Option<bool>; 2]>,
+    workers: Vec<Worker>,
+    now: u64,
+    /// By line, then family.
+    lines: Vec<[Line; 2]>,
+    flows: Flows,
+    tally: Tally,
+}
+
+struct Worker {
+    plane: Plane,
+    outbox: Outbox,
+    exits: Exits,
+    sinks: Vec<(End, Sink)>,
+}
+
+/// What was decided about the frames of one turn.
+#[derive(Default)]
+struct Decided(Vec<Verdict>);
+
+impl Observe for Decided {
+    fn verdict(&mut self, _: End, _: &Frame<'_>, verdict: Verdict) {
+        self.0.push(verdict);
+    }
+}
+
+const ROUTER: InsideState =
+    InsideState { v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)), v6: None, mtu: Some(1500) };
+
+fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16) -> LinkState {
+    let has = |family: usize| !matches!(fault[family], Some(Fault::NoGateway));
+    let last = line as u8 + 1;
+    if fault.contains(&Some(Fault::Absent)) {
+        return no_link();
+    }
+    LinkState {
+        present: true,
+        mac: Mac([2, 0, 0, 0, 0, last]),
+        came_up: (!fault.contains(&Some(Fault::NoCarrier))).then_some(1),
+        mtu,
+        gateway4: has(0).then_some([198, 51, 100, last].into()),
+        gateway6: has(1).then_some([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)].into()),
+        ..LinkState::default()
+    }
+}
+
+impl Router {
+    pub fn new(net: &Net) -> Self {
+        let toml = net.toml();
+        let settings = flowpin::config::file::parse(&toml, "storm.toml");
+        let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{toml}"));
+        let links: Vec<_> = (0..net.lines.len()).map(|line| link(line, [None; 2], 1500)).collect();
+        let controller = Controller::new(Arc::new(settings), links.clone(), ROUTER, Tick(0));
+        let shared = Arc::new(Shared::new(1000, 0));
+        for wan in (0..net.lines.len() as u8).map(WanId) {
+            let _ = [true, false].map(|v4| shared.neighbors.set(wan, v4, replay_gateway_mac(wan)));
+        }
+        let worker = || Worker::new(Plane::new(Arc::clone(controller.policy()), Arc::clone(&shared), false));
+        let workers = vec![worker(), worker()];
+        let lines: Vec<_> = net.lines.iter().map(|said| [0, 1].map(|_| Line::new(said, None))).collect();
+        let flows = Flows::new(net, stand(&lines, 0));
+        let paths = vec![[Some(true); 2]; net.lines.len()];
+        let mut router =
+            Self { controller, wake: None, links, paths, workers, now: 0, lines, flows, tally: Tally::new() };
+        router.wake = router.controller.tick(Tick(0)).wake;
+        router
+    }
+
+    fn count(&mut self, name: &str) {
+        *self.tally.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Adds what happened to `sum`.
+    pub fn add_into(&self, sum: &mut Tally) {
+        for (name, count) in &self.tally {
+            *sum.entry(name.clone()).or_default() += count;
+        }
+        *sum.entry("moved".into()).or_default() += self.flows.moved;
+    }
+
+    /// Lets an event happen; the sentence of a disagreement.
+    pub fn happens(&mut self, event: &Event) -> Result<(), String> {
+        self.live_until(self.now + event.after)?;
+        self.take_in(&event.what)?;
+        self.counts_agree()
+    }
+
+    fn take_in(&mut self, what: &What) -> Result<(), String> {
+        let (now, tick) = (self.now, Tick::from_millis(self.now));
+        match what {
+            What::Link { line, fault, mtu } => {
+                self.links[*line] = link(*line, *fault, *mtu);
+                self.lines[*line].iter_mut().zip(fault).for_each(|(line, fault)| line.link(now, *fault));
+                // The kernel's word is heard of every link, said anew or not.
+                let effects = self.controller.links_seen(tick, self.links.clone(), ROUTER);
+                self.obey(effects, true)
+            }
+            What::Path { line, v6, passes } => {
+                self.paths[*line][usize::from(*v6)] = *passes;
+                Ok(())
+            }
+            What::Hand { line, verb } => {
+                self.lines[*line].iter_mut().for_each(|line| line.verb = *verb);
+                let effects = self.controller.by_hand(tick, WanId(*line as u8), *verb, "");
+                self.obey(effects, false)
+            }
+            What::Packet { worker, from, talk } => self.packet(*worker, *from, *talk),
+        }
+    }
+
+    /// Time passes, with all that it brings: probes end, the controller is woken when it asked to be, and the reference
+    /// looks when it must.
+    fn live_until(&mut self, end: u64) -> Result<(), String> {
+        loop {
+            let woken = self.wake.map(|wake| wake.0.div_ceil(1_000_000));
+            let due = self.lines.iter().flatten().filter_map(|line| line.due(self.now)).min();
+            let probed = (self.now / INTERVAL + 1) * INTERVAL;
+            let at = [woken, due, Some(probed)].into_iter().flatten().min().unwrap_or(probed);
+            if at > end {
+                break;
+            }
+            self.now = at;
+            self.lines.iter_mut().flatten().for_each(|line| line.pass(at));
+            if woken == Some(at) {
+                let effects = self.controller.tick(Tick::from_millis(at));
+                self.obey(effects, false)?;
+            }
+            if probed == at {
+                self.probes_end()?;
+            }
+            self.stands_agree()?;
+        }
+        self.now = end;
+        let now = Tick::from_millis(end);
+        self.workers.iter_mut().for_each(|worker| drop(worker.tick(now)));
+        Ok(())
+    }
+
+    /// Those of all lines at once.
+    fn probes_end(&mut self) -> Result<(), String> {
+        let at = Tick::from_millis(self.now);
+        let mut ended = Vec::new();
+        for (line, paths) in self.paths.iter().enumerate() {
+            for (family, passes) in paths.iter().enumerate() {
+                let Some(passes) = *passes else { continue };
+                self.lines[line][family].probed(self.now, passes);
+                let passed = Outcome::Passed { round_trip: 5_000_000 };
+                let outcome = if passes { passed } else { Outcome::Failed(Failure::Silent) };
+                ended.push(Probed { wan: WanId(line as u8), probe: family as u16, at, outcome });
+            }
+        }
+        let effects = self.controller.probed(at, &ended);
+        self.obey(effects, false)
+    }
+
+    /// Puts a snapshot in force; silent connections end as the reference says.
+    fn obey(&mut self, effects: Effects, may_be_news: bool) -> Result<(), String> {
+        self.wake = effects.wake;
+        effects.changes.iter().for_each(|change| self.count(change.to.name()));
+        let stand = stand(&self.lines, self.now);
+        let Some(policy) = effects.policy else {
+            return if stand == self.flows.stand {
+                self.stands_agree()
+            } else {
+                Err("no snapshot says what changed".into())
+            };
+        };
+        if !may_be_news && stand == self.flows.stand {
+            return Err("a snapshot that says nothing new".into());
+        }
+        let wanted = self.flows.change(self.now * 1_000_000, stand);
+        let now = Tick::from_millis(self.now);
+        let mut told = 0;
+        for worker in &mut self.workers {
+            worker.plane.adopt(Arc::clone(&policy));
+            told += worker.tick(now).len() as u64;
+        }
+        self.tally.entry("rst".into()).and_modify(|sum| *sum += told).or_insert(told);
+        if told != wanted {
+            return Err(format!("{wanted} silent connections must end, and {told} were told"));
+        }
+        self.stands_agree()
+    }
+
+    /// Whether each line stands as the reference says.
+    fn stands_agree(&self) -> Result<(), String> {
+        for (line, families) in self.lines.iter().enumerate() {
+            for (family, said) in Family::ALL.into_iter().zip(families) {
+                let wan = WanId(line as u8);
+                let shown = self.controller.judge().state(wan, family).map(|shown| shown.state.name());
+                let found = (self.controller.policy().wans[line].standing[family.index()], shown.unwrap_or("?"));
+                let wanted = said.stands(self.now);
+                if found != wanted {
+                    let now = self.now;
+                    return Err(format!("at {now} ms line {line} is {found:?} in {family} and must be {wanted:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn counts_agree(&self) -> Result<(), String> {
+        let counted = |event| self.workers.iter().map(|worker| worker.plane.counters().snapshot().events(event)).sum();
+        let (found, wanted): ((u64, u64), _) =
+            ((counted(Counted::Reset), counted(Counted::Moved)), (self.flows.reset, self.flows.moved));
+        if found == wanted { Ok(()) } else { Err(format!("{found:?} flows were reset and moved, not {wanted:?}")) }
+    }
+
+    fn packet(&mut self, worker: usize, from: Option<usize>, said: Talk) -> Result<(), String> {
+        let (host, server): (IpAddr, IpAddr) =
+            (HOSTS[said.host].parse().unwrap(), SERVERS[said.server].parse().unwrap());
+        let is_up = |line: usize| self.links[line].came_up.is_some();
+        let public = match from {
+            Some(line) if !is_up(line) => return Ok(()),
+            Some(line) => self.flows.net.public(line, host),
+            None => Some(host),
+        };
+        let Some(ours) = public else { return Ok(()) };
+        let ends = if from.is_some() { [(server, 443), (ours, said.port)] } else { [(ours, said.port), (server, 443)] };
+        let bytes = built(ends, &said);
+        let ip = wire::read(&bytes).expect("a right packet");
+        let talk = wire::talk(&ip, &bytes, false).expect("a right packet");
+        let (end, link) = match from {
+            Some(line) => {
+                let mac = self.links[line].mac.0;
+                let kind = if host.is_ipv4() { [8, 0] } else { [0x86, 0xdd] };
+                (End::Wan(WanId(line as u8)), [&mac[..], &replay_gateway_mac(WanId(line as u8)).0, &kind].concat())
+            }
+            None => (End::Inside, Vec::new()),
+        };
+        let (now, nanos) = (Tick::from_millis(self.now), self.now * 1_000_000);
+        let direction = if from.is_some() { Direction::Inbound } else { Direction::Outbound };
+        let key = Key::of(&ip, talk, direction, host);
+        let (verdict, sent) = self.workers[worker].send(now, end, Stored::new(&link, &bytes));
+        let took = match verdict {
+            Verdict::Forward(End::Wan(wan)) => Some(wan.index()),
+            _ => None,
+        };
+        let fate = match from {
+            Some(line) => self.flows.inbound(nanos, line, key, talk),
+            None => self.flows.outbound(nanos, key, talk, took),
+        };
+        self.count(match &fate {
+            Fate::Out(_) => "out",
+            Fate::Inside => "in",
+            Fate::Refused(reason) => reason,
+        });
+        let right = match (&fate, verdict) {
+            (Fate::Out(lines), Verdict::Forward(End::Wan(wan))) => lines.contains(&wan.index()),
+            (Fate::Inside, Verdict::Forward(End::Inside)) => true,
+            (Fate::Refused(wanted), Verdict::Drop(reason)) => *wanted == reason.name(),
+            _ => false,
+        };
+        if !right {
+            return Err(format!(
+                "at {} ms {key:?} {talk:?} from {from:?} must be {fate:?} and is {verdict:?}",
+                self.now
+            ));
+        }
+        self.own_sources(&sent)
+    }
+
+    /// No packet leaves a line with a source that is not that line's own (RFC 3704 §4.3), nor a line that cannot send.
+    fn own_sources(&self, sent: &[(End, Stored)]) -> Result<(), String> {
+        for (end, frame) in sent {
+            let End::Wan(wan) = end else { continue };
+            let source = wire::read(&frame.packet).expect("a right packet").source;
+            let own = |host: &&str| self.flows.net.public(wan.index(), host.parse().unwrap()) == Some(source);
+            if !HOSTS.iter().any(|host| own(&host)) {
+                return Err(format!("line {} has sent a packet of {source}", wan.index()));
+            }
+            let stands = self.flows.stand[wan.index()][usize::from(source.is_ipv6())];
+            if stands == Standing::HardDown {
+                return Err(format!("line {} cannot send, and has", wan.index()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A small packet: a UDP datagram or a TCP segment without options.
+fn built([from, to]: [(IpAddr, u16); 2], said: &Talk) -> Vec<u8> {
+    let mut l4 = [from.1.to_be_bytes(), to.1.to_be_bytes()].concat();
+    match said.protocol {
+        TCP => {
+            l4.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, said.flags, 0x20, 0, 0, 0, 0, 0]);
+        }
+        _ => l4.extend([0, 8, 0, 0]),
+    }
+    let mut packet = header(from.0, to.0, 0, said.protocol, l4.len());
+    packet.extend(l4);
+    wire::seal(&mut packet);
+    packet
+}
+
+fn stand(lines: &[[Line; 2]], now: u64) -> Vec<[Standing; 2]> {
+    lines.iter().map(|families| [0, 1].map(|family| families[family].stands(now).0)).collect()
+}
+
+impl Worker {
+    fn new(plane: Plane) -> Self {
+        let inside = Sink::default();
+        let mut sinks = vec![(End::Inside, inside.clone())];
+        let mut exits = Exits { inside: Box::new(inside), wans: Vec::new() };
+        for wan in (0..3).map(WanId) {
+            let sink = Sink::default();
+            sinks.push((End::Wan(wan), sink.clone()));
+            exits.wans.push(Some(Box::new(sink)));
+        }
+        Self { plane, outbox: Outbox::new(), exits, sinks }
+    }
+
+    /// One call that is due now, and what it sends inside.
+    fn tick(&mut self, now: Tick) -> Vec<Stored> {
+        self.plane.tick(now, &mut self.outbox);
+        turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+        self.sinks[0].1.take()
+    }
+
+    /// One frame in: what was decided, and what leaves because of it.
+    fn send(&mut self, now: Tick, from: End, frame: Stored) -> (Verdict, Vec<(End, Stored)>) {
+        let (mut source, mut decided) = (Source::default(), Decided::default());
+        source.push(frame);
+        turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut decided).unwrap();
+        let sent = self.sinks.iter().flat_map(|(end, sink)| sink.take().into_iter().map(|frame| (*end, frame)));
+        (decided.0[0], sent.collect())
+    }
+}
