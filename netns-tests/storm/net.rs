@@ -61,7 +61,7 @@ impl Net {
         Some(match host {
             IpAddr::V4(host) => IpAddr::from([192, 0, 2, 16 * line as u8 + host.octets()[3]]),
             IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(
-                0x2001_0db8_000a_0000 + ((line as u128) << 8) << 64 | host.to_bits() & 0xffff,
+                (0x2001_0db8_000a_0000 + ((line as u128) << 8)) << 64 | host.to_bits() & 0xffff,
             )),
         })
     }

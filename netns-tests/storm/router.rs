@@ -297,7 +297,7 @@ impl Router {
             let End::Wan(wan) = end else { continue };
             let source = wire::read(&frame.packet).expect("a right packet").source;
             let own = |host: &&str| self.flows.net.public(wan.index(), host.parse().unwrap()) == Some(source);
-            if !HOSTS.iter().any(|host| own(&host)) {
+            if !HOSTS.iter().any(own) {
                 return Err(format!("line {} has sent a packet of {source}", wan.index()));
             }
             let stands = self.flows.stand[wan.index()][usize::from(source.is_ipv6())];
