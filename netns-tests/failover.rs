@@ -18,7 +18,7 @@ const ECHO: u16 = 7;
 
 /// flowpin, which takes a line as alive again soon after its link is back.
 fn prompt(lab: &Lab) -> Router<'_> {
-    start_with(lab, &judged(lab, "hold = \"0s\""))
+    start_with(lab, &judged(lab, "rise = 1\nhold = \"0s\""))
 }
 
 /// Takes the carrier off a WAN's link, or gives it back, as the ISP's end of the cable does.

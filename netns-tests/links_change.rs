@@ -11,7 +11,7 @@ const PATIENCE_MS: u64 = 10_000;
 
 fn start(lab: &Lab) -> Service {
     // A line is used again soon after its link is back.
-    let config = judged(lab, "hold = \"0s\"");
+    let config = judged(lab, "rise = 1\nhold = \"0s\"");
     lab.start_flowpin_with(flowpin(), &config).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -27,6 +27,7 @@ fn status_shows_links_gateways_and_what_passed() {
     wait_until("all gateways answer", || {
         status().wans.iter().flat_map(|wan| &wan.gateways).all(|gateway| gateway.state == "reachable")
     });
+    wait_until("both are up", || status().wans.iter().all(|wan| wan.state == "up"));
     // 3 echoes of 84 bytes in, and 3 out, on each WAN.
     for public in ["192.0.2.193", "198.51.100.242"] {
         run(&lab.inet, "ping", &["-n", "-c", "3", "-i", "0.01", "-W", "5", public]);

@@ -40,7 +40,7 @@ const QUICK: &str = "probes = [{ icmp = \"203.0.113.10\" }]\non_soft_down = \"mo
 
 /// All of them.
 pub const CASES: [Case; 5] = [
-    Case { name: "carrier", fault: Fault::Carrier, health: "hold = \"0s\"", interval: 10, aim: Some(20) },
+    Case { name: "carrier", fault: Fault::Carrier, health: "rise = 1\nhold = \"0s\"", interval: 10, aim: Some(20) },
     Case { name: "blackhole", fault: Fault::BlackHole, health: QUICK, interval: 100, aim: Some(350) },
     Case { name: "oneway-out", fault: Fault::OutboundLoss, health: QUICK, interval: 100, aim: None },
     Case { name: "oneway-in", fault: Fault::InboundLoss, health: QUICK, interval: 100, aim: None },

@@ -28,7 +28,7 @@ struct Held {
 /// Flaps for so long, and judges.
 pub fn run(seconds: u64) -> io::Result<()> {
     let lab = Lab::build(Options { extra: EXTRA.into(), ..Options::default() })?;
-    let config = lab.config().replace("[wan.nat44]", "[wan.health]\nhold = \"0s\"\n[wan.nat44]");
+    let config = lab.config().replace("[wan.nat44]", "[wan.health]\nrise = 1\nhold = \"0s\"\n[wan.nat44]");
     let wires = Wires::watch(&lab)?;
     let mut service = lab.start_flowpin_with(Path::new(env!("CARGO_BIN_EXE_flowpin")), &config)?;
     let mut traffic = Traffic::start(&lab)?;

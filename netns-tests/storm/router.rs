@@ -169,7 +169,7 @@ impl Router {
 
     /// Those of all lines at once.
     fn probes_end(&mut self) -> Result<(), String> {
-        let at = Tick::from_millis(self.now);
+        let (at, epoch) = (Tick::from_millis(self.now), self.controller.policy().epoch);
         let mut ended = Vec::new();
         for (line, paths) in self.paths.iter().enumerate() {
             for (family, passes) in paths.iter().enumerate() {
@@ -177,7 +177,7 @@ impl Router {
                 self.lines[line][family].probed(self.now, passes);
                 let passed = Outcome::Passed { round_trip: 5_000_000 };
                 let outcome = if passes { passed } else { Outcome::Failed(Failure::Silent) };
-                ended.push(Probed { wan: WanId(line as u8), probe: family as u16, at, outcome });
+                ended.push(Probed { wan: WanId(line as u8), probe: family as u16, epoch, at, outcome });
             }
         }
         let effects = self.controller.probed(at, &ended);

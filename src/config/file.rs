@@ -110,11 +110,8 @@ fn downstream(said: said::Downstream) -> Downstream {
 }
 
 fn wan_settings(said: said::Wan) -> Wan {
-    let health = said.health.map(|health| Health {
-        probes: health.probes.into_iter().map(|probe| probe.value).collect(),
-        interval: health.interval,
-        timeout: health.timeout,
-    });
+    let said::Health { probes, interval, timeout } = said.health;
+    let health = Health { probes: probes.into_iter().map(|probe| probe.value).collect(), interval, timeout };
     let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, npt.outside?.value, npt.mode)));
     Wan {
         name: value(said.name).unwrap_or_default(),

@@ -83,19 +83,25 @@ pub struct Wan {
     pub on_soft_down: Remedies,
     /// What becomes of its flows when its link can send nothing any more.
     pub on_hard_down: Remedies,
-    /// How its health is probed; `None`: it is not.
-    pub health: Option<Health>,
+    /// How its health is probed.
+    pub health: Health,
 }
 
 /// How the health of a WAN is probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Distinct; at most 16. A family that none of them is about asks its gateway on the link.
+    /// Distinct; at most 64. A family that none of them is about asks its gateway on the link.
     pub probes: Vec<HealthProbe>,
     /// Milliseconds from one question to the next, 50 to an hour.
     pub interval: u32,
     /// Milliseconds that an answer may take, 10 or more, at most `interval`.
     pub timeout: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { probes: Vec::new(), interval: 1000, timeout: 800 }
+    }
 }
 
 /// One probe.

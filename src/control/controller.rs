@@ -19,6 +19,8 @@ pub struct Controller {
     inside: InsideState,
     judge: Judge,
     policy: Arc<Policy>,
+    /// Epoch of the first snapshot with these settings, so with these probes.
+    since: u32,
 }
 
 /// What is to be done after an event.
@@ -39,7 +41,8 @@ impl Controller {
     pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
         let judge = Judge::new(settings.wans.iter().map(rules::of).collect(), now);
         let policy = Arc::new(compile::policy(&settings, &links, inside, 1));
-        let mut controller = Self { settings, links, inside, judge, policy };
+        let since = policy.epoch;
+        let mut controller = Self { settings, links, inside, judge, policy, since };
         controller.judge_links(now);
         controller.policy = Arc::new(controller.snapshot(1));
         controller
@@ -65,9 +68,10 @@ impl Controller {
         self.conclude(now, is_news)
     }
 
-    /// Probes ended.
+    /// Probes ended. What was asked under other settings may have been another question, and is no answer to these.
     pub fn probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
-        probed.iter().for_each(|probed| self.judge.probed(probed));
+        let is_ours = |probed: &&Probed| probed.epoch.wrapping_sub(self.since) < 1 << 31;
+        probed.iter().filter(is_ours).for_each(|probed| self.judge.probed(probed));
         self.conclude(now, false)
     }
 

@@ -1,7 +1,7 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Balance, Control, Downstream, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
 use std::net::Ipv4Addr;
 
@@ -60,6 +60,6 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         judgement: Judgement::default(),
         on_soft_down: crate::types::Remedies::all(crate::types::Remedy::Drain),
         on_hard_down: crate::types::Remedies::default(),
-        health: None,
+        health: Health::default(),
     }
 }

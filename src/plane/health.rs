@@ -22,10 +22,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Probes of one WAN at the most; more are not asked.
-pub const MOST: usize = 32;
+pub const MOST: usize = 128;
 
-/// Outcomes that wait to be fetched at the most; then the oldest are forgotten.
-const OUTCOMES: usize = 1024;
+/// Outcomes that wait to be fetched at the most, one of each probe; then the oldest are forgotten.
+const OUTCOMES: usize = MAX_WANS * MOST;
 
 /// What all workers know of the probes.
 #[derive(Debug)]
@@ -36,13 +36,23 @@ pub struct Health {
 }
 
 /// The probes of one WAN. What is not asked for costs one load per packet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wan {
     /// How many of the keys are in use.
     count: AtomicU32,
     /// What a packet about a probe carries, 0 for none: protocol, and our port or identifier.
     keys: [AtomicU32; MOST],
     asked: [Mutex<Option<Box<Asked>>>; MOST],
+}
+
+impl Default for Wan {
+    fn default() -> Self {
+        Self {
+            count: AtomicU32::new(0),
+            keys: [const { AtomicU32::new(0) }; MOST],
+            asked: [const { Mutex::new(None) }; MOST],
+        }
+    }
 }
 
 impl Health {
@@ -101,8 +111,8 @@ impl Health {
         }
     }
 
-    fn report(&self, wan: WanId, probe: u16, at: Tick, outcome: Outcome) {
-        let _ = self.outcomes.force_push(Probed { wan, probe, at, outcome });
+    fn report(&self, (wan, probe): (WanId, u16), epoch: u32, at: Tick, outcome: Outcome) {
+        let _ = self.outcomes.force_push(Probed { wan, probe, epoch, at, outcome });
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Probed {
     pub wan: WanId,
     /// Its place among that WAN's probes.
     pub probe: u16,
+    /// Epoch of the snapshot that it was asked under: the probes of another may stand in other places.
+    pub epoch: u32,
     /// When it was known.
     pub at: Tick,
     /// What was known.

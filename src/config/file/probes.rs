@@ -7,39 +7,35 @@ use super::reader::{At, Faults, Item, Table, Wrong};
 use super::said::{Health, Said, Wan};
 use super::values;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
-use crate::config::settings::{HealthProbe, ProbeKind, ProbeTarget};
+use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};
 use std::net::{IpAddr, SocketAddr};
 
 /// Kinds of probes.
 const KINDS: [&str; 5] = ["icmp", "tcp", "http", "dns", "neighbor"];
 
 /// Probes of one WAN at the most: each may count for both families.
-const MOST: usize = 16;
+const MOST: usize = 64;
 
-/// Milliseconds: the shortest and the longest that may be set, and the defaults.
+/// Milliseconds: the shortest and the longest that may be set.
 const INTERVALS: (u32, u32) = (50, 3_600_000);
 const TIMEOUTS: (u32, u32) = (10, 3_600_000);
-const INTERVAL: u32 = 1000;
-const TIMEOUT: u32 = 800;
 
-/// `probes`, `interval` and `timeout`; `None`: nothing is said of them.
-pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Option<Health> {
-    let list = table.take("probes");
+/// `probes`, `interval` and `timeout`.
+pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Health {
+    let items = table.take("probes").and_then(|item| item.list(faults)).unwrap_or_default();
     let [interval, timeout] = ["interval", "timeout"].map(|key| table.take(key));
-    if list.is_none() && interval.is_none() && timeout.is_none() {
-        return None;
-    }
-    let items = list.and_then(|item| item.list(faults)).unwrap_or_default();
     let probes = items.iter().filter_map(|item| probe(item, faults)).collect();
     let interval = interval.and_then(|item| milliseconds(&item, INTERVALS, faults));
     let timeout = timeout.and_then(|item| milliseconds(&item, TIMEOUTS, faults));
-    let every = interval.as_ref().map_or(INTERVAL, |interval| interval.value);
+    let default = settings::Health::default();
+    let every = interval.as_ref().map_or(default.interval, |interval| interval.value);
     if let Some(timeout) = timeout.as_ref().filter(|timeout| timeout.value > every) {
         let message = format!("a `timeout` of {} ms is longer than the `interval` of {every} ms", timeout.value);
         faults.add(Code::Conflict, timeout.at, message, "write the time of one `interval` or less");
     }
-    let timeout = timeout.map_or(TIMEOUT.min(every), |timeout| timeout.value);
-    Some(Health { probes, interval: every, timeout })
+    // A question that follows at once one that nobody answered comes sooner than at the interval.
+    let timeout = timeout.map_or(default.timeout.min(every / 5 * 4), |timeout| timeout.value);
+    Health { probes, interval: every, timeout }
 }
 
 /// A time in this range, in milliseconds.
@@ -199,7 +195,7 @@ fn body(text: &str) -> Result<String, Wrong> {
 
 /// Whom the probes of a WAN ask answers from outside, and can be asked from here.
 pub(super) fn check(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
-    let Some(health) = &wan.health else { return };
+    let health = &wan.health;
     if let Some(first) = health.probes.get(MOST) {
         let message = format!("this is probe {}, and a WAN has room for {MOST}", MOST + 1);
         faults.add(Code::BadValue, first.at, message, format!("keep {MOST} of the {}", health.probes.len()));

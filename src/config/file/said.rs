@@ -3,7 +3,9 @@
 
 use super::reader::At;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{Balance, Control, HealthProbe, Judgement, Limits, Log, Mtu, NptMode, Timeouts, Workers};
+use crate::config::settings::{
+    self, Balance, Control, HealthProbe, Judgement, Limits, Log, Mtu, NptMode, Timeouts, Workers,
+};
 use crate::types::Remedies;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -65,7 +67,7 @@ pub(super) struct Wan {
     pub(super) on_hard_down: Remedies,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,
-    pub(super) health: Option<Health>,
+    pub(super) health: Health,
 }
 
 impl Wan {
@@ -83,6 +85,13 @@ pub(super) struct Health {
     pub(super) interval: u32,
     /// Milliseconds.
     pub(super) timeout: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        let settings::Health { interval, timeout, .. } = settings::Health::default();
+        Self { probes: Vec::new(), interval, timeout }
+    }
 }
 
 /// `[wan.nptv6]`

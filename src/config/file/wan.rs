@@ -3,7 +3,7 @@
 
 use super::health;
 use super::reader::{At, Faults, Item, Table, Wrong};
-use super::said::{Nptv6, Wan};
+use super::said::{Health, Nptv6, Wan};
 use super::sections::{is_word, list, mtu, refuse_value};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
@@ -82,7 +82,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
         translates: false,
-        health: None,
+        health: Health::default(),
     };
     if let Some(item) = table.take("health") {
         health::health(&item, &mut wan, faults);

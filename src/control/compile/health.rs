@@ -6,20 +6,17 @@ use crate::plane::health;
 use crate::plane::policy::{ProbeSpec, Question, Target};
 use crate::types::Family;
 
-/// The probes of a WAN that is probed. A family that the WAN carries and that no probe is about asks its gateway.
+/// The probes of a WAN. A family that the WAN carries and that no probe is about asks its gateway, on the link: a gateway
+/// that answers no pings is alive all the same.
 pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
-    let Some(health) = &wan.health else { return Vec::new() };
+    let health = &wan.health;
+    let (interval, timeout) = (health.interval, health.timeout);
+    let urgent = wan.judgement.fall.saturating_sub(1);
     let carried: Vec<_> = Family::ALL.into_iter().filter(|family| wan.carries(*family)).collect();
     let mut specs = Vec::new();
     for HealthProbe { target, kind } in &health.probes {
         let Some(question) = question(kind) else { continue };
-        let spec = |family, target| ProbeSpec {
-            family,
-            target,
-            question: question.clone(),
-            interval: health.interval,
-            timeout: health.timeout,
-        };
+        let spec = |family, target| ProbeSpec { family, target, question: question.clone(), interval, timeout, urgent };
         match *target {
             ProbeTarget::Gateway => specs.extend(carried.iter().map(|family| spec(*family, Target::Gateway))),
             ProbeTarget::Host(host) => specs.push(spec(Family::of(host.is_ipv4()), Target::Host(host))),
@@ -27,8 +24,8 @@ pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
     }
     for family in carried {
         if !specs.iter().any(|spec| spec.family == family) {
-            let (interval, timeout) = (health.interval, health.timeout);
-            specs.push(ProbeSpec { family, target: Target::Gateway, question: Question::Neighbor, interval, timeout });
+            let (target, question) = (Target::Gateway, Question::Neighbor);
+            specs.push(ProbeSpec { family, target, question, interval, timeout, urgent });
         }
     }
     specs
@@ -58,7 +55,7 @@ mod tests {
     /// The families and targets of the probes of a WAN with these.
     fn compiled(probes: Vec<HealthProbe>) -> Vec<ProbeSpec> {
         let mut wan = settings().wans.remove(0);
-        wan.health = Some(settings::Health { probes, interval: 50, timeout: 40 });
+        wan.health = settings::Health { probes, interval: 50, timeout: 40 };
         super::probes(&wan)
     }
 
@@ -75,7 +72,7 @@ mod tests {
         assert_eq!(shape(vec![host.clone()]), [asked.clone(), on_link(Family::V6)]);
         let echo = |family| (family, Target::Gateway, Question::Echo);
         assert_eq!(shape(vec![gateway, host]), [echo(Family::V4), echo(Family::V6), asked]);
-        assert!(compiled(vec![]).iter().all(|spec| (spec.interval, spec.timeout) == (50, 40)));
+        assert!(compiled(vec![]).iter().all(|spec| (spec.interval, spec.timeout, spec.urgent) == (50, 40, 2)));
     }
 
     #[test]
@@ -90,10 +87,5 @@ mod tests {
         let body = Some(b"ok"[..].into());
         assert_eq!(specs[0].question, Question::Fetch { port: 80, request, status: 204, body });
         assert_eq!(specs[1].question, Question::Resolve { name: health::question("example.com").unwrap() });
-    }
-
-    #[test]
-    fn who_is_not_probed_has_no_probes() {
-        assert_eq!(super::probes(&settings().wans[0]), []);
     }
 }

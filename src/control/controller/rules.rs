@@ -9,12 +9,11 @@ pub(super) fn of(wan: &Wan) -> Rules {
     let said = wan.judgement;
     let probes = health::probes(wan).iter().map(|spec| Probe::new(spec.family, &spec.to_string())).collect();
     let default = Rules::default();
-    let (interval, timeout) = wan.health.as_ref().map_or((1000, 800), |health| (health.interval, health.timeout));
     Rules {
         probes,
         quorum: usize::try_from(said.quorum).unwrap_or(usize::MAX),
-        interval_ms: interval.into(),
-        timeout_ms: timeout.into(),
+        interval_ms: wan.health.interval.into(),
+        timeout_ms: wan.health.timeout.into(),
         fall: said.fall,
         rise: said.rise,
         max_loss: Limit::loss(said.max_loss.into()),
@@ -35,13 +34,15 @@ mod tests {
     #[test]
     fn what_is_said_is_what_is_judged_by() {
         let mut wan = settings().wans.remove(0);
-        assert_eq!(of(&wan), Rules::default(), "the defaults are the judge's");
+        let named = |family, name: &str| Probe::new(family, name);
+        let gateway = Family::ALL.map(|family| named(family, "neighbor gateway"));
+        let default = Rules { probes: gateway.to_vec(), ..Rules::default() };
+        assert_eq!(of(&wan), default, "the defaults are the judge's");
         wan.judgement = Judgement { quorum: 2, fall: 4, rise: 6, max_loss: 300, max_latency: 50, hold: 400_000 };
         let target = ProbeTarget::Host("2001:db8:ffff::10".parse().unwrap());
         let probes = vec![HealthProbe { target, kind: ProbeKind::Tcp { port: 443 } }];
-        wan.health = Some(Health { probes, interval: 100, timeout: 90 });
+        wan.health = Health { probes, interval: 100, timeout: 90 };
         let rules = of(&wan);
-        let named = |family, name: &str| Probe::new(family, name);
         let probes = [named(Family::V6, "tcp [2001:db8:ffff::10]:443"), named(Family::V4, "neighbor gateway")];
         assert_eq!(rules.probes, probes);
         assert_eq!((rules.quorum, rules.fall, rules.rise), (2, 4, 6));

@@ -1,10 +1,12 @@
 //! Events in their order, and what follows from each: snapshots, transitions, the next time to look.
 
+mod detection;
+
 use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
 use crate::health::State;
-use crate::types::{Mac, Standing};
+use crate::types::{Mac, Outcome, Standing};
 use std::net::Ipv4Addr;
 
 const UP: [Standing; 2] = [Standing::Up; 2];
@@ -25,11 +27,22 @@ fn good(last: u8) -> LinkState {
 }
 
 fn start(links: [LinkState; 2]) -> Controller {
-    Controller::new(Arc::new(settings()), links.to_vec(), InsideState::default(), at(0))
+    start_with(settings(), links.to_vec())
+}
+
+fn start_with(settings: Settings, links: Vec<LinkState>) -> Controller {
+    Controller::new(Arc::new(settings), links, InsideState::default(), at(0))
 }
 
 fn at(ms: u64) -> Tick {
     Tick::from_millis(ms)
+}
+
+/// Both gateways answer in both families.
+fn answered(controller: &mut Controller, ms: u64) -> Effects {
+    let (epoch, outcome) = (controller.policy().epoch, Outcome::Passed { round_trip: 1_000_000 });
+    let probed = |wan| [0, 1].map(|probe| Probed { wan, probe, epoch, at: at(ms), outcome });
+    controller.probed(at(ms), [probed(FIBER), probed(CABLE)].as_flattened())
 }
 
 /// The epoch and how the two WANs stand, of a new snapshot.
@@ -63,7 +76,7 @@ fn the_first_snapshot_knows_which_wans_are_absent_and_they_are_told_with_the_fir
     assert_eq!((controller.policy().epoch, standing), (1, vec![UP, HARD]));
     let effects = controller.tick(at(5));
     assert_eq!(published(&effects), None);
-    let absent = Family::ALL.map(|family| (1, family, State::Up, State::Absent));
+    let absent = Family::ALL.map(|family| (1, family, State::Probing, State::Absent));
     assert_eq!(transitions(&effects), absent);
     assert!(controller.tick(at(6)).changes.is_empty(), "once");
 }
@@ -78,14 +91,17 @@ fn a_wan_that_was_absent_at_start_is_up_as_soon_as_its_link_is_there() {
 #[test]
 fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_over() {
     let (mut controller, router) = (start([good(1), good(2)]), InsideState::default());
-    controller.tick(at(0));
+    assert_eq!(transitions(&answered(&mut controller, 10)).len(), 4);
     let dead = LinkState { came_up: None, ..good(2) };
     let effects = controller.links_seen(at(1000), vec![good(1), dead], router);
     assert_eq!(published(&effects), Some((2, vec![UP, HARD])));
     assert_eq!(transitions(&effects), Family::ALL.map(|family| (1, family, State::Up, State::LinkDown)));
     let effects = controller.links_seen(at(2000), vec![good(1), good(2)], router);
     assert_eq!(published(&effects), Some((3, vec![UP, [Standing::Degraded; 2]])));
-    assert_eq!(effects.wake, Some(at(11_000)), "ten seconds after it was lost");
+    for ms in (3000..=10_000).step_by(1000) {
+        assert_eq!(published(&answered(&mut controller, ms)), None);
+    }
+    assert_eq!(controller.tick(at(10_999)).wake, Some(at(11_000)), "ten seconds after it was lost");
     let effects = controller.tick(at(11_000));
     assert_eq!(published(&effects), Some((4, vec![UP, UP])));
 }
@@ -93,6 +109,7 @@ fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_ove
 #[test]
 fn an_operators_word_is_a_snapshot_and_a_transition_and_said_again_is_neither() {
     let mut controller = start([good(1), good(2)]);
+    answered(&mut controller, 0);
     let effects = controller.by_hand(at(1), FIBER, Verb::Drain, "maintenance");
     assert_eq!(published(&effects), Some((2, vec![[Standing::SoftDown; 2], UP])));
     assert_eq!(transitions(&effects), Family::ALL.map(|family| (0, family, State::Up, State::Drained)));
@@ -104,4 +121,16 @@ fn an_operators_word_is_a_snapshot_and_a_transition_and_said_again_is_neither() 
     assert_eq!(published(&controller.by_hand(at(4), FIBER, Verb::Auto, "")), Some((4, vec![UP, UP])));
     assert!(controller.by_hand(at(5), WanId(9), Verb::Down, "").policy.is_none(), "there is none such");
     assert!(controller.by_hand(at(6), CABLE, Verb::Up, "").policy.is_none(), "it is up already");
+}
+
+#[test]
+fn what_was_asked_under_other_settings_says_nothing() {
+    let mut controller = start([good(1), good(2)]);
+    let probed = |epoch| {
+        let outcome = Outcome::Passed { round_trip: 1_000_000 };
+        Probed { wan: FIBER, probe: 0, epoch, at: at(1), outcome }
+    };
+    assert_eq!(transitions(&controller.probed(at(1), &[probed(0), probed(u32::MAX)])), []);
+    let up = (0, Family::V4, State::Probing, State::Up);
+    assert_eq!(transitions(&controller.probed(at(1), &[probed(1)])), [up]);
 }

@@ -86,7 +86,7 @@ impl World {
             let passed = trip.map(|ms| Outcome::Passed { round_trip: ms * 1_000_000 });
             let outcome = passed.unwrap_or(Outcome::Failed(Failure::Silent));
             let ms = self.ms + trip.unwrap_or(self.rules.timeout_ms);
-            self.under_way.push((ms, Probed { wan, probe: place, at: Tick::from_millis(ms), outcome }));
+            self.under_way.push((ms, Probed { wan, probe: place, epoch: 1, at: Tick::from_millis(ms), outcome }));
         }
     }
 

@@ -27,8 +27,10 @@ pub(super) struct Asked {
     at: Tick,
     token: u64,
     talk: Talk,
-    /// It has its answer, or none came in time. What still comes is ours all the same.
-    pub(super) is_done: bool,
+    /// Epoch of the snapshot that it was asked under.
+    pub(super) epoch: u32,
+    /// What came of it, once that is known. What still comes is ours all the same.
+    pub(super) end: Option<Outcome>,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub(super) enum Heard {
 }
 
 impl Asked {
-    pub(super) fn new(spec: Arc<ProbeSpec>, ends: (IpAddr, IpAddr), at: Tick, token: u64) -> Self {
+    pub(super) fn new(spec: Arc<ProbeSpec>, ends: (IpAddr, IpAddr), at: Tick, token: u64, epoch: u32) -> Self {
         let talk = match &spec.question {
             Question::Neighbor => Talk::Neighbor,
             Question::Echo => Talk::Echo,
@@ -57,7 +59,7 @@ impl Asked {
             Question::Connect { .. } => Talk::Tcp(Client::new(middle(token), 0)),
             Question::Fetch { request, .. } => Talk::Tcp(Client::new(middle(token), request.len())),
         };
-        Self { spec, ends, at, token, talk, is_done: false }
+        Self { spec, ends, at, token, talk, epoch, end: None }
     }
 
     /// What packets about it are known by: the protocol, and our port or identifier.
@@ -145,7 +147,7 @@ impl Asked {
         match client.hear(received) {
             News::Foreign => Heard::Foreign,
             News::Refused => Heard::Ours(None, Some(Outcome::Failed(Failure::Refused))),
-            _ if self.is_done => Heard::Ours(Some(client.reset()), None),
+            _ if self.end.is_some() => Heard::Ours(Some(client.reset()), None),
             News::Nothing if received.payload.is_empty() => Heard::Ours(None, None),
             News::Nothing => Heard::Ours(Some(client.acknowledge()), None),
             News::Connected => match self.spec.question {
@@ -204,15 +206,12 @@ impl Asked {
 
     /// The time is over: what became of it, and what is to be said.
     pub(super) fn give_up(&mut self) -> (Option<Segment>, Failure) {
-        self.is_done = true;
-        let Some((client, answer)) = self.client().map(|client| (client, client.answer().0)) else {
-            return (None, Failure::Silent);
-        };
         let failure = match self.judge_page(true) {
-            Some(Err(failure)) if !answer.is_empty() => failure,
+            Some(Err(failure)) if self.client().is_some_and(|client| !client.answer().0.is_empty()) => failure,
             _ => Failure::Silent,
         };
-        (client.is_connected().then(|| client.reset()), failure)
+        self.end = Some(Outcome::Failed(failure));
+        (self.client().filter(|client| client.is_connected()).map(Client::reset), failure)
     }
 }
 

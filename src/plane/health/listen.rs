@@ -57,9 +57,10 @@ pub fn heard(place: Place<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mu
 pub fn neighbor_spoke(health: &Health, now: Tick, id: WanId, v4: bool) {
     for probe in health.with_key(id, neighbor_key(v4)) {
         let Some(mut slot) = health.asked(id, probe) else { continue };
-        if let Some(asked) = slot.as_mut().filter(|asked| !asked.is_done) {
-            asked.is_done = true;
-            health.report(id, probe, now, asked.hear_neighbor(now));
+        if let Some(asked) = slot.as_mut().filter(|asked| asked.end.is_none()) {
+            let outcome = asked.hear_neighbor(now);
+            asked.end = Some(outcome);
+            health.report((id, probe), asked.epoch, now, outcome);
         }
     }
 }
@@ -77,9 +78,9 @@ fn hear(
     if let Some(segment) = segment {
         say(asked, segment);
     }
-    if let Some(outcome) = outcome.filter(|_| !asked.is_done) {
-        asked.is_done = true;
-        place.health.report(place.id, probe, place.now, outcome);
+    if let Some(outcome) = outcome.filter(|_| asked.end.is_none()) {
+        asked.end = Some(outcome);
+        place.health.report((place.id, probe), asked.epoch, place.now, outcome);
     }
     true
 }

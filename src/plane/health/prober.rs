@@ -27,7 +27,7 @@ pub struct Prober {
     tokens: u64,
 }
 
-/// One probe of one WAN.
+/// One probe of one WAN. Those of a WAN stand side by side.
 #[derive(Debug)]
 struct Road {
     wan: WanId,
@@ -36,18 +36,22 @@ struct Road {
     spec: Arc<ProbeSpec>,
     due: Tick,
     stage: Stage,
-    /// The last question had no answer.
-    missed: bool,
+    /// Until when the last question was given time.
+    until: Tick,
+    /// Questions in a row that had no good answer.
+    vain: u32,
+    /// Epoch of the snapshot in force.
+    epoch: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
     /// Nothing is under way.
     Idle,
-    /// It is due and could not leave; given up at this time.
-    Waiting(Tick),
-    /// It has left; given up at this time.
-    Asked(Tick),
+    /// It is due and could not leave yet.
+    Waiting,
+    /// It has left.
+    Asked,
 }
 
 impl Prober {
@@ -70,13 +74,35 @@ impl Prober {
             self.epoch = Some(policy.epoch);
             self.adopt(now, policy, health);
         }
+        let place = |id| policy.wan(id).map(|wan| Place { now, id, wan, health, neighbors });
+        for road in &mut self.roads {
+            place(road.wan).into_iter().for_each(|place| road.settle(place, outbox));
+        }
+        self.hurry();
         let mut next = now.plus_millis(TICK_MS);
         for road in &mut self.roads {
-            let Some(wan) = policy.wan(road.wan) else { continue };
-            let place = Place { now, id: road.wan, wan, health, neighbors };
+            let Some(place) = place(road.wan) else { continue };
             next = next.min(road.step(place, &mut self.tokens, outbox));
         }
         next
+    }
+
+    /// Where a cycle failed as a whole, the next is due when its last answer would have been late.
+    fn hurry(&mut self) {
+        for roads in self.roads.chunk_by_mut(|a, b| a.wan == b.wan) {
+            for family in Family::ALL {
+                let group = || roads.iter().filter(|road| road.spec.family == family);
+                let (Some(vain), Some(until)) =
+                    (group().map(|road| road.vain).min(), group().map(|road| road.until).max())
+                else {
+                    continue;
+                };
+                if group().all(|road| road.stage == Stage::Idle && (1..=road.spec.urgent).contains(&vain)) {
+                    let group = roads.iter_mut().filter(|road| road.spec.family == family);
+                    group.for_each(|road| road.due = road.due.min(until));
+                }
+            }
+        }
     }
 
     /// Probes that stayed go on, the others start over.
@@ -86,13 +112,15 @@ impl Prober {
         for id in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
             let (name, specs) = wans.next().map_or((Box::default(), &[][..]), |wan| (wan.name.clone(), &*wan.health));
             for (probe, spec) in (0..).zip(specs.iter().take(MOST)) {
-                self.roads.push(Road::new(id, probe, name.clone(), spec, now));
+                self.roads.push(Road::new((id, probe), name.clone(), spec, (now, policy.epoch)));
             }
             health.set_count(id, specs.len());
         }
         for road in &mut self.roads {
             match old.iter().find(|old| old.is_same(road)) {
-                Some(same) => (road.due, road.stage, road.missed) = (same.due, same.stage, same.missed),
+                Some(same) => {
+                    (road.due, road.stage, road.until, road.vain) = (same.due, same.stage, same.until, same.vain)
+                }
                 None => health.put(road.wan, road.probe, None),
             }
         }
@@ -103,8 +131,9 @@ impl Prober {
 }
 
 impl Road {
-    fn new(wan: WanId, probe: u16, name: Box<str>, spec: &ProbeSpec, now: Tick) -> Self {
-        Self { wan, probe, name, spec: Arc::new(spec.clone()), due: now, stage: Stage::Idle, missed: false }
+    fn new((wan, probe): (WanId, u16), name: Box<str>, spec: &ProbeSpec, (now, epoch): (Tick, u32)) -> Self {
+        let spec = Arc::new(spec.clone());
+        Self { wan, probe, name, spec, due: now, stage: Stage::Idle, until: now, vain: 0, epoch }
     }
 
     fn place(&self) -> (WanId, u16) {
@@ -115,50 +144,52 @@ impl Road {
         self.place() == other.place() && self.name == other.name && self.spec == other.spec
     }
 
+    /// Asks if it is time. When it wants to be called next.
     fn step(&mut self, place: Place<'_>, tokens: &mut u64, outbox: &mut Outbox) -> Tick {
-        let now = place.now;
-        self.settle(place, outbox);
+        let (now, interval) = (place.now, self.spec.interval.into());
         if self.stage == Stage::Idle && now >= self.due {
-            let next = self.due.plus_millis(self.spec.interval.into());
-            self.due = if next > now { next } else { now.plus_millis(self.spec.interval.into()) };
-            self.stage = Stage::Waiting(now.plus_millis(self.spec.timeout.into()));
+            let next = self.due.plus_millis(interval);
+            self.due = if next > now { next } else { now.plus_millis(interval) };
+            (self.stage, self.until) = (Stage::Waiting, now.plus_millis(self.spec.timeout.into()));
         }
-        if matches!(self.stage, Stage::Waiting(_)) && self.ask(place, tokens, outbox) {
-            self.stage = Stage::Asked(now.plus_millis(self.spec.timeout.into()));
+        if self.stage == Stage::Waiting && self.ask(place, tokens, outbox) {
+            (self.stage, self.until) = (Stage::Asked, now.plus_millis(self.spec.timeout.into()));
         }
         match self.stage {
             Stage::Idle => self.due,
-            Stage::Waiting(until) => until.min(now.plus_millis(RETRY_MS)),
-            Stage::Asked(until) => until,
+            Stage::Waiting => self.until.min(now.plus_millis(RETRY_MS)),
+            Stage::Asked => self.until,
         }
     }
 
     /// Notices that a question was answered, or that its time is over.
     fn settle(&mut self, place: Place<'_>, outbox: &mut Outbox) {
-        let failed = |failure| place.health.report(self.wan, self.probe, place.now, Outcome::Failed(failure));
-        match self.stage {
-            Stage::Waiting(until) if place.now >= until => {
-                failed(Failure::Unsent);
-                self.stage = Stage::Idle;
-            }
-            Stage::Asked(until) => {
-                let mut slot = place.health.asked(self.wan, self.probe);
-                let asked = slot.as_mut().and_then(|slot| slot.as_mut()).filter(|asked| !asked.is_done);
-                self.missed = asked.is_some();
-                match asked {
-                    None => self.stage = Stage::Idle,
-                    Some(asked) if place.now >= until => {
+        let is_over = place.now >= self.until;
+        let report = |epoch, why| {
+            place.health.report((self.wan, self.probe), epoch, place.now, Outcome::Failed(why));
+            Some(false)
+        };
+        let passed = match self.stage {
+            Stage::Waiting if is_over => report(self.epoch, Failure::Unsent),
+            Stage::Asked => match place.health.asked(self.wan, self.probe).as_deref_mut() {
+                Some(Some(asked)) => match asked.end {
+                    Some(outcome) => Some(matches!(outcome, Outcome::Passed { .. })),
+                    None if is_over => {
                         let (segment, failure) = asked.give_up();
                         if let Some(segment) = segment {
                             say(place, asked, segment, outbox);
                         }
-                        failed(failure);
-                        self.stage = Stage::Idle;
+                        report(asked.epoch, failure)
                     }
-                    Some(_) => {}
-                }
-            }
-            Stage::Idle | Stage::Waiting(_) => {}
+                    None => None,
+                },
+                _ => Some(true),
+            },
+            Stage::Idle | Stage::Waiting => None,
+        };
+        if let Some(passed) = passed {
+            self.stage = Stage::Idle;
+            self.vain = if passed { 0 } else { self.vain.saturating_add(1) };
         }
     }
 
@@ -173,12 +204,13 @@ impl Road {
         };
         *tokens += 1;
         let token = ask::token_of(place.health.secret, *tokens);
-        let asked = |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token));
+        let asked =
+            |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token, self.epoch));
         let mac = place.neighbors.mac(self.wan, v4);
         if self.spec.question == Question::Neighbor {
             // Whoever did not answer at its known address may have got another one.
             place.health.put(self.wan, self.probe, Some(asked(hop)));
-            neighbor::ask(place.wan, (self.wan, hop), mac.filter(|_| !self.missed), place.neighbors, outbox);
+            neighbor::ask(place.wan, (self.wan, hop), mac.filter(|_| self.vain == 0), place.neighbors, outbox);
             return true;
         }
         let (Some(mac), Some(source)) = (mac, source(&self.spec.question, place.wan, target)) else { return false };

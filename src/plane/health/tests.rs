@@ -20,7 +20,7 @@ const SILENT: Outcome = Outcome::Failed(Failure::Silent);
 fn spec(target: &str, question: Question) -> ProbeSpec {
     let target = ip(target);
     let family = Family::of(target.is_ipv4());
-    ProbeSpec { family, target: Target::Host(target), question, interval: 1000, timeout: 800 }
+    ProbeSpec { family, target: Target::Host(target), question, interval: 1000, timeout: 800, urgent: 0 }
 }
 
 fn resolve() -> Question {
@@ -356,6 +356,36 @@ fn the_shortest_interval_is_kept() {
     }
     assert_eq!(times, [0, 50, 100, 150, 200, 250, 300, 350, 400, 450]);
     assert_eq!(outcomes(&rig), [(0, SILENT); 9]);
+}
+
+/// Milliseconds from the start at which the probes of these kinds leave in six seconds, if `answers` are given.
+fn asked_at(probes: &[Question], answers: impl Fn(&Sent) -> Option<Vec<u8>>) -> Vec<u64> {
+    let urgent = |kind: &Question| ProbeSpec { urgent: 2, ..spec(SERVER, kind.clone()) };
+    let mut rig = Rig::new(probing(probes.iter().map(urgent).collect()));
+    let (start, mut times) = (rig.now, Vec::new());
+    while rig.now < start.plus_millis(6000) {
+        let next = rig.plane.tick(rig.now, &mut rig.outbox);
+        for probe in sent(&mut rig) {
+            times.push(rig.now.since(start) / 1_000_000);
+            let back = answers(&probe);
+            back.into_iter().for_each(|back| taken(&mut rig, A, &back));
+        }
+        rig.now = next;
+    }
+    times
+}
+
+#[test]
+fn a_cycle_that_failed_as_a_whole_is_followed_by_the_next_when_its_time_is_over_so_often_and_no_oftener() {
+    let nobody = asked_at(&[Question::Echo], |_| None);
+    assert_eq!(nobody, [0, 800, 1600, 2600, 3600, 4600, 5600]);
+    let kinds = [Question::Echo, resolve()];
+    let both: Vec<_> = nobody.iter().flat_map(|ms| [*ms; 2]).collect();
+    assert_eq!(asked_at(&kinds, |_| None), both);
+    assert_eq!(asked_at(&kinds, |probe| Some(probe.unreachable(28))), both, "nor does a quick no hasten it");
+    let one = |probe: &Sent| (probe.headers.protocol == protocol::UDP).then(|| probe.answer());
+    let calm: Vec<_> = (0..6).flat_map(|second| [second * 1000; 2]).collect();
+    assert_eq!(asked_at(&kinds, one), calm, "one that answers is enough");
 }
 
 #[test]

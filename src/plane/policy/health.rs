@@ -17,6 +17,9 @@ pub struct ProbeSpec {
     pub interval: u32,
     /// Milliseconds that an answer may take; at most `interval`.
     pub timeout: u32,
+    /// Cycles in a row that failed as a whole and are followed by the next as soon as the time for answers is over, not
+    /// only at the interval; so a line that dies is known sooner.
+    pub urgent: u32,
 }
 
 impl fmt::Display for ProbeSpec {

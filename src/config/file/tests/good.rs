@@ -2,7 +2,7 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Balance, Control, Downstream, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
 use crate::types::{Remedies, Remedy};
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ fn the_least_file_has_every_default() {
         judgement: Judgement::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
-        health: None,
+        health: Health::default(),
     };
     let downstream = Downstream {
         interface: None,

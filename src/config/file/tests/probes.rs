@@ -10,7 +10,7 @@ fn with(lines: &str) -> String {
 }
 
 fn health(lines: &str) -> Health {
-    parse(&with(lines), "f").unwrap().wans[1].health.clone().unwrap()
+    parse(&with(lines), "f").unwrap().wans[1].health.clone()
 }
 
 #[test]
@@ -57,9 +57,10 @@ fn times_have_defaults_and_a_timeout_is_never_longer_than_its_interval() {
         (health.interval, health.timeout)
     };
     assert_eq!(times("probes = []"), (1000, 800));
-    assert_eq!(times("interval = \"50ms\""), (50, 50));
+    assert_eq!(times("interval = \"50ms\""), (50, 40));
+    assert_eq!(times("interval = \"999ms\""), (999, 796));
     assert_eq!(times("interval = \"1m\"\ntimeout = \"1s\""), (60_000, 1000));
-    assert!(parse(super::TWO, "f").unwrap().wans[1].health.is_none());
+    assert_eq!(parse(super::TWO, "f").unwrap().wans[1].health, Health::default());
 }
 
 #[test]
@@ -159,16 +160,16 @@ fn a_fault_of_the_times_is_named_in_its_place() {
 }
 
 #[test]
-fn there_is_room_for_sixteen_probes() {
+fn there_is_room_for_sixty_four_probes() {
     let list = |count: u8| {
         let probes: Vec<_> = (1..=count).map(|port| format!("{{ tcp = \"203.0.113.10:{port}\" }}")).collect();
         with(&format!("probes = [{}]", probes.join(", ")))
     };
-    assert!(parse(&list(16), "f").is_ok());
+    assert!(parse(&list(64), "f").is_ok());
     assert_eq!(
-        faults(&list(17)),
+        faults(&list(65)),
         [
-            "19:466 bad-value { tcp = \"203.0.113.10:17\" } | this is probe 17, and a WAN has room for 16 | keep 16 of the 17"
+            "19:1858 bad-value { tcp = \"203.0.113.10:65\" } | this is probe 65, and a WAN has room for 64 | keep 64 of the 65"
         ]
     );
 }

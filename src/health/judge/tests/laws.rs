@@ -62,7 +62,9 @@ fn stories(with_hand: bool) -> impl Strategy<Value = Vec<(u64, News)>> {
 
 fn tell(judge: &mut Judge, now: Tick, news: News) {
     match news {
-        News::Probed(wan, probe, outcome) => judge.probed(&Probed { wan: WanId(wan), probe, at: now, outcome }),
+        News::Probed(wan, probe, outcome) => {
+            judge.probed(&Probed { wan: WanId(wan), probe, epoch: 1, at: now, outcome })
+        }
         News::Link(wan, facts) => judge.link(now, WanId(wan), facts),
         News::Traffic(seen) => judge.traffic(now, &Evidence { wans: vec![seen, seen] }),
         News::Hand(wan, verb) => judge.by_hand(now, WanId(wan), verb, "because"),
@@ -132,7 +134,7 @@ proptest! {
         for second in 0..count {
             for probe in 0..u16::try_from(rules.probes.len()).unwrap() {
                 let at = Tick::from_secs(second);
-                judge.probed(&Probed { wan: A, probe, at, outcome: Outcome::Passed { round_trip: 1_000_000 } });
+                judge.probed(&Probed { wan: A, probe, epoch: 1, at, outcome: Outcome::Passed { round_trip: 1_000_000 } });
                 judge.tick(at);
             }
         }

@@ -15,6 +15,7 @@ fn rig() -> Rig {
         question: Question::Neighbor,
         interval: 1000,
         timeout: 800,
+        urgent: 0,
     };
     let mut policy = probing(vec![on_link(Family::V4), on_link(Family::V6)]);
     policy.wans.truncate(1);
