@@ -3,15 +3,19 @@
 use crate::machine::{
     add_tun, build_isp, build_router, in_namespace, mac, output, plan, set_up, settle, sh, tear_down,
 };
-use flowpin::control::links;
+use flowpin::control::links::{self, Changes, LinkFacts};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const BRIEFLY: Duration = Duration::from_millis(20);
 
 #[test]
 fn a_links_facts_hold_its_gateways_and_change_rings_the_bell() {
     in_namespace(|| async {
         build_router();
         sh("ip route add default metric 50 nexthop via 192.0.2.7 dev wan0 nexthop via 10.250.250.3 dev lan0");
-        let mut changes = links::watch().unwrap();
+        let mut changes = links::watch(&[]).unwrap();
         let wan = links::read("wan0").await.unwrap();
         assert_eq!(wan.gateways4, ["192.0.2.1", "192.0.2.7"].map(|gateway| gateway.parse::<Ipv4Addr>().unwrap()));
         assert_eq!(wan.gateways6, ["fe80::99".parse::<Ipv6Addr>().unwrap()]);
@@ -38,7 +42,7 @@ fn a_gateway_from_a_router_advertisement_is_found_and_outlives_setup_and_stop() 
         settle();
         sh(&format!("ip -n {} addr add fe80::1/64 dev isp0 nodad", isp.name()));
         let index = links::read("wan0").await.unwrap().index;
-        let mut changes = links::watch().unwrap();
+        let mut changes = links::watch(&[]).unwrap();
         isp.run(advertise).unwrap();
         let gateway: Ipv6Addr = "fe80::1".parse().unwrap();
         while links::read("wan0").await.unwrap().gateways6 != [gateway] {
@@ -73,4 +77,117 @@ fn advertise() {
 
 fn isp0_index() -> u32 {
     output("ip -o link show isp0 | cut -d: -f1").trim().parse().unwrap()
+}
+
+/// Waits until the bell has rung and the facts are as wanted; the facts as they are, if that takes too long.
+async fn wait_for(changes: &mut Changes, wanted: impl Fn(&LinkFacts) -> bool) {
+    while !wanted(&links::read("wan0").await.unwrap()) {
+        let rung = tokio::time::timeout(PATIENCE, changes.changed()).await;
+        rung.unwrap_or_else(|_| panic!("no bell")).unwrap();
+    }
+}
+
+fn gateways(found: &LinkFacts, v4: &[&str], v6: &[&str]) -> bool {
+    let has4: Vec<String> = found.gateways4.iter().map(ToString::to_string).collect();
+    let has6: Vec<String> = found.gateways6.iter().map(ToString::to_string).collect();
+    has4 == v4 && has6 == v6
+}
+
+#[test]
+fn default_routes_by_next_hop_objects_are_followed_also_when_the_kernel_says_nothing_of_the_route() {
+    in_namespace(|| async {
+        build_router();
+        sh("ip route del default; ip -6 route del default
+            ip nexthop add id 1 via 192.0.2.1 dev wan0; ip nexthop add id 2 via 192.0.2.7 dev wan0
+            ip nexthop add id 3 via 10.250.250.3 dev lan0; ip nexthop add id 10 group 1/2/3
+            ip nexthop add id 6 via 2001:db8:a::1 dev wan0
+            ip route add default nhid 10; ip -6 route add default nhid 6");
+        let mut changes = links::watch(&[]).unwrap();
+        let read = async || links::read("wan0").await.unwrap();
+        assert!(gateways(&read().await, &["192.0.2.1", "192.0.2.7"], &["2001:db8:a::1"]));
+        sh("ip nexthop replace id 1 via 192.0.2.9 dev wan0; ip nexthop replace id 6 via 2001:db8:a::9 dev wan0");
+        wait_for(&mut changes, |wan| gateways(wan, &["192.0.2.9", "192.0.2.7"], &["2001:db8:a::9"])).await;
+        sh("ip nexthop replace id 10 group 2/3");
+        wait_for(&mut changes, |wan| gateways(wan, &["192.0.2.7"], &["2001:db8:a::9"])).await;
+        // The group dies with its last member, and the IPv4 route with the group: in silence.
+        sh("ip nexthop del id 3; ip nexthop del id 2; ip nexthop del id 6");
+        wait_for(&mut changes, |wan| gateways(wan, &[], &[])).await;
+    });
+}
+
+/// Routes of a routing daemon, which lead neither outside nor inside.
+fn storm(numbers: std::ops::Range<u32>) {
+    let line = |it: u32| format!("route add 100.{}.{}.0/26 via 192.0.2.1 dev wan0 proto bird", it >> 8, it & 255);
+    let file = std::env::temp_dir().join(format!("flowpin-storm-{}-{}", std::process::id(), numbers.start));
+    std::fs::write(&file, numbers.map(line).collect::<Vec<_>>().join("\n")).unwrap();
+    sh(&format!("ip -batch {}", file.display()));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn ten_thousand_routes_of_a_routing_daemon_ring_nothing_and_what_leads_outside_or_inside_does() {
+    in_namespace(|| async {
+        build_router();
+        let mut changes = links::watch(&["10.250.250.0/29".parse().unwrap()]).unwrap();
+        // A few at a time: a queue that runs over rings.
+        for from in (0..10_000).step_by(200) {
+            storm(from..from + 200);
+            assert!(tokio::time::timeout(BRIEFLY, changes.changed()).await.is_err(), "it rang at {from}");
+        }
+        for line in [
+            "ip route replace default via 192.0.2.9 dev wan0",
+            "ip -6 route replace default via fe80::98 dev wan0 metric 7",
+            "ip route add 10.250.250.4/32 dev lan0",
+            "ip route add 10.0.0.0/8 dev lan0 proto bird",
+            "ip -6 route add unreachable 2001:db8:a:1000::/60 proto dhcp",
+            "ip -6 route add default from 2001:db8:a:1000::/60 via fe80::99 dev wan0 proto bird",
+            "ip route add 198.51.100.0/24 dev wan0 proto 0x66",
+        ] {
+            sh(line);
+            let rung = tokio::time::timeout(PATIENCE, changes.changed()).await;
+            rung.unwrap_or_else(|_| panic!("{line}: it rings")).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_queue_that_ran_over_rings_and_what_was_lost_is_read() {
+    in_namespace(|| async {
+        build_router();
+        let mut changes = links::watch(&[]).unwrap();
+        // Nobody listens meanwhile.
+        storm(0..20_000);
+        sh("ip route replace default via 192.0.2.9 dev wan0");
+        let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+        let lost = |line: &str| line.split_whitespace().nth(8).and_then(|drops| drops.parse::<u64>().ok());
+        assert!(sockets.lines().filter_map(lost).sum::<u64>() > 1000, "nothing was lost:\n{sockets}");
+        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        assert!(gateways(&links::read("wan0").await.unwrap(), &["192.0.2.9"], &["fe80::99"]));
+        // It goes on hearing.
+        sh("ip route replace default via 192.0.2.8 dev wan0");
+        wait_for(&mut changes, |wan| gateways(wan, &["192.0.2.8"], &["fe80::99"])).await;
+    });
+}
+
+#[test]
+fn a_delegated_prefix_is_found_with_the_link_that_the_kernel_ties_it_to() {
+    in_namespace(|| async {
+        build_router();
+        sh("ip link set lo up");
+        let mut changes = links::watch(&[]).unwrap();
+        let delegated = async |name: &str| {
+            let found = links::read(name).await.unwrap().delegated;
+            found.iter().map(|it| format!("{} {}", it.prefix, it.deprecated)).collect::<Vec<_>>()
+        };
+        sh("ip -6 route add unreachable 2001:db8:a:1000::/60 proto dhcp");
+        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        assert_eq!(delegated("lo").await, ["2001:db8:a:1000::/60 false"]);
+        sh("ip -6 route add default from 2001:db8:a:1000::/60 via fe80::99 dev wan0");
+        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        assert_eq!((delegated("lo").await, delegated("wan0").await.len()), (Vec::new(), 1));
+        sh("ip -6 addr add 2001:db8:a:1001::1/64 dev lan0 nodad valid_lft 100 preferred_lft 0");
+        assert_eq!(delegated("wan0").await, ["2001:db8:a:1000::/60 true"]);
+        sh("ip -6 route del unreachable 2001:db8:a:1000::/60 proto dhcp");
+        assert_eq!((delegated("lo").await.len(), delegated("wan0").await.len()), (0, 0));
+    });
 }

@@ -1,19 +1,20 @@
-//! What the kernel says of a link: its addresses, its gateways, whether it carries. Dumps, and a bell for changes.
+//! What the kernel says of a link: its addresses, its gateways, whether it carries. A bell rings for changes.
 //! Must never know: the configuration, the plane.
+
+mod bell;
+mod delegated;
+
+pub use bell::{Changes, watch};
+pub use delegated::Delegated;
 
 use super::compile::LinkState;
 use super::netlink::{Family, Netlink, Route, TABLE_MAIN, link_name};
 use crate::types::Mac;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use ipnet::IpNet;
-use rtnetlink::MulticastGroup;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::packet_route::route::RouteType;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
-use tokio::task::JoinHandle;
 
 /// A link as the kernel sees it at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +39,9 @@ pub struct LinkFacts {
     pub gateways4: Vec<Ipv4Addr>,
     /// IPv6 gateways of the default routes over this link, those of router advertisements included, best first.
     pub gateways6: Vec<Ipv6Addr>,
+    /// IPv6 prefixes that are delegated over this link, the deprecated ones last. Those that the kernel ties to no link are
+    /// the loopback's.
+    pub delegated: Vec<Delegated>,
 }
 
 impl LinkFacts {
@@ -60,7 +64,7 @@ impl LinkFacts {
                 .iter()
                 .filter_map(|a| if let IpNet::V6(a) = a { Some(a.addr()) } else { None })
                 .collect(),
-            delegated: Vec::new(),
+            delegated: self.delegated.iter().map(|it| it.prefix).collect(),
             gateway4: self.gateways4.first().copied(),
             gateway6: self.gateways6.first().copied(),
         }
@@ -76,6 +80,8 @@ pub async fn read_all() -> Result<Vec<LinkFacts>, String> {
     let (links, addresses) = (netlink.links().await?, netlink.addresses().await?);
     let mut routes = netlink.routes(Family::V4).await?;
     routes.extend(netlink.routes(Family::V6).await?);
+    // There may be a million others, and each link looks at all.
+    routes.retain(|route| is_default(route) || delegated::tells(route));
     Ok(links.iter().filter_map(|link| facts(link, &addresses, &routes)).collect())
 }
 
@@ -87,51 +93,6 @@ pub async fn read(name: &str) -> Result<LinkFacts, String> {
     let found = read_all().await?.into_iter().find(|facts| facts.name == name);
     found.ok_or_else(|| format!("there is no link \"{name}\" on this machine: correct the name, or plug it in"))
 }
-
-/// Rings when links, addresses or routes have changed. Holds no facts: read again after each ring.
-pub struct Changes {
-    bell: BoxStream<'static, ()>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Changes {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Subscribes to changes of links, addresses and routes. Subscribe first, then read. Needs a tokio runtime.
-///
-/// # Errors
-/// A sentence, when netlink refuses.
-pub fn watch() -> Result<Changes, String> {
-    use MulticastGroup::{Ipv4Ifaddr, Ipv4Route, Ipv6Ifaddr, Ipv6Route, Link};
-    use rtnetlink::sys::AsyncSocket as _;
-    let groups = [Link, Ipv4Ifaddr, Ipv6Ifaddr, Ipv4Route, Ipv6Route];
-    let (mut connection, _, events) =
-        rtnetlink::new_multicast_connection(&groups).map_err(|e| format!("cannot watch the kernel's links: {e}"))?;
-    // A flood of route changes is coalesced below; a full queue reports an overrun, which is an event like any other.
-    let _ = connection.socket_mut().socket_mut().set_rx_buf_sz(QUEUE_BYTES);
-    Ok(Changes { bell: events.map(|_| ()).boxed(), task: tokio::spawn(connection) })
-}
-
-impl Changes {
-    /// Waits for a change, then until nothing more happens for 10 ms, at most 500 ms.
-    ///
-    /// # Errors
-    /// A sentence, when the subscription ended: subscribe again.
-    pub async fn changed(&mut self) -> Result<(), String> {
-        self.bell.next().await.ok_or_else(|| String::from("the kernel's link events ended"))?;
-        let quiet = async { while let Ok(Some(())) = tokio::time::timeout(SETTLE, self.bell.next()).await {} };
-        // An event storm must not keep the news from being read.
-        let _ = tokio::time::timeout(SETTLE_AT_MOST, quiet).await;
-        Ok(())
-    }
-}
-
-const SETTLE: Duration = Duration::from_millis(10);
-const SETTLE_AT_MOST: Duration = Duration::from_millis(500);
-const QUEUE_BYTES: u32 = 4 << 20;
 
 fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> Option<LinkFacts> {
     let index = link.header.index;
@@ -147,6 +108,7 @@ fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> 
         addresses: addresses.iter().filter(|a| a.header.index == index).filter_map(address).collect(),
         gateways4: Vec::new(),
         gateways6: Vec::new(),
+        delegated: delegated::on(index, routes, addresses),
     };
     for attribute in &link.attributes {
         match attribute {
@@ -179,10 +141,13 @@ fn address(message: &AddressMessage) -> Option<IpNet> {
     IpNet::new(local.or(address)?, message.header.prefix_len).ok()
 }
 
+fn is_default(route: &Route) -> bool {
+    route.destination.prefix_len() == 0 && route.kind == RouteType::Unicast
+}
+
 /// Gateways of the default routes over one link: table main first, then other tables by number; the lower metric wins.
 fn gateways(routes: &[Route], link: u32) -> Vec<IpAddr> {
-    let default = |route: &&Route| route.destination.prefix_len() == 0 && route.kind == RouteType::Unicast;
-    let mut defaults: Vec<&Route> = routes.iter().filter(default).collect();
+    let mut defaults: Vec<&Route> = routes.iter().filter(|route| is_default(route)).collect();
     defaults.sort_by_key(|route| (route.table != TABLE_MAIN, route.table, route.metric));
     let mut found: Vec<IpAddr> = Vec::new();
     for hop in defaults.iter().flat_map(|route| &route.hops) {
@@ -201,7 +166,7 @@ mod tests {
     fn route(table: u32, metric: u32, destination: &str, hops: &[(u32, &str)]) -> Route {
         let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
         let destination = destination.parse().unwrap();
-        Route { table, destination, kind: RouteType::Unicast, protocol: 4, metric, hops }
+        Route { table, destination, source: None, kind: RouteType::Unicast, protocol: 4, metric, hops }
     }
 
     #[test]

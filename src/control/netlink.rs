@@ -66,6 +66,8 @@ impl Family {
 pub(crate) struct Route {
     pub table: u32,
     pub destination: IpNet,
+    /// `None`: for packets of every source.
+    pub source: Option<IpNet>,
     pub kind: RouteType,
     /// `rtm_protocol`: who made it.
     pub protocol: u8,
@@ -144,7 +146,8 @@ pub(crate) fn kind(error: &Error) -> Option<io::ErrorKind> {
 }
 
 impl Route {
-    fn read(message: &RouteMessage) -> Option<Self> {
+    /// `None` for a route of another family, such as MPLS.
+    pub fn read(message: &RouteMessage) -> Option<Self> {
         let header = &message.header;
         let family = match header.address_family {
             AddressFamily::Inet => Family::V4,
@@ -159,6 +162,7 @@ impl Route {
         let mut route = Self {
             table: u32::from(header.table),
             destination: IpNet::new(destination, header.destination_prefix_length).ok()?,
+            source: None,
             kind: header.kind,
             protocol: header.protocol.into(),
             metric: 0,
@@ -168,6 +172,10 @@ impl Route {
             match attribute {
                 RouteAttribute::Table(table) => route.table = *table,
                 RouteAttribute::Priority(metric) => route.metric = *metric,
+                RouteAttribute::Source(address) => {
+                    let address = route_address(address)?;
+                    route.source = IpNet::new(address, header.source_prefix_length).ok();
+                }
                 RouteAttribute::MultiPath(hops) => route.hops = hops.iter().map(Hop::read).collect(),
                 _ => {}
             }

@@ -114,7 +114,7 @@ impl Stage {
     async fn play(self) -> Result<(), Faults> {
         let signals = Signals::catch().map_err(|error| one(format!("cannot catch signals: {error}")))?;
         // Subscribed before the first look: no change in between is missed.
-        let changes = links::watch().map_err(one)?;
+        let changes = links::watch(&self.settings.downstream.prefixes).map_err(one)?;
         let machine = Machine::look(&self.settings).await.map_err(one)?;
         let (links, inside, clock) = (machine.states(), machine.inside(&self.settings), Clock::start());
         let controller = Controller::new(Arc::clone(&self.settings), links, inside, clock.now());
@@ -163,7 +163,7 @@ impl Stage {
             wake: Some(Tick(0)),
         };
         let changed = Arc::new(Notify::new());
-        let ringer = tokio::spawn(follow::ring(changes, Arc::clone(&changed)));
+        let ringer = tokio::spawn(follow::ring(changes, Arc::clone(&self.settings), Arc::clone(&changed)));
         let why = follower.follow(signals, &changed, inbox, wanted).await;
         ringer.abort();
         say::stopping(&why);

@@ -106,6 +106,7 @@ fn wanted_table(family: Family, tun: u32) -> [Route; 2] {
     let route = |kind, metric, link| Route {
         table: TABLE,
         destination: family.everything(),
+        source: None,
         kind,
         protocol: PROTOCOL,
         metric,

@@ -223,14 +223,14 @@ async fn until(clock: Clock, wake: Option<Tick>) {
 }
 
 /// Rings `changed` when the kernel's links may have changed, and whenever it had to subscribe anew. Never ends.
-pub async fn ring(mut changes: Changes, changed: Arc<Notify>) {
+pub async fn ring(mut changes: Changes, settings: Arc<Settings>, changed: Arc<Notify>) {
     loop {
         while changes.changed().await.is_ok() {
             changed.notify_one();
         }
         changes = loop {
             tokio::time::sleep(RETRY).await;
-            match links::watch() {
+            match links::watch(&settings.downstream.prefixes) {
                 Ok(changes) => break changes,
                 Err(sentence) => tracing::warn!("{sentence}"),
             }

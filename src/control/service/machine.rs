@@ -91,6 +91,7 @@ mod tests {
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             gateways4: Vec::new(),
             gateways6: Vec::new(),
+            delegated: Vec::new(),
         }
     }
 

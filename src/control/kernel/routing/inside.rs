@@ -57,6 +57,7 @@ fn via(gateway: IpAddr, link: u32, destination: IpNet) -> Route {
     Route {
         table: TABLE_MAIN,
         destination,
+        source: None,
         kind: RouteType::Unicast,
         protocol: PROTOCOL,
         metric: default_metric(Family::of(&destination)),
