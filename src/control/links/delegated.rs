@@ -1,14 +1,5 @@
-//! Which IPv6 prefixes a provider delegates, read off what DHCPv6 clients leave in the kernel's tables. A client keeps
-//! packets for the parts of a prefix that nobody uses from going back to the provider by a route that refuses the whole
-//! prefix (RFC 7084 WPD-5), and by that route it is known:
-//!
-//! | client | route | tells the line by |
-//! |---|---|---|
-//! | dhcpcd | `unreachable P dev lo proto dhcp` | nothing |
-//! | systemd-networkd | the same; none for a /64 | an address out of P on the line, if it is its own downstream |
-//! | netifd with odhcp6c | `unreachable P dev lo proto static metric 2147483647` | `default from P` over the line |
-//!
-//! NetworkManager leaves no such route. Must never know: the configuration.
+//! Which IPv6 prefixes a provider delegates, read off what DHCPv6 clients leave in the kernel's tables.
+//! Must never know: the configuration.
 
 use super::{address, is_default};
 use crate::control::netlink::{Route, TABLE_LOCAL};
@@ -17,7 +8,17 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMe
 use rtnetlink::packet_route::route::RouteType;
 use std::net::Ipv6Addr;
 
-/// A prefix that is delegated to this machine.
+/// A prefix that is delegated to this machine. A client keeps packets for the parts of it that nobody uses from going back
+/// to the provider, by a route that refuses the whole prefix (RFC 7084 WPD-5); by that route it is known:
+///
+/// | client | route | tells the line by |
+/// |---|---|---|
+/// | dhcpcd | `unreachable P dev lo proto dhcp` | nothing |
+/// | systemd-networkd | the same; none for a /64 | an address out of P on the line, if that is a downstream too |
+/// | netifd with odhcp6c | `unreachable P dev lo proto static metric 2147483647` | `default from P` over the line |
+///
+/// NetworkManager leaves no such route. The route may be away for a while though the prefix is valid: dhcpcd before 10
+/// takes it out while it renews.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Delegated {
     /// Global unicast, of 64 bits at most.
@@ -65,14 +66,14 @@ fn refused_for_a_client(route: &Route) -> Option<Ipv6Net> {
     (is_one && prefix.prefix_len() <= 64 && GLOBAL.contains(&prefix)).then(|| prefix.trunc())
 }
 
-/// The link whose default route is for this prefix alone, else the only one that refers to it by an address of its own.
+/// The link whose default route is for this prefix alone, else one that leads outside and has an address out of it.
 fn owner(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> Option<u32> {
     let of_prefix = |route: &&Route| route.source == Some(IpNet::V6(prefix)) && is_default(route);
     let over = routes.iter().filter(of_prefix).flat_map(|route| &route.hops).map(|hop| hop.link).find(|link| *link > 0);
     over.or_else(|| up_link(prefix, routes, addresses))
 }
 
-/// A link with an address out of the prefix and a default gateway: that no downstream has.
+/// A link with an address out of the prefix and a default gateway, which no downstream has.
 fn up_link(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> Option<u32> {
     let has_gateway = |link: u32| {
         let hops = routes.iter().filter(|route| is_default(route)).flat_map(|route| &route.hops);
