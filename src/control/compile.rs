@@ -29,6 +29,7 @@ pub struct LinkState {
     /// The kernel's IPv6 addresses.
     pub addresses6: Vec<Ipv6Addr>,
     /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
+    /// A client may take a valid one out for a while: one that is gone without a successor is still the line's.
     pub delegated: Vec<Ipv6Net>,
     /// The gateway of the kernel's best default route on this link.
     pub gateway4: Option<Ipv4Addr>,

@@ -1,3 +1,5 @@
+//! What real clients leave in the kernel, and what looks like it. Must never know: netlink.
+
 use super::*;
 use crate::control::netlink::{Hop, TABLE_MAIN};
 use rtnetlink::packet_route::AddressFamily;
