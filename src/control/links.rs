@@ -2,6 +2,7 @@
 //! Must never know: the configuration, the plane.
 
 mod bell;
+mod dead;
 mod delegated;
 
 pub use bell::{Changes, watch};

@@ -2,6 +2,7 @@
 //! and ring nothing: each ring makes the control thread read whole tables.
 //! Must never know: what is read then.
 
+use super::dead::Dead;
 use super::delegated;
 use crate::control::kernel::PROTOCOL;
 use crate::control::netlink::{Route, TABLE_LOCAL};
@@ -19,6 +20,7 @@ pub struct Changes {
     socket: TokioSocket,
     /// Routes to these, or to parts of them, matter.
     inside: Vec<IpNet>,
+    dead: Dead,
     datagram: Vec<u8>,
 }
 
@@ -29,32 +31,37 @@ pub struct Changes {
 /// A sentence, when netlink refuses.
 pub fn watch(inside: &[IpNet]) -> Result<Changes, String> {
     let socket = subscribe().map_err(|error| format!("cannot watch the kernel's links: {error}"))?;
-    Ok(Changes { socket, inside: inside.to_vec(), datagram: Vec::with_capacity(DATAGRAM_BYTES) })
+    let (inside, dead) = (inside.to_vec(), Dead::default());
+    Ok(Changes { socket, inside, dead, datagram: Vec::with_capacity(DATAGRAM_BYTES) })
 }
 
 impl Changes {
-    /// Waits for a change, then until nothing more happens for 10 ms, at most 500 ms.
+    /// Waits for a change, then until nothing more happens for 10 ms, at most 500 ms. That a link is lost is told at once:
+    /// packets are lost until it is known, and nothing that may follow makes it better.
     ///
     /// # Errors
     /// A sentence, when the subscription ended: subscribe again.
     pub async fn changed(&mut self) -> Result<(), String> {
-        self.hear().await?;
-        let quiet = async { while let Ok(Ok(())) = tokio::time::timeout(SETTLE, self.hear()).await {} };
+        if self.hear().await? == News::Loss {
+            return Ok(());
+        }
+        let quiet = async { while let Ok(Ok(News::Change)) = tokio::time::timeout(SETTLE, self.hear()).await {} };
         // An event storm must not keep the news from being read.
         let _ = tokio::time::timeout(SETTLE_AT_MOST, quiet).await;
         Ok(())
     }
 
     /// Waits for a message that matters.
-    async fn hear(&mut self) -> Result<(), String> {
+    async fn hear(&mut self) -> Result<News, String> {
         loop {
             // A storm must not keep the thread from its other work.
             tokio::task::coop::consume_budget().await;
             self.datagram.clear();
             match poll_fn(|context| self.socket.poll_recv(context, &mut self.datagram)).await {
-                Ok(()) if self.matters() => return Ok(()),
+                Ok(()) if self.is_loss() => return Ok(News::Loss),
+                Ok(()) if self.matters() => return Ok(News::Change),
                 Ok(()) => {}
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Ok(()),
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Ok(News::Change),
                 Err(error) => return Err(format!("the kernel's link events ended: {error}")),
             }
         }
@@ -62,19 +69,48 @@ impl Changes {
 
     /// Whether any message of the datagram matters; one that cannot be read does.
     fn matters(&self) -> bool {
-        let mut rest = self.datagram.as_slice();
-        while !rest.is_empty() {
-            let Ok(message) = NetlinkBuffer::new_checked(rest) else { return true };
-            let length = message.length() as usize;
-            let Some(bytes) = rest.get(..length) else { return true };
-            let is_route = [RTM_NEWROUTE, RTM_DELROUTE].contains(&message.message_type());
-            if !is_route || is_news(bytes, &self.inside) {
-                return true;
-            }
-            rest = rest.get(length.next_multiple_of(NLMSG_ALIGNTO)..).unwrap_or_default();
-        }
-        false
+        let is_route = |kind| [RTM_NEWROUTE, RTM_DELROUTE].contains(&kind);
+        messages(&self.datagram)
+            .any(|message| message.is_none_or(|(kind, bytes)| !is_route(kind) || is_news(bytes, &self.inside)))
     }
+
+    /// Whether any message tells of a link that has just been lost.
+    fn is_loss(&mut self) -> bool {
+        let is_link = |(kind, _): &(u16, &[u8])| [RTM_NEWLINK, RTM_DELLINK].contains(kind);
+        let mut is_loss = false;
+        for (_, bytes) in messages(&self.datagram).flatten().filter(is_link) {
+            let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else { continue };
+            if let NetlinkPayload::InnerMessage(message) = &message.payload {
+                is_loss |= self.dead.is_news(message);
+            }
+        }
+        is_loss
+    }
+}
+
+/// What a datagram brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum News {
+    Change,
+    /// A link has no carrier any more, or is gone.
+    Loss,
+}
+
+/// The messages of a datagram with their types; `None`, at the end, for one that cannot be read.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let whole = rest;
+        rest = &[];
+        let Ok(message) = NetlinkBuffer::new_checked(whole) else { return Some(None) };
+        let length = message.length() as usize;
+        let Some(bytes) = whole.get(..length) else { return Some(None) };
+        rest = whole.get(length.next_multiple_of(NLMSG_ALIGNTO)..).unwrap_or_default();
+        Some(Some((message.message_type(), bytes)))
+    })
 }
 
 const SETTLE: Duration = Duration::from_millis(10);
@@ -87,6 +123,8 @@ const DATAGRAM_BYTES: usize = 1 << 16;
 const QUEUE_BYTES: u32 = 4 << 20;
 
 /// linux/rtnetlink.h, linux/netlink.h.
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 const NLMSG_ALIGNTO: usize = 4;
