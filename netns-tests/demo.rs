@@ -67,7 +67,7 @@ fn an_interrupted_lab_cleans_up() {
         let pid = lab.0.id();
         let mut lines = lab.progress();
         assert!(lines.any(|line| line.contains("TCP, UDP and ping")), "the lab runs");
-        assert_eq!(left_by(pid).len(), 6, "five namespaces and a directory");
+        assert_eq!(left_by(pid).len(), 7, "six namespaces and a directory");
         lab.signal(signal);
         let rest: Vec<String> = lines.collect();
         let ended = lab.0.wait().expect("flowpin ends");

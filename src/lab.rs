@@ -1,4 +1,4 @@
-//! The lab: a firewall, a router, two ISPs and an Internet host as network namespaces of this machine, for `flowpin lab`,
+//! The lab: a firewall, a router, three ISPs and an Internet host as network namespaces of this machine, for `flowpin lab`,
 //! the tests and the benches. Everything it makes carries the process id in its name and goes away with the [`Lab`].
 //! Must never know: how flowpin works; it starts the service as a program and asks it over its control socket.
 //!
@@ -13,7 +13,8 @@
 //!                                                fe80::b2       fe80::b1
 //! ```
 //! ISP a has the block 192.0.2.192/29 on its link (it asks ARP for every address, and the router's link has none of its
-//! own); ISP b routes 198.51.100.240/29 to 198.18.2.2. Both route a /60 to the router's link-local address.
+//! own); ISP b routes 198.51.100.240/29 to 198.18.2.2. Both route a /60 to the router's link-local address. The line to
+//! ISP c (wwan0, block 203.0.113.240/29, gateway 203.0.113.246) is not there until it is plugged in.
 
 mod build;
 mod counters;
@@ -48,6 +49,8 @@ pub struct Lab {
     pub ispa: Namespace,
     /// The ISP that routes the router's block.
     pub ispb: Namespace,
+    /// The ISP whose line is plugged in.
+    pub ispc: Namespace,
     /// The Internet's only host.
     pub inet: Namespace,
     directory: Directory,
@@ -73,6 +76,7 @@ impl Lab {
             rt: namespace("rt")?,
             ispa: namespace("ispa")?,
             ispb: namespace("ispb")?,
+            ispc: namespace("ispc")?,
             inet: namespace("inet")?,
             directory: Directory::create(&prefix)?,
             options,
@@ -99,10 +103,11 @@ impl Lab {
         self.directory().join("control.sock")
     }
 
-    /// The namespaces with their roles: `fw`, `rt`, `ispa`, `ispb`, `inet`.
+    /// The namespaces with their roles: `fw`, `rt`, `ispa`, `ispb`, `ispc`, `inet`.
     #[must_use]
-    pub fn namespaces(&self) -> [(&'static str, &Namespace); 5] {
-        [("fw", &self.fw), ("rt", &self.rt), ("ispa", &self.ispa), ("ispb", &self.ispb), ("inet", &self.inet)]
+    pub fn namespaces(&self) -> [(&'static str, &Namespace); 6] {
+        let Self { fw, rt, ispa, ispb, ispc, inet, .. } = self;
+        [("fw", fw), ("rt", rt), ("ispa", ispa), ("ispb", ispb), ("ispc", ispc), ("inet", inet)]
     }
 
     /// The configuration of flowpin for this network.

@@ -32,15 +32,15 @@ pub enum Fault {
     InboundLoss,
 }
 
-/// Nothing that judges a fall differs from the defaults; the line only comes back sooner, for the next repeat.
-const DEFAULTS: &str = "probes = [{ icmp = \"203.0.113.10\" }]\non_soft_down = \"move\"\nrise = 1\nhold = \"0s\"";
+/// All that is not said is as by default.
+const DEFAULTS: &str = "probes = [{ icmp = \"203.0.113.10\" }]\non_soft_down = \"move\"";
 /// The quick kind.
-const QUICK: &str = "probes = [{ icmp = \"203.0.113.10\" }]\non_soft_down = \"move\"\nrise = 2\nhold = \"0s\"\n\
+const QUICK: &str = "probes = [{ icmp = \"203.0.113.10\" }]\non_soft_down = \"move\"\n\
                      interval = \"100ms\"\ntimeout = \"80ms\"\nfall = 3";
 
 /// All of them.
 pub const CASES: [Case; 5] = [
-    Case { name: "carrier", fault: Fault::Carrier, health: "rise = 1\nhold = \"0s\"", interval: 10, aim: Some(20) },
+    Case { name: "carrier", fault: Fault::Carrier, health: "", interval: 10, aim: Some(20) },
     Case { name: "blackhole", fault: Fault::BlackHole, health: QUICK, interval: 100, aim: Some(350) },
     Case { name: "oneway-out", fault: Fault::OutboundLoss, health: QUICK, interval: 100, aim: None },
     Case { name: "oneway-in", fault: Fault::InboundLoss, health: QUICK, interval: 100, aim: None },

@@ -7,7 +7,6 @@ mod fault;
 mod flap;
 mod repeat;
 mod report;
-mod stream;
 
 use fault::{CASES, Case};
 use report::Report;

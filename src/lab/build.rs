@@ -18,6 +18,7 @@ pub fn build(lab: &Lab) -> io::Result<()> {
     configure(&lab.rt, RT_ADDRESSES, RT_ROUTES)?;
     isp(lab, Line::Fiber)?;
     isp(lab, Line::Dsl)?;
+    configure(&lab.ispc, ISPC_UPLINK, ISPC_ROUTES)?;
     configure(&lab.inet, INET_ADDRESSES, INET_ROUTES)
 }
 
@@ -26,7 +27,16 @@ pub fn isp(lab: &Lab, line: Line) -> io::Result<()> {
     match line {
         Line::Fiber => configure(&lab.ispa, ISPA_ADDRESSES, ISPA_ROUTES),
         Line::Dsl => configure(&lab.ispb, ISPB_ADDRESSES, ISPB_ROUTES),
+        Line::Lte => configure(&lab.ispc, ISPC_CUSTOMER, ISPC_CUSTOMER_ROUTES),
     }
+}
+
+/// The stick that is ISP c's line, on both its ends.
+pub fn stick(lab: &Lab) -> io::Result<()> {
+    let [near, far] = [End { name: "wwan0", mac: mac::RT_WWAN0 }, End { name: "customer", mac: mac::ISPC }];
+    lab.rt.run(|| Wire::open()?.veth(near, far, lab.ispc.handle(), 1500)).flatten()?;
+    isp(lab, Line::Lte)?;
+    configure(&lab.rt, &[("wwan0", "fe80::e2/64")], &[])
 }
 
 /// A new namespace takes some values from the machine: what matters here is said. Addresses are usable at once.
@@ -78,7 +88,12 @@ fn links(lab: &Lab) -> io::Result<()> {
             Ok(())
         })
         .flatten()?;
-    lab.ispb.run(|| Wire::open()?.veth(end("uplink", ispb), end("ispb", inet_b), lab.inet.handle(), uplink_b)).flatten()
+    let uplink = |isp: &Namespace, near, far, mtu| {
+        isp.run(|| Wire::open()?.veth(end("uplink", near), far, lab.inet.handle(), mtu)).flatten()
+    };
+    uplink(&lab.ispb, ispb, end("ispb", inet_b), uplink_b)?;
+    let [ispc, inet_c] = mac::UPLINK_C;
+    uplink(&lab.ispc, ispc, end("ispc", inet_c), 1500)
 }
 
 /// Link and address with prefix length.
@@ -140,6 +155,12 @@ const ISPB_ROUTES: &[Route] = &[
     ("::/0", "fe80::d2", "uplink", None),
 ];
 
+const ISPC_UPLINK: &[Address] =
+    &[("lo", "127.0.0.1/8"), ("lo", "2001:db8:c::1/128"), ("uplink", "198.18.12.1/30"), ("uplink", "fe80::f1/64")];
+const ISPC_ROUTES: &[Route] = &[("0.0.0.0/0", "198.18.12.2", "uplink", None), ("::/0", "fe80::f2", "uplink", None)];
+const ISPC_CUSTOMER: &[Address] = &[("customer", "203.0.113.246/29"), ("customer", "fe80::e1/64")];
+const ISPC_CUSTOMER_ROUTES: &[Route] = &[("2001:db8:c:5d00::/60", "fe80::e2", "customer", None)];
+
 const INET_ADDRESSES: &[Address] = &[
     ("lo", "127.0.0.1/8"),
     ("lo", "203.0.113.10/32"),
@@ -148,6 +169,8 @@ const INET_ADDRESSES: &[Address] = &[
     ("ispa", "fe80::c2/64"),
     ("ispb", "198.18.11.2/30"),
     ("ispb", "fe80::d2/64"),
+    ("ispc", "198.18.12.2/30"),
+    ("ispc", "fe80::f2/64"),
 ];
 const INET_ROUTES: &[Route] = &[
     ("192.0.2.192/29", "198.18.10.1", "ispa", Some("203.0.113.10")),
@@ -155,6 +178,8 @@ const INET_ROUTES: &[Route] = &[
     ("198.51.100.240/29", "198.18.11.1", "ispb", Some("203.0.113.10")),
     ("198.18.2.0/30", "198.18.11.1", "ispb", Some("203.0.113.10")),
     ("2001:db8:b::/48", "fe80::d1", "ispb", Some("2001:db8:ffff::10")),
+    ("203.0.113.240/29", "198.18.12.1", "ispc", Some("203.0.113.10")),
+    ("2001:db8:c::/48", "fe80::f1", "ispc", Some("2001:db8:ffff::10")),
 ];
 
 fn configure(namespace: &Namespace, addresses: &[Address], routes: &[Route]) -> io::Result<()> {

@@ -13,7 +13,16 @@ impl Lab {
         match line {
             Line::Fiber => &self.ispa,
             Line::Dsl => &self.ispb,
+            Line::Lte => &self.ispc,
         }
+    }
+
+    /// Plugs the LTE line in: its link, which was not there, is there.
+    ///
+    /// # Errors
+    /// The kernel refuses; it is plugged in already.
+    pub fn plug_in(&self) -> io::Result<()> {
+        build::stick(self)
     }
 
     /// Switches the ISP's end of a line off: the router's has no carrier from then on.

@@ -20,6 +20,8 @@ pub struct Options {
     /// other end is `access`, beside `trunk`, the other end of the router's `wan0`; who uses this carries frames between
     /// `access` and `trunk` and handles the tags.
     pub vlan: Option<u16>,
+    /// A third WAN, `lte`, whose link is there only once it is plugged in.
+    pub lte: bool,
     /// Seed of the rendezvous hash.
     pub seed: u64,
     /// Worker threads; `None` leaves the choice to flowpin.
@@ -47,6 +49,7 @@ impl Default for Options {
             weights: [2, 1],
             npt: [Npt::Prefix, Npt::Rfc6296],
             vlan: None,
+            lte: false,
             seed: 0,
             threads: None,
             extra: String::new(),

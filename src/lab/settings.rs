@@ -53,6 +53,24 @@ mode = "{npt_dsl}"
 "#,
         nat44 = nat44("198.51.100", 241),
     );
+    if options.lte {
+        let _ = write!(
+            text,
+            r#"
+[[wan]]
+name = "lte"
+interface = "wwan0"
+gateway4 = "203.0.113.246"
+gateway6 = "fe80::e1"
+[wan.nat44]
+{nat44}[wan.nptv6]
+inside = "fd00:bad:b01::/60"
+outside = "2001:db8:c:5d00::/60"
+mode = "prefix"
+"#,
+            nat44 = nat44("203.0.113", 241),
+        );
+    }
     let threads = options.threads.map_or(String::new(), |threads| format!("threads = {threads}\n"));
     let _ = write!(text, "\n[workers]\n{threads}seed = {}\n\n[control]\nsocket = {socket:?}\n", options.seed);
     text + &options.extra

@@ -15,6 +15,8 @@ pub const INSIDE4: [Ipv4Addr; 5] = block(10, 250, 250, 2);
 pub const FIBER4: [Ipv4Addr; 5] = block(192, 0, 2, 193);
 /// The DSL's public addresses, one per identity.
 pub const DSL4: [Ipv4Addr; 5] = block(198, 51, 100, 241);
+/// The LTE line's public addresses, one per identity.
+pub const LTE4: [Ipv4Addr; 5] = block(203, 0, 113, 241);
 /// The firewall's IPv6 host in the translated prefix.
 pub const INSIDE6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xbad, 0xb01, 1, 0, 0, 0, 0x100);
 /// The inside host of the fiber's inbound map.
@@ -30,6 +32,9 @@ pub const DSL6_PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0, 0
 /// [`INSIDE6`] on the DSL in mode `rfc6296`.
 pub const DSL6_RFC6296: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0xbe01, 0x27ea, 0, 0, 0x100);
 
+/// [`INSIDE6`] on the LTE line.
+pub const LTE6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xc, 0x5d01, 0, 0, 0, 0x100);
+
 /// A line to an ISP.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Line {
@@ -37,6 +42,8 @@ pub enum Line {
     Fiber,
     /// To ISP b.
     Dsl,
+    /// To ISP c; it comes when it is plugged in.
+    Lte,
 }
 
 impl Line {
@@ -46,6 +53,17 @@ impl Line {
         match self {
             Self::Fiber => "fiber",
             Self::Dsl => "dsl",
+            Self::Lte => "lte",
+        }
+    }
+
+    /// Its public IPv4 addresses, one per identity.
+    #[must_use]
+    pub fn block4(self) -> [Ipv4Addr; 5] {
+        match self {
+            Self::Fiber => FIBER4,
+            Self::Dsl => DSL4,
+            Self::Lte => LTE4,
         }
     }
 }
@@ -75,6 +93,10 @@ pub fn public_addresses(options: &Options) -> Vec<Public> {
     add("fiber", fiber6.into(), INSIDE6.into());
     add("dsl", dsl6.into(), INSIDE6.into());
     add("fiber", INBOUND6_PUBLIC.into(), INBOUND6.into());
+    if options.lte {
+        LTE4.iter().zip(INSIDE4).for_each(|(public, inside)| add("lte", (*public).into(), inside.into()));
+        add("lte", LTE6.into(), INSIDE6.into());
+    }
     all
 }
 
@@ -96,10 +118,17 @@ pub mod mac {
     pub const ISPB: [u8; 6] = documentation(0xb1);
     /// The router on the DSL.
     pub const RT_WAN1: [u8; 6] = documentation(0xb2);
+    /// ISP c's gateway.
+    pub const ISPC: [u8; 6] = documentation(0xe1);
+    /// The router on the LTE line.
+    pub const RT_WWAN0: [u8; 6] = documentation(0xe2);
     /// ISP a towards the Internet, and the Internet host towards it.
     pub const UPLINK_A: [[u8; 6]; 2] = [documentation(0xc1), documentation(0xc2)];
     /// ISP b towards the Internet, and the Internet host towards it.
     pub const UPLINK_B: [[u8; 6]; 2] = [documentation(0xd1), documentation(0xd2)];
+
+    /// ISP c towards the Internet, and the Internet host towards it.
+    pub const UPLINK_C: [[u8; 6]; 2] = [documentation(0xf1), documentation(0xf2)];
 
     const fn documentation(last: u8) -> [u8; 6] {
         [0, 0, 0x5e, 0, 0x53, last]

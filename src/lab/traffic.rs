@@ -3,17 +3,23 @@
 //! Must never know: flowpin; it only knows which address should appear where.
 
 mod client;
+mod cuts;
+mod download;
 mod echo;
 mod hello;
 mod ping;
+mod session;
+pub mod stream;
 mod tally;
 mod watch;
 mod web;
 
+pub use download::{Break, Download};
+pub use session::{Session, Typed};
 pub use tally::{Kind, Protocol, Score, Seen, Tally};
 pub use watch::Wires;
 
-use super::topology::{INBOUND6, INSIDE4, INSIDE6, SERVER4, SERVER6, public_addresses};
+use super::topology::{INBOUND6, INSIDE4, INSIDE6, Line, SERVER4, SERVER6, public_addresses};
 use super::{Lab, Namespace};
 use std::io;
 use std::net::IpAddr;
@@ -43,7 +49,9 @@ impl Traffic {
         let mut traffic = Self::servers(lab)?;
         let tally = Arc::clone(&traffic.tally);
         traffic.clients.start(&lab.fw, "browse", move |stop| client::outbound(tally, stop))?;
-        let targets = public_addresses(lab.options()).iter().map(|public| public.address).collect();
+        // Nobody visits a line that is plugged in only later.
+        let targets = public_addresses(lab.options()).into_iter().filter(|public| public.wan != Line::Lte.name());
+        let targets = targets.map(|public| public.address).collect();
         let tally = Arc::clone(&traffic.tally);
         traffic.clients.start(&lab.inet, "visit", move |stop| client::inbound(tally, targets, stop))?;
         Ok(traffic)

@@ -51,7 +51,7 @@ impl Summary {
         }));
         checks.push(check(
             "no packet leaves a WAN with another WAN's source",
-            look.strangers == 0 && look.frames.iter().all(|frames| *frames > 0),
+            look.strangers == 0 && look.frames.iter().zip(&look.status.wans).all(|(frames, _)| *frames > 0),
             || look.stranger.clone().unwrap_or_else(|| format!("{} frames seen", look.frames.iter().sum::<u64>())),
         ));
         checks.push(check("no checksum error in any receiver", look.checksum_errors == 0, || {

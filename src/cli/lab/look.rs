@@ -17,8 +17,8 @@ pub struct Look {
     pub status: Status,
     /// Packets that a receiver's kernel refused for a wrong checksum since the first look.
     pub checksum_errors: u64,
-    /// IP frames that the ISPs of fiber and DSL received from the router.
-    pub frames: [u64; 2],
+    /// IP frames that the ISPs of fiber, DSL and LTE received from the router.
+    pub frames: [u64; 3],
     /// Those with a source that is not of that WAN.
     pub strangers: u64,
     /// The first of them, in words.

@@ -4,7 +4,7 @@
 use super::echo::ECHO;
 use super::hello;
 use super::ping::Pinger;
-use super::tally::{Kind, Protocol, Tally};
+use super::tally::{Attempt, Kind, Protocol, Tally};
 use crate::lab::topology::{INSIDE4, INSIDE6, SERVER4, SERVER6};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -57,7 +57,9 @@ pub async fn inbound(tally: Arc<Tally>, targets: Vec<IpAddr>, mut stop: Receiver
 async fn connections(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Tcp, v6: to.is_ipv6() };
     loop {
-        tally.note_outbound(kind, said(connect(any_port(from), to, DOWNLOAD).await));
+        let began = tally.now();
+        let (inside, result) = connect(any_port(from), to, DOWNLOAD).await;
+        tally.note_outbound(kind, Attempt { began, inside, result });
         sleep(Duration::from_millis(40)).await;
     }
 }
@@ -68,18 +70,19 @@ async fn datagrams(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
         let socket = match open_udp(any_port(from), to).await {
             Ok(socket) => socket,
             Err(error) => {
-                tally.note_outbound(kind, said(Err(error)));
+                tally.note_outbound(kind, Attempt { began: tally.now(), inside: None, result: Err(error) });
                 sleep(ANSWER).await;
                 continue;
             }
         };
+        let inside = socket.local_addr().ok();
         for length in DATAGRAMS {
-            tally.note_outbound(kind, said(exchange(&socket, length).await));
+            let began = tally.now();
+            let result = exchange(&socket, length).await;
+            tally.note_outbound(kind, Attempt { began, inside, result });
             sleep(Duration::from_millis(5)).await;
         }
-        if let Ok(inside) = socket.local_addr() {
-            tally.forget(inside);
-        }
+        inside.into_iter().for_each(|inside| tally.forget(inside));
     }
 }
 
@@ -87,7 +90,9 @@ async fn pings(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Ping, v6: to.is_ipv6() };
     loop {
         for length in [0, 57, 1000] {
-            tally.note_outbound(kind, said(ping(any_port(from), to, length).await));
+            let began = tally.now();
+            let result = ping(any_port(from), to, length).await;
+            tally.note_outbound(kind, Attempt { began, inside: None, result });
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -97,20 +102,35 @@ async fn visits(tally: Arc<Tally>, first_port: u16, to: IpAddr) {
     let from: IpAddr = if to.is_ipv4() { SERVER4.into() } else { SERVER6.into() };
     for port in (0..PORTS).cycle() {
         let from = SocketAddr::new(from, first_port + port);
-        tally.note_inbound(to, Protocol::Tcp, said(connect(from, to, VISIT).await));
+        let note = |protocol, began, result| tally.note_inbound(to, protocol, Attempt { began, inside: None, result });
+        let began = tally.now();
+        note(Protocol::Tcp, began, connect(from, to, VISIT).await.1);
+        let began = tally.now();
         let answer = async { exchange(&open_udp(from, to).await?, 777).await };
-        tally.note_inbound(to, Protocol::Udp, said(answer.await));
-        tally.note_inbound(to, Protocol::Ping, said(ping(from, to, 99).await));
+        note(Protocol::Udp, began, answer.await);
+        let began = tally.now();
+        note(Protocol::Ping, began, ping(from, to, 99).await);
         sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// One connection: everything that is sent must come back. Returns the bytes.
-async fn connect(from: SocketAddr, to: IpAddr, length: usize) -> io::Result<u64> {
+/// One connection: everything that is sent must come back. Returns its own address and the bytes.
+async fn connect(from: SocketAddr, to: IpAddr, length: usize) -> (Option<SocketAddr>, io::Result<u64>) {
+    match open_tcp(from, to) {
+        Ok(socket) => (socket.local_addr().ok(), converse(socket, to, length).await),
+        Err(error) => (None, Err(error)),
+    }
+}
+
+fn open_tcp(from: SocketAddr, to: IpAddr) -> io::Result<TcpSocket> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(from)?;
+    Ok(socket)
+}
+
+async fn converse(socket: TcpSocket, to: IpAddr, length: usize) -> io::Result<u64> {
     let work = async {
-        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(from)?;
         let mut stream = socket.connect(SocketAddr::new(to, ECHO)).await?;
         let sent = hello::payload(stream.local_addr()?, length);
         let (mut read, mut write) = stream.split();
@@ -157,8 +177,4 @@ fn same(sent: &[u8], back: &[u8]) -> io::Result<u64> {
     }
     let what = format!("{} bytes were sent and {} other bytes came back", sent.len(), back.len());
     Err(io::Error::new(io::ErrorKind::InvalidData, what))
-}
-
-fn said(result: io::Result<u64>) -> Result<u64, String> {
-    result.map_err(|error| error.to_string())
 }

@@ -16,6 +16,10 @@ use std::time::Duration;
 const FIBER: &[&str] = &["192.0.2.192/29", "2001:db8:a:c80::/60", "fe80::a2/128"];
 /// Sources that may leave on the DSL.
 const DSL: &[&str] = &["198.51.100.240/29", "198.18.2.2/32", "2001:db8:b:be00::/60", "fe80::b2/128"];
+/// Sources that may leave on the LTE line.
+const LTE: &[&str] = &["203.0.113.240/29", "2001:db8:c:5d00::/60", "fe80::e2/128"];
+/// Names of the links, in this order.
+const LINKS: [&str; 3] = ["wan0", "wan1", "wwan0"];
 /// Enough of a frame for Ethernet, a tag and the addresses.
 const SNAP: usize = 64;
 
@@ -28,7 +32,7 @@ pub struct Wires {
 
 #[derive(Debug, Default)]
 struct Found {
-    frames: [u64; 2],
+    frames: [u64; 3],
     strangers: u64,
     example: Option<String>,
 }
@@ -42,12 +46,13 @@ impl Wires {
         let mut wires = Self { stop: Arc::default(), found: Arc::default(), threads: Vec::new() };
         wires.start(&lab.ispa, 0, mac::ISPA, FIBER)?;
         wires.start(&lab.ispb, 1, mac::ISPB, DSL)?;
+        wires.start(&lab.ispc, 2, mac::ISPC, LTE)?;
         Ok(wires)
     }
 
-    /// IP frames that came to the ISP of the fiber and of the DSL.
+    /// IP frames that came to the ISPs of the fiber, of the DSL and of the LTE line.
     #[must_use]
-    pub fn frames(&self) -> [u64; 2] {
+    pub fn frames(&self) -> [u64; 3] {
         self.found().frames
     }
 
@@ -77,7 +82,7 @@ impl Wires {
                 found.frames[wan] += 1;
                 if !own.iter().any(|net| net.contains(&source)) {
                     found.strangers += 1;
-                    found.example.get_or_insert_with(|| format!("{source} left on wan{wan}"));
+                    found.example.get_or_insert_with(|| format!("{source} left on {}", LINKS[wan]));
                 }
             }
             Ok(())

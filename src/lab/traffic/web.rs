@@ -1,4 +1,5 @@
-//! The smallest web server: says which address the visitor came from, or sends as many bytes as the path asks for.
+//! The smallest web server: says which address the visitor came from, or sends as many bytes as the path asks for; a
+//! header says the address in any case.
 //! For people and `curl`. Must never know: who should come from where.
 
 use std::io;
@@ -40,8 +41,10 @@ async fn answer(stream: TcpStream, from: SocketAddr) -> io::Result<()> {
     let mut stream = stream.into_inner().into_inner();
     let body = format!("{from}\n");
     let length = asked.map_or(body.len(), |length| length.min(MOST));
-    let head =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nX-Visitor: {from}\r\n\
+         Connection: close\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await?;
     let Some(_) = asked else { return stream.write_all(body.as_bytes()).await };
     let block = [b'.'; 65_536];
