@@ -88,6 +88,7 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        on_up: [flowpin::types::Remedies::all(flowpin::types::Remedy::Drain); 2],
         health: vec![],
     }
 }

@@ -29,13 +29,13 @@ fn carry(lab: &Lab, wan: &str, carries: bool) {
 }
 
 /// Cuts a line and waits until flowpin says so.
-fn cut(lab: &Lab, router: &Router<'_>, wan: &str) {
+pub fn cut(lab: &Lab, router: &Router<'_>, wan: &str) {
     carry(lab, wan, false);
     wait_until("the line is told dead", || state(router, wan) == "link-down");
     settle();
 }
 
-fn mend(lab: &Lab, router: &Router<'_>, wan: &str) {
+pub fn mend(lab: &Lab, router: &Router<'_>, wan: &str) {
     carry(lab, wan, true);
     wait_until("the line is told alive", || state(router, wan) == "up");
     settle();
@@ -46,7 +46,7 @@ fn state(router: &Router<'_>, wan: &str) -> String {
     wans.into_iter().find(|it| it.name == wan).expect("the WAN").state
 }
 
-fn event(router: &Router<'_>, name: &str) -> u64 {
+pub fn event(router: &Router<'_>, name: &str) -> u64 {
     router.status().events.get(name).copied().unwrap_or_default()
 }
 
@@ -74,7 +74,7 @@ pub fn connected(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> TcpStr
 }
 
 /// A UDP socket of the first identity whose flow to the server's port goes by this WAN.
-fn socket(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> UdpSocket {
+pub fn socket(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> UdpSocket {
     let open = || -> std::io::Result<UdpSocket> {
         let socket = UdpSocket::bind((INSIDE4[0], 0))?;
         socket.connect((SERVER4, port))?;

@@ -31,6 +31,7 @@ mod path_mtu;
 mod ping_sizes;
 mod ports;
 mod probes;
+mod recall;
 mod replay;
 mod shown;
 mod silence;

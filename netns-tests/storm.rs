@@ -20,12 +20,13 @@ const EVENTS: usize = 80;
 const SEQUENCES: u64 = 1000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 14] = [
+const HAPPENED: [&str; 15] = [
     "all-wans-down",
     "wan-down",
     "reset",
     "rst",
     "moved",
+    "called-back",
     "out",
     "in",
     "absent",

@@ -28,6 +28,7 @@ pub mod path;
 mod pin;
 pub mod policy;
 mod process;
+mod recall;
 pub mod reply;
 mod reset;
 mod respond;

@@ -6,7 +6,7 @@ mod health;
 mod offload;
 
 pub use frame::{Batch, Ends, Frame, HEADROOM, MAX_BATCH};
-pub use health::{Failure, Family, Outcome, Probed, Remedies, Remedy, Standing};
+pub use health::{Failure, Family, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
 
 use std::fmt;

@@ -8,6 +8,9 @@ use flowpin::types::{Direction, Remedy, Standing};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+/// The line that the router would choose for a new flow.
+pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
+
 /// What becomes of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fate {
@@ -21,10 +24,13 @@ pub struct Flows {
     pub net: Net,
     /// By line, then family.
     pub stand: Vec<[Standing; 2]>,
+    /// The same: whether it wants flows of worse lines back.
+    pub wants: Vec<[bool; 2]>,
     lives: HashMap<Key, Flow>,
-    /// Connections ended, flows moved.
+    /// Connections ended, flows moved; those that a better line called back among them.
     pub reset: u64,
     pub moved: u64,
+    pub called: u64,
 }
 
 struct Flow {
@@ -39,7 +45,17 @@ fn family(host: IpAddr) -> usize {
 
 impl Flows {
     pub fn new(net: &Net, stand: Vec<[Standing; 2]>) -> Self {
-        Self { net: net.clone(), stand, lives: HashMap::new(), reset: 0, moved: 0 }
+        let wants = vec![[false; 2]; stand.len()];
+        Self { net: net.clone(), stand, wants, lives: HashMap::new(), reset: 0, moved: 0, called: 0 }
+    }
+
+    /// What the better line that a new flow would take by the router's word wants of this one, which is on a line that is
+    /// up. What came from outside nobody wants.
+    fn recall(&self, life: &Life, key: &Key, word: Word<'_>) -> Option<Remedy> {
+        let better = word(key).filter(|line| self.lawful(key).contains(line))?;
+        let (is, would_be) = (&self.net.lines[life.wan], &self.net.lines[better]);
+        let is_wanted = self.wants[better][family(key.inside)] && would_be.tier < is.tier && !life.from_outside;
+        Some(would_be.up[usize::from(key.protocol != TCP)]).filter(|remedy| is_wanted && *remedy != Remedy::Drain)
     }
 
     fn remedy(&self, line: usize, key: &Key) -> Option<Remedy> {
@@ -47,26 +63,41 @@ impl Flows {
     }
 
     /// Something changed. How many silent connections end now, and their hosts are told.
-    pub fn change(&mut self, now: u64, stand: Vec<[Standing; 2]>) -> u64 {
+    pub fn change(&mut self, now: u64, stand: Vec<[Standing; 2]>, wants: Vec<[bool; 2]>, word: Word<'_>) -> u64 {
         self.lives.values_mut().for_each(|flow| flow.proved = false);
         let before = std::mem::replace(&mut self.stand, stand);
+        let wanted = std::mem::replace(&mut self.wants, wants);
         let ends = |stand: &[[Standing; 2]], line: usize, family: usize| match stand[line][family] {
             Standing::SoftDown => self.net.lines[line].soft[0] == Remedy::Reset,
             Standing::HardDown => self.net.lines[line].hard[0] == Remedy::Reset,
             _ => false,
         };
-        let is_news = |line| (0..2).any(|family| ends(&self.stand, line, family) && !ends(&before, line, family));
+        let calls = |wants: &[[bool; 2]], line: usize, family: usize| {
+            wants[line][family] && self.net.lines[line].up[0] == Remedy::Reset
+        };
+        let is_news = |line| {
+            (0..2).any(|family| {
+                ends(&self.stand, line, family) && !ends(&before, line, family)
+                    || calls(&self.wants, line, family) && !calls(&wanted, line, family)
+            })
+        };
         if !(0..self.stand.len()).any(is_news) {
             return 0;
         }
-        let (net, stand) = (&self.net, &self.stand);
-        let doomed = self.lives.iter_mut().filter(|(key, flow)| {
-            let is_doomed = remedy(net, stand, flow.life.wan, key) == Some(Remedy::Reset);
-            key.protocol == TCP && flow.life.lives(now) && flow.life.awaits().is_some() && is_doomed
-        });
-        let ended = doomed.map(|(_, flow)| flow.life.cut(now)).count() as u64;
-        self.reset += ended;
-        ended
+        let is_doomed = |(key, flow): &(&Key, &Flow)| {
+            let is_lost = || self.remedy(flow.life.wan, key) == Some(Remedy::Reset);
+            let is_called = || self.recall(&flow.life, key, word) == Some(Remedy::Reset);
+            let is_silent = key.protocol == TCP && flow.life.lives(now) && flow.life.awaits().is_some();
+            is_silent && (is_lost() || is_called())
+        };
+        let doomed: Vec<Key> = self.lives.iter().filter(is_doomed).map(|(key, _)| *key).collect();
+        for key in &doomed {
+            if let Some(flow) = self.lives.get_mut(key) {
+                flow.life.cut(now);
+            }
+        }
+        self.reset += doomed.len() as u64;
+        doomed.len() as u64
     }
 
     /// The lines of which one must take a new flow of this host.
@@ -79,12 +110,15 @@ impl Flows {
     }
 
     /// A packet from inside; `took` is the line that the router chose, where the rules leave a choice.
-    pub fn outbound(&mut self, now: u64, key: Key, talk: wire::Talk, took: Option<usize>) -> Fate {
+    pub fn outbound(&mut self, now: u64, key: Key, talk: wire::Talk, took: Option<usize>, word: Word<'_>) -> Fate {
         let lawful = self.lawful(&key);
         let known = self.lives.get(&key).filter(|flow| flow.life.lives(now));
         let Some(flow) = known else { return self.begins(now, key, talk, took, &lawful) };
         let (line, proved, cut, came_in) = (flow.life.wan, flow.proved, flow.life.cut, flow.life.from_outside);
-        let remedy = self.remedy(line, &key);
+        let lost = self.remedy(line, &key);
+        let called = self.recall(&flow.life, &key, word).filter(|_| lost.is_none());
+        let remedy = lost.or(called);
+        self.called += u64::from(called.is_some() && !proved && !cut);
         let can_send = self.stand[line][family(key.inside)] != Standing::HardDown;
         let flags = if let wire::Talk::Tcp { flags, .. } = talk { Some(flags) } else { None };
         let (is_rst, is_syn) =
@@ -105,7 +139,7 @@ impl Flows {
             Some(Remedy::Reset) if is_rst && can_send => self.goes(now, key, talk, line),
             Some(Remedy::Reset) if is_rst => Fate::Refused("wan-down"),
             Some(Remedy::Reset) if is_syn && !came_in => self.moves(now, key, talk, took, can_send, &lawful),
-            Some(Remedy::Reset) => self.ends(now, &key, if is_tcp { "reset" } else { "wan-down" }),
+            Some(Remedy::Reset) => self.ends(now, &key),
             Some(Remedy::Move) if !came_in => self.moves(now, key, talk, took, can_send, &lawful),
             Some(_) if can_send => self.goes(now, key, talk, line),
             Some(_) => Fate::Refused("wan-down"),
@@ -162,12 +196,12 @@ impl Flows {
         Fate::Out(lawful.to_vec())
     }
 
-    fn ends(&mut self, now: u64, key: &Key, reason: &'static str) -> Fate {
+    fn ends(&mut self, now: u64, key: &Key) -> Fate {
         if let Some(flow) = self.lives.get_mut(key) {
             flow.life.cut(now);
         }
         self.reset += 1;
-        Fate::Refused(reason)
+        Fate::Refused("reset")
     }
 
     /// A packet from a line. Replies are to leave by that line.

@@ -42,6 +42,9 @@ pub struct Line {
     overdue: u64,
     falls: u32,
     fell: Option<u64>,
+    /// Since when it is up, as people say.
+    up: Option<u64>,
+    patience: u64,
 }
 
 /// Milliseconds that a gateway may be gone.
@@ -65,6 +68,8 @@ impl Line {
             overdue: PATIENCE,
             falls: 0,
             fell: None,
+            up: None,
+            patience: said.patience,
         };
         line.link(0, fault);
         line
@@ -87,6 +92,16 @@ impl Line {
                 Found::Down => (Standing::SoftDown, "down"),
             },
         }
+    }
+
+    /// Notes since when it is up. To be said after whatever happens.
+    pub fn note(&mut self, now: u64) {
+        self.up = self.up.or(Some(now)).filter(|_| self.stands(now).1 == "up");
+    }
+
+    /// Whether it wants flows of worse lines back by now.
+    pub fn wants(&self, now: u64) -> bool {
+        self.up.is_some_and(|up| now >= up + self.patience)
     }
 
     /// What the kernel says of its link.
@@ -168,7 +183,7 @@ impl Line {
             Some((Fault::NoGateway, since)) => Some(since + GATEWAY_GONE),
             Some(_) => None,
         };
-        due.filter(|due| *due > now)
+        due.into_iter().chain(self.up.map(|up| up + self.patience)).filter(|due| *due > now).min()
     }
 
     /// It is `now`, one of the times that were due.

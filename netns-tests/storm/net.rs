@@ -23,6 +23,9 @@ pub struct Line {
     /// For TCP, and for the rest; of a line that is softly down, and hard.
     pub soft: [Remedy; 2],
     pub hard: [Remedy; 2],
+    /// The same for flows on a worse tier that it would take, once it has been up for so many milliseconds.
+    pub up: [Remedy; 2],
+    pub patience: u64,
     /// It has no address for the second host.
     pub narrow: bool,
 }
@@ -80,6 +83,8 @@ impl Line {
             hold: chance.pick(&[0, 2000, 5000]),
             soft: remedies(chance, [Remedy::Drain; 2]),
             hard: remedies(chance, [Remedy::Reset, Remedy::Move]),
+            up: remedies(chance, [Remedy::Drain; 2]),
+            patience: chance.pick(&[0, 0, 1000, 4000]),
             narrow: chance.one_in(4),
         }
     }
@@ -88,6 +93,11 @@ impl Line {
         let Self { tier, fall, rise, hold, .. } = self;
         let name = ["fiber", "cable", "lte"][index];
         let said = |[tcp, udp]: [Remedy; 2]| format!("{{ tcp = \"{}\", udp = \"{}\" }}", word(tcp), word(udp));
+        let on_up = said(self.up).replace("drain", "keep");
+        let on_up = match self.patience {
+            0 => on_up,
+            ms => on_up.replace("{ ", &format!("{{ drain = \"{ms}ms\", ")),
+        };
         let len = if self.narrow { 1 } else { 2 };
         write!(text, "[[wan]]\nname = \"{name}\"\ninterface = \"wan{index}\"\ntier = {tier}\n[wan.nat44]\n")?;
         for host in &HOSTS[..len] {
@@ -106,7 +116,7 @@ impl Line {
             text,
             "[wan.health]\nprobes = [{{ icmp = \"{}\" }}, {{ icmp = \"{}\" }}]\ninterval = \"{INTERVAL}ms\"\ntimeout = \"{TIMEOUT}ms\"\n\
              fall = {fall}\nrise = {rise}\nhold = \"{hold}ms\"\nmax_loss = \"100%\"\nmax_latency = \"10s\"\n\
-             on_soft_down = {}\non_hard_down = {}\n",
+             on_soft_down = {}\non_hard_down = {}\non_up = {on_up}\n",
             SERVERS[0],
             SERVERS[2],
             said(self.soft),

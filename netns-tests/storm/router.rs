@@ -11,11 +11,13 @@ use crate::model::wire::{self, TCP};
 use flowpin::control::compile::{InsideState, LinkState, no_link, replay_gateway_mac};
 use flowpin::control::controller::{Controller, Effects};
 use flowpin::plane::counters::Event as Counted;
+use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::outbox::Outbox;
+use flowpin::plane::policy::Policy;
 use flowpin::plane::verdict::Verdict;
-use flowpin::plane::{Plane, Shared};
+use flowpin::plane::{Plane, Shared, steer};
 use flowpin::ports::memory::{Sink, Source, Stored};
-use flowpin::types::{Direction, End, Failure, Family, Frame, Mac, Outcome, Probed, Standing, Tick, WanId};
+use flowpin::types::{Direction, End, Failure, Family, Frame, Mac, Outcome, Probed, Remedy, Standing, Tick, WanId};
 use flowpin::workers::turn::{self, Exits, Observe, Turned};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -107,6 +109,7 @@ impl Router {
             *sum.entry(name.clone()).or_default() += count;
         }
         *sum.entry("moved".into()).or_default() += self.flows.moved;
+        *sum.entry("called-back".into()).or_default() += self.flows.called;
     }
 
     /// Lets an event happen; the sentence of a disagreement.
@@ -152,6 +155,7 @@ impl Router {
             }
             self.now = at;
             self.lines.iter_mut().flatten().for_each(|line| line.pass(at));
+            self.note();
             if woken == Some(at) {
                 let effects = self.controller.tick(Tick::from_millis(at));
                 self.obey(effects, false)?;
@@ -188,18 +192,17 @@ impl Router {
     fn obey(&mut self, effects: Effects, may_be_news: bool) -> Result<(), String> {
         self.wake = effects.wake;
         effects.changes.iter().for_each(|change| self.count(change.to.name()));
-        let stand = stand(&self.lines, self.now);
+        self.note();
+        let (stand, wants) = (stand(&self.lines, self.now), self.wants());
+        let is_same = stand == self.flows.stand && wants == self.flows.wants;
         let Some(policy) = effects.policy else {
-            return if stand == self.flows.stand {
-                self.stands_agree()
-            } else {
-                Err("no snapshot says what changed".into())
-            };
+            return if is_same { self.stands_agree() } else { Err("no snapshot says what changed".into()) };
         };
-        if !may_be_news && stand == self.flows.stand {
+        if !may_be_news && is_same {
             return Err("a snapshot that says nothing new".into());
         }
-        let wanted = self.flows.change(self.now * 1_000_000, stand);
+        let net = self.flows.net.clone();
+        let wanted = self.flows.change(self.now * 1_000_000, stand, wants, &|key| chosen(&policy, &net, key));
         let now = Tick::from_millis(self.now);
         let mut told = 0;
         for worker in &mut self.workers {
@@ -211,6 +214,17 @@ impl Router {
             return Err(format!("{wanted} silent connections must end, and {told} were told"));
         }
         self.stands_agree()
+    }
+
+    fn note(&mut self) {
+        self.lines.iter_mut().flatten().for_each(|line| line.note(self.now));
+    }
+
+    /// By line, then family: whether flows of worse lines are wanted back.
+    fn wants(&self) -> Vec<[bool; 2]> {
+        let said = self.flows.net.lines.iter().map(|said| said.up != [Remedy::Drain; 2]);
+        let lines = self.lines.iter().zip(said);
+        lines.map(|(families, is_said)| [0, 1].map(|it| is_said && families[it].wants(self.now))).collect()
     }
 
     /// Whether each line stands as the reference says.
@@ -269,7 +283,10 @@ impl Router {
         };
         let fate = match from {
             Some(line) => self.flows.inbound(nanos, line, key, talk),
-            None => self.flows.outbound(nanos, key, talk, took),
+            None => {
+                let (policy, net) = (Arc::clone(self.controller.policy()), self.flows.net.clone());
+                self.flows.outbound(nanos, key, talk, took, &|key| chosen(&policy, &net, key))
+            }
         };
         self.count(match &fate {
             Fate::Out(_) => "out",
@@ -307,6 +324,13 @@ impl Router {
         }
         Ok(())
     }
+}
+
+/// The line that the router's hash gives a new flow. What the rules say of it is not asked.
+fn chosen(policy: &Policy, net: &Net, key: &Key) -> Option<usize> {
+    let translates = |id: WanId| net.public(id.index(), key.inside).is_some();
+    let key = FlowKey::from_parts(key.protocol, (key.inside, key.port), (key.remote, key.remote_port));
+    steer::choose(policy, &key, translates).map(WanId::index)
 }
 
 /// A small packet: a UDP datagram or a TCP segment without options.

@@ -129,6 +129,7 @@ fn wan_settings(said: said::Wan) -> Wan {
         judgement: said.judgement,
         on_soft_down: said.on_soft_down,
         on_hard_down: said.on_hard_down,
+        on_up: said.on_up,
         health,
     }
 }

@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML, files, links.
 
-use crate::types::{Family, Remedies};
+use crate::types::{Family, OnUp, Remedies};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -83,6 +83,8 @@ pub struct Wan {
     pub on_soft_down: Remedies,
     /// What becomes of its flows when its link can send nothing any more.
     pub on_hard_down: Remedies,
+    /// What becomes of flows on a worse tier that it would take, when it is up again.
+    pub on_up: OnUp,
     /// How its health is probed.
     pub health: Health,
 }

@@ -7,7 +7,7 @@ use crate::config::settings::{self, Mtu, NptMode, Settings};
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{Mac, Standing, WanId};
+use crate::types::{Mac, Remedies, Remedy, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -68,7 +68,7 @@ pub fn no_link() -> LinkState {
 }
 
 /// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`]. Every WAN is
-/// up in it: how they stand is the controller's to say.
+/// up in it and wants no flow back: how they stand is the controller's to say.
 #[must_use]
 pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
@@ -173,6 +173,7 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
         standing: [Standing::Up; 2],
         on_down: OnDown { soft: wan.on_soft_down, hard: wan.on_hard_down },
+        on_up: [Remedies::all(Remedy::Drain); 2],
         health: health::probes(wan),
     }
 }

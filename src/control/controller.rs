@@ -2,13 +2,14 @@
 //! one stands otherwise than before, or a link changed, is there a new snapshot. Its caller obeys.
 //! Must never know: netlink, sockets, threads, clocks.
 
+mod recall;
 mod rules;
 
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::Settings;
 use crate::health::{Change, Judge, LinkFacts, Verb};
-use crate::plane::policy::Policy;
-use crate::types::{Family, Probed, Tick, WanId};
+use crate::plane::policy::{Policy, Wan};
+use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use std::sync::Arc;
 
 /// The state that the policy in force was made from.
@@ -44,7 +45,7 @@ impl Controller {
         let since = policy.epoch;
         let mut controller = Self { settings, links, inside, judge, policy, since };
         controller.judge_links(now);
-        controller.policy = Arc::new(controller.snapshot(1));
+        controller.policy = Arc::new(controller.snapshot(now, 1));
         controller
     }
 
@@ -99,22 +100,30 @@ impl Controller {
     fn conclude(&mut self, now: Tick, is_news: bool) -> Effects {
         let wake = self.judge.tick(now);
         let changes = self.judge.changes();
-        let stands = self.policy.wans.iter().zip(0..).all(|(wan, id)| wan.standing == self.standing(WanId(id)));
+        let is = |(wan, id): (&Wan, u8)| (wan.standing, wan.on_up) == self.judged(now, WanId(id));
+        let stands = self.policy.wans.iter().zip(0..).all(is);
         let policy = (is_news || !stands).then(|| {
-            self.policy = Arc::new(self.snapshot(self.policy.epoch.wrapping_add(1)));
+            self.policy = Arc::new(self.snapshot(now, self.policy.epoch.wrapping_add(1)));
             Arc::clone(&self.policy)
         });
-        Effects { policy, changes, wake }
+        let recall =
+            (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| recall::due(&self.judge, id, wan, now));
+        Effects { policy, changes, wake: wake.into_iter().chain(recall).min() }
     }
 
-    fn snapshot(&self, epoch: u32) -> Policy {
+    fn snapshot(&self, now: Tick, epoch: u32) -> Policy {
         let mut policy = compile::policy(&self.settings, &self.links, self.inside, epoch);
-        policy.wans.iter_mut().zip(0..).for_each(|(wan, id)| wan.standing = self.standing(WanId(id)));
+        for (wan, id) in policy.wans.iter_mut().zip(0..) {
+            (wan.standing, wan.on_up) = self.judged(now, WanId(id));
+        }
         policy
     }
 
-    fn standing(&self, wan: WanId) -> [crate::types::Standing; 2] {
-        Family::ALL.map(|family| self.judge.standing(wan, family))
+    /// How a WAN stands in each family, and what it wants of flows that are elsewhere.
+    fn judged(&self, now: Tick, id: WanId) -> ([Standing; 2], [Remedies; 2]) {
+        let said = self.settings.wans.get(id.index()).map(|wan| wan.on_up).unwrap_or_default();
+        let standing = Family::ALL.map(|family| self.judge.standing(id, family));
+        (standing, Family::ALL.map(|family| recall::now(&self.judge, id, family, said, now)))
     }
 }
 

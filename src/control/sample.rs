@@ -60,6 +60,7 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         judgement: Judgement::default(),
         on_soft_down: crate::types::Remedies::all(crate::types::Remedy::Drain),
         on_hard_down: crate::types::Remedies::default(),
+        on_up: crate::types::OnUp::default(),
         health: Health::default(),
     }
 }

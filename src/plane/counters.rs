@@ -27,9 +27,9 @@ pub enum Event {
     Untold,
     /// Frames cut into fragments.
     Fragmented,
-    /// Flows ended because their WAN is down.
+    /// Flows ended because their WAN is down, or a better one is back.
     Reset,
-    /// Flows that went to another WAN because theirs is down, or translates their source no more.
+    /// Flows that went to another WAN because theirs is down, or translates their source no more, or a better one is back.
     Moved,
 }
 

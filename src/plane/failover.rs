@@ -1,10 +1,12 @@
 //! What becomes of a known flow under another snapshot: it stays, goes to another WAN, or ends, as its WAN stands and as
-//! the WAN's settings say. A flow that came from outside cannot move: its remote knows it by an address of that WAN.
+//! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an address of that WAN.
 //! Must never know: tables, how a host is told.
 
+use super::flow::key::FlowKey;
 use super::flow::table::Pin;
 use super::packet::{Headers, Transport, tcp_flag};
 use super::policy::Policy;
+use super::recall::recall;
 use super::verdict::DropReason;
 use crate::types::{Remedy, Standing};
 
@@ -20,8 +22,8 @@ pub(super) enum Course {
     },
     /// It has ended before, and this packet begins another one.
     BeginsAnew,
-    /// It ends now.
-    Ends(DropReason),
+    /// It ends now, and its host is told.
+    Ends,
     /// This packet is refused, and nothing else changes.
     Refused(DropReason),
     /// This packet passes by its WAN, and nothing else changes.
@@ -29,7 +31,7 @@ pub(super) enum Course {
 }
 
 /// The course of the flow of an outbound packet, whose pin is of another snapshot. Its WAN translates the source.
-pub(super) fn outbound(policy: &Policy, headers: &Headers, pin: &Pin) -> Course {
+pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
     let v4 = headers.is_v4();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
@@ -40,7 +42,7 @@ pub(super) fn outbound(policy: &Policy, headers: &Headers, pin: &Pin) -> Course 
     if pin.is_cut() {
         return after_the_end(flags, can_send);
     }
-    match wan.remedy(v4, flags.is_some()) {
+    match wan.remedy(v4, flags.is_some()).or_else(|| recall(policy, key, pin)) {
         None => Course::Stays,
         Some(Remedy::Reset) => reset(flags, pin, can_send),
         Some(Remedy::Move) if !pin.came_in => Course::Moves { may_stay: can_send },
@@ -75,8 +77,7 @@ fn reset(flags: Option<u8>, pin: &Pin, can_send: bool) -> Course {
             }
         }
         Some(flags) if is_syn(flags) && !pin.came_in => Course::Moves { may_stay: can_send },
-        Some(_) => Course::Ends(DropReason::Reset),
-        None => Course::Ends(DropReason::WanDown),
+        _ => Course::Ends,
     }
 }
 

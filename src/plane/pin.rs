@@ -81,7 +81,7 @@ impl Core {
         let other = || steer::choose(policy, key, translates).ok_or_else(|| why_none(policy, headers.source));
         let Some(pin) = known else { return self.insert(policy, headers, key, other()?, seen) };
         let course = if translates(pin.wan) {
-            failover::outbound(policy, headers, &pin)
+            failover::outbound(policy, headers, key, &pin)
         } else {
             failover::Course::Moves { may_stay: false }
         };
@@ -92,10 +92,10 @@ impl Core {
             failover::Course::BeginsAnew => return self.insert(policy, headers, key, other()?, seen),
             failover::Course::Passes => return Ok(pin.wan),
             failover::Course::Refused(reason) => return Err(reason),
-            failover::Course::Ends(reason) => {
+            failover::Course::Ends => {
                 self.shared.table.cut(key, seen.now, &policy.timeouts);
                 self.counters.event(Event::Reset);
-                return Err(reason);
+                return Err(DropReason::Reset);
             }
         };
         if id != pin.wan {

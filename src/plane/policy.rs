@@ -112,6 +112,8 @@ pub struct Wan {
     pub standing: [Standing; 2],
     /// What becomes of its flows while it is down: softly, or hard.
     pub on_down: OnDown,
+    /// What becomes of flows on a worse tier that would go here if they were new, by `Family`; `Remedy::Drain`: nothing.
+    pub on_up: [Remedies; 2],
 }
 
 /// What becomes of the flows of a WAN that goes down.
@@ -200,6 +202,13 @@ impl Wan {
             Standing::HardDown => self.on_down.hard,
         };
         Some(if is_tcp { remedies.tcp } else { remedies.udp })
+    }
+
+    /// What it wants of flows on a worse tier that would go here if they were new; `None`: nothing.
+    #[must_use]
+    pub fn recalls(&self, v4: bool, is_tcp: bool) -> Option<Remedy> {
+        let remedies = self.on_up[Family::of(v4).index()];
+        Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
     }
 
     /// Whether flowpin translates `address` on this WAN.

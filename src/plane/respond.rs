@@ -5,7 +5,7 @@ use super::admit;
 use super::counters::Event;
 use super::neighbor;
 use super::outbox::Outbox;
-use super::packet::{Headers, Transport, ethertype};
+use super::packet::{Headers, Transport, ethertype, protocol};
 use super::parse;
 use super::pin;
 use super::policy::{Policy, Wan};
@@ -95,7 +95,7 @@ impl Core {
         outbox: &mut Outbox,
     ) -> DropReason {
         let packet = frame.packet();
-        if refusal.reason == DropReason::Reset {
+        if refusal.reason == DropReason::Reset && headers.protocol == protocol::TCP {
             push_reset(headers, packet, outbox);
             return refusal.reason;
         }
@@ -141,6 +141,7 @@ fn is_told(reason: DropReason, headers: &Headers) -> bool {
         | DropReason::NoWan
         | DropReason::AllWansDown
         | DropReason::WanDown
+        | DropReason::Reset
         | DropReason::TableFull
         | DropReason::NoNeighbor
         | DropReason::Unmappable
@@ -151,11 +152,15 @@ fn is_told(reason: DropReason, headers: &Headers) -> bool {
 }
 
 /// `own` is where the address that flowpin translates stands in an IPv6 header.
+///
+/// What is unreachable as a host or net is no reason for a connected UDP socket of Linux to give up; what is prohibited is.
 fn write(out: &mut Vec<u8>, refusal: Refusal, packet: &[u8], headers: &Headers, from: IpAddr, own: u32) -> bool {
     match refusal.reason {
         DropReason::TtlExpired => reply::time_exceeded(out, packet, headers, from),
         DropReason::TooBig => reply::too_big(out, packet, headers, from, refusal.mtu),
-        DropReason::TableFull => reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited),
+        DropReason::TableFull | DropReason::Reset => {
+            reply::unreachable(out, packet, headers, from, Unreachable::AdminProhibited)
+        }
         DropReason::NoWan | DropReason::AllWansDown => {
             reply::unreachable(out, packet, headers, from, Unreachable::NoRoute)
         }

@@ -11,7 +11,7 @@ use super::state::Plane;
 use super::translate::nat44::Nat44Map;
 use super::translate::nptv6::{Mode, Translator};
 use super::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -49,6 +49,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        on_up: [Remedies::all(Remedy::Drain); 2],
         health: vec![],
     }
 }

@@ -1,12 +1,14 @@
-//! After a WAN went down: its TCP connections whose inside hosts are silent, and so would not notice for hours, are looked
-//! for among the flows that this worker watches, and ended. A few flows at a time, so that no packet waits for it.
+//! After a WAN went down, or a better one came back that ends what is elsewhere: TCP connections whose inside hosts are
+//! silent, and so would not notice for hours, are looked for among the flows that this worker watches, and ended. A few flows at a time, so that no packet waits for it.
 //! All others are judged when their next packet comes. Must never know: how the wheel and the table are made.
 
 use super::counters::Event;
 use super::flow::expiry::Walk;
+use super::flow::table::Pin;
 use super::outbox::Outbox;
 use super::packet::protocol;
-use super::policy::Policy;
+use super::policy::{Policy, Wan};
+use super::recall::recall;
 use super::reset;
 use super::state::Core;
 use crate::types::{End, Remedy, Tick};
@@ -17,12 +19,16 @@ const LOOKS: usize = 1024;
 /// Connections ended in one step.
 const RESETS: usize = 64;
 
-/// Whether some WAN ends its TCP connections under `new` and did not so under `old`.
+/// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`.
 pub(super) fn is_due(old: &Policy, new: &Policy) -> bool {
-    let ends = |policy: &Policy, index: usize, v4: bool| {
-        policy.wans.get(index).is_some_and(|wan| wan.remedy(v4, true) == Some(Remedy::Reset))
+    let begins = |index: usize, ends: &dyn Fn(&Wan) -> bool| {
+        new.wans.get(index).is_some_and(ends) && !old.wans.get(index).is_some_and(ends)
     };
-    (0..new.wans.len()).any(|index| [true, false].into_iter().any(|v4| ends(new, index, v4) && !ends(old, index, v4)))
+    let ends = |index, v4| {
+        begins(index, &|wan| wan.remedy(v4, true) == Some(Remedy::Reset))
+            || begins(index, &|wan| wan.recalls(v4, true) == Some(Remedy::Reset))
+    };
+    (0..new.wans.len()).any(|index| ends(index, true) || ends(index, false))
 }
 
 impl Core {
@@ -39,7 +45,9 @@ impl Core {
                 return false;
             }
             let v4 = key.is_v4();
-            let is_doomed = |id| policy.wan(id).is_some_and(|wan| wan.remedy(v4, true) == Some(Remedy::Reset));
+            let ends = |wan: &Wan| wan.remedy(v4, true) == Some(Remedy::Reset);
+            let is_doomed =
+                |pin: &Pin| policy.wan(pin.wan).is_some_and(ends) || recall(policy, key, pin) == Some(Remedy::Reset);
             if let Some(sequence) = table.cut_silent(key, now, &policy.timeouts, is_doomed) {
                 let (host, remote) = (key.inside(), key.remote());
                 let (host, remote) =

@@ -153,6 +153,21 @@ impl Remedies {
     }
 }
 
+/// What becomes of flows on a worse tier when a WAN is up again that would take them; `Remedy::Drain`: they stay.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OnUp {
+    /// What becomes of them.
+    pub remedies: Remedies,
+    /// Milliseconds that it has been up by then.
+    pub after: u32,
+}
+
+impl Default for OnUp {
+    fn default() -> Self {
+        Self { remedies: Remedies::all(Remedy::Drain), after: 0 }
+    }
+}
+
 impl Default for Remedies {
     /// What a line that is dead for good calls for: connections are made anew at once, the rest goes on.
     fn default() -> Self {

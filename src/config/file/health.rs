@@ -1,16 +1,13 @@
-//! Reads `[wan.health]`: its probes, what it is judged by, what becomes of the flows of a WAN that goes down, and what
-//! later versions bring. Must never know: how a WAN is found to be down.
+//! Reads `[wan.health]`: its probes, what it is judged by, and what becomes of flows when a WAN goes down or comes back.
+//! Must never know: how a WAN is found to be down.
 
 use super::reader::{Faults, Item, Table};
 use super::said::Wan;
 use super::{judgement, probes};
-use crate::types::{Remedies, Remedy};
+use crate::types::{OnUp, Remedies, Remedy};
 use toml::de::DeValue;
 
 const TITLE: &str = "[wan.health]";
-
-/// Keys that later versions bring.
-const LATER: [&str; 1] = ["on_up"];
 
 const REMEDIES: [(&str, Remedy); 3] = [("drain", Remedy::Drain), ("reset", Remedy::Reset), ("move", Remedy::Move)];
 
@@ -21,8 +18,32 @@ pub(super) fn health(item: &Item<'_>, wan: &mut Wan, faults: &mut Faults) {
     wan.judgement = judgement::judgement(&mut table, faults);
     wan.on_soft_down = remedies(&mut table, "on_soft_down", wan.on_soft_down, faults);
     wan.on_hard_down = remedies(&mut table, "on_hard_down", wan.on_hard_down, faults);
-    table.refuse(&LATER, faults);
-    table.finish(&LATER, faults);
+    wan.on_up = on_up(&mut table, faults);
+    table.finish(&[], faults);
+}
+
+/// Milliseconds that flows may be given to end by themselves.
+const DRAINS: (u32, u32) = (1000, 86_400_000);
+const RECALLS: [(&str, Remedy); 3] = [("keep", Remedy::Drain), ("reset", Remedy::Reset), ("move", Remedy::Move)];
+
+/// One word for all flows, or a table by protocol, and by when. After the time to drain they are reset or move, as if
+/// their WAN were gone, if nothing else is said; without one they stay.
+fn on_up(table: &mut Table<'_>, faults: &mut Faults) -> OnUp {
+    let mut meant = OnUp::default();
+    let Some(item) = table.take("on_up") else { return meant };
+    if !matches!(item.value, DeValue::Table(_)) {
+        let remedies = item.word(&RECALLS, faults).map_or(meant.remedies, Remedies::all);
+        return OnUp { remedies, ..meant };
+    }
+    let Some(mut table) = item.table("`on_up`", faults) else { return meant };
+    let mut read = |key| table.take(key).and_then(|item| item.word(&RECALLS, faults));
+    let [tcp, udp] = ["tcp", "udp"].map(&mut read);
+    if let Some(drain) = table.take("drain").and_then(|item| probes::milliseconds(&item, DRAINS, faults)) {
+        meant = OnUp { remedies: Remedies::default(), after: drain.value };
+    }
+    table.finish(&[], faults);
+    let Remedies { tcp: default_tcp, udp: default_udp } = meant.remedies;
+    OnUp { remedies: Remedies { tcp: tcp.unwrap_or(default_tcp), udp: udp.unwrap_or(default_udp) }, ..meant }
 }
 
 /// One word for all flows, or a table by protocol; `udp` stands for all but TCP.

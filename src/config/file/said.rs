@@ -6,7 +6,7 @@ use crate::config::diagnostics::Span;
 use crate::config::settings::{
     self, Balance, Control, HealthProbe, Judgement, Limits, Log, Mtu, NptMode, Timeouts, Workers,
 };
-use crate::types::Remedies;
+use crate::types::{OnUp, Remedies};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -65,6 +65,7 @@ pub(super) struct Wan {
     pub(super) judgement: Judgement,
     pub(super) on_soft_down: Remedies,
     pub(super) on_hard_down: Remedies,
+    pub(super) on_up: OnUp,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,
     pub(super) health: Health,

@@ -8,7 +8,7 @@ use super::sections::{is_word, list, mtu, refuse_value};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
 use crate::config::settings::{Judgement, Mtu, NptMode};
-use crate::types::{Remedies, Remedy};
+use crate::types::{OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 
@@ -81,6 +81,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         judgement: Judgement::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
+        on_up: OnUp::default(),
         translates: false,
         health: Health::default(),
     };

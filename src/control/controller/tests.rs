@@ -6,7 +6,7 @@ use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
 use crate::health::State;
-use crate::types::{Mac, Outcome, Standing};
+use crate::types::{Mac, OnUp, Outcome, Remedies, Remedy, Standing};
 use std::net::Ipv4Addr;
 
 const UP: [Standing; 2] = [Standing::Up; 2];
@@ -133,4 +133,45 @@ fn what_was_asked_under_other_settings_says_nothing() {
     assert_eq!(transitions(&controller.probed(at(1), &[probed(0), probed(u32::MAX)])), []);
     let up = (0, Family::V4, State::Probing, State::Up);
     assert_eq!(transitions(&controller.probed(at(1), &[probed(1)])), [up]);
+}
+
+/// What each WAN wants of flows on worse tiers, in both families alike: for TCP and for the rest.
+fn wanted(effects: &Effects) -> Option<Vec<(Remedy, Remedy)>> {
+    let wants = |wan: &Wan| {
+        assert_eq!(wan.on_up[0], wan.on_up[1]);
+        (wan.on_up[0].tcp, wan.on_up[0].udp)
+    };
+    effects.policy.as_ref().map(|policy| policy.wans.iter().map(wants).collect())
+}
+
+#[test]
+fn a_wan_wants_its_flows_back_when_it_has_been_up_for_as_long_as_is_said() {
+    let keep = (Remedy::Drain, Remedy::Drain);
+    let mut settings = settings();
+    settings.wans[0].on_up = OnUp { remedies: Remedies::all(Remedy::Move), after: 0 };
+    settings.wans[1].on_up = OnUp { remedies: Remedies::default(), after: 5000 };
+    let mut controller = start_with(settings, vec![good(1), good(2)]);
+    assert_eq!(wanted(&controller.tick(at(1))), None, "nothing is known of it yet");
+    let effects = answered(&mut controller, 10);
+    assert_eq!(wanted(&effects), Some(vec![(Remedy::Move, Remedy::Move), keep]));
+    let wakes: Vec<_> = [1000, 2000, 3000, 4000, 5000].map(|ms| answered(&mut controller, ms).wake).to_vec();
+    assert_eq!(wakes.last(), Some(&Some(at(5010))));
+    let effects = controller.tick(at(5010));
+    assert_eq!(wanted(&effects), Some(vec![(Remedy::Move, Remedy::Move), (Remedy::Reset, Remedy::Move)]));
+    assert_ne!(effects.wake, Some(at(5010)));
+}
+
+#[test]
+fn a_wan_that_is_drained_by_hand_wants_its_flows_back_when_that_is_over() {
+    let mut settings = settings();
+    settings.wans[0].on_up = OnUp { remedies: Remedies::default(), after: 2000 };
+    let mut controller = start_with(settings, vec![good(1), good(2)]);
+    answered(&mut controller, 0);
+    let (keep, wants) = ((Remedy::Drain, Remedy::Drain), (Remedy::Reset, Remedy::Move));
+    assert_eq!(wanted(&controller.tick(at(2000))), Some(vec![wants, keep]));
+    assert_eq!(wanted(&controller.by_hand(at(2100), FIBER, Verb::Drain, "")), Some(vec![keep; 2]));
+    let effects = controller.by_hand(at(2200), FIBER, Verb::Auto, "");
+    assert_eq!(wanted(&effects), Some(vec![keep; 2]));
+    assert_eq!(wanted(&controller.tick(at(4199))), None);
+    assert_eq!(wanted(&controller.tick(at(4200))), Some(vec![wants, keep]));
 }

@@ -1,5 +1,7 @@
 //! What each flow of a WAN that goes down goes through, packet by packet.
 
+mod recall;
+
 use crate::plane::counters::Event;
 use crate::plane::packet::sample::{hex, icmp, is_right, packet, tcp, udp};
 use crate::plane::packet::{protocol, tcp_flag};
@@ -256,8 +258,8 @@ fn settings_say_what_becomes_of_flows() {
     let reset = Verdict::Drop(DropReason::Reset);
     assert_eq!(verdicts(Standing::SoftDown, Remedy::Drain), [by(A), by(A)]);
     assert_eq!(verdicts(Standing::HardDown, Remedy::Drain), [dead, dead]);
-    assert_eq!(verdicts(Standing::SoftDown, Remedy::Reset), [reset, dead]);
-    assert_eq!(verdicts(Standing::HardDown, Remedy::Reset), [reset, dead]);
+    assert_eq!(verdicts(Standing::SoftDown, Remedy::Reset), [reset, reset]);
+    assert_eq!(verdicts(Standing::HardDown, Remedy::Reset), [reset, reset]);
     assert_eq!(verdicts(Standing::SoftDown, Remedy::Move), [by(B), by(B)]);
     assert_eq!(verdicts(Standing::HardDown, Remedy::Move), [by(B), by(B)]);
     assert_eq!(verdicts(Standing::Degraded, Remedy::Reset), [by(A), by(A)]);

@@ -107,17 +107,18 @@ impl FlowTable {
         }
     }
 
-    /// Ends a TCP connection that `is_doomed` by its WAN, if there is anything to end. The sequence number that its inside
+    /// Ends a TCP connection that `is_doomed` by its pin, if there is anything to end. The sequence number that its inside
     /// host waits for.
     pub fn cut_silent(
         &self,
         key: &FlowKey,
         now: Tick,
         timeouts: &Timeouts,
-        is_doomed: impl Fn(WanId) -> bool,
+        is_doomed: impl Fn(&Pin) -> bool,
     ) -> Option<u32> {
         let mut record = self.flows.get_mut(key)?;
-        let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(record.wan))?;
+        let sequence =
+            record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin(key, &record, false)))?;
         record.cut(now, timeouts);
         Some(sequence)
     }

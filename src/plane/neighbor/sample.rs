@@ -35,6 +35,7 @@ pub fn policy() -> Policy {
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
         health: vec![],
     };
     let mut b = a.clone();

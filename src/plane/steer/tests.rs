@@ -31,6 +31,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         probe: None,
         standing: [Standing::Up; 2],
         on_down: OnDown::default(),
+        on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
         health: vec![],
     };
     Policy {

@@ -4,7 +4,7 @@ use super::{TWO, parse};
 use crate::config::settings::{
     Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
-use crate::types::{Remedies, Remedy};
+use crate::types::{OnUp, Remedies, Remedy};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -27,6 +27,7 @@ fn the_least_file_has_every_default() {
         judgement: Judgement::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
+        on_up: OnUp::default(),
         health: Health::default(),
     };
     let downstream = Downstream {
@@ -188,4 +189,21 @@ fn what_becomes_of_the_flows_of_a_dead_wan_is_said_for_all_or_by_protocol() {
 fn a_last_resort_is_asked_for() {
     let said = |text: &str| parse(&format!("{text}{TWO}"), "flowpin.toml").unwrap().last_resort;
     assert_eq!([said(""), said("default = { last_resort = true }\n")], [false, true]);
+}
+
+#[test]
+fn what_becomes_of_flows_on_a_worse_tier_is_kept_unless_said() {
+    let said = |health: &str| {
+        let text =
+            super::two_with("interface = \"wan1\"\n", &format!("interface = \"wan1\"\nhealth = {{ {health} }}\n"));
+        let OnUp { remedies: Remedies { tcp, udp }, after } = parse(&text, "f").unwrap().wans[1].on_up;
+        (tcp, udp, after)
+    };
+    assert_eq!(said(""), (Remedy::Drain, Remedy::Drain, 0));
+    assert_eq!(said("on_up = \"keep\""), (Remedy::Drain, Remedy::Drain, 0));
+    assert_eq!(said("on_up = \"reset\""), (Remedy::Reset, Remedy::Reset, 0));
+    assert_eq!(said("on_up = \"move\""), (Remedy::Move, Remedy::Move, 0));
+    assert_eq!(said("on_up = { drain = \"10m\" }"), (Remedy::Reset, Remedy::Move, 600_000));
+    assert_eq!(said("on_up = { udp = \"move\" }"), (Remedy::Drain, Remedy::Move, 0));
+    assert_eq!(said("on_up = { drain = \"1s\", tcp = \"keep\" }"), (Remedy::Drain, Remedy::Move, 1000));
 }

@@ -185,7 +185,18 @@ fn what_the_probes_are_judged_by_has_its_bounds() {
             "19:15 bad-value \"0s\" | `max_latency` cannot be 0 ms | write a time from \"1ms\" to \"1h\"",
         ),
         ("hold = \"2h\"", "19:8 bad-value \"2h\" | `hold` cannot be 7200000 ms | write a time from \"0ms\" to \"1h\""),
-        ("on_up = \"keep\"", "19:1 not-supported-yet on_up | `on_up` is not supported yet | remove `on_up`"),
+        (
+            "on_up = \"drain\"",
+            "19:9 bad-value \"drain\" | `on_up` cannot be `drain` | write \"keep\", \"reset\" or \"move\"",
+        ),
+        (
+            "on_up = { drain = \"500ms\" }",
+            "19:19 bad-value \"500ms\" | `drain` cannot be 500 ms | write a time from \"1000ms\" to \"24h\"",
+        ),
+        (
+            "on_up = { after = \"5m\" }",
+            "19:11 unknown-key after | `on_up` has no key `after` | remove it; the keys here are: tcp, udp, drain",
+        ),
     ];
     for (line, expected) in rows {
         assert_eq!(faults(&with(line)), [expected]);

@@ -93,7 +93,6 @@ fn what_later_versions_bring_is_refused_by_name() {
         assert_eq!(faults(&two_with("name = \"cable\"", line)), [expected]);
     };
     refused(1, "masquerade", "masquerade = {}");
-    refused(12, "on_up", "health = { on_up = \"keep\" }");
     for (header, line, key) in
         [("limits", "flows_per_source = 1", "flows_per_source"), ("control", "metrics = \"127.0.0.1:9420\"", "metrics")]
     {

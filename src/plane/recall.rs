@@ -1,0 +1,24 @@
+//! A flow over a line that is up, while a better one would take it: since that one came back, say. What becomes of it is
+//! for the better one's settings to say. Must never know: tables, how a host is told, since when a WAN is up.
+
+use super::address;
+use super::flow::key::FlowKey;
+use super::flow::table::Pin;
+use super::packet::protocol;
+use super::policy::{Policy, Wan};
+use super::steer;
+use crate::types::Remedy;
+
+/// What the WAN of a better tier that would get this flow now, if it were new, wants of it; `None`: it stays where it is,
+/// as does whatever came from outside, whose remote knows it by an address of its WAN.
+pub(super) fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
+    let tier = policy.wan(pin.wan)?.tier;
+    let wants = |wan: &Wan| {
+        if wan.tier < tier { wan.recalls(key.is_v4(), key.protocol() == protocol::TCP) } else { None }
+    };
+    if pin.came_in || !policy.wans.iter().any(|wan| wants(wan).is_some()) {
+        return None;
+    }
+    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside()).is_ok());
+    steer::choose(policy, key, translates).and_then(|better| policy.wan(better)).and_then(wants)
+}
