@@ -56,6 +56,14 @@ fn every_claim_of_the_lab_holds_and_nothing_stays() {
     let failed: Vec<_> =
         summary["checks"].as_array().into_iter().flatten().filter(|check| check["ok"] != true).collect();
     assert_eq!(failed, Vec::<&serde_json::Value>::new());
+    assert_eq!(summary["checks"].as_array().map(Vec::len), Some(17));
+    let cuts: Vec<_> = summary["cuts"].as_array().into_iter().flatten().collect();
+    let ways: Vec<_> = cuts.iter().map(|cut| (cut["wan"].as_str(), cut["how"].as_str())).collect();
+    assert_eq!(ways, [(Some("fiber"), Some("soft")), (Some("dsl"), Some("hard"))]);
+    assert!(cuts.iter().all(|cut| cut["stream"]["gap_ms"].is_f64() && cut["noticed_ms"].is_f64()), "{text}");
+    let times: Vec<_> =
+        summary["events"].as_array().into_iter().flatten().map(|event| event["at_ms"].as_u64()).collect();
+    assert!(times.len() >= 10 && times.is_sorted(), "{text}");
     assert!(done.success() && summary["ok"] == true, "{text}");
     assert_eq!(left_by(pid), Vec::<PathBuf>::new());
 }

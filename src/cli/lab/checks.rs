@@ -1,9 +1,13 @@
 //! The claims of the lab and whether each held. Must never know: how anything was measured.
 
+mod cuts;
+
 use super::look::Look;
+use super::scene::Scene;
+use super::story::{Cut, Event, Story};
 use crate::lab::Options;
-use crate::lab::topology::public_addresses;
-use crate::lab::traffic::{Kind, Protocol, Score, Tally, Traffic};
+use crate::lab::topology::{Line, public_addresses};
+use crate::lab::traffic::{Kind, Protocol, Score, Tally};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -18,6 +22,8 @@ pub struct Summary {
     ok: bool,
     seconds: u64,
     checks: Vec<Check>,
+    cuts: Vec<Cut>,
+    events: Vec<Event>,
     wans: Vec<crate::api::Wan>,
     seen: BTreeMap<IpAddr, u64>,
     checksum_errors: u64,
@@ -34,21 +40,23 @@ struct Check {
 }
 
 impl Summary {
-    /// Judges the last look.
-    pub fn judge(look: &Look, traffic: &Traffic, options: &Options) -> Self {
-        let tally = traffic.tally();
+    /// Judges the last look and what went before.
+    pub fn judge(look: &Look, story: &Story, scene: &Scene<'_>, options: &Options) -> Self {
+        let tally = scene.traffic.tally();
         let mut checks = vec![carried(look, "IPv4", 0), carried(look, "IPv6", 1)];
         checks.extend(outbound(tally));
         checks.push(inbound(tally, options));
-        checks.push(shared(look, options.weights));
+        checks.push(shared(&story.calm, options.weights));
         checks.push(check(
             "every inside host has its own public address on each WAN, ports unchanged",
             tally.wrong() == 0,
             || tally.example().unwrap_or_default(),
         ));
-        checks.push(check("every flow keeps its public address", tally.moved() == 0, || {
-            tally.example().unwrap_or_default()
-        }));
+        checks.push(check(
+            "every flow keeps its public address, but where its line is cut",
+            tally.moved() == 0,
+            || tally.example().unwrap_or_else(|| format!("{} went on by another line", tally.carried_over())),
+        ));
         checks.push(check(
             "no packet leaves a WAN with another WAN's source",
             look.strangers == 0 && look.frames.iter().zip(&look.status.wans).all(|(frames, _)| *frames > 0),
@@ -57,7 +65,10 @@ impl Summary {
         checks.push(check("no checksum error in any receiver", look.checksum_errors == 0, || {
             format!("{} errors", look.checksum_errors)
         }));
+        checks.extend(cuts::claims(story));
         Self {
+            cuts: story.cuts.clone(),
+            events: scene.events.clone(),
             ok: checks.iter().all(|check| check.ok),
             seconds: look.seconds,
             checks,
@@ -109,12 +120,12 @@ fn check(claim: &str, ok: bool, detail: impl FnOnce() -> String) -> Check {
     Check { claim: claim.to_owned(), ok, detail: detail() }
 }
 
-/// Both WANs carried new flows of one family.
+/// Every WAN carried new flows of one family.
 fn carried(look: &Look, family: &str, index: usize) -> Check {
     let flows: Vec<(String, u64)> =
         look.status.wans.iter().map(|wan| (wan.name.clone(), look.flows_from(&wan.name)[index])).collect();
     let ok = flows.len() > 1 && flows.iter().all(|(_, flows)| *flows > 0);
-    check(&format!("both WANs carry {family}"), ok, || {
+    check(&format!("every WAN carries {family}"), ok, || {
         flows.iter().map(|(name, flows)| format!("{name} {flows} flows")).collect::<Vec<_>>().join(", ")
     })
 }
@@ -124,9 +135,11 @@ fn outbound(tally: &Tally) -> Vec<Check> {
     let scores = tally.outbound();
     let judge = |protocol| {
         let name = match protocol {
-            Protocol::Tcp => "every TCP connection from inside returns its bytes",
-            Protocol::Udp => "UDP from inside is answered",
-            Protocol::Ping => "ping from inside is answered",
+            Protocol::Tcp => {
+                "every TCP connection from inside returns its bytes, or is reset with the line that it was on"
+            }
+            Protocol::Udp => "UDP from inside is answered, but on a cut line until that is noticed",
+            Protocol::Ping => "ping from inside is answered, but on a cut line until that is noticed",
         };
         let scores = [false, true].map(|v6| scores.get(&Kind { protocol, v6 }).cloned().unwrap_or_default());
         let [v4, v6] = &scores;
@@ -142,16 +155,26 @@ fn inbound(tally: &Tally, options: &Options) -> Check {
     let scores = tally.inbound();
     let silent: Vec<String> = public_addresses(options)
         .iter()
+        .filter(|public| public.wan != Line::Lte.name())
         .flat_map(|public| [Protocol::Tcp, Protocol::Udp, Protocol::Ping].map(|protocol| (public.address, protocol)))
         .filter_map(|(address, protocol)| {
             let score = scores.get(&(address, protocol)).cloned().unwrap_or_default();
             (!good(protocol, &score)).then(|| format!("{address} {protocol:?} {}", said(&score)))
         })
         .collect();
-    let done: u64 = scores.values().map(|score| score.done).sum();
-    check("every public address of both WANs answers TCP, UDP and ping from outside", silent.is_empty(), || {
-        if silent.is_empty() { format!("{done} visits") } else { silent.join(", ") }
-    })
+    let sum = |of: fn(&Score) -> u64| scores.values().map(of).sum::<u64>();
+    let (done, caught) = (sum(|score| score.done), sum(|score| score.caught));
+    check(
+        "every public address of a line that is not cut answers TCP, UDP and ping from outside",
+        silent.is_empty(),
+        || {
+            if silent.is_empty() {
+                format!("{done} visits, {caught} to a line that was cut")
+            } else {
+                silent.join(", ")
+            }
+        },
+    )
 }
 
 /// The fiber's share of the new flows is its weight's, within four standard deviations of so many coins.
@@ -167,11 +190,12 @@ fn shared(look: &Look, weights: [u32; 2]) -> Check {
 }
 
 fn good(protocol: Protocol, score: &Score) -> bool {
-    let lost = score.tried - score.done;
+    let lost = score.tried - score.done - score.caught;
     score.done > 0 && if protocol == Protocol::Tcp { lost == 0 } else { lost * 1000 <= score.tried * LOSS_PER_MILLE }
 }
 
 fn said(score: &Score) -> String {
     let why = score.last_failure.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("{} of {}{why}", score.done, score.tried)
+    let caught = if score.caught == 0 { String::new() } else { format!(", {} on a cut line", score.caught) };
+    format!("{} of {}{caught}{why}", score.done, score.tried)
 }

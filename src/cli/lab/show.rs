@@ -2,6 +2,7 @@
 //! Must never know: what is good or bad.
 
 use super::look::Look;
+use super::story::Event;
 use crate::api::Wan;
 use crate::cli::columns::{Columns, bytes, count};
 use crate::lab::Lab;
@@ -44,10 +45,22 @@ impl Show {
         self.place == Place::Terminal
     }
 
-    /// Draws a moment. A screen that went away is no error.
-    pub fn draw(&mut self, look: &Look, of_seconds: u64) {
+    /// Says that something happened: above the table, or between the lines.
+    pub fn say(&mut self, event: &Event) {
+        let Event { at_ms, wan, what } = event;
+        let line = format!("{:>5}.{} s  {wan:<5}  {what}", at_ms / 1000, at_ms % 1000 / 100);
         let _ = match self.place {
-            Place::Terminal => self.redraw(&table(look, of_seconds)),
+            // The table that comes next is drawn below it.
+            Place::Terminal => self.redraw("").and_then(|()| writeln!(std::io::stdout(), "{line}")),
+            Place::Lines => writeln!(std::io::stdout(), "{line}"),
+            Place::Aside => writeln!(std::io::stderr(), "{line}"),
+        };
+    }
+
+    /// Draws a moment. A screen that went away is no error.
+    pub fn draw(&mut self, look: &Look) {
+        let _ = match self.place {
+            Place::Terminal => self.redraw(&table(look)),
             Place::Lines => writeln!(std::io::stdout(), "{}", line(look)),
             Place::Aside => writeln!(std::io::stderr(), "{}", line(look)),
         };
@@ -55,7 +68,7 @@ impl Show {
 
     /// Draws the last moment, as a table even where there were lines.
     pub fn last(&mut self, look: &Look) {
-        let table = table(look, look.seconds);
+        let table = table(look);
         let _ = if self.in_place() { self.redraw(&table) } else { write!(std::io::stdout(), "{table}") };
     }
 
@@ -71,9 +84,9 @@ impl Show {
 }
 
 /// A moment as a table.
-pub fn table(look: &Look, of_seconds: u64) -> String {
+pub fn table(look: &Look) -> String {
     let mut text = format!(
-        "\n{:>3} of {of_seconds} s   {} flows now, {} since the start\n\n",
+        "\n{:>3} s   {} flows now, {} since the start\n\n",
         look.seconds, look.status.table.flows, look.status.table.created
     );
     let mut columns = Columns::new(&["WAN", "STATE", ">FLOWS", ">OUT", ">BYTES", ">IN", ">BYTES"]);
@@ -116,10 +129,10 @@ pub fn drops(look: &Look) -> String {
     if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
-/// The public addresses that the server saw, the two WANs side by side.
+/// The public addresses that the server saw, the fiber's beside those of the other WANs.
 fn seen(look: &Look) -> String {
     let of = |wan: &str| -> Vec<_> { look.seen.iter().filter(|(_, seen)| seen.wan == wan).collect() };
-    let (fiber, dsl) = (of("fiber"), of("dsl"));
+    let (fiber, dsl) = (of("fiber"), [of("dsl"), of("lte")].concat());
     let mut columns = Columns::new(&["THE SERVER SEES", ">FLOWS", "OR", ">FLOWS"]);
     for row in 0..fiber.len().max(dsl.len()) {
         let cells = |seen: Option<&(&IpAddr, &Seen)>| {

@@ -175,7 +175,9 @@ impl Tally {
             Protocol::Udp | Protocol::Ping => &books.sockets,
         };
         let wan = attempt.inside.and_then(|inside| known.get(&inside)).and_then(|from| self.wan(from.ip()));
-        let is_told = attempt.result.as_ref().is_err_and(|error| error.kind() == ErrorKind::ConnectionReset);
+        // Whoever sends learns of a reset by the one, or the other if a reader has been told before.
+        let reset = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+        let is_told = attempt.result.as_ref().is_err_and(|error| reset.contains(&error.kind()));
         let may_be = kind.protocol != Protocol::Tcp || is_told;
         let is_caught = may_be && books.cuts.caught_outbound(wan, attempt.began, self.now());
         books.outbound.entry(kind).or_default().add(attempt.result, is_caught);
