@@ -123,7 +123,7 @@ impl Scene<'_> {
         if now >= self.due[1] {
             self.due[1] = now + if self.show.in_place() { TABLE } else { LINE };
             let look = self.look()?;
-            self.show.draw(&look);
+            self.show.draw(&look, &self.timeline);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use super::look::Look;
 use super::story::Event;
+use super::timeline::Timeline;
 use crate::api::Wan;
 use crate::cli::columns::{Columns, bytes, count};
 use crate::lab::Lab;
@@ -58,9 +59,9 @@ impl Show {
     }
 
     /// Draws a moment. A screen that went away is no error.
-    pub fn draw(&mut self, look: &Look) {
+    pub fn draw(&mut self, look: &Look, timeline: &Timeline) {
         let _ = match self.place {
-            Place::Terminal => self.redraw(&table(look)),
+            Place::Terminal => self.redraw(&format!("{}\n{}", table(look), timeline.render())),
             Place::Lines => writeln!(std::io::stdout(), "{}", line(look)),
             Place::Aside => writeln!(std::io::stderr(), "{}", line(look)),
         };
