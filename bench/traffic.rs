@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use crate::packets::{ACK, ethernet, ip};
+use flowpin::plane::lease::Leased;
 use flowpin::plane::outbox::Outbox;
 use flowpin::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
 use flowpin::plane::translate::nat44::Nat44Map;
@@ -83,7 +84,11 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
             next_hop6: Some("fe80::1".parse().unwrap()),
         },
         nat44: Nat44Map::new(&pairs),
-        nptv6: Some(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode)),
+        nptv6: vec![Leased::fixed(Translator::new(
+            "fd00:bad:b01::/60".parse().unwrap(),
+            outside.parse().unwrap(),
+            mode,
+        ))],
         inbound6: Vec::new(),
         probe: None,
         standing: [Standing::Up; 2],

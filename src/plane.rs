@@ -17,6 +17,7 @@ mod hairpin;
 pub mod health;
 mod hear;
 pub mod hold;
+pub mod lease;
 pub mod limiter;
 mod malformed;
 pub mod mtu;

@@ -4,6 +4,7 @@
 pub mod health;
 
 use crate::config::settings::{self, Mtu, NptMode, Settings};
+use crate::plane::lease::Leased;
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
@@ -168,7 +169,11 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
             next_hop6: wan.gateway6.or(link.gateway6),
         },
         nat44: Nat44Map::new(&wan.nat44),
-        nptv6: wan.nptv6.map(|npt| Translator::new(npt.inside, npt.outside, mode(npt.mode))),
+        nptv6: wan
+            .nptv6
+            .iter()
+            .map(|npt| Leased::fixed(Translator::new(npt.inside, npt.outside, mode(npt.mode))))
+            .collect(),
         inbound6: wan.inbound6.clone(),
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
         standing: [Standing::Up; 2],
@@ -266,7 +271,7 @@ mod tests {
         assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
         assert_eq!((cable.mtu, cable.link.next_hop4), (1400, Some(Ipv4Addr::new(198, 51, 100, 1))));
         assert_eq!(fiber.link.mac, Mac([2, 0, 0, 0, 0, 9]));
-        assert!(fiber.nptv6.unwrap().is_neutral() && !fiber.link.any_mac);
+        assert!(fiber.nptv6[0].held.is_neutral() && !fiber.link.any_mac);
         assert_eq!((policy.timeouts.tcp_closing, policy.timeouts.other), (241, 301));
     }
 

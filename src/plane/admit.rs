@@ -1,7 +1,8 @@
 //! Who may pass: the checks of link header and addresses before a packet touches any state.
 //! Must never know: flows, translations.
 
-use super::packet::{Headers, ethertype};
+use super::lease::Lease;
+use super::packet::{Headers, Transport, ethertype};
 use super::policy::{Policy, Wan};
 use super::verdict::DropReason;
 use crate::types::{Frame, Mac, WanId};
@@ -85,6 +86,13 @@ pub fn is_of_the_link(headers: &Headers, policy: &Policy) -> bool {
         IpAddr::V6(group) => group.is_multicast() && group.octets()[1] & 0x0f <= 2,
     };
     stays && !policy.is_inside(headers.source)
+}
+
+/// Whether a packet to an owned address is for the kernel all the same: an answer to its DHCP client, from which it has
+/// that address (RFC 2131 §4.1).
+#[must_use]
+pub fn is_for_dhcp_client(headers: &Headers, lease: Lease) -> bool {
+    headers.is_v4() && lease != Lease::FIXED && headers.transport == Transport::Udp { source: 67, destination: 68 }
 }
 
 /// Whether a packet from a WAN to an owned address may pass by its source.

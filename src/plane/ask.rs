@@ -113,7 +113,7 @@ pub(super) fn source(wan: &Wan, target: IpAddr) -> Option<IpAddr> {
             let kernel = &wan.link.addresses4;
             let beside = kernel.iter().find(|network| network.contains(&target));
             let own = beside.or_else(|| kernel.first()).map(Ipv4Net::addr);
-            own.or_else(|| wan.nat44.publics().min()).map(IpAddr::V4)
+            own.or_else(|| wan.nat44.source()).map(IpAddr::V4)
         }
         IpAddr::V6(target) => source6(wan, target).map(IpAddr::V6),
     }
@@ -122,7 +122,7 @@ pub(super) fn source(wan: &Wan, target: IpAddr) -> Option<IpAddr> {
 /// The same for a question whose answer a kernel must not see, or it would refuse it: an owned address goes first.
 pub(super) fn owned_source(wan: &Wan, target: IpAddr) -> Option<IpAddr> {
     let owned = match target {
-        IpAddr::V4(_) => wan.nat44.publics().min().map(IpAddr::V4),
+        IpAddr::V4(_) => wan.nat44.source().map(IpAddr::V4),
         IpAddr::V6(target) if target.is_unicast_link_local() => None,
         IpAddr::V6(_) => owned6(wan).map(IpAddr::V6),
     };
@@ -138,7 +138,7 @@ fn source6(wan: &Wan, target: Ipv6Addr) -> Option<Ipv6Addr> {
 fn owned6(wan: &Wan) -> Option<Ipv6Addr> {
     let mapped = wan.inbound6.first().map(|(outside, _)| *outside);
     mapped.or_else(|| {
-        let prefix = wan.nptv6.as_ref()?.outside();
+        let prefix = wan.nptv6.first()?.held.outside();
         Some(Ipv6Addr::from_bits(prefix.network().to_bits() | 1))
     })
 }

@@ -42,7 +42,7 @@ pub fn outbound(
     let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
     let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
     let wan = policy.wan(pin.wan).ok_or(DropReason::StrayIcmpError)?;
-    let quoted = address::public(wan, inside).map_err(|_| DropReason::StrayIcmpError)?;
+    let quoted = address::public_kept(wan, inside, &pin).ok_or(DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
     Ok(Outbound { wan: pin.wan, quote, source, quoted })
 }
@@ -70,7 +70,8 @@ pub fn rewrite_hairpin(
     if quote.headers.source != headers.destination {
         return Err(DropReason::StrayIcmpError);
     }
-    let quoted = address::public(wan, quote.headers.destination).map_err(|_| DropReason::StrayIcmpError)?;
+    let quoted = quote.headers.destination;
+    let quoted = address::public_beside(wan, quoted, receiver.lease).map_err(|_| DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
     let packet = frame.packet_mut();
     inner::rewrite_quoted(packet, headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
@@ -81,7 +82,7 @@ pub fn rewrite_hairpin(
 
 /// Who sends an error from inside, seen from outside: without a mapping of its own, the quoted host (RFC 5508 REQ-5).
 fn speaker(wan: &Wan, headers: &Headers, quoted: Mapped) -> Mapped {
-    address::public(wan, headers.source).unwrap_or(Mapped { neutral: false, ..quoted })
+    address::public_beside(wan, headers.source, quoted.lease).unwrap_or(Mapped { neutral: false, ..quoted })
 }
 
 /// Restores the quoted packet of an error from a WAN to what the inside host sent, and gives its headers. `mapped` is the

@@ -15,7 +15,7 @@ use crate::types::{Remedy, Standing};
 pub(super) enum Course {
     /// It goes on by its WAN.
     Stays,
-    /// It goes on by another WAN; where there is none, it stays if `may_stay`.
+    /// It goes on by another exit; where there is none, it stays if `may_stay`.
     Moves {
         /// Its own can still send.
         may_stay: bool,
@@ -30,53 +30,47 @@ pub(super) enum Course {
     Passes,
 }
 
-/// The course of the flow of an outbound packet, whose pin is of another snapshot. Its WAN translates the source.
-pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
+/// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is
+/// `gone` fares as if its WAN were hard down.
+pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, gone: bool) -> Course {
     let v4 = headers.is_v4();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
         _ => None,
     };
     let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
-    let can_send = wan.standing(v4) != Standing::HardDown;
+    let (remedy, way) = if gone {
+        (Some(wan.remedy_without_address(flags.is_some())), Err(DropReason::AddressGone))
+    } else {
+        let is_dead = wan.standing(v4) == Standing::HardDown;
+        (wan.remedy(v4, flags.is_some()), if is_dead { Err(DropReason::WanDown) } else { Ok(()) })
+    };
     if pin.is_cut() {
-        return after_the_end(flags, can_send);
+        return after_the_end(flags, way);
     }
-    match wan.remedy(v4, flags.is_some()).or_else(|| recall(policy, key, pin)) {
-        None => Course::Stays,
-        Some(Remedy::Reset) => reset(flags, pin, can_send),
-        Some(Remedy::Move) if !pin.came_in => Course::Moves { may_stay: can_send },
-        Some(Remedy::Move | Remedy::Drain) if can_send => Course::Stays,
-        Some(Remedy::Move | Remedy::Drain) => Course::Refused(DropReason::WanDown),
+    match (remedy.or_else(|| recall(policy, key, pin)), way) {
+        (None, _) => Course::Stays,
+        (Some(Remedy::Reset), _) => reset(flags, pin, way),
+        (Some(Remedy::Move), _) if !pin.came_in => Course::Moves { may_stay: way.is_ok() },
+        (Some(Remedy::Move | Remedy::Drain), Ok(())) => Course::Stays,
+        (Some(Remedy::Move | Remedy::Drain), Err(reason)) => Course::Refused(reason),
     }
 }
 
-/// A RST still tells the remote, where that is possible. Of TCP only a SYN begins another flow.
-fn after_the_end(flags: Option<u8>, can_send: bool) -> Course {
+/// A RST still tells the remote, where there is a `way`; else that says why not. Of TCP only a SYN begins another flow.
+fn after_the_end(flags: Option<u8>, way: Result<(), DropReason>) -> Course {
     match flags {
-        Some(flags) if flags & tcp_flag::RST != 0 => {
-            if can_send {
-                Course::Passes
-            } else {
-                Course::Refused(DropReason::WanDown)
-            }
-        }
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
         Some(flags) if !is_syn(flags) => Course::Refused(DropReason::Reset),
         _ => Course::BeginsAnew,
     }
 }
 
 /// A RST is not answered by a RST, and a SYN that nobody answered yet may as well go by another WAN.
-fn reset(flags: Option<u8>, pin: &Pin, can_send: bool) -> Course {
+fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), DropReason>) -> Course {
     match flags {
-        Some(flags) if flags & tcp_flag::RST != 0 => {
-            if can_send {
-                Course::Stays
-            } else {
-                Course::Refused(DropReason::WanDown)
-            }
-        }
-        Some(flags) if is_syn(flags) && !pin.came_in => Course::Moves { may_stay: can_send },
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
+        Some(flags) if is_syn(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
         _ => Course::Ends,
     }
 }

@@ -1,18 +1,19 @@
-//! Later fragments of outbound datagrams: they take the WAN of their first, wait for it when they overtake it, and are
+//! Later fragments of outbound datagrams: they take the exit of their first, wait for it when they overtake it, and are
 //! sent behind it. Must never know: where they wait.
 
 use super::fragment::pins::{Datagram, Found};
+use super::lease::Exit;
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::state::Core;
 use super::verdict::{DropReason, Verdict};
-use crate::types::{Direction, Frame, HEADROOM, Offload, Tick, WanId};
+use crate::types::{Direction, Frame, HEADROOM, Offload, Tick};
 
 impl Core {
-    /// The WAN of a later fragment; `None` when it has to wait for its first.
-    pub(super) fn pin_later(&mut self, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> Option<WanId> {
+    /// The exit of a later fragment; `None` when it has to wait for its first.
+    pub(super) fn pin_later(&mut self, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> Option<Exit> {
         match self.shared.fragments.find(datagram, frame.packet(), now) {
-            Found::Pin(id) => Some(id),
+            Found::Pin(exit) => Some(exit),
             Found::Waits(gone) => {
                 self.count_unknown(gone);
                 None

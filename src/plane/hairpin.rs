@@ -6,6 +6,7 @@ use super::address::{self, Mapped};
 use super::counters::Event;
 use super::errors;
 use super::fit::fits;
+use super::lease::Lease;
 use super::outbox::Outbox;
 use super::packet::Headers;
 use super::pin;
@@ -27,8 +28,10 @@ pub(super) struct Turn {
 /// Whether a packet to a public address of `owner` may come back inside, and with which addresses.
 pub(super) fn judge(policy: &Policy, owner: WanId, headers: &Headers, frame: &Frame<'_>) -> Result<Turn, Refusal> {
     let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
-    let source = address::public(wan, headers.source).map_err(pin::reason)?;
-    let destination = behind(wan, headers)?;
+    let destination = behind(wan, headers);
+    let lease = destination.map_or(Lease::FIXED, |it| it.lease);
+    let source = address::public_beside(wan, headers.source, lease).map_err(pin::reason)?;
+    let destination = destination?;
     has_hops(headers, policy.inside.hops)?;
     fits(headers, frame, policy.inside.mtu)?;
     Ok(Turn { source, destination })

@@ -1,12 +1,13 @@
-//! Which WAN a packet's flow is pinned to: the flow table's word, or a new choice. Must never know: bytes of packets.
+//! Which WAN and public address a packet's flow is pinned to: the flow table's word, or a new choice. Must never know: bytes of packets.
 
-use super::address;
+use super::address::{self, Mapped};
 use super::admit;
 use super::counters::Event;
 use super::failover;
 use super::flow::key::FlowKey;
 use super::flow::table::{Pin, Seen, Segment};
 use super::fragment::pins::Datagram;
+use super::lease::{Exit, Lease};
 use super::packet::{Fragment, Headers, Transport, tcp_flag};
 use super::policy::Policy;
 use super::state::Core;
@@ -25,11 +26,19 @@ pub(super) fn reason(unmappable: Unmappable) -> DropReason {
     }
 }
 
+/// The same for the address of a known flow, which may have gone.
+pub(super) fn reason_under(lease: Lease, unmappable: Unmappable) -> DropReason {
+    match unmappable {
+        Unmappable::NotOurs if lease != Lease::FIXED => DropReason::AddressGone,
+        other => reason(other),
+    }
+}
+
 /// Where a packet from inside goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Course {
-    /// Out of this WAN.
-    Out(WanId),
+    /// Out of this WAN, from this of its public addresses.
+    Out(Exit),
     /// Back inside: a public address of this WAN is its destination.
     Round(WanId),
     /// Nowhere yet: a fragment whose first has not come.
@@ -54,21 +63,21 @@ impl Core {
         let key = FlowKey::new(headers, Direction::Outbound, headers.source);
         let seen = seen(headers, frame, Direction::Outbound, now);
         let known = self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
-        let id = match known {
-            Some(pin) if pin.epoch == policy.epoch => pin.wan,
+        let exit = match known {
+            Some(pin) if pin.epoch == policy.epoch => pin.exit(),
             known => match admit::outbound(headers, policy)? {
                 Some(owner) => return Ok(Course::Round(owner)),
                 None => self.prove_outbound(policy, headers, &key, &seen, known)?,
             },
         };
         if let Fragment::First(fragment) = headers.fragment {
-            self.followers = self.shared.fragments.remember(Datagram::new(headers, fragment), id, now);
+            self.followers = self.shared.fragments.remember(Datagram::new(headers, fragment), exit, now);
         }
-        Ok(Course::Out(id))
+        Ok(Course::Out(exit))
     }
 
-    /// The WAN of a new flow, or of one pinned under another snapshot: the old WAN if it still translates the source and
-    /// its standing allows.
+    /// The exit of a new flow, or of one pinned under another snapshot: the old one if the flow still has its public address
+    /// and the WAN's standing allows.
     fn prove_outbound(
         &mut self,
         policy: &Policy,
@@ -76,21 +85,25 @@ impl Core {
         key: &FlowKey,
         seen: &Seen,
         known: Option<Pin>,
-    ) -> Result<WanId, DropReason> {
-        let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, headers.source).is_ok());
-        let other = || steer::choose(policy, key, translates).ok_or_else(|| why_none(policy, headers.source));
-        let Some(pin) = known else { return self.insert(policy, headers, key, other()?, seen) };
-        let course = if translates(pin.wan) {
-            failover::outbound(policy, headers, key, &pin)
+    ) -> Result<Exit, DropReason> {
+        let new = || choose(policy, headers.source, key);
+        let Some(pin) = known else { return self.insert(policy, headers, key, new()?, seen) };
+        let wan = policy.wan(pin.wan);
+        let held = wan.is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
+        let gone = wan.is_some_and(|wan| address::is_gone(wan, headers.is_v4(), &pin));
+        // Whoever comes back to its WAN keeps its public address.
+        let other = || new().map(|exit| if held && exit.wan == pin.wan { pin.exit() } else { exit });
+        let course = if held || gone {
+            failover::outbound(policy, headers, key, &pin, gone)
         } else {
             failover::Course::Moves { may_stay: false }
         };
-        let id = match course {
-            failover::Course::Stays => pin.wan,
-            failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.wan),
+        let exit = match course {
+            failover::Course::Stays => pin.exit(),
+            failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
             failover::Course::Moves { may_stay: false } => other()?,
-            failover::Course::BeginsAnew => return self.insert(policy, headers, key, other()?, seen),
-            failover::Course::Passes => return Ok(pin.wan),
+            failover::Course::BeginsAnew => return self.insert(policy, headers, key, new()?, seen),
+            failover::Course::Passes => return Ok(pin.exit()),
             failover::Course::Refused(reason) => return Err(reason),
             failover::Course::Ends => {
                 self.shared.table.cut(key, seen.now, &policy.timeouts);
@@ -98,35 +111,35 @@ impl Core {
                 return Err(DropReason::Reset);
             }
         };
-        if id != pin.wan {
+        if exit != pin.exit() {
             self.counters.event(Event::Moved);
         }
-        self.shared.table.repin(key, id, policy.epoch);
+        self.shared.table.repin(key, exit, policy.epoch);
         let _ = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts);
-        Ok(id)
+        Ok(exit)
     }
 
-    /// Pins the flow of an inbound packet to the WAN it came in on, unless it has a pin that stays.
+    /// Pins the flow of an inbound packet to the WAN and the public address it came in on, unless it has a pin that stays.
     pub(super) fn pin_inbound(
         &mut self,
         policy: &Policy,
         now: Tick,
         id: WanId,
         headers: &Headers,
-        inside: IpAddr,
+        mapped: Mapped,
         frame: &Frame<'_>,
     ) -> Result<(), DropReason> {
         if matches!(headers.fragment, Fragment::Later(_)) {
             return admit::inbound(headers, policy);
         }
-        let key = FlowKey::new(headers, Direction::Inbound, inside);
+        let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
         let seen = seen(headers, frame, Direction::Inbound, now);
         match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
-            Some(pin) if pin.wan == id && pin.epoch == policy.epoch => Ok(()),
+            Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => Ok(()),
             Some(pin) if pin.is_cut() => {
                 admit::inbound(headers, policy)?;
                 if is_request(headers) {
-                    self.insert(policy, headers, &key, id, &seen)?;
+                    self.insert(policy, headers, &key, exit, &seen)?;
                 }
                 Ok(())
             }
@@ -135,14 +148,14 @@ impl Core {
                 let stale = pin.epoch != policy.epoch;
                 let again = || self.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
                 let pin = if stale { again().unwrap_or(pin) } else { pin };
-                if pin.wan != id && pin.follows_arrival && is_request(headers) {
-                    self.shared.table.repin(&key, id, policy.epoch);
+                if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
+                    self.shared.table.repin(&key, exit, policy.epoch);
                 }
                 Ok(())
             }
             None => {
                 admit::inbound(headers, policy)?;
-                self.insert(policy, headers, &key, id, &seen).map(|_| ())
+                self.insert(policy, headers, &key, exit, &seen).map(|_| ())
             }
         }
     }
@@ -153,18 +166,18 @@ impl Core {
         policy: &Policy,
         headers: &Headers,
         key: &FlowKey,
-        id: WanId,
+        exit: Exit,
         seen: &Seen,
-    ) -> Result<WanId, DropReason> {
+    ) -> Result<Exit, DropReason> {
         if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
-            return Ok(id);
+            return Ok(exit);
         }
-        let made = self.shared.table.insert(*key, id, policy.epoch, seen, &policy.timeouts);
+        let made = self.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts);
         let pin = made.map_err(|_| DropReason::TableFull)?;
         if pin.fresh {
             self.wheel.schedule(*key, pin.expires);
         }
-        Ok(pin.wan)
+        Ok(pin.exit())
     }
 }
 
@@ -194,6 +207,13 @@ pub(super) fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
         acknowledgment: u32::from_be_bytes([a0, a1, a2, a3]),
         payload: if is_whole { headers.len.saturating_sub(headers.header_len().into()) } else { 0 },
     })
+}
+
+/// The exit of a new flow from `source`: the WAN that the hash gives it, and of its public addresses the current one.
+fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Exit, DropReason> {
+    let exit = |id| policy.wan(id).and_then(|wan| address::public(wan, source).ok()).map(|mapped| mapped.exit(id));
+    let id = steer::choose(policy, key, |id| exit(id).is_some());
+    id.and_then(exit).ok_or_else(|| why_none(policy, source))
 }
 
 /// Why no WAN can take a flow from `source`: those that could are down, or the most telling of the WANs' answers.

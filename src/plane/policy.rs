@@ -5,6 +5,7 @@ mod health;
 
 pub use health::{ProbeSpec, Question, Target};
 
+use super::lease::{Lease, Leased};
 use super::translate::nat44::Nat44Map;
 use super::translate::nptv6::Translator;
 use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
@@ -100,8 +101,8 @@ pub struct Wan {
     pub link: WanLink,
     /// 1:1 NAT for IPv4.
     pub nat44: Nat44Map,
-    /// Prefix translation for IPv6.
-    pub nptv6: Option<Translator>,
+    /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
+    pub nptv6: Vec<Leased<Translator>>,
     /// External host to inside host, more specific than the prefix translation.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
     /// Whom to ask what the path behind the link carries; `None`: its own MTU is believed.
@@ -211,6 +212,30 @@ impl Wan {
         Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
     }
 
+    /// What becomes of its flows whose public address is gone: as if it were hard down.
+    #[must_use]
+    pub fn remedy_without_address(&self, is_tcp: bool) -> Remedy {
+        if is_tcp { self.on_down.hard.tcp } else { self.on_down.hard.udp }
+    }
+
+    /// Whether a flow that had `lease` when it was proved, at `epoch`, still has that.
+    #[must_use]
+    pub fn has_lease(&self, v4: bool, lease: Lease, epoch: u32) -> bool {
+        if v4 {
+            self.nat44.leases().iter().any(|it| it.is(lease, epoch))
+        } else {
+            self.nptv6.iter().any(|it| it.is(lease, epoch))
+        }
+    }
+
+    /// Every public address and prefix that flowpin translates here.
+    pub fn owned(&self) -> impl Iterator<Item = IpNet> + '_ {
+        let nat44 = self.nat44.publics().map(|public| IpNet::from(IpAddr::V4(public)));
+        let prefixes = self.nptv6.iter().map(|it| IpNet::V6(it.held.outside()));
+        let hosts = self.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
+        nat44.chain(prefixes).chain(hosts)
+    }
+
     /// Whether flowpin translates `address` on this WAN.
     #[must_use]
     pub fn owns(&self, address: IpAddr) -> bool {
@@ -218,7 +243,7 @@ impl Wan {
             IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
             IpAddr::V6(address) => {
                 self.inbound6.iter().any(|(outside, _)| *outside == address)
-                    || self.nptv6.as_ref().is_some_and(|translator| translator.outside().contains(&address))
+                    || self.nptv6.iter().any(|it| it.held.outside().contains(&address))
             }
         }
     }

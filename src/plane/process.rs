@@ -7,6 +7,7 @@ use super::counters::Event;
 use super::errors;
 use super::fit::fits;
 use super::hairpin::{self, Turn};
+use super::lease::Exit;
 use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, protocol};
@@ -20,7 +21,6 @@ use super::translate::nptv6::Unmappable;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
 use crate::types::{Direction, End, Ends, Frame, Standing, Tick, WanId};
-use std::net::IpAddr;
 
 impl Plane {
     /// Decides about one frame from `from`, rewrites it in place and sets where it ends.
@@ -124,7 +124,7 @@ impl Core {
             self.inbound_error(policy, now, id, &headers, mapped, frame)?;
             return self.go_inside(policy, headers, mapped, Some(id), frame, outbox);
         }
-        if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped.address, frame) {
+        if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped, frame) {
             let back = Back::wan(id, wan, &headers, frame);
             return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
         }
@@ -144,8 +144,8 @@ impl Core {
             admit::outbound(headers, policy)?;
             return Err(expired);
         }
-        let id = match self.pin_outbound(policy, now, headers, frame)? {
-            Course::Out(id) => id,
+        let Exit { wan: id, lease } = match self.pin_outbound(policy, now, headers, frame)? {
+            Course::Out(exit) => exit,
             Course::Round(owner) => return hairpin::judge(policy, owner, headers, frame).map(Way::Round),
             Course::Wait => return Ok(Way::Wait),
         };
@@ -153,12 +153,12 @@ impl Core {
         if wan.standing(headers.is_v4()) == Standing::HardDown {
             return Err(DropReason::WanDown.into());
         }
-        let mapped = address::public(wan, headers.source).map_err(pin::reason)?;
+        let mapped = address::public_under(wan, headers.source, lease).map_err(|why| pin::reason_under(lease, why))?;
         fits(headers, frame, self.mtu(id, wan, headers.is_v4()))?;
         Ok(Way::Out(id, wan, mapped))
     }
 
-    /// Whether an inbound packet for the inside host `inside` may pass; pins its flow to the WAN it came in on. What is
+    /// Whether an inbound packet for the inside host `mapped` may pass; pins its flow to where it came in. What is
     /// refused keeps no flow alive (RFC 7857 §7).
     fn judge_inbound(
         &mut self,
@@ -166,7 +166,7 @@ impl Core {
         now: Tick,
         id: WanId,
         headers: &Headers,
-        inside: IpAddr,
+        mapped: Mapped,
         frame: &Frame<'_>,
     ) -> Result<(), Refusal> {
         let passes = has_hops(headers, policy.inside.hops).and_then(|()| fits(headers, frame, policy.inside.mtu));
@@ -174,7 +174,7 @@ impl Core {
             admit::inbound(headers, policy)?;
             return Err(refusal);
         }
-        Ok(self.pin_inbound(policy, now, id, headers, inside, frame)?)
+        Ok(self.pin_inbound(policy, now, id, headers, mapped, frame)?)
     }
 
     fn outbound_error(
@@ -254,6 +254,7 @@ enum Way<'p> {
 fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result<Option<Mapped>, DropReason> {
     match address::inside(wan, headers.destination) {
         Err(Unmappable::NotOurs) => Ok(None),
+        Ok(mapped) if admit::is_for_dhcp_client(headers, mapped.lease) => Ok(None),
         _ if link == Link::Group => Err(DropReason::WrongMac),
         Ok(mapped) => Ok(Some(mapped)),
         Err(unmappable) => admit::inbound(headers, policy).and(Err(pin::reason(unmappable))),

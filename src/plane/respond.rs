@@ -142,6 +142,7 @@ fn is_told(reason: DropReason, headers: &Headers) -> bool {
         | DropReason::AllWansDown
         | DropReason::WanDown
         | DropReason::Reset
+        | DropReason::AddressGone
         | DropReason::TableFull
         | DropReason::NoNeighbor
         | DropReason::Unmappable

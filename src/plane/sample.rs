@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::counters::Totals;
+use super::lease::Leased;
 use super::outbox::Outbox;
 use super::packet::protocol;
 use super::packet::sample::{packet, udp};
@@ -44,7 +45,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
             ("10.250.250.2".parse().unwrap(), public(12)),
             ("10.250.250.3".parse().unwrap(), public(13)),
         ]),
-        nptv6: Some(Translator::new(inside, prefix.parse().unwrap(), mode)),
+        nptv6: vec![Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))],
         inbound6: vec![],
         probe: None,
         standing: [Standing::Up; 2],

@@ -1,7 +1,9 @@
-//! After a WAN went down, or a better one came back that ends what is elsewhere: TCP connections whose inside hosts are
-//! silent, and so would not notice for hours, are looked for among the flows that this worker watches, and ended. A few flows at a time, so that no packet waits for it.
+//! After a WAN went down or lost a public address, or a better one came back that ends what is elsewhere: TCP connections
+//! whose inside hosts are silent, and so would not notice for hours, are looked for among the flows that this worker
+//! watches, and ended. A few flows at a time, so that no packet waits for it.
 //! All others are judged when their next packet comes. Must never know: how the wheel and the table are made.
 
+use super::address;
 use super::counters::Event;
 use super::flow::expiry::Walk;
 use super::flow::table::Pin;
@@ -21,14 +23,31 @@ const RESETS: usize = 64;
 
 /// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`.
 pub(super) fn is_due(old: &Policy, new: &Policy) -> bool {
-    let begins = |index: usize, ends: &dyn Fn(&Wan) -> bool| {
-        new.wans.get(index).is_some_and(ends) && !old.wans.get(index).is_some_and(ends)
-    };
-    let ends = |index, v4| {
-        begins(index, &|wan| wan.remedy(v4, true) == Some(Remedy::Reset))
-            || begins(index, &|wan| wan.recalls(v4, true) == Some(Remedy::Reset))
-    };
-    (0..new.wans.len()).any(|index| ends(index, true) || ends(index, false))
+    old.wans.iter().zip(&new.wans).any(|(old, new)| {
+        let falls = |v4| ends(new, v4) && !ends(old, v4);
+        let comes = |v4| recalls(new, v4) && !recalls(old, v4);
+        [true, false].into_iter().any(|v4| falls(v4) || comes(v4))
+            || new.remedy_without_address(true) == Remedy::Reset && has_lost_one(old, new)
+    })
+}
+
+fn ends(wan: &Wan, v4: bool) -> bool {
+    wan.remedy(v4, true) == Some(Remedy::Reset)
+}
+
+fn recalls(wan: &Wan, v4: bool) -> bool {
+    wan.recalls(v4, true) == Some(Remedy::Reset)
+}
+
+/// Whether a public address that comes and goes has gone.
+fn has_lost_one(old: &Wan, new: &Wan) -> bool {
+    old.nat44.leases().iter().any(|it| !new.has_lease(true, it.lease, it.since))
+        || old.nptv6.iter().any(|it| !new.has_lease(false, it.lease, it.since))
+}
+
+/// Whether a TCP connection has lost its WAN or its public address.
+fn is_lost(wan: &Wan, v4: bool, pin: &Pin) -> bool {
+    ends(wan, v4) || wan.remedy_without_address(true) == Remedy::Reset && address::is_gone(wan, v4, pin)
 }
 
 impl Core {
@@ -45,9 +64,8 @@ impl Core {
                 return false;
             }
             let v4 = key.is_v4();
-            let ends = |wan: &Wan| wan.remedy(v4, true) == Some(Remedy::Reset);
-            let is_doomed =
-                |pin: &Pin| policy.wan(pin.wan).is_some_and(ends) || recall(policy, key, pin) == Some(Remedy::Reset);
+            let is_lost = |pin: &Pin| policy.wan(pin.wan).is_some_and(|wan| is_lost(wan, v4, pin));
+            let is_doomed = |pin: &Pin| is_lost(pin) || recall(policy, key, pin) == Some(Remedy::Reset);
             if let Some(sequence) = table.cut_silent(key, now, &policy.timeouts, is_doomed) {
                 let (host, remote) = (key.inside(), key.remote());
                 let (host, remote) =

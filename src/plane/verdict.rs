@@ -85,8 +85,11 @@ drop_reasons! {
     /// The WAN of this flow is down, and the flow may not go by another; host unreachable was sent. From that WAN, nothing
     /// was: no answer could leave.
     WanDown = "wan-down",
-    /// Of a flow that was ended because its WAN is down, or a better one is back, and settings say so; a RST was sent to the
-    /// inside host, or if it is not TCP "administratively prohibited".
+    /// The public address of this flow is not its WAN's any more, and the flow may not take another; host unreachable was
+    /// sent.
+    AddressGone = "address-gone",
+    /// Of a flow that was ended because its WAN is down, its public address gone, or a better WAN back, and settings say so;
+    /// a RST was sent to the inside host, or if it is not TCP "administratively prohibited".
     Reset = "reset",
     /// NPTv6 finds no word of this address to adjust (RFC 6296 §3.2, §3.5); destination unreachable was sent.
     Unmappable = "unmappable",

@@ -97,7 +97,9 @@ fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Flow {
         inside_port: key.inside_port(),
         remote: key.remote(),
         remote_port: key.remote_port(),
-        public: wan.and_then(|wan| address::public(wan, key.inside()).ok()).map(|mapped| mapped.address),
+        public: wan
+            .and_then(|wan| address::public_under(wan, key.inside(), record.lease).ok())
+            .map(|mapped| mapped.address),
         wan: wan.map(|wan| wan.name.to_string()).unwrap_or_default(),
         origin: direction_name(record.origin).to_owned(),
         state: record.state.to_owned(),

@@ -7,6 +7,7 @@
 //! segment passes, believed or not.
 
 use super::state::State;
+use crate::plane::lease::{Exit, Lease};
 use crate::plane::packet::{protocol, tcp_flag};
 use crate::plane::policy::Timeouts;
 use crate::types::{Direction, Tick, WanId};
@@ -78,6 +79,8 @@ pub struct Traffic {
 pub struct FlowRecord {
     /// The WAN it is pinned to.
     pub wan: WanId,
+    /// Which of that WAN's public addresses it has.
+    pub lease: Lease,
     /// Epoch of the policy that the pin was last proved against.
     pub epoch: u32,
     /// Who spoke first.
@@ -111,6 +114,7 @@ pub(super) struct Record {
     /// The sequence number that the inside host of a TCP connection waits for, once it has acknowledged anything.
     awaited: u32,
     pub(super) wan: WanId,
+    pub(super) lease: Lease,
     origin: Direction,
     state: State,
 }
@@ -121,7 +125,7 @@ impl Record {
         self.origin == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
     }
 
-    pub(super) fn new(protocol: u8, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
+    pub(super) fn new(protocol: u8, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
         let state = State::NEW.after(protocol, seen.direction, seen.flags());
         let mut record = Self {
             outbound: Traffic::default(),
@@ -131,7 +135,8 @@ impl Record {
             last: seen.now.secs(),
             expires: deadline(seen.now, state.timeout(protocol, timeouts)),
             awaited: seen.segment.map_or(0, |segment| segment.acknowledgment),
-            wan,
+            wan: exit.wan,
+            lease: exit.lease,
             origin: seen.direction,
             state,
         };
@@ -188,6 +193,7 @@ impl Record {
     pub(super) fn listed(&self, protocol: u8) -> FlowRecord {
         FlowRecord {
             wan: self.wan,
+            lease: self.lease,
             epoch: self.epoch,
             origin: self.origin,
             state: self.state.name(protocol),

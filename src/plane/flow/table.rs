@@ -3,6 +3,7 @@
 
 use super::key::FlowKey;
 use super::record::{CUT, Record};
+use crate::plane::lease::{Exit, Lease};
 use crate::plane::policy::Timeouts;
 use crate::types::{MAX_WANS, Tick, WanId};
 use crossbeam::utils::CachePadded;
@@ -35,6 +36,8 @@ pub struct FlowTable {
 pub struct Pin {
     /// The WAN.
     pub wan: WanId,
+    /// Which of that WAN's public addresses it has.
+    pub lease: Lease,
     /// Epoch of the policy that this pin was last proved against.
     pub epoch: u32,
     /// Whether this call made the entry: the caller must have its wheel watch the key.
@@ -53,6 +56,18 @@ impl Pin {
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.epoch == CUT
+    }
+
+    /// Where it leaves.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        Exit { wan: self.wan, lease: self.lease }
+    }
+
+    /// The epoch from which it is known that the lease is its own; of a flow that was ended none is known.
+    #[must_use]
+    pub fn proved(&self) -> u32 {
+        if self.is_cut() { u32::MAX } else { self.epoch }
     }
 }
 
@@ -123,20 +138,28 @@ impl FlowTable {
         Some(sequence)
     }
 
-    /// Binds a new flow to `wan`, also in the place of one that was cut. If it lives already (another worker was faster), that pin stays, and this packet counts
-    /// for it: obey the pin that is returned.
+    /// Binds a new flow to `exit`, also in the place of one that was cut. If it lives already (another worker was faster),
+    /// that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
     /// The table is full.
-    pub fn insert(&self, key: FlowKey, wan: WanId, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Result<Pin, Full> {
+    pub fn insert(
+        &self,
+        key: FlowKey,
+        exit: impl Into<Exit>,
+        epoch: u32,
+        seen: &Seen,
+        timeouts: &Timeouts,
+    ) -> Result<Pin, Full> {
+        let exit = exit.into();
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
                 if record.is_over(seen.now) || record.epoch == CUT {
-                    self.count_wan(record.wan, wan);
+                    self.count_wan(record.wan, exit.wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
-                    *record = Record::new(key.protocol(), wan, epoch, seen, timeouts);
+                    *record = Record::new(key.protocol(), exit, epoch, seen, timeouts);
                 } else {
                     record.see(key.protocol(), seen, timeouts);
                 }
@@ -149,10 +172,10 @@ impl FlowTable {
                     return Err(Full);
                 }
                 self.created.fetch_add(1, Relaxed);
-                if let Some(count) = self.per_wan.get(wan.index()) {
+                if let Some(count) = self.per_wan.get(exit.wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                let record = Record::new(key.protocol(), wan, epoch, seen, timeouts);
+                let record = Record::new(key.protocol(), exit, epoch, seen, timeouts);
                 let pin = pin(&key, &record, true);
                 entry.insert(record);
                 Ok(pin)
@@ -167,11 +190,12 @@ impl FlowTable {
         (!record.is_over(now)).then(|| pin(key, &record, false))
     }
 
-    /// Binds a known flow to another WAN, or proves its pin against another epoch. False when it is unknown.
-    pub fn repin(&self, key: &FlowKey, wan: WanId, epoch: u32) -> bool {
+    /// Binds a known flow to another exit, or proves its pin against another epoch. False when it is unknown.
+    pub fn repin(&self, key: &FlowKey, exit: impl Into<Exit>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
-        self.count_wan(record.wan, wan);
-        record.wan = wan;
+        let exit = exit.into();
+        self.count_wan(record.wan, exit.wan);
+        (record.wan, record.lease) = (exit.wan, exit.lease);
         record.epoch = epoch;
         true
     }
@@ -257,6 +281,7 @@ fn pin(key: &FlowKey, record: &Record, fresh: bool) -> Pin {
     let follows_arrival = record.follows_arrival(key.protocol());
     Pin {
         wan: record.wan,
+        lease: record.lease,
         epoch: record.epoch,
         fresh,
         expires: record.expires,

@@ -56,7 +56,7 @@ fn source_for(wan: &Wan, gateway: Ipv4Addr) -> Ipv4Addr {
     let kernel = &wan.link.addresses4;
     let beside = kernel.iter().find(|network| network.contains(&gateway)).map(ipnet::Ipv4Net::addr);
     beside
-        .or_else(|| wan.nat44.publics().min())
+        .or_else(|| wan.nat44.source())
         .or_else(|| kernel.first().map(ipnet::Ipv4Net::addr))
         .unwrap_or(Ipv4Addr::UNSPECIFIED)
 }

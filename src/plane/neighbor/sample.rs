@@ -1,5 +1,6 @@
 //! Two WANs in documentation addresses, and frames as they arrive there, for the tests of the neighbours and the queue.
 
+use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
@@ -26,11 +27,11 @@ pub fn policy() -> Policy {
             next_hop6: Some("fe80::1".parse().unwrap()),
         },
         nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
-        nptv6: Some(Translator::new(
+        nptv6: vec![Leased::fixed(Translator::new(
             "fd00:bad:b01::/60".parse().unwrap(),
             "2001:db8:a:c80::/60".parse().unwrap(),
             Mode::Prefix,
-        )),
+        ))],
         inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
         probe: None,
         standing: [Standing::Up; 2],
@@ -46,7 +47,7 @@ pub fn policy() -> Policy {
     b.link.addresses6 = vec![];
     b.link.next_hop4 = Some(address("198.51.100.1"));
     b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
-    b.nptv6 = None;
+    b.nptv6 = vec![];
     b.inbound6 = vec![];
     Policy {
         epoch: 1,

@@ -26,7 +26,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         mtu: 1500,
         link: link.clone(),
         nat44: Nat44Map::default(),
-        nptv6: None,
+        nptv6: vec![],
         inbound6: vec![],
         probe: None,
         standing: [Standing::Up; 2],

@@ -1,5 +1,7 @@
-//! 1:1 NAT44 (RFC 3022 §4.1 Basic NAT): a bijection between inside and public IPv4 addresses.
+//! 1:1 NAT44 (RFC 3022 §4.1 Basic NAT): a bijection between inside and public IPv4 addresses, and beside it one inside
+//! host whose public address comes and goes. Must never know: packets.
 
+use crate::plane::lease::{self, Lease, Leased};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
@@ -8,6 +10,15 @@ use std::net::Ipv4Addr;
 pub struct Nat44Map {
     outbound: HashMap<Ipv4Addr, Ipv4Addr, foldhash::fast::FixedState>,
     inbound: HashMap<Ipv4Addr, Ipv4Addr, foldhash::fast::FixedState>,
+    dynamic: Option<Dynamic>,
+}
+
+/// One inside host behind whatever address the link has.
+#[derive(Clone, Debug)]
+struct Dynamic {
+    inside: Ipv4Addr,
+    /// The current one first.
+    publics: Vec<Leased<Ipv4Addr>>,
 }
 
 impl Nat44Map {
@@ -17,23 +28,72 @@ impl Nat44Map {
         Self {
             outbound: pairs.iter().copied().collect(),
             inbound: pairs.iter().map(|(inside, public)| (*public, *inside)).collect(),
+            dynamic: None,
         }
     }
 
-    /// The public address of an inside one.
+    /// The same, and `inside` behind `publics`, the current one first. The caller guarantees that none of these is in a
+    /// pair.
     #[must_use]
-    pub fn public_of(&self, inside: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.outbound.get(&inside).copied()
+    pub fn with_dynamic(self, inside: Ipv4Addr, publics: Vec<Leased<Ipv4Addr>>) -> Self {
+        Self { dynamic: Some(Dynamic { inside, publics }), ..self }
     }
 
-    /// The inside address of a public one.
+    /// The public address of an inside one: of several that of `lease`, or the current one.
     #[must_use]
-    pub fn inside_of(&self, public: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.inbound.get(&public).copied()
+    pub fn public_of(&self, inside: Ipv4Addr, lease: Option<Lease>) -> Option<(Ipv4Addr, Lease)> {
+        if let Some(public) = self.outbound.get(&inside) {
+            return Some((*public, Lease::FIXED));
+        }
+        let dynamic = self.dynamic.as_ref().filter(|dynamic| dynamic.inside == inside)?;
+        lease::pick(&dynamic.publics, lease).map(|it| (it.held, it.lease))
+    }
+
+    /// The inside address of a public one, and which of that host's this is.
+    #[must_use]
+    pub fn inside_of(&self, public: Ipv4Addr) -> Option<(Ipv4Addr, Lease)> {
+        if let Some(inside) = self.inbound.get(&public) {
+            return Some((*inside, Lease::FIXED));
+        }
+        let dynamic = self.dynamic.as_ref()?;
+        dynamic.publics.iter().find(|it| it.held == public).map(|it| (dynamic.inside, it.lease))
     }
 
     /// All public addresses, in no particular order.
     pub fn publics(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
-        self.inbound.keys().copied()
+        self.inbound.keys().copied().chain(self.leases().iter().map(|it| it.held))
+    }
+
+    /// The public addresses that come and go, the current one first.
+    #[must_use]
+    pub fn leases(&self) -> &[Leased<Ipv4Addr>] {
+        self.dynamic.as_ref().map_or(&[], |dynamic| &dynamic.publics)
+    }
+
+    /// The public address that the router itself may speak from: always the same while the map is.
+    #[must_use]
+    pub fn source(&self) -> Option<Ipv4Addr> {
+        self.inbound.keys().min().copied().or_else(|| self.leases().first().map(|it| it.held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_behind_changing_addresses_has_the_current_one_unless_an_older_is_asked_for() {
+        let ip = |text: &str| text.parse::<Ipv4Addr>().unwrap();
+        let leased = |lease, held| Leased { lease: Lease(lease), since: 1, held: ip(held) };
+        let publics = vec![leased(2, "192.0.2.9"), leased(1, "192.0.2.8")];
+        let map = Nat44Map::new(&[(ip("10.0.0.2"), ip("192.0.2.2"))]).with_dynamic(ip("10.0.0.3"), publics);
+        assert_eq!(map.public_of(ip("10.0.0.3"), None), Some((ip("192.0.2.9"), Lease(2))));
+        assert_eq!(map.public_of(ip("10.0.0.3"), Some(Lease(1))), Some((ip("192.0.2.8"), Lease(1))));
+        assert_eq!(map.public_of(ip("10.0.0.3"), Some(Lease(3))), None, "it is gone");
+        assert_eq!(map.public_of(ip("10.0.0.2"), Some(Lease(1))), Some((ip("192.0.2.2"), Lease::FIXED)));
+        assert_eq!(map.inside_of(ip("192.0.2.8")), Some((ip("10.0.0.3"), Lease(1))));
+        assert_eq!((map.publics().count(), map.source()), (3, Some(ip("192.0.2.2"))));
+        let alone = Nat44Map::default().with_dynamic(ip("10.0.0.3"), vec![leased(2, "192.0.2.9")]);
+        assert_eq!(alone.source(), Some(ip("192.0.2.9")));
     }
 }

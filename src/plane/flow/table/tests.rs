@@ -42,7 +42,18 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
     let syn = seen(Direction::Outbound, 5_500, tcp_flag::SYN);
     assert_eq!(table.touch(&tcp, 3, &syn, &TIMES), None);
     let fresh = table.insert(tcp, B, 3, &syn, &TIMES).unwrap();
-    assert_eq!(fresh, Pin { wan: B, epoch: 3, fresh: true, expires: 246, follows_arrival: false, came_in: false });
+    assert_eq!(
+        fresh,
+        Pin {
+            wan: B,
+            lease: Lease::FIXED,
+            epoch: 3,
+            fresh: true,
+            expires: 246,
+            follows_arrival: false,
+            came_in: false
+        }
+    );
     let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
     assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, expires: 246, ..fresh }));
     let third = table.touch(&tcp, 3, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
@@ -51,6 +62,7 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
         record(&table, &tcp),
         FlowRecord {
             wan: B,
+            lease: Lease::FIXED,
             epoch: 3,
             origin: Direction::Outbound,
             state: "established",
@@ -135,7 +147,8 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
     assert_eq!(table.touch(&udp, 1, &late, &TIMES), None);
     assert_eq!(table.peek(&udp, late.now), None);
     let pin = table.insert(udp, B, 2, &late, &TIMES).unwrap();
-    let expected = Pin { wan: B, epoch: 2, fresh: false, expires: 600, follows_arrival: true, came_in: true };
+    let expected =
+        Pin { wan: B, lease: Lease::FIXED, epoch: 2, fresh: false, expires: 600, follows_arrival: true, came_in: true };
     assert_eq!(pin, expected, "its wheel watches it already");
     assert_eq!((table.len(), table.created(), table.expired()), (1, 2, 1));
     assert_eq!((table.pinned(A), table.pinned(B)), (0, 1));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::types::HEADROOM;
+use crate::types::WanId;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 fn from(source: [u8; 4], id: u32) -> Datagram {
@@ -26,11 +27,11 @@ const NOW: Tick = Tick::from_secs(100);
 fn a_later_fragment_finds_the_pin_of_its_first_until_the_lifetime_ends() {
     let pins = FragmentPins::new();
     assert!(remember(&pins, datagram(7), WanId(1), NOW).is_empty());
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), Found::Pin(WanId(1)));
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), Found::Pin(WanId(1).into()));
     assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(130)), Found::Waits(0));
     assert_eq!(pins.find(datagram(8), b"x", NOW), Found::Waits(0));
     remember(&pins, datagram(7), WanId(0), Tick::from_secs(131));
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(131)), Found::Pin(WanId(0)), "the newest counts");
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(131)), Found::Pin(WanId(0).into()), "the newest counts");
 }
 
 #[test]
@@ -89,9 +90,9 @@ fn a_flood_of_first_fragments_takes_fixed_memory_and_no_other_senders_pins() {
     remember(&pins, from([10, 250, 250, 3], 1), WanId(1), NOW);
     for id in 0..100_000 {
         remember(&pins, datagram(id), WanId(0), NOW.plus_millis(1));
-        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), Found::Pin(WanId(0)));
+        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), Found::Pin(WanId(0).into()));
     }
-    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), Found::Pin(WanId(1)));
+    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), Found::Pin(WanId(1).into()));
     assert_eq!(counted(&pins), (SHARDS * SETS * WAYS, 0));
 }
 

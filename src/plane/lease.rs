@@ -1,0 +1,65 @@
+//! Public addresses that come and go. A WAN may hold several of a kind at once: the current one, which new flows take, and
+//! older ones, which their flows keep while they are valid. Must never know: who gives them, and for how long.
+
+use crate::types::WanId;
+
+/// Tells the public addresses apart that one WAN holds in one family. A number is taken anew when all others were taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Lease(pub u8);
+
+impl Lease {
+    /// What the configuration names itself: it does not change.
+    pub const FIXED: Self = Self(0);
+}
+
+/// Where a flow leaves: by which WAN, and from which of its public addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exit {
+    /// The WAN.
+    pub wan: WanId,
+    /// The address.
+    pub lease: Lease,
+}
+
+impl From<WanId> for Exit {
+    fn from(wan: WanId) -> Self {
+        Self { wan, lease: Lease::FIXED }
+    }
+}
+
+/// What is held under a lease.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leased<T> {
+    /// Its number.
+    pub lease: Lease,
+    /// Epoch of the first snapshot in which the number means this: flows proved before that had it from another.
+    pub since: u32,
+    /// What it is.
+    pub held: T,
+}
+
+impl<T> Leased<T> {
+    /// What the configuration names itself.
+    #[must_use]
+    pub fn fixed(held: T) -> Self {
+        Self { lease: Lease::FIXED, since: 0, held }
+    }
+
+    /// Whether a flow that had `lease` when it was proved, at `epoch`, has this.
+    #[must_use]
+    pub fn is(&self, lease: Lease, epoch: u32) -> bool {
+        self.lease == lease && self.since <= epoch
+    }
+}
+
+/// The one of that number; of no number the current one, which stands first.
+#[must_use]
+pub fn pick<T>(all: &[Leased<T>], lease: Option<Lease>) -> Option<&Leased<T>> {
+    match lease {
+        None => all.first(),
+        Some(lease) => all.iter().find(|it| it.lease == lease),
+    }
+}
+
+#[cfg(test)]
+mod tests;
