@@ -1,6 +1,6 @@
 //! Control-socket messages as plain data, shared by the service that answers and the commands that ask.
 //! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`],
-//! `POST /v1/wan` takes a [`WanOrder`].
+//! `POST /v1/wan` takes a [`WanOrder`], `POST /v1/wan/prefix` a [`PrefixOrder`].
 //! Must never know: tokio, sockets, the plane's types.
 
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub struct Wan {
     pub interface: String,
     /// 802.1Q tag.
     pub vlan: Option<u16>,
-    /// `absent`, `link-down`, `no-gateway`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,
+    /// `absent`, `link-down`, `no-gateway`, `no-address`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,
     /// both as in `ipv4 up, ipv6 no-gateway`.
     pub state: String,
     /// How it is in each family that it carries, IPv4 first.
@@ -81,6 +81,9 @@ pub struct Wan {
     pub gateways: Vec<Gateway>,
     /// Public addresses and prefixes.
     pub owned: Vec<String>,
+    /// Those of them that come and go: IPv4 first, in each family the current one first.
+    #[serde(default)]
+    pub leases: Vec<Lease>,
     /// Flows pinned here.
     pub flows: u64,
     /// Inside to this WAN.
@@ -123,9 +126,12 @@ pub struct Probe {
     pub jitter_us: u64,
 }
 
-/// What became of a WAN in one family: what `[hooks] on_event` reads, one line per run.
+/// What became of a WAN, or of its public address, in one family: what `[hooks] on_event` reads, one line per run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
+    /// What it is about: `state`; `address`, when new flows take another public address or prefix; `address-ended`, when
+    /// one that was not current any more is not valid any more.
+    pub event: String,
     /// Milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// Name of the WAN.
@@ -134,9 +140,9 @@ pub struct Event {
     pub interface: String,
     /// `ipv4` or `ipv6`.
     pub family: String,
-    /// The state that it was in; one of those of [`Wan`].
+    /// The state that it was in, one of those of [`Wan`]; or the address or prefix that it had, empty if none.
     pub from: String,
-    /// The state that it is in.
+    /// The state that it is in; or the address or prefix that it has, empty if none.
     pub to: String,
     /// Why, as a sentence.
     pub reason: String,
@@ -154,6 +160,31 @@ pub struct WanOrder {
     pub verb: String,
     /// Why, for those who ask `status`.
     pub reason: Option<String>,
+}
+
+/// A word about the public IPv6 prefix of a WAN, for `POST /v1/wan/prefix`; the answer is the [`Wan`] as it is then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrefixOrder {
+    /// Name of the WAN.
+    pub wan: String,
+    /// The prefix with its length.
+    pub prefix: String,
+    /// Seconds that it is valid: 0 is no more, `None` until the next one is said.
+    pub valid_seconds: Option<u32>,
+}
+
+/// A public address or prefix that a WAN holds, and that comes and goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The prefix; an IPv4 address without its length.
+    pub address: String,
+    /// Whether new flows take it; the others keep what they have.
+    pub current: bool,
+    /// Why it holds, such as `on the link`.
+    pub reason: String,
+    /// Seconds until it ends; `None` where that is not known.
+    pub valid_seconds: Option<u64>,
 }
 
 /// A next hop.

@@ -202,14 +202,20 @@ is not kept over a restart. In effect when the command returns, for both address
   drain  no new flows; those that it has go on
   down   as if its link were gone: its flows are reset or move, as `on_hard_down` in [wan.health] says
   up     up whatever the probes say; without a link, a carrier or a gateway it is down all the same
-  auto   as links and probes show it";
+  auto   as links and probes show it
+
+`set prefix PREFIX [valid-for TIME]` says which IPv6 prefix the line delegates, for a WAN whose [wan.nptv6] says \
+`outside = \"auto\"`: for hooks of DHCP clients whose prefix flowpin cannot read off the kernel. New flows have it at \
+once; the one before goes on translating for its flows until its own time is over. TIME is such as 2h4m, or seconds; 0 \
+takes the prefix back; left out: until the next one is set.";
 const WAN_EXAMPLES: &str = "\
 Examples:
   flowpin wan fiber drain --reason \"new modem on Tuesday\"
   flowpin wan fiber auto
   flowpin wan lte down --json | jq -r .state
+  flowpin wan fiber set prefix 2001:db8:a:d00::/60 valid-for 2h4m
 
-Exit codes: 0 in effect, 1 no such WAN, the service does not run or this user may not ask.";
+Exit codes: 0 in effect, 1 no such WAN or prefix, the service does not run or this user may not ask, 2 wrong usage.";
 
 /// `flowpin wan`
 #[derive(Debug, Args)]
@@ -219,6 +225,9 @@ pub struct WanArgs {
     pub name: String,
     /// How to treat it
     pub verb: WanVerb,
+    /// After `set`: prefix PREFIX [valid-for TIME]
+    #[arg(value_name = "WORD", hide = true)]
+    pub words: Vec<String>,
     /// Why: shown by `status` and in the log
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -241,6 +250,8 @@ pub enum WanVerb {
     Up,
     /// As links and probes show it
     Auto,
+    /// Which IPv6 prefix it has: set prefix PREFIX [valid-for TIME]
+    Set,
 }
 
 impl WanVerb {
@@ -252,6 +263,7 @@ impl WanVerb {
             Self::Down => "down",
             Self::Up => "up",
             Self::Auto => "auto",
+            Self::Set => "set",
         }
     }
 }

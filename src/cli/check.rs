@@ -58,7 +58,7 @@ fn summary(path: &Path, settings: &Settings) -> String {
             parts.push(count(number, what));
         }
     };
-    add(wans.iter().map(|wan| wan.nat44.len()).sum(), "IPv4 mapping");
+    add(wans.iter().map(|wan| wan.nat44.len() + usize::from(wan.nat44_interface.is_some())).sum(), "IPv4 mapping");
     add(wans.iter().filter(|wan| wan.nptv6.is_some()).count(), "translated IPv6 prefix");
     add(wans.iter().map(|wan| wan.inbound6.len()).sum(), "inbound IPv6 host");
     format!("{} is good: {}", path.display(), parts.join(", "))

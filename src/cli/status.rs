@@ -1,6 +1,8 @@
 //! `flowpin status`: WANs, gateways, counters of the running service.
 //! Must never know: how the service gathers them.
 
+mod leases;
+
 use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
@@ -60,6 +62,10 @@ pub fn render(status: &Status) -> String {
     let mut text = heading(status);
     text += &format!("\n{}", wans(&status.wans));
     text += &format!("\n{}", health(&status.wans));
+    let leases = leases::leases(&status.wans);
+    if !leases.is_empty() {
+        text += &format!("\n{leases}");
+    }
     let probes = probes(&status.wans);
     if !probes.is_empty() {
         text += &format!("\n{probes}");
@@ -256,6 +262,7 @@ mod tests {
             mac: "02:00:00:00:00:01".into(),
             gateways,
             owned: vec!["192.0.2.193/32".into()],
+            leases: Vec::new(),
             flows: 12,
             outbound: Traffic { packets: 12_345, bytes: 3 << 20 },
             inbound: Traffic { packets: 9, bytes: 900 },

@@ -18,6 +18,7 @@ use super::diagnostics::{Code, Diagnostics, Fault, Span};
 use super::settings::{Downstream, Health, Nptv6, Settings, Wan};
 use reader::{At, Faults};
 use std::path::Path;
+pub use values::seconds;
 
 /// The name of the TUN, unless the file says another.
 const DEFAULT_TUN: &str = "flowpin0";
@@ -112,7 +113,7 @@ fn downstream(said: said::Downstream) -> Downstream {
 fn wan_settings(said: said::Wan) -> Wan {
     let said::Health { probes, interval, timeout } = said.health;
     let health = Health { probes: probes.into_iter().map(|probe| probe.value).collect(), interval, timeout };
-    let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, npt.outside?.value, npt.mode)));
+    let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, value(npt.outside), npt.mode)));
     Wan {
         name: value(said.name).unwrap_or_default(),
         interface: value(said.interface).unwrap_or_default(),
@@ -124,6 +125,7 @@ fn wan_settings(said: said::Wan) -> Wan {
         gateway4: value(said.gateway4),
         gateway6: value(said.gateway6),
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
+        nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
         judgement: said.judgement,

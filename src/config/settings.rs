@@ -73,6 +73,8 @@ pub struct Wan {
     pub gateway6: Option<Ipv6Addr>,
     /// Inside and public address, 1:1, both unique.
     pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// The inside host whose public address is the link's own, followed while running; it is in no pair.
+    pub nat44_interface: Option<Ipv4Addr>,
     /// Prefix translation.
     pub nptv6: Option<Nptv6>,
     /// External and inside host.
@@ -197,8 +199,8 @@ pub enum Mtu {
 pub struct Nptv6 {
     /// Inside prefix.
     pub inside: Ipv6Net,
-    /// Public prefix.
-    pub outside: Ipv6Net,
+    /// Public prefix; `None` follows what is delegated on the link or set by hand.
+    pub outside: Option<Ipv6Net>,
     /// How the rest of the address is treated.
     pub mode: NptMode,
 }
@@ -304,16 +306,16 @@ impl Wan {
     #[must_use]
     pub fn carries(&self, family: Family) -> bool {
         match family {
-            Family::V4 => !self.nat44.is_empty(),
+            Family::V4 => !self.nat44.is_empty() || self.nat44_interface.is_some(),
             Family::V6 => self.nptv6.is_some() || !self.inbound6.is_empty(),
         }
     }
 
-    /// Every public address and prefix of this WAN, as `status` and the kernel shield list them.
+    /// Every public address and prefix that this WAN has whatever its link has.
     #[must_use]
-    pub fn owned(&self) -> Vec<IpNet> {
+    pub fn fixed(&self) -> Vec<IpNet> {
         let nat44 = self.nat44.iter().map(|(_, public)| IpNet::from(IpAddr::V4(*public)));
-        let npt = self.nptv6.iter().map(|npt| IpNet::V6(npt.outside));
+        let npt = self.nptv6.iter().filter_map(|npt| npt.outside).map(IpNet::V6);
         let hosts = self.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
         nat44.chain(npt).chain(hosts).collect()
     }

@@ -2,8 +2,11 @@
 //! Must never know: netlink, sockets, files.
 
 pub mod health;
+mod leases;
 
-use crate::config::settings::{self, Mtu, NptMode, Settings};
+pub use leases::{WanLeases, lease};
+
+use crate::config::settings::{self, Mtu, NptMode, Nptv6, Settings};
 use crate::plane::lease::Leased;
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
@@ -69,7 +72,8 @@ pub fn no_link() -> LinkState {
 }
 
 /// The snapshot numbered `epoch`. `links` stands in the order of the WANs; a missing entry is [`no_link`]. Every WAN is
-/// up in it and wants no flow back: how they stand is the controller's to say.
+/// up in it, wants no flow back, and has the public addresses that the configuration names: how they stand, and what they
+/// hold beside that, is the controller's to say.
 #[must_use]
 pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
@@ -169,11 +173,7 @@ fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
             next_hop6: wan.gateway6.or(link.gateway6),
         },
         nat44: Nat44Map::new(&wan.nat44),
-        nptv6: wan
-            .nptv6
-            .iter()
-            .map(|npt| Leased::fixed(Translator::new(npt.inside, npt.outside, mode(npt.mode))))
-            .collect(),
+        nptv6: wan.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
         inbound6: wan.inbound6.clone(),
         probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
         standing: [Standing::Up; 2],
@@ -203,11 +203,12 @@ fn probe(wan: &settings::Wan, link: &LinkState) -> Probe {
     }
 }
 
-fn mode(mode: NptMode) -> Mode {
-    match mode {
+fn translator(npt: &Nptv6, outside: Ipv6Net) -> Translator {
+    let mode = match npt.mode {
         NptMode::Prefix => Mode::Prefix,
         NptMode::Rfc6296 => Mode::Rfc6296,
-    }
+    };
+    Translator::new(npt.inside, outside, mode)
 }
 
 fn balance(balance: settings::Balance) -> Balance {

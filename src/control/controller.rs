@@ -2,14 +2,17 @@
 //! one stands otherwise than before, or a link changed, is there a new snapshot. Its caller obeys.
 //! Must never know: netlink, sockets, threads, clocks.
 
+pub mod leases;
 mod recall;
 mod rules;
 
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::Settings;
-use crate::health::{Change, Judge, LinkFacts, Verb};
+use crate::health::{Change, Judge, LinkFacts, Trace, Verb};
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
+use ipnet::Ipv6Net;
+use leases::{LeaseChange, Leases};
 use std::sync::Arc;
 
 /// The state that the policy in force was made from.
@@ -19,6 +22,7 @@ pub struct Controller {
     links: Vec<LinkState>,
     inside: InsideState,
     judge: Judge,
+    leases: Leases,
     policy: Arc<Policy>,
     /// Epoch of the first snapshot with these settings, so with these probes.
     since: u32,
@@ -31,6 +35,10 @@ pub struct Effects {
     pub policy: Option<Arc<Policy>>,
     /// What became of WANs, to be told, in the order of time.
     pub changes: Vec<Change>,
+    /// What became of public addresses, to be told.
+    pub leases: Vec<LeaseChange>,
+    /// What ties these together, and to what followed from them.
+    pub trace: Trace,
     /// When to say the time next, if nothing happens before.
     pub wake: Option<Tick>,
 }
@@ -43,7 +51,10 @@ impl Controller {
         let judge = Judge::new(settings.wans.iter().map(rules::of).collect(), now);
         let policy = Arc::new(compile::policy(&settings, &links, inside, 1));
         let since = policy.epoch;
-        let mut controller = Self { settings, links, inside, judge, policy, since };
+        let mut leases = Leases::new(Arc::clone(&settings));
+        leases.seen(now, since, &links);
+        leases.pass(now);
+        let mut controller = Self { settings, links, inside, judge, leases, policy, since };
         controller.judge_links(now);
         controller.policy = Arc::new(controller.snapshot(now, 1));
         controller
@@ -61,12 +72,18 @@ impl Controller {
         &self.judge
     }
 
+    /// Who knows which public addresses each WAN holds.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
     /// The kernel says something of the links.
     pub fn links_seen(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
         let is_news = links != self.links || inside != self.inside;
         (self.links, self.inside) = (links, inside);
-        self.judge_links(now);
-        self.conclude(now, is_news)
+        self.leases.seen(now, self.next_epoch(), &self.links);
+        self.conclude_of_links(now, is_news)
     }
 
     /// Probes ended. What was asked under other settings may have been another question, and is no answer to these.
@@ -82,39 +99,81 @@ impl Controller {
         self.conclude(now, false)
     }
 
+    /// An operator or a hook says which prefix a WAN has, and for how many seconds: 0 is no more, `None` until the next one.
+    ///
+    /// # Errors
+    /// One sentence: why that cannot be. Nothing has changed.
+    pub fn prefix_set(
+        &mut self,
+        now: Tick,
+        wan: WanId,
+        prefix: Ipv6Net,
+        seconds: Option<u32>,
+    ) -> Result<Effects, String> {
+        self.leases.set(now, self.next_epoch(), wan, prefix, seconds)?;
+        Ok(self.conclude_of_links(now, false))
+    }
+
     /// Time passed.
     pub fn tick(&mut self, now: Tick) -> Effects {
         self.conclude(now, false)
+    }
+
+    fn next_epoch(&self) -> u32 {
+        self.policy.epoch.wrapping_add(1)
     }
 
     fn judge_links(&mut self, now: Tick) {
         for (index, wan) in (0..=u8::MAX).zip(&self.settings.wans) {
             let unknown = LinkState::default();
             let link = self.links.get(usize::from(index)).unwrap_or(&unknown);
+            let id = WanId(index);
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
-            let facts = LinkFacts { present: link.present, carrier: link.came_up.is_some(), next_hop };
-            self.judge.link(now, WanId(index), facts);
+            let address = Family::ALL.map(|family| self.leases.has_address(id, family));
+            let facts = LinkFacts { present: link.present, carrier: link.came_up.is_some(), next_hop, address };
+            self.judge.link(now, id, facts);
         }
     }
 
+    /// The links may be otherwise than before.
+    fn conclude_of_links(&mut self, now: Tick, is_news: bool) -> Effects {
+        let (is_other, _) = self.leases.pass(now);
+        self.judge_links(now);
+        self.conclude(now, is_news || is_other)
+    }
+
     fn conclude(&mut self, now: Tick, is_news: bool) -> Effects {
-        let wake = self.judge.tick(now);
+        let (is_other, lease_ends) = self.leases.pass(now);
+        if is_other {
+            self.judge_links(now);
+        }
+        let wake = self.judge.tick(now).into_iter().chain(lease_ends).min();
         let changes = self.judge.changes();
         let is = |(wan, id): (&Wan, u8)| (wan.standing, wan.on_up) == self.judged(now, WanId(id));
         let stands = self.policy.wans.iter().zip(0..).all(is);
-        let policy = (is_news || !stands).then(|| {
-            self.policy = Arc::new(self.snapshot(now, self.policy.epoch.wrapping_add(1)));
+        let policy = (is_news || is_other || !stands).then(|| {
+            self.policy = Arc::new(self.snapshot(now, self.next_epoch()));
             Arc::clone(&self.policy)
         });
         let recall =
             (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| recall::due(&self.judge, id, wan, now));
-        Effects { policy, changes, wake: wake.into_iter().chain(recall).min() }
+        let wake = wake.into_iter().chain(recall).min();
+        let leases = self.leases.changes();
+        let trace = match changes.last() {
+            Some(change) => change.trace,
+            None if leases.is_empty() => Trace::default(),
+            None => self.judge.new_trace(),
+        };
+        Effects { policy, changes, leases, trace, wake }
     }
 
     fn snapshot(&self, now: Tick, epoch: u32) -> Policy {
         let mut policy = compile::policy(&self.settings, &self.links, self.inside, epoch);
-        for (wan, id) in policy.wans.iter_mut().zip(0..) {
+        for ((wan, id), (said, held)) in
+            policy.wans.iter_mut().zip(0..).zip(self.settings.wans.iter().zip(self.leases.shown()))
+        {
             (wan.standing, wan.on_up) = self.judged(now, WanId(id));
+            compile::lease(wan, said, &held);
         }
         policy
     }

@@ -58,9 +58,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan that the configuration asks for.
+    /// The plan that the configuration asks for, while the WANs own these public addresses and prefixes.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &Settings, owned: Vec<IpNet>) -> Self {
         let downstream = &settings.downstream;
         let mut wans: Vec<String> = settings.wans.iter().map(|wan| wan.interface.clone()).collect();
         wans.sort_unstable();
@@ -74,7 +74,7 @@ impl Plan {
             next_hop4: downstream.next_hop4,
             next_hop6: downstream.next_hop6,
             wans,
-            owned: settings.wans.iter().flat_map(crate::config::settings::Wan::owned).collect(),
+            owned,
             state: beside(&settings.control.socket, "state"),
         }
     }

@@ -11,7 +11,7 @@ mod status;
 pub use device::queue_full;
 
 use super::controller::Controller;
-use crate::api::{FlowQuery, Flows, Status, Wan, WanOrder};
+use crate::api::{FlowQuery, Flows, PrefixOrder, Status, Wan, WanOrder};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::health::Verb;
@@ -21,6 +21,7 @@ use crate::plane::policy::Policy;
 use crate::types::{Tick, WanId};
 use crate::workers::live::Meters;
 use arc_swap::ArcSwap;
+use ipnet::Ipv6Net;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -61,11 +62,28 @@ pub struct Order {
     /// The WAN.
     pub wan: WanId,
     /// What.
-    pub verb: Verb,
-    /// Why; may be empty.
-    pub reason: String,
-    /// Where it is told that it is in force.
-    pub done: oneshot::Sender<()>,
+    pub word: Word,
+    /// Where it is told that it is in force, or in one sentence why it cannot be.
+    pub done: oneshot::Sender<Result<(), String>>,
+}
+
+/// What an operator says of a WAN.
+#[derive(Debug)]
+pub enum Word {
+    /// How to treat it.
+    Treat {
+        /// What.
+        verb: Verb,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Which IPv6 prefix it has.
+    Prefix {
+        /// The prefix.
+        prefix: Ipv6Net,
+        /// How long; 0 is no more, `None` until the next one.
+        seconds: Option<u32>,
+    },
 }
 
 /// Letters of a reason at the most.
@@ -89,10 +107,27 @@ impl Sources {
         if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
             return Err(format!("a reason is one line of at most {LONGEST_REASON} letters"));
         }
+        self.say(wan, Word::Treat { verb, reason }).await
+    }
+
+    /// Puts an operator's or a hook's word about a WAN's IPv6 prefix in force. The WAN as it is then.
+    ///
+    /// # Errors
+    /// One sentence: what in the order cannot be.
+    pub async fn order_prefix(&self, order: PrefixOrder) -> Result<Wan, String> {
+        let wan = flows::find_wan(&order.wan, &self.settings)?;
+        let prefix = order.prefix.parse();
+        let prefix = prefix.map_err(|_| {
+            format!("\"{}\" is no IPv6 prefix: write it such as 2001:db8:a:c80::/60", order.prefix.escape_debug())
+        })?;
+        self.say(wan, Word::Prefix { prefix, seconds: order.valid_seconds }).await
+    }
+
+    async fn say(&self, wan: WanId, word: Word) -> Result<Wan, String> {
         let (done, is_done) = oneshot::channel();
         let stops = || "flowpin is stopping".to_owned();
-        self.orders.send(Order { wan, verb, reason, done }).map_err(|_| stops())?;
-        is_done.await.map_err(|_| stops())?;
+        self.orders.send(Order { wan, word, done }).map_err(|_| stops())?;
+        is_done.await.map_err(|_| stops())??;
         self.status().wans.into_iter().nth(wan.index()).ok_or_else(stops)
     }
 

@@ -51,9 +51,10 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         gateway4,
         gateway6: None,
         nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
+        nat44_interface: None,
         nptv6: Some(Nptv6 {
             inside: "fd00:bad:b01::/60".parse().unwrap(),
-            outside: "2001:db8:a:c80::/60".parse().unwrap(),
+            outside: "2001:db8:a:c80::/60".parse().ok(),
             mode: NptMode::Rfc6296,
         }),
         inbound6: Vec::new(),

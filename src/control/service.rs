@@ -15,9 +15,10 @@ mod follow;
 mod hooks;
 mod machine;
 mod say;
+mod shielded;
 
 use super::controller::Controller;
-use super::kernel::{self, Kernel, Plan};
+use super::kernel::{self, Plan};
 use super::report::{self, Order, Sources};
 use super::socket::ControlSocket;
 use super::{links, rights};
@@ -32,6 +33,7 @@ use directory::Directory;
 use follow::{Follower, Why};
 use hooks::Hooks;
 use machine::Machine;
+use shielded::Shielded;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
@@ -122,8 +124,10 @@ impl Stage {
         let workers = worker_count(&self.settings);
         let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;
         let ports = open_ports(&tun, workers, &machine)?;
-        let mut kernel = kernel::setup(&Plan::new(&self.settings)).await?;
-        let outcome = self.forward(signals, changes, machine, (controller, clock), (&tun, ports), &mut kernel).await;
+        let owned = controller.policy().owned();
+        let mut kernel = kernel::setup(&Plan::new(&self.settings, owned.clone())).await?;
+        let shielded = Shielded { kernel: &mut kernel, owned };
+        let outcome = self.forward(signals, changes, machine, (controller, clock), (&tun, ports), shielded).await;
         let left = kernel.teardown().await;
         let mut faults = outcome.err().unwrap_or_default();
         faults.extend(left);
@@ -138,7 +142,7 @@ impl Stage {
         machine: Machine,
         (controller, clock): (Controller, Clock),
         (tun, ports): (&TunDevice, Vec<Ports>),
-        kernel: &mut Kernel,
+        shielded: Shielded<'_>,
     ) -> Result<(), Faults> {
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
         let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
@@ -155,7 +159,7 @@ impl Stage {
             sources,
             attached: machine.attached(),
             workers,
-            kernel,
+            shielded,
             faults: Vec::new(),
             hooks,
             retry: false,

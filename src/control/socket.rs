@@ -2,7 +2,7 @@
 //! Must never know: how an answer is gathered; that is `report`.
 
 use super::report::Sources;
-use crate::api::{FlowQuery, WanOrder};
+use crate::api::{FlowQuery, PrefixOrder, WanOrder};
 use crate::config::settings::Control;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
@@ -113,6 +113,7 @@ fn router(sources: Arc<Sources>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/flows", get(flows))
         .route("/v1/wan", post(wan))
+        .route("/v1/wan/prefix", post(prefix))
         .fallback(unknown)
         .method_not_allowed_fallback(not_so)
         .with_state(sources)
@@ -144,12 +145,23 @@ async fn wan(State(sources): State<Arc<Sources>>, order: Result<Json<WanOrder>, 
     }
 }
 
+async fn prefix(State(sources): State<Arc<Sources>>, order: Result<Json<PrefixOrder>, JsonRejection>) -> Response {
+    let order = match order {
+        Ok(Json(order)) => order,
+        Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    };
+    match sources.order_prefix(order).await {
+        Ok(wan) => Json(wan).into_response(),
+        Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
+    }
+}
+
 async fn unknown(uri: Uri) -> Response {
     refuse(StatusCode::NOT_FOUND, &format!("there is no {}: ask /v1/status or /v1/flows, or tell /v1/wan", uri.path()))
 }
 
 async fn not_so() -> Response {
-    refuse(StatusCode::METHOD_NOT_ALLOWED, "/v1/wan takes POST, everything else GET")
+    refuse(StatusCode::METHOD_NOT_ALLOWED, "/v1/wan and /v1/wan/prefix take POST, everything else GET")
 }
 
 fn refuse(code: StatusCode, sentence: &str) -> Response {

@@ -123,7 +123,7 @@ impl Case {
         match self.fault {
             None => self.verdict.due(rules, now),
             Some(Fault::NoNextHop) => Some(self.patience_ends()).filter(|end| *end > now),
-            Some(Fault::Absent | Fault::NoCarrier) => None,
+            Some(Fault::Absent | Fault::NoCarrier | Fault::NoAddress) => None,
         }
     }
 
@@ -167,6 +167,7 @@ impl Case {
                 let standing = if now < self.patience_ends() { Standing::SoftDown } else { Standing::HardDown };
                 (State::NoGateway, standing, Reason::NoNextHop)
             }
+            (_, Some(Fault::NoAddress)) => (State::NoAddress, Standing::HardDown, Reason::NoAddress(self.family)),
             (Verb::Drain, None) => (State::Drained, Standing::SoftDown, by_hand()),
             (Verb::Up, None) => (State::Up, Standing::Up, by_hand()),
             (Verb::Auto, None) => {

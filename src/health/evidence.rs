@@ -12,18 +12,21 @@ pub struct LinkFacts {
     pub carrier: bool,
     /// Whether a gateway is known, by [`Family`].
     pub next_hop: [bool; 2],
+    /// Whether there is a public address to send from, by [`Family`].
+    pub address: [bool; 2],
 }
 
 impl LinkFacts {
     /// All is there.
-    pub const GOOD: Self = Self { present: true, carrier: true, next_hop: [true; 2] };
+    pub const GOOD: Self = Self { present: true, carrier: true, next_hop: [true; 2], address: [true; 2] };
 
     /// Why nothing can be sent in this family.
     pub(super) fn fault(self, family: Family) -> Option<Fault> {
         match self {
             Self { present: false, .. } => Some(Fault::Absent),
             Self { carrier: false, .. } => Some(Fault::NoCarrier),
-            _ => (!self.next_hop[family.index()]).then_some(Fault::NoNextHop),
+            _ if !self.next_hop[family.index()] => Some(Fault::NoNextHop),
+            _ => (!self.address[family.index()]).then_some(Fault::NoAddress),
         }
     }
 }
@@ -34,6 +37,7 @@ pub(super) enum Fault {
     Absent,
     NoCarrier,
     NoNextHop,
+    NoAddress,
 }
 
 /// What the flows on all WANs show, since the last time it was told. Worth telling once per interval of the probes and
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_first_thing_missing_is_the_fault() {
-        let facts = |present, carrier, v4, v6| LinkFacts { present, carrier, next_hop: [v4, v6] };
+        let facts = |present, carrier, v4, v6| LinkFacts { present, carrier, next_hop: [v4, v6], ..LinkFacts::GOOD };
         let rows = [
             (facts(true, true, true, true), [None, None]),
             (facts(true, true, false, true), [Some(Fault::NoNextHop), None]),

@@ -99,6 +99,12 @@ impl Judge {
         mem::take(&mut self.changes)
     }
 
+    /// A trace for news that changed nothing here.
+    pub fn new_trace(&mut self) -> Trace {
+        self.trace = Trace(self.trace.0 + 1);
+        self.trace
+    }
+
     /// How the data plane is to treat a WAN; hard down if there is none such.
     #[must_use]
     pub fn standing(&self, wan: WanId, family: Family) -> Standing {

@@ -3,7 +3,7 @@
 
 use super::probes::Failed;
 use super::state::Verb;
-use crate::types::Failure;
+use crate::types::{Failure, Family};
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub enum Reason {
     NoCarrier,
     /// No gateway is known in this family.
     NoNextHop,
+    /// No public address is known in this family.
+    NoAddress(Family),
     /// Link, carrier and gateway are back; what it has to show.
     LinkBack(Wait),
     /// So many cycles in a row were good.
@@ -85,6 +87,8 @@ impl fmt::Display for Reason {
             Self::LinkGone => f.write_str("the link does not exist"),
             Self::NoCarrier => f.write_str("the link is down or has no carrier"),
             Self::NoNextHop => f.write_str("no gateway is known"),
+            Self::NoAddress(Family::V4) => f.write_str("the link has no IPv4 address"),
+            Self::NoAddress(Family::V6) => f.write_str("no prefix is delegated"),
             Self::LinkBack(wait) => write!(f, "the link is back; up after {wait}"),
             Self::Answered { cycles: 1 } => f.write_str("the probes are answered"),
             Self::Answered { cycles } => write!(f, "{cycles} good cycles in a row"),

@@ -15,6 +15,8 @@ pub enum State {
     LinkDown,
     /// No gateway is known.
     NoGateway,
+    /// No public address is known to send from.
+    NoAddress,
     /// The link is there; what lies behind it is being found out. At start it takes new flows, after a fault of its link
     /// only if no other WAN is up.
     Probing,
@@ -30,10 +32,11 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Absent,
         Self::LinkDown,
         Self::NoGateway,
+        Self::NoAddress,
         Self::Probing,
         Self::Up,
         Self::Degraded,
@@ -48,6 +51,7 @@ impl State {
             Self::Absent => "absent",
             Self::LinkDown => "link-down",
             Self::NoGateway => "no-gateway",
+            Self::NoAddress => "no-address",
             Self::Probing => "probing",
             Self::Up => "up",
             Self::Degraded => "degraded",
@@ -60,7 +64,7 @@ impl State {
     #[must_use]
     pub fn allows(self, standing: Standing) -> bool {
         match self {
-            Self::Absent | Self::LinkDown => standing == Standing::HardDown,
+            Self::Absent | Self::LinkDown | Self::NoAddress => standing == Standing::HardDown,
             Self::NoGateway => !standing.is_usable(),
             Self::Probing => standing.is_usable(),
             Self::Up => standing == Standing::Up,
@@ -87,7 +91,7 @@ pub enum Verb {
     Drain,
     /// As if its link were gone.
     Down,
-    /// Up, whatever the probes say. Without a link, a carrier or a gateway it is down all the same.
+    /// Up, whatever the probes say. Without a link, a carrier, a gateway or a public address it is down all the same.
     Up,
 }
 

@@ -45,6 +45,12 @@ impl<T> Leased<T> {
         Self { lease: Lease::FIXED, since: 0, held }
     }
 
+    /// Something else under the same lease.
+    #[must_use]
+    pub fn with<U>(&self, held: U) -> Leased<U> {
+        Leased { lease: self.lease, since: self.since, held }
+    }
+
     /// Whether a flow that had `lease` when it was proved, at `epoch`, has this.
     #[must_use]
     pub fn is(&self, lease: Lease, epoch: u32) -> bool {

@@ -49,6 +49,15 @@ impl Policy {
             || self.wans.iter().flat_map(|wan| &wan.inbound6).any(|(_, host)| address == IpAddr::V6(*host))
     }
 
+    /// Every public address and prefix that flowpin translates, in one order, whatever order they are held in.
+    #[must_use]
+    pub fn owned(&self) -> Vec<IpNet> {
+        let mut owned: Vec<_> = self.wans.iter().flat_map(Wan::owned).collect();
+        owned.sort_unstable();
+        owned.dedup();
+        owned
+    }
+
     /// The WAN that owns `address`.
     #[must_use]
     pub fn owner(&self, address: IpAddr) -> Option<WanId> {

@@ -24,6 +24,7 @@ pub(super) fn check(said: &Said, faults: &mut Faults) {
         translates_something(wan, faults);
         wan_mtu(wan, faults);
         prefix_lengths(wan, faults);
+        one_host_has_the_links_address(wan, faults);
         mappings_are_inside(wan, &said.downstream, faults);
     }
     let owners = Owners::collect(said, faults);
@@ -166,13 +167,26 @@ fn translates_something(wan: &Wan, faults: &mut Faults) {
 
 fn prefix_lengths(wan: &Wan, faults: &mut Faults) {
     const LONGEST: u8 = 64;
-    let Some((inside, outside)) = wan.nptv6.as_ref().and_then(|npt| npt.inside.as_ref().zip(npt.outside.as_ref()))
-    else {
-        return;
-    };
-    for prefix in [inside, outside].into_iter().filter(|prefix| prefix.value.prefix_len() > LONGEST) {
+    let Some(npt) = &wan.nptv6 else { return };
+    let said = [&npt.inside, &npt.outside].into_iter().flatten();
+    for prefix in said.filter(|prefix| prefix.value.prefix_len() > LONGEST) {
         let message = format!("`{}` is longer than /{LONGEST}", prefix.value);
         faults.add(Code::BadValue, prefix.at, message, format!("write a prefix of /{LONGEST} or shorter"));
+    }
+}
+
+fn one_host_has_the_links_address(wan: &Wan, faults: &mut Faults) {
+    let [first, others @ ..] = &wan.nat44_interface[..] else { return };
+    if let Some(vlan) = &wan.vlan {
+        let message = "\"interface\" is the address of the untagged link, and this WAN is tagged";
+        let suggestion = "write the public address, or make a kernel VLAN link and leave out `vlan`";
+        let fault = Fault::new(Code::Conflict, first.at, message, suggestion);
+        faults.found.push(fault.against(vlan.at, "tagged here"));
+    }
+    for other in others {
+        let message = format!("`{}` cannot have the link's own address: `{}` has it", other.value, first.value);
+        let fault = Fault::new(Code::Duplicate, other.at, message, "write a public address of its own, or remove it");
+        faults.found.push(fault.against(first.at, "the first"));
     }
 }
 
@@ -187,7 +201,7 @@ fn mappings_are_inside(wan: &Wan, downstream: &Downstream, faults: &mut Faults) 
         let message = format!("{shown} is in none of the inside prefixes, so its packets would be refused");
         faults.add(Code::NotInside, at, message, "correct it, or add its prefix to [downstream] prefixes");
     };
-    for (inside, _) in &wan.nat44 {
+    for inside in wan.nat44.iter().map(|(inside, _)| inside).chain(&wan.nat44_interface) {
         refuse(IpAddr::V4(inside.value).into(), format!("`{}`", inside.value), inside.at);
     }
     // The inside host of `inbound6` may lie outside: it is reached through the firewall's link-local address.

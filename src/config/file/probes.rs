@@ -228,7 +228,7 @@ pub(super) fn is_outside(host: IpAddr, at: Span, said: &Said, owners: &Owners<'_
 /// A page is fetched with an address that the kernel does not have: it would reset the connection.
 fn has_source(host: IpAddr, kind: &ProbeKind, at: Span, wan: &Wan, faults: &mut Faults) {
     let (owns, family, mapping) = match host {
-        IpAddr::V4(_) => (!wan.nat44.is_empty(), "IPv4", "[wan.nat44]"),
+        IpAddr::V4(_) => (!wan.nat44.is_empty() || !wan.nat44_interface.is_empty(), "IPv4", "[wan.nat44]"),
         IpAddr::V6(_) => (wan.nptv6.is_some() || !wan.inbound6.is_empty(), "IPv6", "[wan.nptv6]"),
     };
     if matches!(kind, ProbeKind::Http { .. }) && !owns {

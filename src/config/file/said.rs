@@ -59,6 +59,8 @@ pub(super) struct Wan {
     pub(super) gateway6: Option<At<Ipv6Addr>>,
     /// Inside and public address.
     pub(super) nat44: Vec<(At<Ipv4Addr>, At<Ipv4Addr>)>,
+    /// Inside addresses that are to have the link's own.
+    pub(super) nat44_interface: Vec<At<Ipv4Addr>>,
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
     pub(super) inbound6: Vec<(At<Ipv6Addr>, At<Ipv6Addr>)>,
@@ -99,6 +101,7 @@ impl Default for Health {
 #[derive(Debug)]
 pub(super) struct Nptv6 {
     pub(super) inside: Option<At<Ipv6Net>>,
+    /// Also `None` for "auto".
     pub(super) outside: Option<At<Ipv6Net>>,
     pub(super) mode: NptMode,
 }

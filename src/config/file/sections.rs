@@ -1,7 +1,7 @@
 //! Reads the sections that are not a WAN: what keys each has, their defaults and their ranges.
 //! Must never know: what contradicts what; that is `check`.
 
-use super::reader::{At, Faults, Item, Table, Wrong, not_supported};
+use super::reader::{At, Faults, Item, Table, Wrong};
 use super::said::{Downstream, Said};
 use super::values;
 use super::wan;
@@ -227,9 +227,4 @@ fn hooks(mut table: Table<'_>, faults: &mut Faults) -> Vec<String> {
         );
     }
     command.into_iter().map(|word| word.value).collect()
-}
-
-/// Reports a value that a later version brings.
-pub(super) fn refuse_value(item: &Item<'_>, what: &str, instead: &str, faults: &mut Faults) {
-    faults.add(Code::NotSupportedYet, item.at, not_supported(what), instead);
 }

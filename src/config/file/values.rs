@@ -217,6 +217,13 @@ pub(super) fn milliseconds(text: &str) -> Result<u64, Wrong> {
     read.ok_or_else(|| Wrong::new(format!("{} is no time", quote(text)), "write it such as \"800ms\" or \"1s\""))
 }
 
+/// Seconds, from "2h4m" or a plain number; saturated. `None`: it is no time.
+#[must_use]
+pub fn seconds(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    if is_number { Some(text.parse().unwrap_or(u64::MAX)) } else { sum_of_units(text) }
+}
+
 /// A name that DNS is asked for (RFC 1035 §2.3.4).
 pub(super) fn dns_name(text: &str) -> Result<String, Wrong> {
     let name = text.strip_suffix('.').unwrap_or(text);

@@ -4,7 +4,7 @@
 use super::health;
 use super::reader::{At, Faults, Item, Table, Wrong};
 use super::said::{Health, Nptv6, Wan};
-use super::sections::{is_word, list, mtu, refuse_value};
+use super::sections::{is_word, list, mtu};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
 use crate::config::settings::{Judgement, Mtu, NptMode};
@@ -76,6 +76,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
         gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
         nat44: Vec::new(),
+        nat44_interface: Vec::new(),
         nptv6: None,
         inbound6: Vec::new(),
         judgement: Judgement::default(),
@@ -103,14 +104,21 @@ fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
     if let Some(item) = table.take("nat44") {
         let public = |item: &Item<'_>, faults: &mut Faults| {
             if is_word(item, "interface") {
-                refuse_value(item, "the link's own address as public address", "write the public address", faults);
-                return None;
+                return Some(At { value: None, at: item.at });
             }
-            item.parse(values::address4, faults)
+            let or_interface =
+                |wrong: Wrong| Wrong { suggestion: format!("{}, or \"interface\"", wrong.suggestion), ..wrong };
+            let public = item.parse(|text| values::address4(text).map_err(or_interface), faults)?;
+            Some(At { value: Some(public.value), at: public.at })
         };
         let pairs = mappings(&item, "[wan.nat44]", values::address4, public, faults);
         wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
-        wan.nat44 = pairs.unwrap_or_default();
+        for (inside, At { value, at }) in pairs.unwrap_or_default() {
+            match value {
+                Some(value) => wan.nat44.push((inside, At { value, at })),
+                None => wan.nat44_interface.push(inside),
+            }
+        }
     }
     if let Some(item) = table.take("nptv6") {
         wan.translates = true;
@@ -170,20 +178,20 @@ fn nptv6(mut table: Table<'_>, faults: &mut Faults) -> Nptv6 {
     let outside = table.require("outside", "\"2001:db8:a:c80::/60\"", faults);
     let mode = table.take("mode").and_then(|item| item.word(&MODES, faults));
     table.finish(&[], faults);
-    let auto = outside.filter(|item| is_word(item, "auto"));
-    if let Some(item) = auto {
-        refuse_value(&item, "following the delegated prefix", "write the prefix that this line delegates", faults);
-    }
-    let outside = outside.filter(|_| auto.is_none());
+    let outside = outside.filter(|item| !is_word(item, "auto"));
     Nptv6 {
-        inside: inside.and_then(|item| prefix6(&item, faults)),
-        outside: outside.and_then(|item| prefix6(&item, faults)),
+        inside: inside.and_then(|item| prefix6(&item, values::prefix6, faults)),
+        outside: outside.and_then(|item| prefix6(&item, |text| or_auto(values::prefix6(text)), faults)),
         mode: mode.unwrap_or(NptMode::Prefix),
     }
 }
 
-fn prefix6(item: &Item<'_>, faults: &mut Faults) -> Option<At<Ipv6Net>> {
-    let said = item.parse(values::prefix6, faults)?;
+fn prefix6(
+    item: &Item<'_>,
+    meaning: impl Fn(&str) -> Result<Ipv6Net, Wrong>,
+    faults: &mut Faults,
+) -> Option<At<Ipv6Net>> {
+    let said = item.parse(meaning, faults)?;
     let network = values::network(At { value: said.value.into(), at: said.at }, faults);
     match network.value {
         IpNet::V6(value) => Some(At { value, at: said.at }),

@@ -2,6 +2,8 @@
 
 mod detection;
 
+mod leases;
+
 use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;

@@ -2,8 +2,9 @@
 
 use super::flows::{direction_name, traffic};
 use super::{Sources, device, health};
-use crate::api::{Downstream, Gateway, Health, Path, Remembered, Status, Table, Wan};
+use crate::api::{Downstream, Gateway, Health, Lease, Path, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
+use crate::control::controller::leases::Held;
 use crate::plane::Shared;
 use crate::plane::counters::Totals;
 use crate::plane::flow::table::FlowTable;
@@ -13,6 +14,7 @@ use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
 use crate::types::{Direction, Tick, WanId};
 use crate::workers::live::Meters;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -23,7 +25,8 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
     let (totals, controller) = (sources.totals(), sources.controller());
     let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
         let health = health::health(controller.judge(), WanId(id), said, now);
-        WanView { id: WanId(id), said, wan }.row(&sources.shared, &totals, health, now)
+        let leases = controller.leases().held(now, WanId(id)).into_iter().map(|held| lease(&held, now)).collect();
+        Wan { leases, ..WanView { id: WanId(id), said, wan }.row(&sources.shared, &totals, health, now) }
     });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -75,11 +78,22 @@ impl WanView<'_> {
             remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
             gateways,
-            owned: self.said.owned().iter().map(ToString::to_string).collect(),
+            owned: self.wan.owned().map(|net| net.to_string()).collect(),
+            leases: Vec::new(),
             flows: shared.table.pinned(self.id) as u64,
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
         }
+    }
+}
+
+fn lease(held: &Held, now: Tick) -> Lease {
+    let is_host = matches!(held.net, IpNet::V4(_));
+    Lease {
+        address: if is_host { held.net.addr().to_string() } else { held.net.to_string() },
+        current: held.current,
+        reason: held.why.to_owned(),
+        valid_seconds: held.until.map(|until| until.since(now).div_ceil(1_000_000_000)),
     }
 }
 

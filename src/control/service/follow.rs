@@ -3,17 +3,16 @@
 
 use super::hooks::Hooks;
 use super::machine::Machine;
+use super::shielded::Shielded;
 use super::{Faults, Signals, say};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::control::controller::{Controller, Effects};
-use crate::control::kernel::Kernel;
 use crate::control::links::{self, Changes};
-use crate::control::report::{Order, Sources};
+use crate::control::report::{Order, Sources, Word};
 use crate::ports::link::Link;
 use crate::types::{End, Outcome, Probed, Tick, WanId};
 use crate::workers::live::{Report, WorkerHandle};
-use ipnet::IpNet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -39,7 +38,7 @@ pub struct Follower<'a> {
     /// By WAN: the index of the link that the workers have ports on.
     pub attached: Vec<Option<u32>>,
     pub workers: Vec<WorkerHandle>,
-    pub kernel: &'a mut Kernel,
+    pub shielded: Shielded<'a>,
     /// What stays missing of the kernel side, as last said.
     pub faults: Faults,
     /// Who else is told what becomes of WANs.
@@ -66,23 +65,23 @@ impl Follower<'_> {
             // Whatever is not chosen is dropped: each of these may be, without losing what it waits for.
             tokio::select! {
                 name = signals.next() => return Why::Signal(name),
-                report = inbox.recv() => if let Some(why) = self.hear(report) { return why },
+                report = inbox.recv() => if let Some(why) = self.hear(report).await { return why },
                 () = changed.notified() => self.look_again().await,
                 _ = retry.tick(), if self.retry => self.look_again().await,
-                () = until(clock, self.wake) => self.obey(|controller, now| controller.tick(now)),
-                Some(order) = orders.recv() => self.follow_order(order),
+                () = until(clock, self.wake) => self.obey(|controller, now| controller.tick(now)).await,
+                Some(order) = orders.recv() => self.follow_order(order).await,
             }
         }
     }
 
     /// What a worker says. A reason to stop, if it is one.
-    fn hear(&mut self, report: Option<Report>) -> Option<Why> {
+    async fn hear(&mut self, report: Option<Report>) -> Option<Why> {
         let broken = match report {
             Some(Report::Broken { broken, .. }) => broken,
             Some(Report::Ended { stopped: true, .. }) => return None,
             Some(Report::Probed(probed)) => {
                 probed.iter().for_each(|probed| self.note(probed));
-                self.obey(|controller, now| controller.probed(now, &probed));
+                self.obey(|controller, now| controller.probed(now, &probed)).await;
                 return None;
             }
             Some(Report::Ended { worker, .. }) => {
@@ -113,22 +112,51 @@ impl Follower<'_> {
     }
 
     /// An operator's word. Who asked may be gone by now.
-    fn follow_order(&mut self, order: Order) {
-        let Order { wan, verb, reason, done } = order;
-        tracing::info!(wan = self.name(wan), reason, "{} by hand", verb.name());
-        self.obey(|controller, now| controller.by_hand(now, wan, verb, &reason));
-        let _ = done.send(());
+    async fn follow_order(&mut self, order: Order) {
+        let Order { wan, word, done } = order;
+        let now = self.sources.clock.now();
+        let answer = match word {
+            Word::Treat { verb, reason } => {
+                tracing::info!(wan = self.name(wan), reason, "{} by hand", verb.name());
+                Ok(self.sources.controller().by_hand(now, wan, verb, &reason))
+            }
+            Word::Prefix { prefix, seconds } => self.sources.controller().prefix_set(now, wan, prefix, seconds),
+        };
+        let answer = match answer {
+            Ok(effects) => {
+                self.put_in_force(effects).await;
+                Ok(())
+            }
+            Err(sentence) => Err(sentence),
+        };
+        let _ = done.send(answer);
     }
 
     /// Tells the controller of an event, and does what follows.
-    fn obey(&mut self, event: impl FnOnce(&mut Controller, Tick) -> Effects) {
+    async fn obey(&mut self, event: impl FnOnce(&mut Controller, Tick) -> Effects) {
         let effects = event(&mut self.sources.controller(), self.sources.clock.now());
+        self.put_in_force(effects).await;
+    }
+
+    async fn put_in_force(&mut self, effects: Effects) {
+        for change in &effects.leases {
+            say::lease(self.name(change.wan), change, effects.trace);
+            self.hooks.tell(say::lease_event(self.settings, change, effects.trace));
+        }
         for change in effects.changes.iter().filter(|change| say::is_worth_saying(self.settings, change)) {
             say::transition(self.name(change.wan), change);
             self.hooks.tell(say::event(self.settings, change));
         }
         if let Some(policy) = effects.policy {
             tracing::debug!(epoch = policy.epoch, "new policy");
+            // A new address waits until the kernel is silent about it. One that went leaves the shield a while later.
+            match self.shielded.widen(&policy.owned()).await {
+                Ok(is_wide) => self.retry |= is_wide,
+                Err(sentence) => {
+                    tracing::warn!("{sentence}");
+                    self.retry = true;
+                }
+            }
             self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));
             self.sources.policy.store(policy);
         }
@@ -152,7 +180,7 @@ impl Follower<'_> {
             self.mend(true).await;
         }
         let (links, inside) = (machine.states(), machine.inside(self.settings));
-        self.obey(|controller, now| controller.links_seen(now, links, inside));
+        self.obey(|controller, now| controller.links_seen(now, links, inside)).await;
         if !opened {
             self.mend(false).await;
         }
@@ -160,12 +188,8 @@ impl Follower<'_> {
 
     /// Makes the kernel side whole again; what it cannot is said once, not at every look.
     async fn mend(&mut self, opened: bool) {
-        let mut faults = Vec::new();
-        if opened {
-            let owned: Vec<IpNet> = self.settings.wans.iter().flat_map(|wan| wan.owned()).collect();
-            faults.extend(self.kernel.guard(&owned).await.err());
-        }
-        faults.extend(self.kernel.repair().await.err().unwrap_or_default());
+        let owned = self.sources.policy.load().owned();
+        let faults = self.shielded.mend(&owned, opened).await;
         if faults != self.faults {
             faults.iter().for_each(|sentence| tracing::warn!("{sentence}"));
             if faults.is_empty() {

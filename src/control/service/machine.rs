@@ -42,13 +42,18 @@ impl Machine {
     }
 
     /// The part that the policy depends on, towards inside. ICMP errors come from the firewall's link, else from the TUN,
-    /// else from a WAN link's own address that is nobody's public one.
+    /// else from a WAN link's own address that is nobody's public one, and may not become one.
     #[must_use]
     pub fn inside(&self, settings: &Settings) -> InsideState {
         let addresses = |link: &LinkFacts| link.addresses.iter().map(IpNet::addr).collect::<Vec<_>>();
-        let owned: Vec<IpNet> = settings.wans.iter().flat_map(|wan| wan.owned()).collect();
+        let fixed: Vec<IpNet> = settings.wans.iter().flat_map(|wan| wan.fixed()).collect();
+        let delegated = self.wans.iter().flatten().flat_map(|link| link.state().delegated).map(IpNet::V6);
+        let owned: Vec<IpNet> = fixed.into_iter().chain(delegated).collect();
         let free = |address: &IpAddr| !owned.iter().any(|prefix| prefix.contains(address));
-        let wans = self.wans.iter().flatten().flat_map(addresses).filter(free);
+        let wans = self.wans.iter().zip(&settings.wans).flat_map(|(link, wan)| {
+            let own = link.iter().flat_map(addresses).filter(free);
+            own.filter(|address| address.is_ipv6() || wan.nat44_interface.is_none()).collect::<Vec<_>>()
+        });
         let tun = settings.downstream.addresses.iter().map(IpNet::addr);
         let mtu = self.downstream.as_ref().map(|link| link.state().mtu);
         InsideState {

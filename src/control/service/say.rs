@@ -4,8 +4,10 @@ use super::follow::Why;
 use crate::api::Event;
 use crate::clock;
 use crate::config::settings::{Settings, Wan};
-use crate::health::{Change, Sight};
+use crate::control::controller::leases::{LeaseChange, What};
+use crate::health::{Change, Sight, Trace};
 use crate::plane::policy::Policy;
+use crate::types::WanId;
 use ipnet::IpNet;
 use sd_notify::NotifyState;
 
@@ -60,17 +62,63 @@ pub fn transition(wan: &str, change: &Change) {
 
 /// The same for hooks.
 pub fn event(settings: &Settings, change: &Change) -> Event {
-    let wan = settings.wans.get(change.wan.index());
-    let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
     Event {
-        at_ms: u64::try_from(clock::wall().as_millis()).unwrap_or(u64::MAX),
-        wan: of(|wan| &wan.name),
-        interface: of(|wan| &wan.interface),
+        event: "state".to_owned(),
         family: change.family.to_string(),
         from: change.from.to_string(),
         to: change.to.to_string(),
         reason: change.reason.to_string(),
         trace: change.trace.to_string(),
+        ..about(settings, change.wan)
+    }
+}
+
+/// An event of now about a WAN.
+fn about(settings: &Settings, wan: WanId) -> Event {
+    let wan = settings.wans.get(wan.index());
+    let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
+    Event {
+        at_ms: u64::try_from(clock::wall().as_millis()).unwrap_or(u64::MAX),
+        wan: of(|wan| &wan.name),
+        interface: of(|wan| &wan.interface),
+        ..Event::default()
+    }
+}
+
+/// A WAN's public address is not what it was: one line, with the same fields each time.
+pub fn lease(wan: &str, change: &LeaseChange, trace: Trace) {
+    let LeaseChange { family, what, reason, .. } = change;
+    match what {
+        What::Current { from, to } => {
+            let (from, to) = (shown(*from), shown(*to));
+            tracing::info!(wan, %family, from, to, reason, %trace, "public address changed");
+        }
+        What::Ended(from) => tracing::info!(wan, %family, %from, reason, %trace, "public address ended"),
+    }
+}
+
+/// The same for hooks.
+pub fn lease_event(settings: &Settings, change: &LeaseChange, trace: Trace) -> Event {
+    let (event, from, to) = match change.what {
+        What::Current { from, to } => ("address", from, to),
+        What::Ended(from) => ("address-ended", Some(from), None),
+    };
+    Event {
+        event: event.to_owned(),
+        family: change.family.to_string(),
+        from: shown(from),
+        to: shown(to),
+        reason: change.reason.to_owned(),
+        trace: trace.to_string(),
+        ..about(settings, change.wan)
+    }
+}
+
+fn shown(net: Option<IpNet>) -> String {
+    match net {
+        None => String::new(),
+        Some(host) if host.prefix_len() == host.max_prefix_len() => host.addr().to_string(),
+        Some(prefix) => prefix.to_string(),
     }
 }
 

@@ -210,7 +210,7 @@ fn settings_say_what_becomes_of_flows_whose_prefix_is_gone() {
     let dropped = |reason| Err(Verdict::Drop(reason));
     let gone = || dropped(DropReason::AddressGone);
     assert_eq!(verdicts(Remedy::Drain), [gone(), gone()]);
-    assert_eq!(verdicts(Remedy::Reset), [dropped(DropReason::Reset), gone()]);
+    assert_eq!(verdicts(Remedy::Reset), [dropped(DropReason::Reset), dropped(DropReason::Reset)]);
     assert_eq!(verdicts(Remedy::Move), [Ok(NEW6.into()), Ok(NEW6.into())]);
 }
 

@@ -4,7 +4,7 @@ use super::{TWO, parse};
 use crate::config::settings::{
     Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
 };
-use crate::types::{OnUp, Remedies, Remedy};
+use crate::types::{Family, OnUp, Remedies, Remedy};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -22,6 +22,7 @@ fn the_least_file_has_every_default() {
         gateway4: None,
         gateway6: None,
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
+        nat44_interface: None,
         nptv6: None,
         inbound6: vec![],
         judgement: Judgement::default(),
@@ -110,13 +111,23 @@ fn every_key_means_what_it_says() {
     assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),
-        outside: "2001:db8::/60".parse().unwrap(),
+        outside: "2001:db8::/60".parse().ok(),
         mode: NptMode::Rfc6296,
     };
     assert_eq!(a.nptv6, Some(npt));
     assert_eq!(a.inbound6, [("2001:db8:0:1::1".parse().unwrap(), "fd99::2".parse().unwrap())]);
     assert_eq!((b.name.as_str(), b.mtu, b.gateway4, b.tier), ("eth1", Mtu::Probe, None, 1));
     assert_eq!(b.mtu_targets, ["203.0.113.10".parse::<IpAddr>().unwrap(), "2001:db8:ffff::10".parse().unwrap()]);
+}
+
+#[test]
+fn what_a_line_gives_may_be_left_to_the_line() {
+    let text = super::two_with("\"2001:db8:b:d00::/60\"", "\"auto\"").replace("\"198.51.100.2\"", "\"interface\"");
+    let wans = parse(&text, "f").unwrap().wans;
+    assert_eq!((wans[1].nat44.len(), wans[1].nat44_interface), (0, Some([10, 250, 250, 2].into())));
+    assert_eq!(wans[1].nptv6.unwrap().outside, None);
+    assert_eq!((wans[0].nat44_interface, wans[1].fixed()), (None, vec!["2001:db8:b:d00::1/128".parse().unwrap()]));
+    assert!([Family::V4, Family::V6].iter().all(|family| wans[1].carries(*family)));
 }
 
 #[test]

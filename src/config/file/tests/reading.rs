@@ -118,16 +118,6 @@ fn what_later_versions_bring_is_refused_by_name() {
             "[hooks]\non_event = [\"on-event\"]\n[downstream]",
             "2:13 bad-value \"on-event\" | `on-event` is no absolute path | write where the program is, such as \"/etc/flowpin/on-event\"",
         ),
-        (
-            "\"2001:db8:b:d00::/60\"",
-            "\"auto\"",
-            "22:11 not-supported-yet \"auto\" | following the delegated prefix is not supported yet | write the prefix that this line delegates",
-        ),
-        (
-            "\"198.51.100.2\"",
-            "\"interface\"",
-            "19:18 not-supported-yet \"interface\" | the link's own address as public address is not supported yet | write the public address",
-        ),
     ]);
 }
 
@@ -316,7 +306,7 @@ fn words_addresses_and_times() {
         (
             "\"198.51.100.2\"",
             "\"198.51.100.256\"",
-            "19:18 bad-value \"198.51.100.256\" | `198.51.100.256` is no IP address | write one such as \"192.0.2.1\" or \"2001:db8::1\"",
+            "19:18 bad-value \"198.51.100.256\" | `198.51.100.256` is no IP address | write one such as \"192.0.2.1\" or \"2001:db8::1\", or \"interface\"",
         ),
         (
             "\"10.250.250.2\" = \"198",

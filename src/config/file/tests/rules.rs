@@ -243,6 +243,27 @@ fn neighbours_are_not_ourselves() {
 }
 
 #[test]
+fn one_inside_host_has_the_links_own_address() {
+    each(&[
+        (
+            "\"192.0.2.193\"\n\"10.250.250.3\" = \"192.0.2.194\"",
+            "\"interface\"\n\"10.250.250.3\" = \"interface\"",
+            "10:1 duplicate \"10.250.250.3\" | `10.250.250.3` cannot have the link's own address: `10.250.250.2` has it | write a public address of its own, or remove it",
+        ),
+        (
+            "interface = \"wan1\"\n[wan.nat44]\n\"10.250.250.2\" = \"198.51.100.2\"",
+            "interface = \"wan1\"\nvlan = 7\n[wan.nat44]\n\"10.250.250.2\" = \"interface\"",
+            "20:1 conflict \"10.250.250.2\" | \"interface\" is the address of the untagged link, and this WAN is tagged | write the public address, or make a kernel VLAN link and leave out `vlan`",
+        ),
+        (
+            "\"10.250.250.2\" = \"198.51.100.2\"",
+            "\"10.9.9.9\" = \"interface\"",
+            "19:1 not-inside \"10.9.9.9\" | `10.9.9.9` is in none of the inside prefixes, so its packets would be refused | correct it, or add its prefix to [downstream] prefixes",
+        ),
+    ]);
+}
+
+#[test]
 fn martians_leave_what_is_used_alone() {
     each(&[
         (

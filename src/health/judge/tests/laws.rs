@@ -28,6 +28,7 @@ fn news(with_hand: bool) -> impl Strategy<Value = News> {
         present,
         carrier,
         next_hop: [v4, v6],
+        ..LinkFacts::GOOD
     });
     let traffic = (prop::option::of(0..400_000_u64), 0..9_u32, 0..9_u32).prop_map(|(ms, tried, answered)| Traffic {
         replied: ms.map(Tick::from_millis),

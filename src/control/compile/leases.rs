@@ -1,0 +1,61 @@
+//! The public addresses that come and go, put into the policy beside the fixed ones. Must never know: who gives them.
+
+use super::translator;
+use crate::config::settings;
+use crate::plane::lease::Leased;
+use crate::plane::policy::Wan;
+use crate::types::Family;
+use ipnet::IpNet;
+
+/// What a WAN holds beside what the configuration names, by [`Family`], the current one first: IPv4 hosts, and IPv6
+/// prefixes.
+pub type WanLeases = [Vec<Leased<IpNet>>; 2];
+
+/// Puts what a WAN holds into its part of the policy, where the settings leave room for it.
+pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases) {
+    if let Some(inside) = said.nat44_interface {
+        let publics = leases[Family::V4.index()].iter().filter_map(|it| match it.held {
+            IpNet::V4(net) => Some(it.with(net.addr())),
+            IpNet::V6(_) => None,
+        });
+        wan.nat44 = std::mem::take(&mut wan.nat44).with_dynamic(inside, publics.collect());
+    }
+    if let Some(npt) = said.nptv6.filter(|npt| npt.outside.is_none()) {
+        let translators = leases[Family::V6.index()].iter().filter_map(|it| match it.held {
+            IpNet::V6(prefix) => Some(it.with(translator(&npt, prefix))),
+            IpNet::V4(_) => None,
+        });
+        wan.nptv6 = translators.collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::compile::replay_policy;
+    use crate::control::sample::settings;
+    use crate::plane::lease::Lease;
+
+    #[test]
+    fn what_is_held_is_translated_to_in_its_order_where_the_settings_leave_room() {
+        let leased = |lease, text: &str| Leased { lease: Lease(lease), since: 5, held: text.parse::<IpNet>().unwrap() };
+        let held: WanLeases = [
+            vec![leased(4, "192.0.2.77/32"), leased(3, "192.0.2.50/32")],
+            vec![leased(2, "2001:db8:a:d00::/60"), leased(1, "2001:db8:a:c80::/60")],
+        ];
+        let mut settings = settings();
+        let mut fixed = replay_policy(&settings).wans.swap_remove(0);
+        lease(&mut fixed, &settings.wans[0], &held);
+        let owned: Vec<_> = fixed.owned().map(|net| net.to_string()).collect();
+        assert_eq!(owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
+        settings.wans[0].nptv6.as_mut().unwrap().outside = None;
+        settings.wans[0].nat44_interface = Some([10, 250, 250, 3].into());
+        let mut wan = replay_policy(&settings).wans.swap_remove(0);
+        assert_eq!(wan.owned().count(), 1, "without a word of the link");
+        lease(&mut wan, &settings.wans[0], &held);
+        assert_eq!(wan.nat44.public_of([10, 250, 250, 3].into(), None), Some(([192, 0, 2, 77].into(), Lease(4))));
+        let prefixes: Vec<_> = wan.nptv6.iter().map(|it| (it.lease.0, it.held.outside().to_string())).collect();
+        assert_eq!(prefixes, [(2, "2001:db8:a:d00::/60".into()), (1, "2001:db8:a:c80::/60".into())]);
+        assert!(wan.nptv6.iter().all(|it| it.since == 5 && it.held.is_neutral()));
+    }
+}

@@ -1,0 +1,182 @@
+//! Which public prefixes and addresses each WAN holds that the configuration leaves to the link: what the kernel lists and
+//! what operators and hooks say becomes leases of the snapshot, with time as a parameter.
+//! Must never know: netlink, flows, how a WAN is.
+
+mod change;
+mod fit;
+mod pool;
+
+pub use change::{LeaseChange, What};
+
+use crate::config::settings::{Settings, Wan};
+use crate::control::compile::{LinkState, WanLeases};
+use crate::types::{Family, Tick, WanId};
+use ipnet::{IpNet, Ipv6Net};
+use pool::{NO_END, Pool};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// All WANs' public addresses that come and go.
+#[derive(Debug)]
+pub struct Leases {
+    settings: Arc<Settings>,
+    wans: Vec<Holding>,
+    changes: Vec<LeaseChange>,
+}
+
+/// One WAN's, by [`Family`].
+#[derive(Debug, Default)]
+struct Holding {
+    pools: [Pool<IpNet>; 2],
+    /// What the last snapshot shows.
+    shown: WanLeases,
+}
+
+/// A public address that a WAN holds, for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The address or prefix.
+    pub net: IpNet,
+    /// Whether new flows take it.
+    pub current: bool,
+    /// When it ends; `None` if that is not known.
+    pub until: Option<Tick>,
+    /// Why it holds.
+    pub why: &'static str,
+}
+
+impl Leases {
+    /// Nothing is held yet.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>) -> Self {
+        let wans = settings.wans.iter().map(|_| Holding::default()).collect();
+        Self { settings, wans, changes: Vec::new() }
+    }
+
+    /// The kernel's word on the links, in the order of the WANs. `epoch` is that of the next snapshot.
+    pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
+        for (id, link) in (0..).map(WanId).zip(links) {
+            let Some(wan) = self.settings.wans.get(id.index()) else { break };
+            let fits = |net: &IpNet| self.misfit(now, id, *net).is_none();
+            let v4 = link.addresses4.iter().filter(|_| wan.nat44_interface.is_some());
+            let v4: Vec<_> = v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))).filter(fits).collect();
+            let v6 = link.delegated.iter().filter(|_| follows(wan)).map(|prefix| IpNet::V6(*prefix)).filter(fits);
+            let v6: Vec<_> = v6.map(|net| needed(wan, net)).collect();
+            let Some(holding) = self.wans.get_mut(id.index()) else { break };
+            holding.pools[0].listed(now, epoch, &v4, true);
+            holding.pools[1].listed(now, epoch, &v6, false);
+        }
+    }
+
+    /// An operator or a hook says which prefix a WAN has, and for how many seconds: 0 is no more, `None` until the next one.
+    ///
+    /// # Errors
+    /// One sentence: why that cannot be.
+    pub fn set(
+        &mut self,
+        now: Tick,
+        epoch: u32,
+        id: WanId,
+        prefix: Ipv6Net,
+        seconds: Option<u32>,
+    ) -> Result<(), String> {
+        let wan = self.settings.wans.get(id.index()).ok_or("there is no such WAN")?;
+        let name = wan.name.as_str();
+        if !follows(wan) {
+            return Err(format!(
+                "WAN \"{name}\" takes no prefix by hand: write `outside = \"auto\"` in its [wan.nptv6]"
+            ));
+        }
+        if let Some(misfit) = self.misfit(now, id, prefix.into()) {
+            return Err(format!("{prefix} cannot be the prefix of WAN \"{name}\": {misfit}"));
+        }
+        let net = needed(wan, prefix.into());
+        let Some(holding) = self.wans.get_mut(id.index()) else { return Ok(()) };
+        let pool = &mut holding.pools[1];
+        if seconds != Some(0) {
+            let until = seconds.map_or(NO_END, |seconds| now.plus_millis(u64::from(seconds) * 1000));
+            pool.set(now, epoch, net, until);
+            return Ok(());
+        }
+        match pool.find(net).filter(|entry| entry.holds(now)) {
+            None => Err(format!("WAN \"{name}\" does not hold {net}: `flowpin status` shows what it holds")),
+            Some(entry) if entry.is_listed() => {
+                Err(format!("{net} is on the link of WAN \"{name}\": take its route or address away from the kernel"))
+            }
+            Some(_) => {
+                pool.withdraw(net);
+                Ok(())
+            }
+        }
+    }
+
+    /// Time passed: whether the snapshot is to show something else from now on, and when time alone will matter next.
+    pub fn pass(&mut self, now: Tick) -> (bool, Option<Tick>) {
+        let before = self.changes.len();
+        let mut wake: Option<Tick> = None;
+        for (id, Holding { pools, shown }) in (0..).map(WanId).zip(&mut self.wans) {
+            for (family, (pool, shown)) in Family::ALL.into_iter().zip(pools.iter_mut().zip(shown)) {
+                wake = pool.pass(now).into_iter().chain(wake).min();
+                let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
+                let why = |net| pool.find(net).map_or("others took its place", |entry| entry.why);
+                self.changes.extend(change::between((id, family), shown, &leases, why));
+                *shown = leases;
+            }
+        }
+        (self.changes.len() > before, wake)
+    }
+
+    /// What changed since this was asked last.
+    pub fn changes(&mut self) -> Vec<LeaseChange> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// What the snapshot shows of each WAN.
+    #[must_use]
+    pub fn shown(&self) -> Vec<WanLeases> {
+        self.wans.iter().map(|holding| holding.shown.clone()).collect()
+    }
+
+    /// Whether a WAN has what it needs in a family to send as somebody: a fixed public address, or one that comes and goes.
+    #[must_use]
+    pub fn has_address(&self, id: WanId, family: Family) -> bool {
+        let of = self.settings.wans.get(id.index()).zip(self.wans.get(id.index()));
+        let Some((wan, holding)) = of else { return true };
+        let is_fixed = match family {
+            Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
+            Family::V6 => !follows(wan) || !wan.inbound6.is_empty(),
+        };
+        is_fixed || !holding.shown[family.index()].is_empty()
+    }
+
+    /// What a WAN holds, IPv4 first, in each family the current one first.
+    #[must_use]
+    pub fn held(&self, now: Tick, id: WanId) -> Vec<Held> {
+        let pools = self.wans.get(id.index()).into_iter().flat_map(|holding| &holding.pools);
+        let rows = |pool: &Pool<IpNet>| {
+            let entries = pool.valid(now).into_iter().enumerate();
+            entries
+                .map(|(at, entry)| {
+                    let (until, why) = (entry.until(), entry.why);
+                    Held { net: entry.leased.held, current: at == 0, until, why }
+                })
+                .collect::<Vec<_>>()
+        };
+        pools.flat_map(rows).collect()
+    }
+}
+
+/// Whether the IPv6 prefix of a WAN comes and goes.
+fn follows(wan: &Wan) -> bool {
+    wan.nptv6.is_some_and(|npt| npt.outside.is_none())
+}
+
+/// The part of a prefix that a WAN translates to: of one that is shorter than the inside prefix, its first as long. The rest
+/// stays with the kernel.
+fn needed(wan: &Wan, net: IpNet) -> IpNet {
+    let least = wan.nptv6.map_or(0, |npt| npt.inside.prefix_len());
+    IpNet::new(net.network(), net.prefix_len().max(least)).unwrap_or(net)
+}
+
+#[cfg(test)]
+mod tests;

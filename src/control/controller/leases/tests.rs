@@ -1,0 +1,191 @@
+//! What the kernel and operators say, and what the WANs hold then.
+
+use super::*;
+use crate::control::compile::no_link;
+use crate::control::sample::settings;
+
+const FIBER: WanId = WanId(0);
+const CABLE: WanId = WanId(1);
+const OLD: &str = "2001:db8:a:c80::/60";
+const NEW: &str = "2001:db8:a:d00::/60";
+
+fn at(ms: u64) -> Tick {
+    Tick::from_millis(ms)
+}
+
+fn net(text: &str) -> Ipv6Net {
+    text.parse().unwrap()
+}
+
+/// Fiber follows its link in both families: 10.250.250.3 is behind the link's address.
+fn leases() -> Leases {
+    let mut settings = settings();
+    settings.wans[0].nptv6.as_mut().unwrap().outside = None;
+    settings.wans[1].nptv6.as_mut().unwrap().outside = Some(net("2001:db8:f::/60"));
+    settings.wans[0].nat44_interface = Some([10, 250, 250, 3].into());
+    Leases::new(Arc::new(settings))
+}
+
+fn link(delegated: &[&str], addresses: &[&str]) -> LinkState {
+    LinkState {
+        delegated: delegated.iter().map(|text| net(text)).collect(),
+        addresses4: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        ..no_link()
+    }
+}
+
+/// What fiber holds, the current one first, and what is left of each in milliseconds.
+fn held(leases: &Leases, ms: u64) -> Vec<(String, Option<u64>)> {
+    let row = |held: Held| (held.net.to_string(), held.until.map(|until| until.millis() - ms));
+    leases.held(at(ms), FIBER).into_iter().map(row).collect()
+}
+
+/// The changes as text.
+fn told(leases: &mut Leases) -> Vec<String> {
+    let text = |net: Option<IpNet>| net.map_or("nothing".to_owned(), |net| net.to_string());
+    let line = |it: LeaseChange| match it.what {
+        What::Current { from, to } => format!("{}: {} to {}, {}", it.family, text(from), text(to), it.reason),
+        What::Ended(net) => format!("{}: {net} ended, {}", it.family, it.reason),
+    };
+    leases.changes().into_iter().map(line).collect()
+}
+
+#[test]
+fn a_wan_follows_its_link() {
+    let mut leases = leases();
+    assert_eq!(Family::ALL.map(|family| leases.has_address(FIBER, family)), [true, false]);
+    leases.seen(at(0), 1, &[link(&[OLD], &["192.0.2.50/24"]), link(&[NEW], &["198.51.100.7/24"])]);
+    assert_eq!(leases.pass(at(0)), (true, None));
+    assert_eq!(held(&leases, 0), [("192.0.2.50/32".into(), None), (OLD.into(), None)]);
+    assert!(leases.held(at(0), CABLE).is_empty() && leases.has_address(CABLE, Family::V6), "cable is fixed");
+    let expected = ["ipv4: nothing to 192.0.2.50/32, on the link", "ipv6: nothing to 2001:db8:a:c80::/60, on the link"];
+    assert_eq!(told(&mut leases), expected);
+    leases.seen(at(1), 2, &[link(&[OLD], &["192.0.2.50/24"])]);
+    assert_eq!((leases.pass(at(1)).0, told(&mut leases).len()), (false, 0), "no news");
+    let numbers = leases.shown()[0].each_ref().map(|all| (all[0].lease.0, all[0].since));
+    assert_eq!(numbers, [(1, 1), (1, 1)]);
+}
+
+#[test]
+fn a_changed_prefix_is_current_at_once_and_the_old_one_ends_after_its_grace() {
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[link(&[OLD], &[])]);
+    leases.pass(at(0));
+    told(&mut leases);
+    leases.seen(at(1000), 2, &[link(&[NEW], &[])]);
+    assert_eq!(leases.pass(at(1000)), (true, Some(at(4000))));
+    assert_eq!(held(&leases, 1000), [(NEW.into(), None), (OLD.into(), Some(3000))]);
+    assert_eq!(leases.pass(at(3999)), (false, Some(at(4000))));
+    assert_eq!(leases.pass(at(4000)), (true, None));
+    let expected = [
+        "ipv6: 2001:db8:a:c80::/60 to 2001:db8:a:d00::/60, on the link",
+        "ipv6: 2001:db8:a:c80::/60 ended, gone from the link",
+    ];
+    assert_eq!(told(&mut leases), expected);
+}
+
+#[test]
+fn a_prefix_that_is_lost_leaves_nothing_and_one_line() {
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[link(&[OLD], &[])]);
+    leases.pass(at(0));
+    told(&mut leases);
+    leases.seen(at(1000), 2, &[link(&[], &[])]);
+    assert!(!leases.pass(at(1000)).0);
+    assert!(leases.has_address(FIBER, Family::V6));
+    assert!(leases.pass(at(4000)).0);
+    assert_eq!(told(&mut leases), ["ipv6: 2001:db8:a:c80::/60 to nothing, gone from the link"]);
+    assert!(!leases.has_address(FIBER, Family::V6));
+}
+
+#[test]
+fn a_word_by_hand_holds_as_long_as_it_says() {
+    let mut leases = leases();
+    leases.set(at(0), 1, FIBER, net(OLD), None).unwrap();
+    leases.pass(at(0));
+    leases.set(at(1000), 2, FIBER, net(NEW), Some(7200)).unwrap();
+    leases.pass(at(1000));
+    assert_eq!(held(&leases, 1000), [(NEW.into(), Some(7_200_000)), (OLD.into(), Some(3000))]);
+    leases.set(at(2000), 3, FIBER, net(NEW), Some(0)).unwrap();
+    leases.pass(at(2000));
+    assert_eq!(held(&leases, 2000), [(OLD.into(), Some(2000))]);
+    let expected = [
+        "ipv6: nothing to 2001:db8:a:c80::/60, set by hand",
+        "ipv6: 2001:db8:a:c80::/60 to 2001:db8:a:d00::/60, set by hand",
+        "ipv6: 2001:db8:a:d00::/60 to 2001:db8:a:c80::/60, replaced by hand",
+        "ipv6: 2001:db8:a:d00::/60 ended, withdrawn by hand",
+    ];
+    assert_eq!(told(&mut leases), expected);
+}
+
+#[test]
+fn of_a_prefix_shorter_than_the_inside_one_the_first_part_is_used() {
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[link(&["2001:db8:a:c00::/56"], &[])]);
+    leases.pass(at(0));
+    assert_eq!(held(&leases, 0), [("2001:db8:a:c00::/60".into(), None)]);
+    leases.set(at(1), 2, FIBER, net("2001:db8:a:c00::/48"), Some(5)).unwrap_err();
+    leases.set(at(1), 2, FIBER, net("2001:db8:b::/48"), Some(5)).unwrap();
+    leases.set(at(1), 2, FIBER, net("2001:db8:c:8::/64"), Some(5)).unwrap();
+    leases.pass(at(1));
+    let nets: Vec<_> = held(&leases, 1).into_iter().map(|(net, _)| net).collect();
+    assert_eq!(nets, ["2001:db8:c:8::/64", "2001:db8:b::/60", "2001:db8:a:c00::/60"]);
+}
+
+#[test]
+fn a_prefix_that_cannot_be_is_refused_in_one_sentence() {
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[link(&[OLD], &[])]);
+    leases.pass(at(0));
+    let mut refused = |wan, text: &str, seconds| leases.set(at(0), 2, wan, net(text), seconds).unwrap_err();
+    assert_eq!(
+        refused(CABLE, NEW, None),
+        "WAN \"cable\" takes no prefix by hand: write `outside = \"auto\"` in its [wan.nptv6]"
+    );
+    assert_eq!(refused(WanId(7), NEW, None), "there is no such WAN");
+    let rows = [
+        ("2001:db8:a:d00::1/60", "it has bits behind its length, did you mean 2001:db8:a:d00::/60?"),
+        ("2001:db8:a:d00::/65", "it is longer than /64"),
+        ("fe80::/60", "hosts of the Internet have no such addresses"),
+        ("::/0", "hosts of the Internet have no such addresses"),
+        ("ff00::/16", "hosts of the Internet have no such addresses"),
+        ("fd00:bad:b01::/60", "it overlaps the inside prefix fd00:bad:b01::/60"),
+    ];
+    for (prefix, why) in rows {
+        assert_eq!(refused(FIBER, prefix, None), format!("{prefix} cannot be the prefix of WAN \"fiber\": {why}"));
+    }
+    assert_eq!(
+        refused(FIBER, NEW, Some(0)),
+        "WAN \"fiber\" does not hold 2001:db8:a:d00::/60: `flowpin status` shows what it holds"
+    );
+    assert_eq!(
+        refused(FIBER, OLD, Some(0)),
+        "2001:db8:a:c80::/60 is on the link of WAN \"fiber\": take its route or address away from the kernel"
+    );
+}
+
+#[test]
+fn what_the_kernel_lists_and_cannot_be_is_passed_over() {
+    let mut leases = leases();
+    let prefixes = ["fd00:bad:b01::/60", "2001:db8::/96", OLD];
+    leases.seen(at(0), 1, &[link(&prefixes, &["169.254.3.4/16", "192.0.2.193/24", "192.0.2.50/24"])]);
+    leases.pass(at(0));
+    assert_eq!(held(&leases, 0), [("192.0.2.50/32".into(), None), (OLD.into(), None)]);
+}
+
+#[test]
+fn no_two_wans_hold_the_same() {
+    let mut settings = settings();
+    settings.wans.iter_mut().for_each(|wan| wan.nptv6.as_mut().unwrap().outside = None);
+    let mut leases = Leases::new(Arc::new(settings));
+    leases.set(at(0), 1, FIBER, net(OLD), None).unwrap();
+    leases.pass(at(0));
+    let refused = leases.set(at(1), 2, CABLE, net("2001:db8:a:c88::/61"), None).unwrap_err();
+    assert_eq!(
+        refused,
+        "2001:db8:a:c88::/61 cannot be the prefix of WAN \"cable\": it overlaps 2001:db8:a:c80::/60 of WAN \"fiber\""
+    );
+    leases.seen(at(2), 2, &[link(&[], &[]), link(&[OLD, NEW], &[])]);
+    leases.pass(at(2));
+    assert_eq!(leases.held(at(2), CABLE)[0].net.to_string(), NEW);
+}
