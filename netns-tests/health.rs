@@ -46,7 +46,7 @@ fn goes_on(stream: &mut TcpStream) {
 }
 
 /// What the command says, and whether it succeeds.
-fn say(lab: &Lab, words: &[&str]) -> (bool, String) {
+pub fn say(lab: &Lab, words: &[&str]) -> (bool, String) {
     let socket = lab.socket();
     let words = [words, &["--socket", socket.to_str().expect("UTF-8")]].concat();
     attempt(&lab.rt, flowpin().to_str().expect("UTF-8"), &words)

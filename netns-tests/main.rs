@@ -20,6 +20,7 @@ mod kernel_hop;
 mod kernel_side;
 mod kernel_silence;
 mod law;
+mod leases;
 mod lifecycle;
 mod link_facts;
 mod links_change;
