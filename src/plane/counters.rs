@@ -1,9 +1,10 @@
 //! Counters of one worker, written by it alone and read by anybody: plain loads and stores, no locked instruction.
 //! Must never know: how they are shown.
 
+use super::flow::sign::Sign;
 use super::flow::table::Traffic;
 use super::verdict::DropReason;
-use crate::types::{Direction, MAX_WANS, WanId};
+use crate::types::{Direction, Family, MAX_WANS, WanId};
 use crossbeam::utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -76,6 +77,8 @@ struct Cells {
     events: [AtomicU64; EVENTS],
     /// By WAN and direction: packets, bytes.
     forwarded: [[[AtomicU64; 2]; 2]; MAX_WANS],
+    /// By WAN and family: as in [`Signs`].
+    signs: [[[AtomicU64; 3]; 2]; MAX_WANS],
 }
 
 impl Default for Counters {
@@ -84,6 +87,7 @@ impl Default for Counters {
             drops: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             events: std::array::from_fn(|_| AtomicU64::new(0)),
             forwarded: std::array::from_fn(|_| Default::default()),
+            signs: std::array::from_fn(|_| Default::default()),
         }))
     }
 }
@@ -103,6 +107,22 @@ impl Counters {
         }
     }
 
+    /// A packet of `wan` showed something of its path.
+    pub fn sign(&self, wan: WanId, family: Family, sign: Sign) {
+        let Some([tried, answered, replied]) = self.0.signs.get(wan.index()).map(|both| &both[family.index()]) else {
+            return;
+        };
+        match sign {
+            Sign::Nothing => {}
+            Sign::Tried => add(tried, 1),
+            Sign::Answered => {
+                add(answered, 1);
+                add(replied, 1);
+            }
+            Sign::Replied => add(replied, 1),
+        }
+    }
+
     /// Something else happened once.
     pub fn event(&self, event: Event) {
         add(&self.0.events[event as usize], 1);
@@ -118,6 +138,12 @@ impl Counters {
         for (sum, [p, b]) in totals.forwarded.iter_mut().flatten().zip(self.0.forwarded.iter().flatten()) {
             read(&mut sum.packets, p);
             read(&mut sum.bytes, b);
+        }
+        for (sum, cells) in totals.signs.iter_mut().flatten().zip(self.0.signs.iter().flatten()) {
+            let [tried, answered, replied] = cells;
+            read(&mut sum.tried, tried);
+            read(&mut sum.answered, answered);
+            read(&mut sum.replied, replied);
         }
     }
 
@@ -141,17 +167,34 @@ fn add(cell: &AtomicU64, count: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed);
 }
 
+/// What the flows that began inside show of the path behind a WAN, in one family.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Signs {
+    /// TCP handshakes begun, each with another remote than the one before; a SYN that is sent again is none.
+    pub tried: u64,
+    /// TCP handshakes answered, whenever they began.
+    pub answered: u64,
+    /// Replies, the answers to handshakes among them.
+    pub replied: u64,
+}
+
 /// The sum of any number of workers' counters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Totals {
     drops: [[u64; REASONS]; 2],
     events: [u64; EVENTS],
     forwarded: [[Traffic; 2]; MAX_WANS],
+    signs: [[Signs; 2]; MAX_WANS],
 }
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { drops: [[0; REASONS]; 2], events: [0; EVENTS], forwarded: [[Traffic::default(); 2]; MAX_WANS] }
+        Self {
+            drops: [[0; REASONS]; 2],
+            events: [0; EVENTS],
+            forwarded: [[Traffic::default(); 2]; MAX_WANS],
+            signs: [[Signs::default(); 2]; MAX_WANS],
+        }
     }
 }
 
@@ -172,6 +215,12 @@ impl Totals {
     #[must_use]
     pub fn forwarded(&self, wan: WanId, direction: Direction) -> Traffic {
         self.forwarded.get(wan.index()).map_or_else(Traffic::default, |both| both[row(direction)])
+    }
+
+    /// What the flows on `wan` show.
+    #[must_use]
+    pub fn signs(&self, wan: WanId, family: Family) -> Signs {
+        self.signs.get(wan.index()).map_or_else(Signs::default, |both| both[family.index()])
     }
 
     /// What happened at all, in the order of the events, and how often.
@@ -199,12 +248,18 @@ mod tests {
         one.forward(WanId(31), Direction::Outbound, 45, 65_000);
         two.forward(WanId(31), Direction::Outbound, 1, 40);
         one.event(Event::Clamped);
+        one.sign(WanId(3), Family::V6, Sign::Tried);
+        for sign in [Sign::Answered, Sign::Replied, Sign::Nothing] {
+            two.sign(WanId(3), Family::V6, sign);
+        }
         let mut totals = one.snapshot();
         two.add_into(&mut totals);
         assert_eq!(totals.drops(Direction::Inbound).collect::<Vec<_>>(), [(DropReason::Truncated, 2)]);
         assert_eq!(totals.drops(Direction::Outbound).collect::<Vec<_>>(), [(DropReason::NoHeadroom, 1)]);
         assert_eq!(totals.forwarded(WanId(31), Direction::Outbound), Traffic { packets: 46, bytes: 65_040 });
         assert_eq!(totals.forwarded(WanId(31), Direction::Inbound), Traffic::default());
+        assert_eq!(totals.signs(WanId(3), Family::V6), Signs { tried: 1, answered: 1, replied: 2 });
+        assert_eq!(totals.signs(WanId(3), Family::V4), Signs::default());
         assert_eq!((totals.events(Event::Clamped), totals.events(Event::Held)), (1, 0));
     }
 
@@ -212,6 +267,7 @@ mod tests {
     fn a_wan_that_cannot_be_is_counted_nowhere() {
         let counters = Counters::default();
         counters.forward(WanId(200), Direction::Inbound, 1, 1);
+        counters.sign(WanId(200), Family::V4, Sign::Replied);
         assert_eq!(counters.snapshot(), Totals::default());
     }
 

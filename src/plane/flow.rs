@@ -5,5 +5,6 @@
 pub mod expiry;
 pub mod key;
 mod record;
+pub mod sign;
 pub mod state;
 pub mod table;

@@ -5,6 +5,7 @@ use super::admit;
 use super::counters::Event;
 use super::failover;
 use super::flow::key::FlowKey;
+use super::flow::sign::Sign;
 use super::flow::table::{Pin, Seen, Segment};
 use super::fragment::pins::Datagram;
 use super::lease::{Exit, Lease};
@@ -14,7 +15,7 @@ use super::state::Core;
 use super::steer;
 use super::translate::nptv6::Unmappable;
 use super::verdict::DropReason;
-use crate::types::{Direction, Frame, Tick, WanId};
+use crate::types::{Direction, Family, Frame, Tick, WanId};
 use std::net::IpAddr;
 
 /// The drop reason of an address that has no other side.
@@ -64,7 +65,10 @@ impl Core {
         let seen = seen(headers, frame, Direction::Outbound, now);
         let known = self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
         let exit = match known {
-            Some(pin) if pin.epoch == policy.epoch => pin.exit(),
+            Some(pin) if pin.epoch == policy.epoch => {
+                self.note_sign(headers, &pin);
+                pin.exit()
+            }
             known => match admit::outbound(headers, policy)? {
                 Some(owner) => return Ok(Course::Round(owner)),
                 None => self.prove_outbound(policy, headers, &key, &seen, known)?,
@@ -115,7 +119,9 @@ impl Core {
             self.counters.event(Event::Moved);
         }
         self.shared.table.repin(key, exit, policy.epoch);
-        let _ = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts);
+        if let Some(pin) = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts) {
+            self.note_sign(headers, &pin);
+        }
         Ok(exit)
     }
 
@@ -135,7 +141,10 @@ impl Core {
         let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
         let seen = seen(headers, frame, Direction::Inbound, now);
         match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
-            Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => Ok(()),
+            Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => {
+                self.note_sign(headers, &pin);
+                Ok(())
+            }
             Some(pin) if pin.is_cut() => {
                 admit::inbound(headers, policy)?;
                 if is_request(headers) {
@@ -148,6 +157,9 @@ impl Core {
                 let stale = pin.epoch != policy.epoch;
                 let again = || self.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
                 let pin = if stale { again().unwrap_or(pin) } else { pin };
+                if pin.wan == id {
+                    self.note_sign(headers, &pin);
+                }
                 if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
                     self.shared.table.repin(&key, exit, policy.epoch);
                 }
@@ -177,7 +189,27 @@ impl Core {
         if pin.fresh {
             self.wheel.schedule(*key, pin.expires);
         }
+        self.note_sign(headers, &pin);
         Ok(pin.exit())
+    }
+
+    /// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
+    /// is no reply, and a remote that is dialled again and again counts once: whether it alone answers says nothing of the
+    /// line.
+    fn note_sign(&mut self, headers: &Headers, pin: &Pin) {
+        let is_none = match pin.sign {
+            Sign::Nothing => return,
+            Sign::Tried => self.is_dialled_again(pin.wan, headers.destination),
+            Sign::Answered | Sign::Replied => matches!(headers.transport, Transport::Query { request: true, .. }),
+        };
+        if !is_none {
+            self.counters.sign(pin.wan, Family::of(headers.is_v4()), pin.sign);
+        }
+    }
+
+    fn is_dialled_again(&mut self, wan: WanId, remote: IpAddr) -> bool {
+        let last = self.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote.is_ipv4()).index()]);
+        last.is_some_and(|last| last.replace(remote) == Some(remote))
     }
 }
 
@@ -224,3 +256,6 @@ fn why_none(policy: &Policy, source: IpAddr) -> DropReason {
     let refusals = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
     refusals.filter(|refusal| *refusal != Unmappable::NotOurs).map(reason).next().unwrap_or(DropReason::NoWan)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ use super::outbox::Outbox;
 use super::path::{self, Paths};
 use super::policy::Policy;
 use super::sweep;
-use crate::types::Tick;
+use crate::types::{MAX_WANS, Tick};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What all workers share.
@@ -63,6 +64,8 @@ pub(super) struct Core {
     pub(super) held: Held,
     pub(super) limits: Limits,
     pub(super) probers: Option<Probers>,
+    /// By WAN and family: the remote that an inside host dialled last.
+    pub(super) dialled: [[Option<IpAddr>; 2]; MAX_WANS],
     /// The look for silent connections over a WAN that went down, while it is under way.
     pub(super) sweep: Option<Walk>,
 }
@@ -100,6 +103,7 @@ impl Plane {
             held: Held::new(),
             limits: Limits::new(policy.icmp_errors),
             probers: first.then(Probers::default),
+            dialled: [[None; 2]; MAX_WANS],
             sweep: None,
         };
         Self { policy, core }

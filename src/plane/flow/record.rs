@@ -6,6 +6,8 @@
 //! is what the host has acknowledged, or the end of what has reached it since without a gap; no window is kept, and every
 //! segment passes, believed or not.
 
+use super::key::FlowKey;
+use super::sign::{self, Sign};
 use super::state::State;
 use crate::plane::lease::{Exit, Lease};
 use crate::plane::packet::{protocol, tcp_flag};
@@ -125,44 +127,61 @@ impl Record {
         self.origin == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
     }
 
-    pub(super) fn new(protocol: u8, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Self {
-        let state = State::NEW.after(protocol, seen.direction, seen.flags());
+    /// The record of a flow with this first packet, and what that shows.
+    pub(super) fn new(key: &FlowKey, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> (Self, Sign) {
+        let from_inside = seen.direction == Direction::Outbound;
+        let state = State::NEW.after(key.protocol(), seen.direction, seen.flags());
         let mut record = Self {
             outbound: Traffic::default(),
             inbound: Traffic::default(),
             epoch,
             created: seen.now.secs(),
             last: seen.now.secs(),
-            expires: deadline(seen.now, state.timeout(protocol, timeouts)),
+            expires: deadline(seen.now, state.timeout(key.protocol(), timeouts)),
             awaited: seen.segment.map_or(0, |segment| segment.acknowledgment),
             wan: exit.wan,
             lease: exit.lease,
             origin: seen.direction,
-            state,
+            state: state.waiting(from_inside),
         };
         record.count(seen);
-        record
+        (record, if from_inside { sign::of_first(seen.segment) } else { Sign::Nothing })
     }
 
-    pub(super) fn see(&mut self, protocol: u8, seen: &Seen, timeouts: &Timeouts) {
+    /// One more packet, and what it shows.
+    pub(super) fn see(&mut self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Sign {
         self.count(seen);
         let reset = seen.segment.is_some_and(|segment| segment.has(tcp_flag::RST));
         if !seen.refresh && !reset || !self.believes(seen) {
-            return;
+            return Sign::Nothing;
         }
-        self.await_next(seen);
-        let before = self.state;
-        self.state = before.after(protocol, seen.direction, seen.flags());
-        if self.state == State::NEW && before != State::NEW {
-            self.origin = seen.direction;
-        }
-        let expires = deadline(seen.now, self.state.timeout(protocol, timeouts));
+        let sign = self.step(key, seen);
+        let expires = deadline(seen.now, self.state.timeout(key.protocol(), timeouts));
         if reset {
             self.expires = self.expires.min(expires);
         } else {
             self.expires = expires;
             self.last = seen.now.secs();
         }
+        sign
+    }
+
+    /// Moves the state.
+    fn step(&mut self, key: &FlowKey, seen: &Seen) -> Sign {
+        let from_inside = seen.direction == Direction::Outbound;
+        let before = self.state;
+        let shown = match (from_inside, self.origin) {
+            (false, Direction::Outbound) => sign::of_inbound(key, before, self.awaited, seen.segment),
+            _ => Sign::Nothing,
+        };
+        self.await_next(seen);
+        let after = before.after(key.protocol(), seen.direction, seen.flags());
+        self.state = after.waiting(from_inside || before.waits() && shown == Sign::Nothing);
+        if after == State::NEW && before != State::NEW {
+            self.origin = seen.direction;
+            return if from_inside { sign::of_first(seen.segment) } else { Sign::Nothing };
+        }
+        shown
     }
 
     /// Whether a packet is what it says; anything but a RST from outside is.

@@ -12,7 +12,8 @@ use crate::plane::packet::{protocol, tcp_flag};
 use crate::plane::policy::Timeouts;
 use crate::types::Direction;
 
-/// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST.
+/// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST; and the inside has sent
+/// something since the last reply, which says nothing of what the flow is doing and is kept here for room's sake.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State(u8);
 
@@ -20,6 +21,7 @@ const INSIDE: u8 = 0b01;
 const SPOKE: u8 = 0b11;
 const FIN: u8 = 0b1100;
 const RESET: u8 = 0b1_0000;
+const WAITS: u8 = 0b10_0000;
 
 impl State {
     /// A flow of which nothing has been seen.
@@ -78,6 +80,24 @@ impl State {
     #[must_use]
     pub fn is_two_way(self) -> bool {
         self.0 & SPOKE == SPOKE
+    }
+
+    /// Whether nothing but SYNs without an answer has been seen.
+    #[must_use]
+    pub fn is_untouched(self) -> bool {
+        self.0 & !WAITS == Self::NEW.0
+    }
+
+    /// Whether the inside has sent something since the last reply.
+    #[must_use]
+    pub fn waits(self) -> bool {
+        self.0 & WAITS != 0
+    }
+
+    /// The same state, where the inside waits for a reply, or not.
+    #[must_use]
+    pub fn waiting(self, waits: bool) -> Self {
+        Self(if waits { self.0 | WAITS } else { self.0 & !WAITS })
     }
 
     /// Whether the inside end has.

@@ -3,6 +3,7 @@
 
 use super::key::FlowKey;
 use super::record::{CUT, Record};
+use super::sign::Sign;
 use crate::plane::lease::{Exit, Lease};
 use crate::plane::policy::Timeouts;
 use crate::types::{MAX_WANS, Tick, WanId};
@@ -49,6 +50,8 @@ pub struct Pin {
     pub follows_arrival: bool,
     /// Whether it came from outside: the remote knows it by a public address of this WAN.
     pub came_in: bool,
+    /// What the packet of this call shows.
+    pub sign: Sign,
 }
 
 impl Pin {
@@ -109,10 +112,9 @@ impl FlowTable {
         if record.is_over(seen.now) {
             return None;
         }
-        if record.epoch == epoch {
-            record.see(key.protocol(), seen, timeouts);
-        }
-        Some(pin(key, &record, false))
+        let is_proved = record.epoch == epoch;
+        let sign = if is_proved { record.see(key, seen, timeouts) } else { Sign::Nothing };
+        Some(pin(key, &record, false, sign))
     }
 
     /// Ends a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as ended.
@@ -132,8 +134,9 @@ impl FlowTable {
         is_doomed: impl Fn(&Pin) -> bool,
     ) -> Option<u32> {
         let mut record = self.flows.get_mut(key)?;
-        let sequence =
-            record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin(key, &record, false)))?;
+        let sequence = record
+            .reset_sequence()
+            .filter(|_| !record.is_over(now) && is_doomed(&pin(key, &record, false, Sign::Nothing)))?;
         record.cut(now, timeouts);
         Some(sequence)
     }
@@ -155,15 +158,16 @@ impl FlowTable {
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
+                let sign;
                 if record.is_over(seen.now) || record.epoch == CUT {
                     self.count_wan(record.wan, exit.wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
-                    *record = Record::new(key.protocol(), exit, epoch, seen, timeouts);
+                    (*record, sign) = Record::new(&key, exit, epoch, seen, timeouts);
                 } else {
-                    record.see(key.protocol(), seen, timeouts);
+                    sign = record.see(&key, seen, timeouts);
                 }
-                Ok(pin(&key, record, false))
+                Ok(pin(&key, record, false, sign))
             }
             Entry::Vacant(entry) => {
                 if self.len.fetch_add(1, Relaxed) >= self.limit {
@@ -175,8 +179,8 @@ impl FlowTable {
                 if let Some(count) = self.per_wan.get(exit.wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                let record = Record::new(key.protocol(), exit, epoch, seen, timeouts);
-                let pin = pin(&key, &record, true);
+                let (record, sign) = Record::new(&key, exit, epoch, seen, timeouts);
+                let pin = pin(&key, &record, true, sign);
                 entry.insert(record);
                 Ok(pin)
             }
@@ -187,7 +191,7 @@ impl FlowTable {
     #[must_use]
     pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
         let record = self.flows.get(key)?;
-        (!record.is_over(now)).then(|| pin(key, &record, false))
+        (!record.is_over(now)).then(|| pin(key, &record, false, Sign::Nothing))
     }
 
     /// Binds a known flow to another exit, or proves its pin against another epoch. False when it is unknown.
@@ -277,7 +281,7 @@ impl FlowTable {
     }
 }
 
-fn pin(key: &FlowKey, record: &Record, fresh: bool) -> Pin {
+fn pin(key: &FlowKey, record: &Record, fresh: bool, sign: Sign) -> Pin {
     let follows_arrival = record.follows_arrival(key.protocol());
     Pin {
         wan: record.wan,
@@ -287,6 +291,7 @@ fn pin(key: &FlowKey, record: &Record, fresh: bool) -> Pin {
         expires: record.expires,
         follows_arrival,
         came_in: record.came_in(),
+        sign,
     }
 }
 

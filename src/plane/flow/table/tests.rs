@@ -51,11 +51,12 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
             fresh: true,
             expires: 246,
             follows_arrival: false,
-            came_in: false
+            came_in: false,
+            sign: Sign::Tried,
         }
     );
     let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
-    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, expires: 246, ..fresh }));
+    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, sign: Sign::Answered, ..fresh }));
     let third = table.touch(&tcp, 3, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
     assert_eq!(third.expires, 7447);
     assert_eq!(
@@ -147,8 +148,16 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
     assert_eq!(table.touch(&udp, 1, &late, &TIMES), None);
     assert_eq!(table.peek(&udp, late.now), None);
     let pin = table.insert(udp, B, 2, &late, &TIMES).unwrap();
-    let expected =
-        Pin { wan: B, lease: Lease::FIXED, epoch: 2, fresh: false, expires: 600, follows_arrival: true, came_in: true };
+    let expected = Pin {
+        wan: B,
+        lease: Lease::FIXED,
+        epoch: 2,
+        fresh: false,
+        expires: 600,
+        follows_arrival: true,
+        came_in: true,
+        sign: Sign::Nothing,
+    };
     assert_eq!(pin, expected, "its wheel watches it already");
     assert_eq!((table.len(), table.created(), table.expired()), (1, 2, 1));
     assert_eq!((table.pinned(A), table.pinned(B)), (0, 1));
