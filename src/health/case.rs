@@ -52,7 +52,7 @@ impl Case {
             handshakes: Handshakes::default(),
             shown,
         };
-        (case.shown.state, case.shown.standing, case.shown.reason) = case.found(now);
+        (case.shown.state, case.shown.standing, case.shown.reason) = case.found(rules, now);
         case
     }
 
@@ -98,8 +98,9 @@ impl Case {
         self.verdict.replied(at);
     }
 
-    /// So many handshakes fail here and succeed elsewhere.
+    /// So many handshakes fail here and succeed elsewhere. None of them counts twice.
     pub fn fails_handshakes(&mut self, rules: &Rules, now: Tick, tried: u32) {
+        self.handshakes = Handshakes::default();
         if self.fault.is_none() {
             self.verdict.fails_handshakes(rules, now, tried);
         }
@@ -144,8 +145,8 @@ impl Case {
 
     /// Draws the conclusion; the change, if it is one.
     pub fn conclude(&mut self, rules: &Rules, now: Tick, trace: Trace) -> Option<Change> {
-        let (state, standing, reason) = self.found(now);
-        self.shown.vetoed = self.fault.is_none() && self.verdict.is_vetoed(rules, now);
+        let (state, standing, reason) = self.found(rules, now);
+        self.shown.vetoed = matches!(reason, Reason::Vetoed { .. });
         let (from, stood) = (self.shown.state, self.shown.standing);
         self.shown.reason = reason.clone();
         if (from, stood) == (state, standing) {
@@ -157,7 +158,7 @@ impl Case {
     }
 
     /// What it is now, how it stands, and why.
-    fn found(&self, now: Tick) -> (State, Standing, Reason) {
+    fn found(&self, rules: &Rules, now: Tick) -> (State, Standing, Reason) {
         let by_hand = || Reason::ByHand { verb: self.hand.0, text: Arc::clone(&self.hand.1) };
         match (self.hand.0, self.fault) {
             (Verb::Down, _) => (State::Down, Standing::HardDown, by_hand()),
@@ -178,7 +179,7 @@ impl Case {
                     Soft::Ailing => (State::Degraded, Standing::Degraded),
                     Soft::Down => (State::Down, Standing::SoftDown),
                 };
-                (state, standing, self.verdict.why.clone())
+                (state, standing, self.verdict.reason(rules, now))
             }
         }
     }

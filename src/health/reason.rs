@@ -38,6 +38,13 @@ pub enum Reason {
         /// What it has to show to come back.
         wait: Wait,
     },
+    /// So many cycles in a row were bad, and it is up all the same: real flows get replies.
+    Vetoed {
+        /// Bad cycles in a row.
+        cycles: u32,
+        /// The probes that failed in the last of them, and why.
+        failed: Arc<[(Arc<str>, Failure)]>,
+    },
     /// Too many probes fail.
     Loss {
         /// Thousandths that fail.
@@ -56,7 +63,11 @@ pub enum Reason {
     Handshakes {
         /// Those that nobody answered.
         tried: u32,
+        /// What it has to show to come back.
+        wait: Wait,
     },
+    /// Handshakes failed; whether they still do is seen when new flows come.
+    Retried,
     /// Loss and latency are well below their limits again.
     Recovered,
     /// An operator said so.
@@ -93,8 +104,10 @@ impl fmt::Display for Reason {
             Self::Answered { cycles: 1 } => f.write_str("the probes are answered"),
             Self::Answered { cycles } => write!(f, "{cycles} good cycles in a row"),
             Self::Unanswered { cycles, failed, wait } => {
-                let s = if *cycles == 1 { "" } else { "s" };
-                write!(f, "{cycles} bad cycle{s} in a row ({}); up after {wait}", Listed(failed))
+                write!(f, "{}; up after {wait}", Bad(*cycles, failed))
+            }
+            Self::Vetoed { cycles, failed } => {
+                write!(f, "{}, and yet real flows get replies", Bad(*cycles, failed))
             }
             Self::Loss { loss, most } => {
                 write!(f, "{} % of the probes fail, {} % may", Percent(*loss), Percent(*most))
@@ -102,9 +115,13 @@ impl fmt::Display for Reason {
             Self::Latency { mean, most } => {
                 write!(f, "a round trip takes {} ms, {} ms are allowed", mean / 1_000_000, most / 1_000_000)
             }
-            Self::Handshakes { tried } => {
-                write!(f, "{tried} TCP handshakes stayed unanswered while others succeed on another WAN")
+            Self::Handshakes { tried, wait } => {
+                write!(
+                    f,
+                    "{tried} TCP handshakes stayed unanswered while others succeed on another WAN; up after {wait}"
+                )
             }
+            Self::Retried => f.write_str("TCP handshakes failed here and are tried again"),
             Self::Recovered => f.write_str("loss and latency are well below their limits again"),
             Self::ByHand { verb, text } if text.is_empty() => write!(f, "{} by hand", verb.name()),
             Self::ByHand { verb, text } => write!(f, "{} by hand: {text}", verb.name()),
@@ -119,14 +136,16 @@ impl fmt::Display for Wait {
     }
 }
 
-struct Listed<'a>(&'a Failed);
+/// So many bad cycles in a row, and who failed in the last.
+struct Bad<'a>(u32, &'a Failed);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for Bad<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (name, failure)) in self.0.iter().enumerate() {
+        write!(f, "{} bad cycle{} in a row (", self.0, if self.0 == 1 { "" } else { "s" })?;
+        for (place, (name, failure)) in self.1.iter().enumerate() {
             write!(f, "{}{name}: {}", if place == 0 { "" } else { ", " }, failure)?;
         }
-        Ok(())
+        f.write_str(")")
     }
 }
 
@@ -152,6 +171,14 @@ mod tests {
         let failed: Failed =
             [("icmp 203.0.113.10".into(), Failure::Silent), ("http".into(), Failure::Status(302))].into();
         let rows = [
+            (
+                Reason::Vetoed { cycles: 1, failed: Arc::clone(&failed) },
+                "1 bad cycle in a row (icmp 203.0.113.10: no answer, http: HTTP status 302), and yet real flows get replies",
+            ),
+            (
+                Reason::Handshakes { tried: 20, wait },
+                "20 TCP handshakes stayed unanswered while others succeed on another WAN; up after 5 good cycles and 10 s",
+            ),
             (
                 Reason::Unanswered { cycles: 3, failed, wait },
                 "3 bad cycles in a row (icmp 203.0.113.10: no answer, http: HTTP status 302); up after 5 good cycles and 10 s",

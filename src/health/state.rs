@@ -132,7 +132,7 @@ pub struct Shown {
     pub since: Tick,
     /// Why.
     pub reason: Reason,
-    /// The probes say that it is down, and real traffic says that it is not.
+    /// The probes say that it is down, and real traffic says that it is not: the reason says so.
     pub vetoed: bool,
     /// What made it so; of no change yet: 0.
     pub trace: Trace,

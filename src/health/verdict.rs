@@ -100,11 +100,17 @@ impl Verdict {
         self.weigh(rules, now);
     }
 
-    /// So many handshakes fail here and succeed elsewhere.
+    /// So many handshakes fail here and succeed elsewhere. Who is degraded gets new flows only where they have no other
+    /// way; while those fail the hold starts over, and when it is over new flows are what shows whether it is cured.
     pub fn fails_handshakes(&mut self, rules: &Rules, now: Tick, tried: u32) {
-        if self.soft == Soft::Up {
-            self.good = 0;
-            self.ail(rules, now, Reason::Handshakes { tried });
+        match self.soft {
+            Soft::Up => {
+                self.good = 0;
+                self.damping.fell(rules, now);
+                (self.soft, self.why) = (Soft::Ailing, Reason::Handshakes { tried, wait: self.wait(rules) });
+            }
+            Soft::Ailing => self.damping.worsened(now),
+            Soft::Fresh | Soft::Back | Soft::Down => {}
         }
     }
 
@@ -120,6 +126,14 @@ impl Verdict {
         let early = if rules.fall > 1 { 0 } else { rules.timeout_ms.saturating_mul(1_000_000) };
         let counts = |replied: Tick| replied.0 >= self.bad_since.0.saturating_sub(early) && now < stale(replied);
         self.is_failing(rules) && self.soft != Soft::Down && rules.traffic_evidence && self.replied.is_some_and(counts)
+    }
+
+    /// Why it is as it is.
+    pub fn reason(&self, rules: &Rules, now: Tick) -> Reason {
+        if self.soft != Soft::Ailing && self.is_vetoed(rules, now) {
+            return Reason::Vetoed { cycles: self.bad, failed: Failed::clone(&self.failed) };
+        }
+        self.why.clone()
     }
 
     fn is_failing(&self, rules: &Rules) -> bool {
@@ -140,7 +154,8 @@ impl Verdict {
             Soft::Fresh | Soft::Back | Soft::Down if is_over && self.has_risen(rules) => self.rise(now),
             Soft::Ailing if is_over && self.has_risen(rules) && self.over_limit(rules, true).is_none() => {
                 self.damping.rose(now);
-                (self.soft, self.why) = (Soft::Up, Reason::Recovered);
+                let tried = matches!(self.why, Reason::Handshakes { .. });
+                (self.soft, self.why) = (Soft::Up, if tried { Reason::Retried } else { Reason::Recovered });
             }
             Soft::Up if !self.is_failing(rules) => {
                 if let Some(reason) = self.over_limit(rules, false) {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Tells every 100 ms until then what `seen` says of A and B in IPv4.
-fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [Traffic; 2]) {
+pub fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [Traffic; 2]) {
     while world.ms < until {
         let wans = seen(world.ms).map(|traffic| [traffic, Traffic::default()]).to_vec();
         world.judge.traffic(world.now(), &Evidence { wans });
@@ -11,6 +11,13 @@ fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [Traffic; 2]) {
         world.note();
         world.run(world.ms + 100);
     }
+}
+
+/// Three handshakes in the last 100 ms, of which so many were answered; no reply at all if `is_silent`.
+pub fn answered(ms: u64, is_silent: bool, answered: usize) -> Traffic {
+    let answered = if is_silent { 0 } else { u32::try_from(answered).unwrap() };
+    let replied = (!is_silent).then(|| Tick::from_millis(ms.saturating_sub(100)));
+    Traffic { replied, tried: 3, answered }
 }
 
 fn replied(ms: u64) -> Traffic {
@@ -28,6 +35,8 @@ fn replies_of_real_flows_veto_a_soft_down_until_they_end() {
     tell(&mut world, 20_000, |ms| [replied(ms), Traffic::default()]);
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
     assert!(world.judge.state(A, V4).unwrap().vetoed);
+    let why = world.reason(A);
+    assert_eq!(why, "190 bad cycles in a row (icmp 203.0.113.0: no answer), and yet real flows get replies");
     let _ = world.news();
     world.run(30_000);
     assert_eq!(world.news(), ["20901 a4 up -> down"], "a second after the last reply at 19900");
@@ -78,7 +87,9 @@ fn handshakes_that_fail_here_and_succeed_there_degrade_before_any_probe_does() {
     let _ = world.news();
     tell(&mut world, 12_500, |_| [handshakes(2, 0), handshakes(2, 2)]);
     assert_eq!(world.news(), ["11500 a4 up -> degraded"]);
-    assert_eq!(world.reason(A), "20 TCP handshakes stayed unanswered while others succeed on another WAN");
+    let why =
+        "20 TCP handshakes stayed unanswered while others succeed on another WAN; up after 5 good cycles and 10 s";
+    assert_eq!(world.reason(A), why);
 }
 
 #[test]
@@ -88,6 +99,40 @@ fn handshakes_that_fail_everywhere_are_the_fault_of_no_wan() {
     tell(&mut world, 20_000, |_| [handshakes(9, 0), handshakes(9, 1)]);
     tell(&mut world, 30_000, |_| [handshakes(9, 0), handshakes(0, 0)]);
     assert_eq!(world.news().len(), 2, "the start");
+}
+
+#[test]
+fn who_is_degraded_by_handshakes_is_tried_again_after_the_hold_and_ever_later_while_it_is_not_cured() {
+    for rules in [probed(1), probed(0)] {
+        let mut world = World::new(rules, |_| Some(30));
+        let is_up = std::rc::Rc::new(std::cell::Cell::new(true));
+        // New flows go to A only while it is up, and their handshakes fail until the second minute is over.
+        while world.ms < 180_000 {
+            let (ms, up) = (world.ms + 200, is_up.get());
+            let of_a = if up { handshakes(2, if world.ms < 120_000 { 0 } else { 2 }) } else { Traffic::default() };
+            tell(&mut world, ms, |_| [of_a, handshakes(2, 2)]);
+            is_up.set(world.shown(A).0 == State::Up);
+        }
+        let of_a = world.changes.iter().filter(|change| change.wan == A && change.family == V4);
+        let ups: Vec<_> =
+            of_a.clone().filter(|change| change.to == State::Up && change.from == State::Degraded).collect();
+        let fell: Vec<_> = of_a.filter(|change| change.to == State::Degraded).collect();
+        assert_eq!((ups.len(), fell.len()), (4, 4), "{:?}", world.log);
+        let waited: Vec<_> = fell.iter().zip(&ups).map(|(fell, up)| up.at.since(fell.at) / 1_000_000_000).collect();
+        assert_eq!(waited, [10, 20, 40, 80], "seconds");
+        assert!(ups.iter().all(|change| change.reason == Reason::Retried));
+        assert_eq!(world.shown(A), (State::Up, Standing::Up), "it is cured");
+    }
+}
+
+#[test]
+fn handshakes_that_go_on_failing_where_they_have_no_other_way_keep_it_degraded() {
+    let mut world = World::new(probed(1), |_| Some(30));
+    tell(&mut world, 60_000, |_| [handshakes(2, 0), handshakes(2, 2)]);
+    assert_eq!(world.shown(A), (State::Degraded, Standing::Degraded));
+    assert_eq!(world.changes.iter().filter(|change| change.wan == A && change.family == V4).count(), 2);
+    tell(&mut world, 75_000, |_| [handshakes(2, 2), handshakes(2, 2)]);
+    assert_eq!(world.shown(A), (State::Up, Standing::Up), "they succeed again, and the hold is over");
 }
 
 #[test]
