@@ -18,29 +18,29 @@ pub fn judged(lab: &Lab, health: &str) -> String {
 }
 
 /// Quick probes of the server in both families, and no long hold.
-fn probing(lab: &Lab) -> String {
+pub fn probing(lab: &Lab) -> String {
     let probes = format!("probes = [{{ icmp = \"{SERVER4}\" }}, {{ icmp = \"{SERVER6}\" }}]");
     judged(lab, &format!("{probes}\ninterval = \"50ms\"\ntimeout = \"50ms\"\nrise = 2\nhold = \"100ms\""))
 }
 
-fn wan(router: &Router<'_>, name: &str) -> Wan {
+pub fn wan(router: &Router<'_>, name: &str) -> Wan {
     router.status().wans.into_iter().find(|it| it.name == name).expect("the WAN")
 }
 
-fn wait_for(router: &Router<'_>, name: &str, state: &str) {
+pub fn wait_for(router: &Router<'_>, name: &str, state: &str) {
     wait_until(&format!("{name} is {state}"), || wan(router, name).state == state);
 }
 
-fn all_by_dsl(lab: &Lab) {
+pub fn all_by_dsl(lab: &Lab) {
     (0..20).for_each(|_| assert_eq!(seen(lab), IpAddr::from(DSL4[0])));
 }
 
-fn shared_again(lab: &Lab) {
+pub fn shared_again(lab: &Lab) {
     assert!((0..64).any(|_| seen(lab) == IpAddr::from(FIBER4[0])), "no flow of 64 goes by fiber");
 }
 
 /// A question to an echo server, and its answer.
-fn goes_on(stream: &mut TcpStream) {
+pub fn goes_on(stream: &mut TcpStream) {
     stream.write_all(&[b'.'; 200]).expect("it leaves");
     stream.read_exact(&mut [0; 200]).expect("it comes back");
 }

@@ -12,6 +12,7 @@ mod commands;
 mod conformance;
 mod demo;
 mod errors_through;
+mod evidence;
 mod failover;
 mod health;
 mod inbound;

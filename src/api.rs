@@ -77,6 +77,8 @@ pub struct Wan {
     pub remembered: Vec<Remembered>,
     /// Own MAC.
     pub mac: String,
+    /// The kernel's addresses on the link: IPv4 with its prefix length, then IPv6.
+    pub addresses: Vec<String>,
     /// Gateways with their MACs, IPv4 first.
     pub gateways: Vec<Gateway>,
     /// Public addresses and prefixes.
@@ -90,6 +92,10 @@ pub struct Wan {
     pub outbound: Traffic,
     /// This WAN to inside.
     pub inbound: Traffic,
+    /// How much went out lately.
+    pub outbound_rate: Rate,
+    /// How much came in lately.
+    pub inbound_rate: Rate,
 }
 
 /// How a WAN is in one family.
@@ -103,6 +109,8 @@ pub struct Health {
     pub since_seconds: u64,
     /// Why, as a sentence.
     pub reason: String,
+    /// The probes say that it is down, and real traffic says that it is not.
+    pub vetoed: bool,
     /// The probes of this family.
     pub probes: Vec<Probe>,
 }
@@ -229,6 +237,15 @@ pub struct Traffic {
     pub packets: u64,
     /// IP bytes.
     pub bytes: u64,
+}
+
+/// Forwarded traffic per second, over about the last second; 0 just after the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// Packets; a super-frame counts as its segments.
+    pub packets_per_second: u64,
+    /// Bits of IP packets, headers and payload.
+    pub bits_per_second: u64,
 }
 
 /// The flow table.

@@ -3,6 +3,7 @@
 
 pub mod compile;
 pub mod controller;
+mod gauge;
 pub mod kernel;
 pub mod links;
 mod netlink;

@@ -18,8 +18,8 @@ impl Columns {
     }
 
     /// Adds a row; cells beyond the named columns are not shown.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.into());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
     }
 
     /// The rows as lines, two spaces between columns, nothing behind the last cell.

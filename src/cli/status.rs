@@ -6,7 +6,7 @@ mod leases;
 use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
-use crate::api::{Gateway, Probe, Status, Wan};
+use crate::api::{Gateway, Probe, Rate, Status, Traffic, Wan};
 use crate::clock::pause;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -61,6 +61,7 @@ fn show(text: &str) -> io::Result<()> {
 pub fn render(status: &Status) -> String {
     let mut text = heading(status);
     text += &format!("\n{}", wans(&status.wans));
+    text += &format!("\n{}", traffic(&status.wans));
     text += &format!("\n{}", health(&status.wans));
     let leases = leases::leases(&status.wans);
     if !leases.is_empty() {
@@ -105,32 +106,36 @@ fn heading(status: &Status) -> String {
 }
 
 fn wans(wans: &[Wan]) -> String {
-    let mut columns = Columns::new(&[
-        "WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "GATEWAY", "MAC", ">FLOWS", ">OUT", ">BYTES", ">IN",
-        ">BYTES",
-    ]);
+    let mut columns =
+        Columns::new(&["WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "ADDRESS", "GATEWAY", "ITS MAC"]);
     for wan in wans {
-        let [address, mac] = gateway(wan.gateways.first());
-        columns.row([
-            wan.name.clone(),
-            wan.state.clone(),
-            wan.vlan.map_or_else(|| wan.interface.clone(), |tag| format!("{} vlan {tag}", wan.interface)),
-            wan.tier.to_string(),
-            wan.weight.to_string(),
-            wan.mtu.to_string(),
-            address,
-            mac,
-            wan.flows.to_string(),
-            count(wan.outbound.packets),
-            bytes(wan.outbound.bytes),
-            count(wan.inbound.packets),
-            bytes(wan.inbound.bytes),
-        ]);
-        for other in wan.gateways.iter().skip(1) {
-            let [address, mac] = gateway(Some(other));
-            let none = String::new;
-            columns.row([none(), none(), none(), none(), none(), none(), address, mac]);
+        let link = wan.vlan.map_or_else(|| wan.interface.clone(), |tag| format!("{} vlan {tag}", wan.interface));
+        let [tier, weight, mtu] = [wan.tier.to_string(), wan.weight.to_string(), wan.mtu.to_string()];
+        let mut head = [wan.name.clone(), wan.state.clone(), link, tier, weight, mtu];
+        for line in 0..wan.addresses.len().max(wan.gateways.len()).max(1) {
+            let address = wan.addresses.get(line).cloned().unwrap_or_default();
+            let [gateway, mac] = match wan.gateways.get(line) {
+                None if line == 0 => ["none".to_owned(), String::new()],
+                None => Default::default(),
+                Some(next) => gateway(next),
+            };
+            columns.row(std::mem::take(&mut head).into_iter().chain([address, gateway, mac]));
         }
+    }
+    columns.render()
+}
+
+/// What passed each WAN, and how much does now.
+fn traffic(wans: &[Wan]) -> String {
+    let mut columns =
+        Columns::new(&["TRAFFIC", ">FLOWS", ">OUT", ">BYTES", ">PKT/S", ">BIT/S", ">IN", ">BYTES", ">PKT/S", ">BIT/S"]);
+    for wan in wans {
+        let way = |traffic: &Traffic, rate: &Rate| {
+            let Rate { packets_per_second, bits_per_second } = *rate;
+            [count(traffic.packets), bytes(traffic.bytes), count(packets_per_second), count(bits_per_second)]
+        };
+        let (out, back) = (way(&wan.outbound, &wan.outbound_rate), way(&wan.inbound, &wan.inbound_rate));
+        columns.row([wan.name.clone(), wan.flows.to_string()].into_iter().chain(out).chain(back));
     }
     columns.render()
 }
@@ -199,8 +204,7 @@ fn paths(wans: &[Wan]) -> String {
 }
 
 /// A gateway's address and its MAC; without one, why.
-fn gateway(gateway: Option<&Gateway>) -> [String; 2] {
-    let Some(gateway) = gateway else { return ["none".to_owned(), String::new()] };
+fn gateway(gateway: &Gateway) -> [String; 2] {
     let mac = match &gateway.mac {
         Some(mac) if gateway.state == "reachable" => mac.clone(),
         Some(mac) => format!("{mac} ({})", gateway.state),
@@ -238,7 +242,7 @@ fn named(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Downstream, Health, Path, Remembered, Table, Traffic};
+    use crate::api::{Downstream, Health, Path, Remembered, Table};
 
     fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
         Wan {
@@ -251,6 +255,7 @@ mod tests {
                 state: "up".into(),
                 since_seconds: 3700,
                 reason: "the probes are answered".into(),
+                vetoed: false,
                 probes: Vec::new(),
             }],
             tier: 1,
@@ -260,12 +265,15 @@ mod tests {
             paths: Vec::new(),
             remembered: Vec::new(),
             mac: "02:00:00:00:00:01".into(),
+            addresses: if gateways.is_empty() { vec!["198.51.100.198/29".into()] } else { Vec::new() },
             gateways,
             owned: vec!["192.0.2.193/32".into()],
             leases: Vec::new(),
             flows: 12,
             outbound: Traffic { packets: 12_345, bytes: 3 << 20 },
             inbound: Traffic { packets: 9, bytes: 900 },
+            outbound_rate: Rate { packets_per_second: 1234, bits_per_second: 9_876_543 },
+            inbound_rate: Rate::default(),
         }
     }
 
@@ -311,10 +319,14 @@ mod tests {
 flowpin 0.1.0, pid 42, up 1h01m, 1 worker, policy 3 of /etc/flowpin/flowpin.toml
 inside: flowpin0 to lan0, mtu 1500, offloads csum tso4
 
-WAN    STATE  LINK              TIER  WEIGHT   MTU  GATEWAY    MAC                FLOWS    OUT    BYTES  IN  BYTES
-fiber  up     fiber0 vlan 3242     1       2  1500  192.0.2.1  02:00:00:00:00:0a     12  12.3k  3.0 MiB   9  900 B
-                                                    fe80::1    unresolved
-lte    up     lte0                 1       2  1500  none                             12  12.3k  3.0 MiB   9  900 B
+WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY    ITS MAC
+fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a
+                                                                       fe80::1    unresolved
+lte    up     lte0                 1       2  1500  198.51.100.198/29  none
+
+TRAFFIC  FLOWS    OUT    BYTES  PKT/S  BIT/S  IN  BYTES  PKT/S  BIT/S
+fiber       12  12.3k  3.0 MiB   1234   9.8M   9  900 B      0      0
+lte         12  12.3k  3.0 MiB   1234   9.8M   9  900 B      0      0
 
 HEALTH  FAMILY  STATE  SINCE  REASON
 fiber   ipv4    up     1h01m  the probes are answered

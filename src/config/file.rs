@@ -89,6 +89,7 @@ fn settings(said: said::Said) -> Settings {
         wans: said.wans.into_iter().map(wan_settings).collect(),
         balance: said.balance,
         last_resort: said.last_resort,
+        traffic_evidence: said.traffic_evidence.unwrap_or(true),
         limits: said.limits,
         timeouts: said.timeouts,
         workers: said.workers,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub balance: Balance,
     /// Whether a new flow tries a WAN that is down, but can still send, where none is up (`[default] last_resort`).
     pub last_resort: bool,
+    /// Whether what real flows show has a say in how each WAN is (`[default] traffic_evidence`).
+    pub traffic_evidence: bool,
     /// Bounds.
     pub limits: Limits,
     /// Seconds a silent flow lives.

@@ -8,7 +8,7 @@ mod rules;
 
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::Settings;
-use crate::health::{Change, Judge, LinkFacts, Trace, Verb};
+use crate::health::{Change, Evidence, Judge, LinkFacts, Trace, Verb};
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use ipnet::Ipv6Net;
@@ -48,7 +48,8 @@ impl Controller {
     /// WANs is told with the effects of the first event.
     #[must_use]
     pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
-        let judge = Judge::new(settings.wans.iter().map(rules::of).collect(), now);
+        let rules = settings.wans.iter().map(|wan| rules::of(wan, settings.traffic_evidence));
+        let judge = Judge::new(rules.collect(), now);
         let policy = Arc::new(compile::policy(&settings, &links, inside, 1));
         let since = policy.epoch;
         let mut leases = Leases::new(Arc::clone(&settings));
@@ -90,6 +91,12 @@ impl Controller {
     pub fn probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
         let is_ours = |probed: &&Probed| probed.epoch.wrapping_sub(self.since) < 1 << 31;
         probed.iter().filter(is_ours).for_each(|probed| self.judge.probed(probed));
+        self.conclude(now, false)
+    }
+
+    /// Real flows show something.
+    pub fn traffic(&mut self, now: Tick, evidence: &Evidence) -> Effects {
+        self.judge.traffic(now, evidence);
         self.conclude(now, false)
     }
 

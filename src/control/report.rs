@@ -11,10 +11,11 @@ mod status;
 pub use device::queue_full;
 
 use super::controller::Controller;
+use super::gauge::Gauge;
 use crate::api::{FlowQuery, Flows, PrefixOrder, Status, Wan, WanOrder};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::health::Verb;
+use crate::health::{Evidence, Verb};
 use crate::plane::Shared;
 use crate::plane::counters::{Counters, Totals};
 use crate::plane::policy::Policy;
@@ -48,6 +49,8 @@ pub struct Sources {
     pub shared: Arc<Shared>,
     /// One per worker.
     pub counters: Vec<Arc<Counters>>,
+    /// What they said lately.
+    pub gauge: Mutex<Gauge>,
     /// One per worker.
     pub meters: Vec<Meters>,
     /// Offloads that the kernel granted on the TUN.
@@ -93,6 +96,17 @@ impl Sources {
     /// The controller, for as long as nothing is waited for.
     pub fn controller(&self) -> MutexGuard<'_, Controller> {
         self.controller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the workers' counters: what the flows on each WAN show since the last time.
+    #[must_use]
+    pub fn read_gauge(&self, now: Tick) -> Evidence {
+        let wans = u8::try_from(self.settings.wans.len()).unwrap_or(u8::MAX);
+        self.gauge().read(now, self.totals(), wans)
+    }
+
+    fn gauge(&self) -> MutexGuard<'_, Gauge> {
+        self.gauge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts an operator's word in force. The WAN as it is then.

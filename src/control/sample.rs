@@ -23,6 +23,7 @@ pub fn settings() -> Settings {
         ],
         balance: Balance::Site,
         last_resort: false,
+        traffic_evidence: true,
         limits: Limits { martians: None, flows: 1000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,

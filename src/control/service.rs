@@ -4,6 +4,7 @@
 //! ```text
 //!  kernel's links ---netlink---> follow ---Policy---> mailboxes of the worker threads (TUN <-> plane <-> WAN links)
 //!  probes' ends ----Report-----> the same: each is an event for the controller, who says what follows
+//!  what flows show -Counters---> the same, read a few times a second
 //!  commands --------HTTP-------> socket ---Sources--> shared state, counters and meters of the workers
 //!                                       ----Order---> follow: an operator's word is an event too
 //!  SIGTERM, SIGINT, the end of a worker ------------> stop
@@ -197,6 +198,7 @@ impl Stage {
             orders,
             shared,
             counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
+            gauge: Mutex::default(),
             meters: workers.iter().map(|worker| worker.meters().clone()).collect(),
             offloads: tun.offloads().iter().map(|name| (*name).to_owned()).collect(),
             unserved: report::queue_full(&self.settings.downstream.tun),

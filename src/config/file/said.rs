@@ -17,6 +17,7 @@ pub(super) struct Said {
     pub(super) wans: Vec<Wan>,
     pub(super) balance: Balance,
     pub(super) last_resort: bool,
+    pub(super) traffic_evidence: Option<bool>,
     pub(super) limits: Limits,
     /// The prefixes of `limits.martians`.
     pub(super) martians: Vec<At<IpNet>>,

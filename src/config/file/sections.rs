@@ -20,7 +20,8 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let mut root = Table::new("the file", HEAD, root);
     let downstream = downstream(&mut root, faults);
     let wans = wan::wans(&mut root, faults);
-    let (balance, last_resort) = section(&mut root, "default", "[default]", faults, default).unwrap_or_default();
+    let (balance, last_resort, traffic_evidence) =
+        section(&mut root, "default", "[default]", faults, default).unwrap_or_default();
     let (limits, martians) = section(&mut root, "limits", "[limits]", faults, limits).unwrap_or_else(default_limits);
     let timeouts = section(&mut root, "timeouts", "[timeouts]", faults, timeouts).unwrap_or_default();
     let workers = section(&mut root, "workers", "[workers]", faults, workers).unwrap_or_default();
@@ -29,7 +30,20 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let hooks = section(&mut root, "hooks", "[hooks]", faults, hooks).unwrap_or_default();
     root.refuse(&LATER, faults);
     root.finish(&LATER, faults);
-    Said { downstream, wans, balance, last_resort, limits, martians, timeouts, workers, control, log, hooks }
+    Said {
+        downstream,
+        wans,
+        balance,
+        last_resort,
+        traffic_evidence,
+        limits,
+        martians,
+        timeouts,
+        workers,
+        control,
+        log,
+        hooks,
+    }
 }
 
 fn section<'d, T>(
@@ -101,8 +115,8 @@ fn inside_prefixes(item: &Item<'_>, faults: &mut Faults) -> (Vec<At<IpNet>>, boo
     (prefixes, complete)
 }
 
-/// `balance` and `last_resort`.
-fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool) {
+/// `balance`, `last_resort` and `traffic_evidence`.
+fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool, Option<bool>) {
     const WORDS: [(&str, Balance); 4] = [
         ("endpoint", Balance::Endpoint),
         ("site", Balance::Site),
@@ -111,8 +125,9 @@ fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool) {
     ];
     let balance = table.take("balance").and_then(|item| item.word(&WORDS, faults));
     let last_resort = table.take("last_resort").and_then(|item| item.truth(faults));
+    let traffic_evidence = table.take("traffic_evidence").and_then(|item| item.truth(faults));
     table.finish(&[], faults);
-    (balance.unwrap_or_default(), last_resort.unwrap_or_default())
+    (balance.unwrap_or_default(), last_resort.unwrap_or_default(), traffic_evidence)
 }
 
 fn default_limits() -> (Limits, Vec<At<IpNet>>) {

@@ -5,7 +5,7 @@ use crate::control::compile::health;
 use crate::health::{Limit, Probe, Rules};
 
 /// The rules of one WAN. Its probes stand in the order of the policy's, by which their outcomes are known.
-pub(super) fn of(wan: &Wan) -> Rules {
+pub(super) fn of(wan: &Wan, traffic_evidence: bool) -> Rules {
     let said = wan.judgement;
     let probes = health::probes(wan).iter().map(|spec| Probe::new(spec.family, &spec.to_string())).collect();
     let default = Rules::default();
@@ -20,6 +20,7 @@ pub(super) fn of(wan: &Wan) -> Rules {
         max_latency: Limit::latency_ms(said.max_latency.into()),
         hold_ms: said.hold.into(),
         max_hold_ms: default.max_hold_ms.max(said.hold.into()),
+        traffic_evidence,
         ..default
     }
 }
@@ -37,12 +38,13 @@ mod tests {
         let named = |family, name: &str| Probe::new(family, name);
         let gateway = Family::ALL.map(|family| named(family, "neighbor gateway"));
         let default = Rules { probes: gateway.to_vec(), ..Rules::default() };
-        assert_eq!(of(&wan), default, "the defaults are the judge's");
+        assert_eq!(of(&wan, true), default, "the defaults are the judge's");
         wan.judgement = Judgement { quorum: 2, fall: 4, rise: 6, max_loss: 300, max_latency: 50, hold: 400_000 };
         let target = ProbeTarget::Host("2001:db8:ffff::10".parse().unwrap());
         let probes = vec![HealthProbe { target, kind: ProbeKind::Tcp { port: 443 } }];
         wan.health = Health { probes, interval: 100, timeout: 90 };
-        let rules = of(&wan);
+        let rules = of(&wan, false);
+        assert!(!rules.traffic_evidence);
         let probes = [named(Family::V6, "tcp [2001:db8:ffff::10]:443"), named(Family::V4, "neighbor gateway")];
         assert_eq!(rules.probes, probes);
         assert_eq!((rules.quorum, rules.fall, rules.rise), (2, 4, 6));

@@ -10,12 +10,12 @@ pub(super) fn health(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) 
     let carried = Family::ALL.into_iter().filter(|family| said.carries(*family));
     let row = |family| {
         let shown = judge.state(id, family)?;
-        let vetoed = if shown.vetoed { "; the probes fail, but real traffic is answered" } else { "" };
         Some(Health {
             family: family.to_string(),
             state: shown.state.name().to_owned(),
             since_seconds: now.since(shown.since) / 1_000_000_000,
-            reason: format!("{}{vetoed}", shown.reason),
+            reason: shown.reason.to_string(),
+            vetoed: shown.vetoed,
             probes: judge.probes(id, family).iter().map(probe).collect(),
         })
     };

@@ -24,6 +24,7 @@ pub fn sources(workers: usize) -> Sources {
         orders: mpsc::unbounded_channel().0,
         shared: Arc::new(Shared::new(settings.limits.flows, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
+        gauge: Mutex::default(),
         meters: Vec::new(),
         offloads: Vec::new(),
         unserved: 0,

@@ -2,9 +2,10 @@
 
 use super::flows::{direction_name, traffic};
 use super::{Sources, device, health};
-use crate::api::{Downstream, Gateway, Health, Lease, Path, Remembered, Status, Table, Wan};
+use crate::api::{Downstream, Gateway, Health, Lease, Path, Rate, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
 use crate::control::controller::leases::Held;
+use crate::control::gauge::Gauge;
 use crate::plane::Shared;
 use crate::plane::counters::Totals;
 use crate::plane::flow::table::FlowTable;
@@ -22,11 +23,11 @@ use std::net::IpAddr;
 #[must_use]
 pub fn status(sources: &Sources, now: Tick) -> Status {
     let (settings, policy) = (&sources.settings, sources.policy.load());
-    let (totals, controller) = (sources.totals(), sources.controller());
+    let (totals, controller, gauge) = (sources.totals(), sources.controller(), sources.gauge());
     let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
         let health = health::health(controller.judge(), WanId(id), said, now);
         let leases = controller.leases().held(now, WanId(id)).into_iter().map(|held| lease(&held, now)).collect();
-        Wan { leases, ..WanView { id: WanId(id), said, wan }.row(&sources.shared, &totals, health, now) }
+        Wan { leases, ..WanView { id: WanId(id), said, wan }.row(&sources.shared, (&totals, &gauge), health, now) }
     });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -60,7 +61,7 @@ struct WanView<'a> {
 }
 
 impl WanView<'_> {
-    fn row(&self, shared: &Shared, totals: &Totals, health: Vec<Health>, now: Tick) -> Wan {
+    fn row(&self, shared: &Shared, (totals, gauge): (&Totals, &Gauge), health: Vec<Health>, now: Tick) -> Wan {
         let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
         let gateways: Vec<_> =
             hops.into_iter().flatten().map(|address| gateway(&shared.neighbors, self.id, address)).collect();
@@ -77,12 +78,15 @@ impl WanView<'_> {
             paths: paths(&shared.paths, self.id, self.wan),
             remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
+            addresses: addresses(self.wan),
             gateways,
             owned: self.wan.owned().map(|net| net.to_string()).collect(),
             leases: Vec::new(),
             flows: shared.table.pinned(self.id) as u64,
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
+            outbound_rate: rate(gauge, self.id, Direction::Outbound),
+            inbound_rate: rate(gauge, self.id, Direction::Inbound),
         }
     }
 }
@@ -95,6 +99,16 @@ fn lease(held: &Held, now: Tick) -> Lease {
         reason: held.why.to_owned(),
         valid_seconds: held.until.map(|until| until.since(now).div_ceil(1_000_000_000)),
     }
+}
+
+fn addresses(wan: &policy::Wan) -> Vec<String> {
+    let v4 = wan.link.addresses4.iter().map(ToString::to_string);
+    v4.chain(wan.link.addresses6.iter().map(ToString::to_string)).collect()
+}
+
+fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {
+    let rate = gauge.rate(wan, direction);
+    Rate { packets_per_second: rate.packets, bits_per_second: rate.bits }
 }
 
 fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
@@ -205,13 +219,17 @@ mod tests {
         sources.shared.neighbors.set(WanId(0), true, Mac([2, 0, 0, 0, 0, 9]));
         let now = sources.clock.now();
         sources.shared.paths.memory.learn(WanId(1), "203.0.113.10".parse().unwrap(), 1300, now.plus_millis(500));
+        let _ = sources.read_gauge(Tick(0));
         sources.counters[0].forward(WanId(1), Direction::Inbound, 2, 120);
         sources.counters[1].forward(WanId(1), Direction::Inbound, 1, 40);
         sources.counters[1].count_drop(Direction::Outbound, DropReason::ForeignSource);
         sources.counters.iter().for_each(|counters| counters.event(Event::Hairpinned));
+        let _ = sources.read_gauge(Tick::from_millis(500));
         let status = sources.status();
         assert_eq!((status.epoch, status.table.limit, status.config.as_str()), (1, 1000, "flowpin.toml"));
         assert_eq!(status.wans[1].inbound, crate::api::Traffic { packets: 3, bytes: 160 });
+        let rate = Rate { packets_per_second: 6, bits_per_second: 2560 };
+        assert_eq!((status.wans[1].inbound_rate, status.wans[1].outbound_rate), (rate, Rate::default()));
         assert_eq!(status.wans[0].gateways[0].mac.as_deref(), Some("02:00:00:00:00:09"));
         assert_eq!(status.wans[0].owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
         assert_eq!(status.wans[0].state, "absent");

@@ -21,6 +21,9 @@ use tokio::time::MissedTickBehavior;
 
 /// How long after a failure it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often it is read what the workers have counted, where that is evidence and where it only says how much passes.
+const EVIDENCE: Duration = Duration::from_millis(200);
+const RATES: Duration = Duration::from_secs(1);
 
 /// Why the service stops.
 #[derive(Debug)]
@@ -61,6 +64,8 @@ impl Follower<'_> {
         let clock = self.sources.clock;
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reading = tokio::time::interval(if self.settings.traffic_evidence { EVIDENCE } else { RATES });
+        reading.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // Whatever is not chosen is dropped: each of these may be, without losing what it waits for.
             tokio::select! {
@@ -68,6 +73,7 @@ impl Follower<'_> {
                 report = inbox.recv() => if let Some(why) = self.hear(report).await { return why },
                 () = changed.notified() => self.look_again().await,
                 _ = retry.tick(), if self.retry => self.look_again().await,
+                _ = reading.tick() => self.read_traffic().await,
                 () = until(clock, self.wake) => self.obey(|controller, now| controller.tick(now)).await,
                 Some(order) = orders.recv() => self.follow_order(order).await,
             }
@@ -81,6 +87,8 @@ impl Follower<'_> {
             Some(Report::Ended { stopped: true, .. }) => return None,
             Some(Report::Probed(probed)) => {
                 probed.iter().for_each(|probed| self.note(probed));
+                // What came before a failure is told apart from what comes after it.
+                self.read_traffic().await;
                 self.obey(|controller, now| controller.probed(now, &probed)).await;
                 return None;
             }
@@ -108,6 +116,16 @@ impl Follower<'_> {
         match probed.outcome {
             Outcome::Passed { round_trip } => tracing::debug!("WAN \"{wan}\": probe {probe} passed in {round_trip} ns"),
             Outcome::Failed(why) => tracing::debug!("WAN \"{wan}\": probe {probe} failed: {why:?}"),
+        }
+    }
+
+    /// Reads what the flows show, and tells it if it has a say.
+    async fn read_traffic(&mut self) {
+        let (sources, has_say) = (Arc::clone(&self.sources), self.settings.traffic_evidence);
+        if has_say {
+            self.obey(|controller, now| controller.traffic(now, &sources.read_gauge(now))).await;
+        } else {
+            let _ = sources.read_gauge(sources.clock.now());
         }
     }
 

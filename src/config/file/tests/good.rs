@@ -45,6 +45,7 @@ fn the_least_file_has_every_default() {
         wans: vec![wan],
         balance: Balance::Endpoint,
         last_resort: false,
+        traffic_evidence: true,
         limits: Limits { martians: None, flows: 1_000_000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
@@ -217,4 +218,10 @@ fn what_becomes_of_flows_on_a_worse_tier_is_kept_unless_said() {
     assert_eq!(said("on_up = { drain = \"10m\" }"), (Remedy::Reset, Remedy::Move, 600_000));
     assert_eq!(said("on_up = { udp = \"move\" }"), (Remedy::Drain, Remedy::Move, 0));
     assert_eq!(said("on_up = { drain = \"1s\", tcp = \"keep\" }"), (Remedy::Drain, Remedy::Move, 1000));
+}
+
+#[test]
+fn real_traffic_has_a_say_unless_that_is_switched_off() {
+    let said = |text: &str| parse(&format!("{text}{TWO}"), "flowpin.toml").unwrap().traffic_evidence;
+    assert_eq!(["", "default = {}\n", "default = { traffic_evidence = false }\n"].map(said), [true, true, false]);
 }
