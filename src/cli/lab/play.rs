@@ -113,25 +113,8 @@ fn cut(scene: &mut Scene<'_>, line: Line, how: How) -> io::Result<Cut> {
     let company = Company::gather(scene, line)?;
     scene.pass(USE)?;
     let before = scene.status()?.events;
-    scene.traffic.tally().cut(line);
-    let began = scene.now();
-    match how {
-        How::Soft => scene.lab.swallow(line, true)?,
-        How::Hard => scene.lab.cut(line)?,
-    }
-    scene.timeline.mark(line, 'x');
-    let words = match how {
-        How::Soft => "cut softly: its ISP swallows everything, the link and the gateway live",
-        How::Hard => "cut hard: the ISP's end is off, the link has no carrier",
-    };
-    scene.tell(line, words.to_owned());
-    let is_noticed = scene.until(|scene| Ok(scene.wan(line)?.health.iter().all(|it| it.state.ends_with("down"))))?;
-    let noticed_ms = is_noticed.then(|| tenths(scene.now() - began));
-    scene.traffic.tally().noticed(line);
-    if let Some(ms) = noticed_ms {
-        let reason = scene.wan(line)?.health.first().map(|it| it.reason.clone()).unwrap_or_default();
-        scene.tell(line, format!("noticed after {ms} ms: {reason}"));
-    }
+    let began = strike(scene, line, how)?;
+    let noticed_ms = notice(scene, line, began)?;
     scene.until(|scene| Ok(company.goes_on(scene, line)))?;
     scene.pass(AFTERMATH)?;
     let sent = [&company.stream, &company.steady].map(stream::Stream::sent);
@@ -141,12 +124,50 @@ fn cut(scene: &mut Scene<'_>, line: Line, how: How) -> io::Result<Cut> {
         let [before, after] = [&before, &after].map(|events| events.get(name).copied().unwrap_or(0));
         after.saturating_sub(before)
     });
-    let (stream, download) = (company.stream(scene, sent[0]), company.download(began));
-    let bystanders = company.bystanders(scene, sent[1]);
-    let (wan, back) = (line.name(), Arrival::default());
-    let cut = Cut { wan, how, noticed_ms, moved, reset, stream, download, bystanders, back };
+    let cut = Cut {
+        wan: line.name(),
+        how,
+        noticed_ms,
+        moved,
+        reset,
+        stream: company.stream(scene, sent[0]),
+        download: company.download(began),
+        bystanders: company.bystanders(scene, sent[1]),
+        back: Arrival::default(),
+    };
     words_for(&cut).into_iter().for_each(|words| scene.tell(line, words));
     Ok(cut)
+}
+
+/// Cuts a line. When it began.
+fn strike(scene: &mut Scene<'_>, line: Line, how: How) -> io::Result<f64> {
+    scene.traffic.tally().cut(line);
+    let began = scene.now();
+    let words = match how {
+        How::Soft => {
+            scene.lab.swallow(line, true)?;
+            "cut softly: its ISP swallows everything, the link and the gateway live"
+        }
+        How::Hard => {
+            scene.lab.cut(line)?;
+            "cut hard: the ISP's end is off, the link has no carrier"
+        }
+    };
+    scene.timeline.mark(line, 'x');
+    scene.tell(line, words.to_owned());
+    Ok(began)
+}
+
+/// Waits until flowpin says that a line is down. Milliseconds since it was cut.
+fn notice(scene: &mut Scene<'_>, line: Line, began: f64) -> io::Result<Option<f64>> {
+    let is_noticed = scene.until(|scene| Ok(scene.wan(line)?.health.iter().all(|it| it.state.ends_with("down"))))?;
+    let noticed_ms = is_noticed.then(|| tenths(scene.now() - began));
+    scene.traffic.tally().noticed(line);
+    if let Some(ms) = noticed_ms {
+        let reason = scene.wan(line)?.health.first().map(|it| it.reason.clone()).unwrap_or_default();
+        scene.tell(line, format!("noticed after {ms} ms: {reason}"));
+    }
+    Ok(noticed_ms)
 }
 
 /// What those went through who were there.

@@ -4,6 +4,8 @@
 use crate::clock::{Clock, pause};
 use crate::lab::topology::{Line, SERVER4};
 use crate::lab::{Lab, Namespace};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBuf;
 use std::io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,8 @@ const REQUEST: &[u8] = b"GET /1073741824 HTTP/1.1\r\nHost: server\r\n\r\n";
 /// How long a dial, or the next byte, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: usize = 64;
+/// Bytes that may wait to be read: a reset is noticed only behind them. The kernel takes twice as many.
+const WAITING: usize = 8192;
 
 /// A break, and what came of it. Times are milliseconds of the clock that the download was given.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,7 +74,7 @@ impl Drop for Download {
 /// On a thread in the downloader's namespace.
 fn go_on(mut stream: TcpStream, clock: Clock, breaks: &Mutex<Vec<Break>>, over: &AtomicBool) {
     let now = || clock.now().0 as f64 / 1e6;
-    let mut block = [0; 8192];
+    let mut block = [0; WAITING];
     while !over.load(Ordering::Relaxed) {
         let how = match stream.read(&mut block) {
             Ok(0) => ErrorKind::UnexpectedEof,
@@ -104,6 +108,7 @@ fn dial(namespace: &Namespace) -> io::Result<(TcpStream, IpAddr)> {
 fn dial_here() -> io::Result<(TcpStream, IpAddr)> {
     let stream = TcpStream::connect_timeout(&SocketAddr::new(SERVER4.into(), WEB), PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    setsockopt(&stream, RcvBuf, &WAITING)?;
     (&stream).write_all(REQUEST)?;
     // A small buffer: nothing of the body that matters is lost with it.
     let mut reader = BufReader::with_capacity(64, &stream);
