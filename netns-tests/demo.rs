@@ -94,6 +94,9 @@ fn a_lab_that_is_kept_is_open_to_programs_until_it_is_interrupted() {
     let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
     assert!(seen.starts_with("192.0.2.193:") || seen.starts_with("198.51.100.241:"), "{seen}");
     lab.signal(Signal::SIGINT);
-    assert!(lab.0.wait().expect("flowpin ends").success());
+    let ended = lab.0.wait().expect("flowpin ends");
+    let mut said = String::new();
+    lab.0.stdout.take().expect("a pipe").read_to_string(&mut said).expect("a summary");
+    assert!(ended.success(), "{said}");
     assert_eq!(left_by(pid), Vec::<PathBuf>::new());
 }

@@ -18,12 +18,13 @@ const AFTERMATH: u64 = 1000;
 /// Milliseconds until what was sent has arrived.
 const ARRIVE: u64 = 200;
 
-/// What `[wan.health]` says of every line of the play.
+/// What `[wan.health]` says of every line of the play. Four answers in a row must be late for a machine that is busy with
+/// other things to be taken for a dead line.
 pub const HEALTH: &str = r#"[wan.health]
 probes = [{ icmp = "203.0.113.10" }, { icmp = "2001:db8:ffff::10" }]
 interval = "200ms"
-timeout = "150ms"
-fall = 3
+timeout = "200ms"
+fall = 4
 rise = 3
 hold = "1s"
 on_soft_down = { tcp = "reset", udp = "move" }
