@@ -15,6 +15,7 @@ mod errors_through;
 mod evidence;
 mod failover;
 mod health;
+mod hooks;
 mod inbound;
 mod instruments;
 mod kernel_hop;
