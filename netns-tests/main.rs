@@ -26,6 +26,7 @@ mod leases;
 mod lifecycle;
 mod link_facts;
 mod links_change;
+mod links_follow;
 mod manual;
 mod model;
 mod nptv6;

@@ -195,9 +195,9 @@ impl Survey {
         let changes = match &plan.downstream {
             Some(name) => {
                 let downstream = downstream(&links, plan, name).map_err(one)?;
-                Dump::read(netlink, tun, downstream).await.map_err(one)?.reconcile(plan, name)?
+                Dump::read(netlink, tun, downstream, &plan.inside).await.map_err(one)?.reconcile(plan, name)?
             }
-            None if leftover => Dump::read(netlink, tun, 0).await.map_err(one)?.removal(),
+            None if leftover => Dump::read(netlink, tun, 0, &[]).await.map_err(one)?.removal(),
             None => Changes::default(),
         };
         Ok(Self { present: present(&links, &plan.wans), links, tun, changes })
@@ -210,7 +210,7 @@ impl Survey {
 
 async fn unroute() -> Result<(), Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
-    let dump = Dump::read(&netlink, 0, 0).await.map_err(one)?;
+    let dump = Dump::read(&netlink, 0, 0, &[]).await.map_err(one)?;
     dump.removal().make(&netlink).await
 }
 

@@ -79,10 +79,9 @@ impl LinkFacts {
 pub async fn read_all() -> Result<Vec<LinkFacts>, String> {
     let netlink = Netlink::connect()?;
     let (links, addresses) = (netlink.links().await?, netlink.addresses().await?);
-    let mut routes = netlink.routes(Family::V4).await?;
-    routes.extend(netlink.routes(Family::V6).await?);
-    // There may be a million others, and each link looks at all.
-    routes.retain(|route| is_default(route) || delegated::tells(route));
+    let wanted = |route: &Route| is_default(route) || delegated::tells(route);
+    let mut routes = netlink.routes(Family::V4, wanted).await?;
+    routes.extend(netlink.routes(Family::V6, wanted).await?);
     Ok(links.iter().filter_map(|link| facts(link, &addresses, &routes)).collect())
 }
 

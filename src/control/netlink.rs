@@ -105,13 +105,19 @@ impl Netlink {
         addresses.map_err(|e| format!("cannot read the kernel's addresses: {}", sentence(&e)))
     }
 
-    /// Every route of every table.
-    pub async fn routes(&self, family: Family) -> Result<Vec<Route>, String> {
+    /// The routes of every table that are wanted: there may be a million others, which are never held together.
+    pub async fn routes(&self, family: Family, wanted: impl Fn(&Route) -> bool) -> Result<Vec<Route>, String> {
         let mut request = RouteMessage::default();
         request.header.address_family = family.of_header();
-        let routes: Result<Vec<RouteMessage>, Error> = self.handle.route().get(request).execute().try_collect().await;
-        let routes = routes.map_err(|e| format!("cannot read the kernel's routes: {}", sentence(&e)))?;
-        Ok(routes.iter().filter_map(Route::read).collect())
+        let mut routes = Vec::new();
+        let mut messages = self.handle.route().get(request).execute();
+        loop {
+            match messages.try_next().await {
+                Ok(Some(message)) => routes.extend(Route::read(&message).filter(&wanted)),
+                Ok(None) => return Ok(routes),
+                Err(error) => return Err(format!("cannot read the kernel's routes: {}", sentence(&error))),
+            }
+        }
     }
 
     /// Every policy rule, in the kernel's order.

@@ -166,6 +166,7 @@ impl Stage {
             retry: false,
             // At once: what is known from the start is told.
             wake: Some(Tick(0)),
+            rest: Tick(0),
         };
         let changed = Arc::new(Notify::new());
         let ringer = tokio::spawn(follow::ring(changes, Arc::clone(&self.settings), Arc::clone(&changed)));

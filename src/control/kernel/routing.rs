@@ -11,6 +11,7 @@ pub(super) use steps::Changes;
 use super::Plan;
 use crate::control::netlink::{Family, Hop, Netlink, Route, TABLE_MAIN};
 use entry::Rule;
+use ipnet::IpNet;
 use rtnetlink::packet_route::route::RouteType;
 
 /// `rtm_protocol` and `FRA_PROTOCOL` of everything flowpin makes. Not in iproute2's list of known programs.
@@ -37,15 +38,18 @@ pub(super) struct Dump {
 }
 
 impl Dump {
-    /// Reads rules and routes of both families; one that the kernel does not have counts as empty.
-    pub async fn read(netlink: &Netlink, tun: u32, downstream: u32) -> Result<Self, String> {
+    /// Reads the rules of both families, and flowpin's routes, those in its table and those that lead to `inside`. A family
+    /// that the kernel does not have counts as empty.
+    pub async fn read(netlink: &Netlink, tun: u32, downstream: u32, inside: &[IpNet]) -> Result<Self, String> {
+        let leads_inside = |route: &Route| inside.iter().any(|prefix| route.destination.contains(prefix));
+        let wanted = |route: &Route| route.protocol == PROTOCOL || route.table == TABLE || leads_inside(route);
         let mut dump = Self { rules: Vec::new(), routes: Vec::new(), tun, downstream };
         for family in Family::BOTH {
             if family == Family::V6 && super::sysctl::read("net/ipv6/conf/all/forwarding").is_none() {
                 continue;
             }
             dump.rules.extend(netlink.rules(family).await?.iter().map(|rule| (family, Rule::read(rule))));
-            dump.routes.extend(netlink.routes(family).await?);
+            dump.routes.extend(netlink.routes(family, wanted).await?);
         }
         Ok(dump)
     }

@@ -50,6 +50,8 @@ pub struct Follower<'a> {
     pub retry: bool,
     /// When the controller is to be told the time.
     pub wake: Option<Tick>,
+    /// Until then the bell is not heard.
+    pub rest: Tick,
 }
 
 impl Follower<'_> {
@@ -71,7 +73,7 @@ impl Follower<'_> {
             tokio::select! {
                 name = signals.next() => return Why::Signal(name),
                 report = inbox.recv() => if let Some(why) = self.hear(report).await { return why },
-                () = changed.notified() => self.look_again().await,
+                () = rung(changed, clock, self.rest) => self.look_again().await,
                 _ = retry.tick(), if self.retry => self.look_again().await,
                 _ = reading.tick() => self.read_traffic().await,
                 () = until(clock, self.wake) => self.obey(|controller, now| controller.tick(now)).await,
@@ -187,6 +189,14 @@ impl Follower<'_> {
 
     /// Reads the links and brings ports, shield and policy up to date.
     async fn look_again(&mut self) {
+        let begun = self.sources.clock.now();
+        self.look().await;
+        // Whole tables are read, of a million routes in seconds: at most half of the time, however often it rings.
+        let ended = self.sources.clock.now();
+        self.rest = Tick(ended.0.saturating_add(ended.since(begun)));
+    }
+
+    async fn look(&mut self) {
         let machine = match Machine::look(self.settings).await {
             Ok(machine) => machine,
             Err(sentence) => return tracing::warn!("{sentence}"),
@@ -262,6 +272,14 @@ async fn until(clock: Clock, wake: Option<Tick>) {
         Some(wake) => tokio::time::sleep(Duration::from_nanos(wake.since(clock.now()))).await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits until the bell has rung and the rest is over.
+async fn rung(changed: &Notify, clock: Clock, rest: Tick) {
+    if rest > clock.now() {
+        until(clock, Some(rest)).await;
+    }
+    changed.notified().await;
 }
 
 /// Rings `changed` when the kernel's links may have changed, and whenever it had to subscribe anew. Never ends.
