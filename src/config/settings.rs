@@ -304,6 +304,12 @@ impl Default for Log {
 }
 
 impl Wan {
+    /// Whether its IPv6 prefix comes and goes with its line.
+    #[must_use]
+    pub fn follows_prefix(&self) -> bool {
+        self.nptv6.is_some_and(|npt| npt.outside.is_none())
+    }
+
     /// Whether packets of this family can be translated here.
     #[must_use]
     pub fn carries(&self, family: Family) -> bool {

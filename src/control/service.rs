@@ -166,6 +166,7 @@ impl Stage {
             retry: false,
             // At once: what is known from the start is told.
             wake: Some(Tick(0)),
+            asked: Vec::new(),
             rest: Tick(0),
         };
         let changed = Arc::new(Notify::new());

@@ -60,7 +60,8 @@ impl Leases {
             let fits = |net: &IpNet| self.misfit(now, id, *net).is_none();
             let v4 = link.addresses4.iter().filter(|_| wan.nat44_interface.is_some());
             let v4: Vec<_> = v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))).filter(fits).collect();
-            let v6 = link.delegated.iter().filter(|_| follows(wan)).map(|prefix| IpNet::V6(*prefix)).filter(fits);
+            let v6 =
+                link.delegated.iter().filter(|_| wan.follows_prefix()).map(|prefix| IpNet::V6(*prefix)).filter(fits);
             let v6: Vec<_> = v6.map(|net| needed(wan, net)).collect();
             let Some(holding) = self.wans.get_mut(id.index()) else { break };
             holding.pools[0].listed(now, epoch, &v4, true);
@@ -82,7 +83,7 @@ impl Leases {
     ) -> Result<(), String> {
         let wan = self.settings.wans.get(id.index()).ok_or("there is no such WAN")?;
         let name = wan.name.as_str();
-        if !follows(wan) {
+        if !wan.follows_prefix() {
             return Err(format!(
                 "WAN \"{name}\" takes no prefix by hand: write `outside = \"auto\"` in its [wan.nptv6]"
             ));
@@ -144,7 +145,7 @@ impl Leases {
         let Some((wan, holding)) = of else { return true };
         let is_fixed = match family {
             Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
-            Family::V6 => !follows(wan) || !wan.inbound6.is_empty(),
+            Family::V6 => !wan.follows_prefix() || !wan.inbound6.is_empty(),
         };
         is_fixed || !holding.shown[family.index()].is_empty()
     }
@@ -164,11 +165,6 @@ impl Leases {
         };
         pools.flat_map(rows).collect()
     }
-}
-
-/// Whether the IPv6 prefix of a WAN comes and goes.
-fn follows(wan: &Wan) -> bool {
-    wan.nptv6.is_some_and(|npt| npt.outside.is_none())
 }
 
 /// The part of a prefix that a WAN translates to: of one that is shorter than the inside prefix, its first as long. The rest

@@ -13,6 +13,7 @@ use crate::control::report::{Order, Sources, Word};
 use crate::ports::link::Link;
 use crate::types::{End, Outcome, Probed, Tick, WanId};
 use crate::workers::live::{Report, WorkerHandle};
+use ipnet::Ipv6Net;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -50,6 +51,8 @@ pub struct Follower<'a> {
     pub retry: bool,
     /// When the controller is to be told the time.
     pub wake: Option<Tick>,
+    /// Delegated prefixes of which it was said that somebody must say whose they are.
+    pub asked: Vec<Ipv6Net>,
     /// Until then the bell is not heard.
     pub rest: Tick,
 }
@@ -202,6 +205,8 @@ impl Follower<'_> {
             Err(sentence) => return tracing::warn!("{sentence}"),
         };
         self.retry = false;
+        machine.undecided.iter().filter(|prefix| !self.asked.contains(prefix)).for_each(say::undecided);
+        self.asked.clone_from(&machine.undecided);
         let opened = self.attach(&machine);
         if opened {
             // Nothing is sent by a link that is not shielded yet.

@@ -4,9 +4,9 @@
 use super::{Faults, sentence};
 use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
-use crate::control::links::{self, LinkFacts};
+use crate::control::links::{self, Delegated, LinkFacts};
 use crate::ports::link::Link;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use std::net::IpAddr;
 
 /// One look at the kernel's links.
@@ -16,6 +16,8 @@ pub struct Machine {
     pub downstream: Option<LinkFacts>,
     /// The links of the WANs in their order; `None` for a link that is not there.
     pub wans: Vec<Option<LinkFacts>>,
+    /// Prefixes that are delegated over one of several links, and nothing says which.
+    pub undecided: Vec<Ipv6Net>,
 }
 
 impl Machine {
@@ -29,9 +31,32 @@ impl Machine {
 
     fn pick(all: &[LinkFacts], settings: &Settings) -> Self {
         let find = |name: &str| all.iter().find(|link| link.name == name).cloned();
-        Self {
+        let mut machine = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
             wans: settings.wans.iter().map(|wan| find(&wan.interface)).collect(),
+            undecided: Vec::new(),
+        };
+        machine.decide(all, settings);
+        machine
+    }
+
+    /// A prefix that the kernel ties to no link is that of the only WAN which waits for one.
+    fn decide(&mut self, all: &[LinkFacts], settings: &Settings) {
+        let tied = |link: &LinkFacts| self.wans.iter().flatten().any(|wan| wan.index == link.index);
+        let prefixes = all.iter().filter(|link| !tied(link)).flat_map(|link| &link.delegated).copied();
+        let is_inside = |it: &Delegated| {
+            let prefix = IpNet::V6(it.prefix);
+            settings.downstream.prefixes.iter().any(|inside| inside.contains(&prefix) || prefix.contains(inside))
+        };
+        let free: Vec<Delegated> = prefixes.filter(|it| !is_inside(it)).collect();
+        let mut waiting = settings.wans.iter().enumerate().filter(|(_, wan)| wan.follows_prefix());
+        match (waiting.next(), waiting.next()) {
+            (Some((only, _)), None) => {
+                let link = self.wans.get_mut(only).and_then(Option::as_mut);
+                link.into_iter().for_each(|link| link.delegated.extend(&free));
+            }
+            (Some(_), Some(_)) => self.undecided = free.iter().map(|it| it.prefix).collect(),
+            (None, _) => {}
         }
     }
 
@@ -114,6 +139,49 @@ mod tests {
         assert_eq!(router(&[lan.clone(), fiber.clone()]), [text("10.250.250.1"), text("2001:db8:a::2")]);
         assert_eq!(router(&[fiber]), [text("192.0.2.198"), text("2001:db8:a::2")]);
         assert_eq!(router(&[link("lan0", &["fe80::1/64"])]), [None, None]);
+    }
+
+    fn delegated(prefix: &str, deprecated: bool) -> Delegated {
+        Delegated { prefix: prefix.parse().unwrap(), deprecated }
+    }
+
+    #[test]
+    fn a_prefix_of_no_link_is_that_of_the_only_wan_that_waits_for_one() {
+        let mut settings = settings();
+        let loopback = LinkFacts {
+            name: "lo".into(),
+            index: 1,
+            delegated: vec![delegated("2001:db8:a:1000::/60", false), delegated("fd00:bad:b01::/48", false)],
+            ..link("lo", &[])
+        };
+        let links = [loopback, link("fiber0", &[]), LinkFacts { index: 4, ..link("cable0", &[]) }];
+        let of = |settings: &Settings| {
+            let machine = Machine::pick(&links, settings);
+            let text = |prefixes: &[Ipv6Net]| prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            let mut found: Vec<String> = machine.states().iter().map(|state| text(&state.delegated)).collect();
+            found.push(text(&machine.undecided));
+            found
+        };
+        assert_eq!(of(&settings), ["", "", ""], "nobody waits");
+        settings.wans[1].nptv6.as_mut().unwrap().outside = None;
+        assert_eq!(of(&settings), ["", "2001:db8:a:1000::/60", ""]);
+        settings.wans[0].nptv6.as_mut().unwrap().outside = None;
+        assert_eq!(of(&settings), ["", "", "2001:db8:a:1000::/60"]);
+    }
+
+    #[test]
+    fn a_prefix_that_is_tied_to_a_wans_link_is_that_wans() {
+        let mut settings = settings();
+        settings.wans.iter_mut().for_each(|wan| wan.nptv6.as_mut().unwrap().outside = None);
+        let cable = LinkFacts {
+            index: 4,
+            delegated: vec![delegated("2001:db8:b::/56", false), delegated("2001:db8:a::/56", true)],
+            ..link("cable0", &[])
+        };
+        let machine = Machine::pick(&[link("fiber0", &[]), cable], &settings);
+        let prefixes = |at: usize| machine.states()[at].delegated.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!((prefixes(0).len(), prefixes(1)), (0, vec!["2001:db8:b::/56".into(), "2001:db8:a::/56".into()]));
+        assert!(machine.undecided.is_empty());
     }
 
     #[test]

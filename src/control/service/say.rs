@@ -8,7 +8,7 @@ use crate::control::controller::leases::{LeaseChange, What};
 use crate::health::{Change, Sight, Trace};
 use crate::plane::policy::Policy;
 use crate::types::WanId;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use sd_notify::NotifyState;
 
 /// Warns once for each family in which the router cannot speak to inside hosts.
@@ -83,6 +83,14 @@ fn about(settings: &Settings, wan: WanId) -> Event {
         interface: of(|wan| &wan.interface),
         ..Event::default()
     }
+}
+
+/// A prefix may be that of several WANs.
+pub fn undecided(prefix: &Ipv6Net) {
+    tracing::warn!(
+        "{prefix} is delegated, but several WANs wait for a prefix and the kernel does not tell whose it is: say \
+         `flowpin wan NAME set prefix {prefix}`, or let a hook of config/hooks say it"
+    );
 }
 
 /// A WAN's public address is not what it was: one line, with the same fields each time.

@@ -7,6 +7,9 @@ use std::cmp::Reverse;
 
 /// Milliseconds that an address outlives the kernel's last word on it: a DHCP client that starts anew cuts no flow.
 pub(super) const GRACE_MS: u64 = 3000;
+/// The same of a delegated prefix without a successor: a client may take the route of a valid one out while it waits for
+/// its server's answer.
+pub(super) const PREFIX_GRACE_MS: u64 = 600_000;
 /// Held at once at the most; the oldest give way.
 const MOST: usize = 8;
 /// Remembered at the most with the number that they had, in case they come back.
@@ -56,11 +59,12 @@ impl<T: Copy + PartialEq> Pool<T> {
     pub(super) fn listed(&mut self, now: Tick, epoch: u32, all: &[T], newest: bool) {
         let all = all.get(..MOST).unwrap_or(all);
         let mut became: Vec<T> = Vec::new();
+        let grace = if all.is_empty() && !newest { PREFIX_GRACE_MS } else { GRACE_MS };
         for entry in &mut self.entries {
             let is_there = all.contains(&entry.leased.held);
             match (entry.listed, is_there) {
                 (true, false) if entry.hand.is_none() => {
-                    (entry.grace, entry.why) = (Some(now.plus_millis(GRACE_MS)), "gone from the link");
+                    (entry.grace, entry.why) = (Some(now.plus_millis(grace)), "gone from the link");
                 }
                 (false, true) if !entry.holds(now) => became.push(entry.leased.held),
                 _ => {}

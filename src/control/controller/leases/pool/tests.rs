@@ -41,17 +41,31 @@ fn of_addresses_the_newest_is_current_wherever_it_stands() {
 }
 
 #[test]
-fn what_the_kernel_loses_holds_three_seconds_more() {
+fn an_address_that_the_kernel_loses_holds_three_seconds_more() {
     let mut pool = Pool::default();
-    listed(&mut pool, 0, "a");
-    listed(&mut pool, 1000, "");
+    let listed = |pool: &mut Pool<char>, ms, all: &[char]| pool.listed(at(ms), 1, all, true);
+    listed(&mut pool, 0, &['a']);
+    listed(&mut pool, 1000, &[]);
     assert_eq!((held(&mut pool, 1000), pool.pass(at(1000))), (vec![('a', 1)], Some(at(4000))));
-    listed(&mut pool, 2500, "");
+    listed(&mut pool, 2500, &[]);
     assert_eq!(held(&mut pool, 3999), [('a', 1)], "said again is not said anew");
     assert_eq!(held(&mut pool, 4000), []);
     assert_eq!(pool.find('a').unwrap().why, "gone from the link");
-    listed(&mut pool, 9000, "a");
+    listed(&mut pool, 9000, &['a']);
     assert_eq!(held(&mut pool, 9000), [('a', 1)], "back under its number");
+}
+
+#[test]
+fn a_prefix_that_is_gone_without_a_successor_holds_ten_minutes_and_three_seconds_with_one() {
+    let mut pool = Pool::default();
+    listed(&mut pool, 0, "a");
+    listed(&mut pool, 1000, "");
+    assert_eq!(held(&mut pool, 600_999), [('a', 1)]);
+    assert_eq!(held(&mut pool, 601_000), []);
+    listed(&mut pool, 700_000, "a");
+    listed(&mut pool, 701_000, "b");
+    assert_eq!(held(&mut pool, 703_999), [('b', 2), ('a', 1)]);
+    assert_eq!(held(&mut pool, 704_000), [('b', 2)]);
 }
 
 #[test]
