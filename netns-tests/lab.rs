@@ -3,8 +3,11 @@
 
 mod bulk;
 mod capture;
+mod daemon;
+mod dhcpcd;
 mod echo;
 mod path;
+mod provider;
 mod raw;
 mod sniffer;
 mod transfer;
@@ -13,11 +16,14 @@ mod udp;
 
 pub use bulk::exchange;
 pub use capture::Capture;
+pub use daemon::Daemon;
+pub use dhcpcd::dhcpcd;
 pub use echo::{Echo, echo};
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
     swallow, wait_for_paths,
 };
+pub use provider::{Offer, Provider};
 pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};
 pub use transfer::transfer;

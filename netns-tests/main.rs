@@ -11,6 +11,7 @@ mod browse;
 mod commands;
 mod conformance;
 mod demo;
+mod dynamic;
 mod errors_through;
 mod evidence;
 mod failover;
