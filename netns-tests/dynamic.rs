@@ -9,7 +9,7 @@ use ipnet::Ipv6Net;
 use std::net::{IpAddr, SocketAddr};
 
 const FIRST: Offer = Offer { address: "192.0.2.193", prefix: "2001:db8:a:1000::" };
-const SECOND: Offer = Offer { address: "192.0.2.194", prefix: "2001:db8:a:2000::" };
+const SECOND: Offer = Offer { address: "192.0.2.193", prefix: "2001:db8:a:2000::" };
 
 /// The fiber has nothing of its own: address, prefix and gateways are what its link has.
 fn dynamic(lab: &Lab) -> String {

@@ -67,7 +67,7 @@ fn write(directory: &Path, offer: Offer) {
         format!(r#""loggers":[{{"name":"{name}","severity":"INFO","output_options":[{{"output":"stdout"}}]}}]"#)
     };
     let dhcp4 = format!(
-        r#"{{"Dhcp4":{{"interfaces-config":{{"interfaces":["customer"]}},
+        r#"{{"Dhcp4":{{"authoritative":true,"interfaces-config":{{"interfaces":["customer"]}},
         "lease-database":{{"type":"memfile","persist":false}},"valid-lifetime":60,"renew-timer":3,"rebind-timer":40,
         "subnet4":[{{"subnet":"192.0.2.192/29","pools":[{{"pool":"{address} - {address}"}}],
         "option-data":[{{"name":"routers","data":"192.0.2.198"}}]}}],{}}}}}"#,
