@@ -32,12 +32,13 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 39] = [
+const HAPPENED: [&str; 40] = [
     "outbound all-wans-down",
     "outbound wan-down",
     "outbound reset",
     "reset",
     "moved",
+    "hung-up",
     "inbound table-full",
     "outbound table-full",
     "clamped",

@@ -14,6 +14,7 @@ pub mod flow;
 mod followers;
 pub mod fragment;
 mod hairpin;
+mod hang_up;
 pub mod health;
 mod hear;
 pub mod hold;

@@ -154,7 +154,7 @@ impl Live {
         let outcomes = match from {
             End::Inside => self.rules.outbound(packet, &word),
             End::Wan(_) if way == Way::WrongTag => {
-                vec![Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, clamped: false }]
+                vec![Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, farewell: None, clamped: false }]
             }
             End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup, &word)],
         };
@@ -305,6 +305,7 @@ impl Worker {
         if outcome.clamped {
             self.count("clamped", 1);
         }
+        self.count("hung-up", outcome.farewell.iter().len() as u64);
     }
 }
 
@@ -366,6 +367,10 @@ fn wanted(net: &Net, from: End, outcomes: &[Outcome]) -> Vec<(End, Vec<u8>)> {
         if let Fate::Sent(end, pieces) = &outcome.fate {
             let gateway = if let End::Wan(wan) = end { replay_gateway_mac(*wan) } else { Mac::default() };
             wanted.extend(pieces.iter().map(|piece| framed(*end, gateway, piece)));
+        }
+        if let Some((wan, rst)) = &outcome.farewell {
+            let wan = WanId(*wan as u8);
+            wanted.push(framed(End::Wan(wan), replay_gateway_mac(wan), rst));
         }
         if let Some((end, bytes)) = &outcome.error {
             assert_eq!(*end, from);

@@ -14,7 +14,7 @@ use failover::Turn;
 use flowpin::types::{Direction, End, WanId};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use told::{Refusal, WAITS, alive, fits, nowhere, outcome, router, silent, stranded, unreadable, untranslated};
+use told::{RESET, Refusal, WAITS, alive, fits, nowhere, outcome, router, silent, stranded, unreadable, untranslated};
 
 /// What must happen to a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +32,8 @@ pub enum Fate {
 pub struct Outcome {
     pub fate: Fate,
     pub error: Option<(End, Vec<u8>)>,
+    /// The RST for the remote, and by which WAN.
+    pub farewell: Option<(usize, Vec<u8>)>,
     pub clamped: bool,
 }
 
@@ -59,6 +61,8 @@ pub struct Rules {
     released: Vec<Vec<u8>>,
     /// Which WAN sockets have been given under this configuration.
     given: HashMap<Key, usize>,
+    /// What came in belongs to a connection that has ended.
+    ended: bool,
     /// What else was to be counted.
     pub notes: Vec<&'static str>,
 }
@@ -84,7 +88,20 @@ impl Rules {
     pub fn new(net: Net, twist: Twist) -> Self {
         let (flows, paths, firsts, given) = Default::default();
         let (waiting, released) = Default::default();
-        Self { net, now: 0, flows, made: 0, twist, paths, firsts, waiting, released, given, notes: Vec::new() }
+        Self {
+            net,
+            now: 0,
+            flows,
+            made: 0,
+            twist,
+            paths,
+            firsts,
+            waiting,
+            released,
+            given,
+            ended: false,
+            notes: Vec::new(),
+        }
     }
 
     pub fn adopt(&mut self, net: Net) {
@@ -118,13 +135,14 @@ impl Rules {
             }
         };
         if talk != Talk::Error && is_of_the_link(ip.destination) && !self.net.is_inside(ip.source) {
-            return Outcome { fate: Fate::Kernel, error: None, clamped: false };
+            return Outcome { fate: Fate::Kernel, error: None, farewell: None, clamped: false };
         }
         let sent = match talk {
             Talk::Error => self.error_outbound(&ip, packet),
             _ => self.out(&ip, talk, packet, word),
         };
-        outcome(sent, End::Inside, router(ip.source), &ip, talk, packet)
+        let farewell = if let Err((RESET, _)) = sent { self.farewell(&ip, talk) } else { None };
+        Outcome { farewell, ..outcome(sent, End::Inside, router(ip.source), &ip, talk, packet) }
     }
 
     fn out(&mut self, ip: &Ip, talk: Talk, packet: &[u8], word: Word<'_>) -> Result<Course, Refusal> {
@@ -175,7 +193,7 @@ impl Rules {
 
     /// A packet from a WAN.
     pub fn inbound(&mut self, wan: usize, packet: &[u8], to_group: bool, word: Word<'_>) -> Outcome {
-        let dead = |fate| Outcome { fate, error: None, clamped: false };
+        let dead = |fate| Outcome { fate, error: None, farewell: None, clamped: false };
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
             Err(reason) => {
@@ -196,7 +214,10 @@ impl Rules {
             (Ok(host), Talk::Error) => self.error_inbound(wan, &ip, host, packet),
             (Ok(host), _) => self.inn(wan, &ip, talk, (host, word), packet),
         };
-        outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet)
+        let is_rst = matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0);
+        let rst = std::mem::take(&mut self.ended) && !is_rst;
+        let farewell = rst.then(|| (wan, failover::answer(&ip, talk))).filter(|(_, rst)| !rst.is_empty());
+        Outcome { farewell, ..outcome(sent, End::Wan(WanId(wan as u8)), ip.destination, &ip, talk, packet) }
     }
 
     fn inn(
@@ -276,6 +297,8 @@ impl Rules {
         if life.cut {
             if asks(talk) {
                 self.replace(key, wan, Direction::Inbound, talk);
+            } else {
+                self.ended = true;
             }
             return Ok(());
         }

@@ -204,15 +204,18 @@ impl Router {
         let net = self.flows.net.clone();
         let wanted = self.flows.change(self.now * 1_000_000, stand, wants, &|key| chosen(&policy, &net, key));
         let now = Tick::from_millis(self.now);
-        let mut told = 0;
+        let (mut told, mut asked) = (0, Vec::new());
         for worker in &mut self.workers {
             worker.plane.adopt(Arc::clone(&policy));
-            told += worker.tick(now).len() as u64;
+            let sent = worker.tick(now);
+            told += sent.iter().filter(|(end, _)| *end == End::Inside).count() as u64;
+            asked.extend(sent);
         }
         self.tally.entry("rst".into()).and_modify(|sum| *sum += told).or_insert(told);
         if told != wanted {
             return Err(format!("{wanted} silent connections must end, and {told} were told"));
         }
+        self.own_sources(&asked)?;
         self.stands_agree()
     }
 
@@ -365,11 +368,11 @@ impl Worker {
         Self { plane, outbox: Outbox::new(), exits, sinks }
     }
 
-    /// One call that is due now, and what it sends inside.
-    fn tick(&mut self, now: Tick) -> Vec<Stored> {
+    /// One call that is due now, and what it sends.
+    fn tick(&mut self, now: Tick) -> Vec<(End, Stored)> {
         self.plane.tick(now, &mut self.outbox);
         turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
-        self.sinks[0].1.take()
+        self.sent()
     }
 
     /// One frame in: what was decided, and what leaves because of it.
@@ -377,7 +380,10 @@ impl Worker {
         let (mut source, mut decided) = (Source::default(), Decided::default());
         source.push(frame);
         turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut decided).unwrap();
-        let sent = self.sinks.iter().flat_map(|(end, sink)| sink.take().into_iter().map(|frame| (*end, frame)));
-        (decided.0[0], sent.collect())
+        (decided.0[0], self.sent())
+    }
+
+    fn sent(&self) -> Vec<(End, Stored)> {
+        self.sinks.iter().flat_map(|(end, sink)| sink.take().into_iter().map(|frame| (*end, frame))).collect()
     }
 }

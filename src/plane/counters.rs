@@ -32,6 +32,9 @@ pub enum Event {
     Reset,
     /// Flows that went to another WAN because theirs is down, or translates their source no more, or a better one is back.
     Moved,
+    /// Segments for remotes of TCP connections that have ended while their line could still send: RSTs, and questions of
+    /// which number a RST must have.
+    HungUp,
 }
 
 impl Event {
@@ -46,6 +49,7 @@ impl Event {
         Self::Fragmented,
         Self::Reset,
         Self::Moved,
+        Self::HungUp,
     ];
 
     /// The name in tables and JSON.
@@ -61,6 +65,7 @@ impl Event {
             Self::Fragmented => "fragmented",
             Self::Reset => "reset",
             Self::Moved => "moved",
+            Self::HungUp => "hung-up",
         }
     }
 }

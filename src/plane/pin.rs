@@ -46,6 +46,15 @@ pub(super) enum Course {
     Wait,
 }
 
+/// What a packet from a WAN, which passes, belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Arrival {
+    /// A flow that lives.
+    Known,
+    /// A flow that flowpin has ended.
+    Ended,
+}
+
 impl Core {
     /// The course of an outbound packet. A known flow was admitted when it was made; others are admitted here.
     pub(super) fn pin_outbound(
@@ -134,23 +143,23 @@ impl Core {
         headers: &Headers,
         mapped: Mapped,
         frame: &Frame<'_>,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Arrival, DropReason> {
         if matches!(headers.fragment, Fragment::Later(_)) {
-            return admit::inbound(headers, policy);
+            return admit::inbound(headers, policy).map(|()| Arrival::Known);
         }
         let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
         let seen = seen(headers, frame, Direction::Inbound, now);
         match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
             Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => {
                 self.note_sign(headers, &pin);
-                Ok(())
+                Ok(Arrival::Known)
             }
             Some(pin) if pin.is_cut() => {
                 admit::inbound(headers, policy)?;
-                if is_request(headers) {
-                    self.insert(policy, headers, &key, exit, &seen)?;
+                if !is_request(headers) {
+                    return Ok(Arrival::Ended);
                 }
-                Ok(())
+                self.insert(policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
             }
             Some(pin) => {
                 admit::inbound(headers, policy)?;
@@ -163,11 +172,11 @@ impl Core {
                 if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
                     self.shared.table.repin(&key, exit, policy.epoch);
                 }
-                Ok(())
+                Ok(Arrival::Known)
             }
             None => {
                 admit::inbound(headers, policy)?;
-                self.insert(policy, headers, &key, exit, &seen).map(|_| ())
+                self.insert(policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
             }
         }
     }

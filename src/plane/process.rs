@@ -12,7 +12,7 @@ use super::neighbor::{self, Answer};
 use super::outbox::Outbox;
 use super::packet::{Headers, Transport, protocol};
 use super::parse::parse;
-use super::pin::{self, Course};
+use super::pin::{self, Arrival, Course};
 use super::policy::{Policy, Wan};
 use super::respond::{Back, Refusal};
 use super::send::has_hops;
@@ -73,7 +73,12 @@ impl Core {
             Ok(Way::Round(turn)) => return self.turn_round(policy, headers, turn, frame, outbox),
             Ok(Way::Wait) => return Ok(Verdict::Held),
             Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
-            Err(refusal) => return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox)),
+            Err(refusal) => {
+                if refusal.reason == DropReason::Reset {
+                    let _ = self.hang_up(policy, now, &headers, frame, outbox);
+                }
+                return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox));
+            }
         };
         self.clamp_through(policy, now, (id, wan), &headers, frame);
         let hop = self.next_hop(id, headers.is_v4(), frame);
@@ -124,9 +129,13 @@ impl Core {
             self.inbound_error(policy, now, id, &headers, mapped, frame)?;
             return self.go_inside(policy, headers, mapped, Some(id), frame, outbox);
         }
-        if let Err(refusal) = self.judge_inbound(policy, now, id, &headers, mapped, frame) {
-            let back = Back::wan(id, wan, &headers, frame);
-            return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
+        match self.judge_inbound(policy, now, id, &headers, mapped, frame) {
+            Ok(Arrival::Known) => {}
+            Ok(Arrival::Ended) => _ = self.hang_up_inbound((id, wan), &headers, frame, outbox),
+            Err(refusal) => {
+                let back = Back::wan(id, wan, &headers, frame);
+                return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
+            }
         }
         self.clamp_through(policy, now, (id, wan), &headers, frame);
         self.go_inside(policy, headers, mapped, Some(id), frame, outbox)
@@ -168,7 +177,7 @@ impl Core {
         headers: &Headers,
         mapped: Mapped,
         frame: &Frame<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Arrival, Refusal> {
         let passes = has_hops(headers, policy.inside.hops).and_then(|()| fits(headers, frame, policy.inside.mtu));
         if let Err(refusal) = passes {
             admit::inbound(headers, policy)?;

@@ -1,5 +1,5 @@
-//! RSTs towards inside hosts, in the name of their remotes, whose connections have lost their WAN: so that applications
-//! redial at once. Must never know: policy, tables, links.
+//! RSTs towards inside hosts, in the name of their remotes, whose connections have lost their WAN, so that applications
+//! redial at once; and towards remotes, in the name of the hosts. Must never know: policy, tables, links.
 
 use super::ask;
 use super::flow::table::Segment;
@@ -21,6 +21,24 @@ pub fn answer(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, segment: &Seg
 /// Appends the RST that ends a connection whose host `to` waits for `sequence` and is silent.
 pub fn unasked(out: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, sequence: u32) -> bool {
     append(out, from, to, (sequence, 0, tcp_flag::RST))
+}
+
+/// Appends the RST that stands for a segment between these ends (RFC 9293 §3.5.3): it bears the segment's own numbers, so
+/// the first is what its receiver waits for if nothing before it is still under way. Else the receiver asks, and the one
+/// who is asked for answers (RFC 5961 §3.2). False, and nothing appended, for a RST.
+pub fn replace(out: &mut Vec<u8>, [from, to]: [SocketAddr; 2], segment: &Segment) -> bool {
+    if segment.has(tcp_flag::RST) {
+        return false;
+    }
+    let (acknowledgment, flag) =
+        if segment.has(tcp_flag::ACK) { (segment.acknowledgment, tcp_flag::ACK) } else { (0, 0) };
+    append(out, from, to, (segment.sequence, acknowledgment, tcp_flag::RST | flag))
+}
+
+/// Appends a segment whose number its receiver does not wait for, but for rare luck, so that it says which one it does;
+/// `awaited` is what the sender waits for.
+pub fn ask(out: &mut Vec<u8>, [from, to]: [SocketAddr; 2], awaited: u32) -> bool {
+    append(out, from, to, (awaited ^ 1 << 31, awaited, tcp_flag::ACK))
 }
 
 /// Bytes of a TCP header without options, and where its checksum stands (RFC 9293 §3.1).
@@ -88,6 +106,19 @@ mod tests {
         assert_eq!(numbers(tcp_flag::SYN), hex("00000000 0102030f 5014"));
         assert_eq!(numbers(tcp_flag::FIN), hex("00000000 0102030f 5014"));
         assert_eq!(answered(true, tcp_flag::RST | tcp_flag::ACK), None);
+    }
+
+    #[test]
+    fn a_rst_in_the_place_of_a_segment_has_its_numbers() {
+        let replaced = |v4, flags| {
+            let segment = Segment { flags, sequence: 0x0102_0304, acknowledgment: 0xa0b0_c0d0, payload: 10 };
+            made(|out| replace(out, ends(v4), &segment))
+        };
+        let expected = hex("45000028 00004000 4006 f9c8 0afafa02 cb00710a
+             9c4001bb 01020304 a0b0c0d0 5014 0000 6b46 0000");
+        assert_eq!(replaced(true, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
+        assert_eq!(replaced(false, 0).unwrap()[40..54], hex("9c4001bb 01020304 00000000 5004"));
+        assert_eq!(replaced(true, tcp_flag::RST), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::address;
 use super::counters::Event;
 use super::flow::expiry::Walk;
 use super::flow::table::Pin;
+use super::hang_up::ask_remote;
 use super::outbox::Outbox;
 use super::packet::protocol;
 use super::policy::{Policy, Wan};
@@ -54,23 +55,25 @@ impl Core {
     /// One step. Nothing is left of the sweep after the last.
     pub(super) fn sweep(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) {
         let Some(walk) = self.sweep else { return };
-        let (table, counters) = (&self.shared.table, &self.counters);
+        let (shared, counters) = (&*self.shared, &*self.counters);
         let mut resets = 0;
         self.sweep = self.wheel.walk(walk, LOOKS, |key| {
             if key.protocol() != protocol::TCP {
                 return true;
             }
-            if resets >= RESETS || outbox.room() == 0 {
+            // For a RST and a question.
+            if resets >= RESETS || outbox.room() < 2 {
                 return false;
             }
             let v4 = key.is_v4();
             let is_lost = |pin: &Pin| policy.wan(pin.wan).is_some_and(|wan| is_lost(wan, v4, pin));
             let is_doomed = |pin: &Pin| is_lost(pin) || recall(policy, key, pin) == Some(Remedy::Reset);
-            if let Some(sequence) = table.cut_silent(key, now, &policy.timeouts, is_doomed) {
+            if let Some((pin, sequence)) = shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
                 let (host, remote) = (key.inside(), key.remote());
                 let (host, remote) =
                     (SocketAddr::new(host, key.inside_port()), SocketAddr::new(remote, key.remote_port()));
                 outbox.push(End::Inside, &[], |out| reset::unasked(out, remote, host, sequence));
+                let _ = ask_remote((shared, counters), policy, key, (&pin, sequence), outbox);
                 counters.event(Event::Reset);
                 resets += 1;
             }

@@ -51,6 +51,17 @@ impl Rules {
         }
     }
 
+    /// The RST for the remote of a connection that has ended, if its line can send, in the place of this segment.
+    pub(super) fn farewell(&self, ip: &Ip, talk: Talk) -> Option<(usize, Vec<u8>)> {
+        let Talk::Tcp { ports, flags, numbers } = talk else { return None };
+        let life = self.flows.get(&Key::of(ip, talk, Direction::Outbound, ip.source))?;
+        let wan = &self.net.wans[life.wan];
+        let public = wan.public(ip.source).ok().filter(|_| !wan.is_dead(ip.source))?;
+        let acknowledged = if flags & ACK != 0 { numbers.acknowledgment } else { 0 };
+        let numbers = [numbers.sequence, acknowledged];
+        Some((life.wan, rst((public, ports.0), (ip.destination, ports.1), numbers, RST | flags & ACK)))
+    }
+
     /// A flow in the place of one that was cut.
     pub(super) fn replace(&mut self, key: Key, wan: usize, direction: Direction, talk: Talk) {
         self.made += 1;

@@ -58,16 +58,16 @@ pub fn untranslated(reason: &'static str, inside: IpAddr, place: u32) -> Refusal
 
 pub fn outcome(sent: Result<Course, Refusal>, back: End, from: IpAddr, ip: &Ip, talk: Talk, packet: &[u8]) -> Outcome {
     match sent {
-        Ok((end, pieces, clamped)) => Outcome { fate: Fate::Sent(end, pieces), error: None, clamped },
-        Err((WAITS, _)) => Outcome { fate: Fate::Waits, error: None, clamped: false },
+        Ok((end, pieces, clamped)) => Outcome { fate: Fate::Sent(end, pieces), error: None, farewell: None, clamped },
+        Err((WAITS, _)) => Outcome { fate: Fate::Waits, error: None, farewell: None, clamped: false },
         Err((RESET, _)) => {
             let error = Some((End::Inside, failover::answer(ip, talk)));
-            Outcome { fate: Fate::Dropped(RESET), error, clamped: false }
+            Outcome { fate: Fate::Dropped(RESET), error, farewell: None, clamped: false }
         }
         Err((reason, told)) => {
             let error =
                 told.filter(|told| may_be_told(ip, talk, told.0)).map(|told| (back, error(ip, packet, from, told)));
-            Outcome { fate: Fate::Dropped(reason), error, clamped: false }
+            Outcome { fate: Fate::Dropped(reason), error, farewell: None, clamped: false }
         }
     }
 }
@@ -97,5 +97,5 @@ pub fn unreadable(reason: &'static str, packet: &[u8], back: impl Fn(&Ip) -> Opt
         let (end, from) = back(&ends)?;
         Some((end, error(&ends, &packet[..ends.len], from, (4, code, pointer))))
     };
-    Outcome { fate: Fate::Dropped(reason), error: told(), clamped: false }
+    Outcome { fate: Fate::Dropped(reason), error: told(), farewell: None, clamped: false }
 }

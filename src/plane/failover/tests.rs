@@ -1,5 +1,6 @@
 //! What each flow of a WAN that goes down goes through, packet by packet.
 
+mod hang_up;
 mod recall;
 
 use crate::plane::counters::Event;

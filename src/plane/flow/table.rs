@@ -124,21 +124,20 @@ impl FlowTable {
         }
     }
 
-    /// Ends a TCP connection that `is_doomed` by its pin, if there is anything to end. The sequence number that its inside
-    /// host waits for.
+    /// Ends a TCP connection that `is_doomed` by its pin, if there is anything to end. That pin, and the sequence
+    /// number that its inside host waits for.
     pub fn cut_silent(
         &self,
         key: &FlowKey,
         now: Tick,
         timeouts: &Timeouts,
         is_doomed: impl Fn(&Pin) -> bool,
-    ) -> Option<u32> {
+    ) -> Option<(Pin, u32)> {
         let mut record = self.flows.get_mut(key)?;
-        let sequence = record
-            .reset_sequence()
-            .filter(|_| !record.is_over(now) && is_doomed(&pin(key, &record, false, Sign::Nothing)))?;
+        let pin = pin(key, &record, false, Sign::Nothing);
+        let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin))?;
         record.cut(now, timeouts);
-        Some(sequence)
+        Some((pin, sequence))
     }
 
     /// Binds a new flow to `exit`, also in the place of one that was cut. If it lives already (another worker was faster),
