@@ -42,6 +42,8 @@ fn status_shows_links_gateways_and_what_passed() {
     let due = |v4: &str, v6: &str, mac: &str| [v4, v6].map(|address| (address.to_owned(), mac.to_owned())).to_vec();
     assert_eq!(gateways(0), due("192.0.2.198", "fe80::a1", "00:00:5e:00:53:a1"));
     assert_eq!(gateways(1), due("198.18.2.1", "fe80::b1", "00:00:5e:00:53:b1"));
+    let addresses = |wan: usize| status.wans[wan].addresses.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!([addresses(0), addresses(1)], [vec!["fe80::a2"], vec!["198.18.2.2/30", "fe80::b2"]]);
     let passed = Traffic { packets: 3, bytes: 252 };
     for (wan, (name, link, mac, weight)) in
         status.wans.iter().zip([("fiber", "wan0", "00:00:5e:00:53:a2", 2), ("dsl", "wan1", "00:00:5e:00:53:b2", 1)])
