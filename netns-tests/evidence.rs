@@ -9,11 +9,13 @@ use flowpin::clock::pause;
 use flowpin::lab::topology::{FIBER4, INSIDE4, SERVER4};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};
+use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 const ECHO: u16 = 7;
+const WEB: u16 = 80;
 const STREAM: u16 = 5004;
 /// A second address of the Internet host, on which nobody listens.
 const OTHER: &str = "203.0.113.11";
@@ -133,6 +135,33 @@ fn what_a_remote_sends_on_does_not_hold_up_a_line_whose_way_out_is_dead() {
         let then = received.load(Relaxed);
         wait_until("the stream still comes", || received.load(Relaxed) > then + 50);
         over.store(true, Relaxed);
+    });
+    router.end_with_losses();
+}
+
+#[test]
+fn what_a_remote_repeats_does_not_hold_up_a_line_whose_way_out_is_dead() {
+    let lab = lab(Options::default());
+    let router = start_with(&lab, &probing(&lab));
+    let _servers = Traffic::servers(&lab).expect("servers");
+    wait_for(&router, "fiber", "up");
+    let mut download = connected(&lab, &router, WEB, "fiber");
+    let mut upload = connected(&lab, &router, ECHO, "fiber");
+    download.write_all(b"GET /1073741824 HTTP/1.1\r\n\r\n").expect("the request leaves");
+    std::thread::scope(|scope| {
+        // Both end by their timeouts, or with the lab.
+        for stream in [&download, &upload] {
+            stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+            stream.set_write_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+        }
+        scope.spawn(|| while matches!(download.read(&mut [0; 65_536]), Ok(1..)) {});
+        scope.spawn(|| while upload.write_all(&[0; 65_536]).is_ok() {});
+        wait_until("both flow", || {
+            let wan = wan(&router, "fiber");
+            [wan.inbound_rate, wan.outbound_rate].iter().all(|rate| rate.bits_per_second > 1_000_000)
+        });
+        forward(&lab, "iifname \"customer\" drop;");
+        wait_for(&router, "fiber", "down");
     });
     router.end_with_losses();
 }
