@@ -172,7 +172,8 @@ impl Follower<'_> {
         }
         if let Some(policy) = effects.policy {
             tracing::debug!(epoch = policy.epoch, "new policy");
-            // A new address waits until the kernel is silent about it. One that went leaves the shield a while later.
+            // A new address waits until the kernel is silent about it; if it will not be, traffic goes before silence. One
+            // that went leaves the shield a while later.
             match self.shielded.widen(&policy.owned()).await {
                 Ok(is_wide) => self.retry |= is_wide,
                 Err(sentence) => {

@@ -1,6 +1,7 @@
 //! Who vouches for what, for how long, and what is current meanwhile. Letters stand for prefixes.
 
 use super::*;
+use proptest::prelude::*;
 
 fn at(ms: u64) -> Tick {
     Tick::from_millis(ms)
@@ -163,4 +164,59 @@ fn a_kernel_that_names_hundreds_fills_no_snapshot() {
     pool.listed(at(0), 1, &many, false);
     assert_eq!(pool.valid(at(0)).len(), MOST);
     assert_eq!(pool.valid(at(0))[0].leased.held, many[0]);
+}
+
+/// What may happen to a pool, in milliseconds since what happened before.
+#[derive(Clone, Debug)]
+enum Happens {
+    Listed(Vec<char>, bool),
+    Set(char, u64),
+    Withdrawn(char),
+    Nothing,
+}
+
+fn happens() -> impl Strategy<Value = (u64, Happens)> {
+    let letter = || prop::char::range('A', 'z');
+    let listed = prop::collection::vec(letter(), 0..6).prop_map(|all| Happens::Listed(all, false));
+    let what = prop_oneof![
+        listed.clone(),
+        listed.prop_map(|it| if let Happens::Listed(all, _) = it { Happens::Listed(all, true) } else { it }),
+        (letter(), prop_oneof![Just(u64::MAX), 1..10_000u64]).prop_map(|(held, ms)| Happens::Set(held, ms)),
+        letter().prop_map(Happens::Withdrawn),
+        Just(Happens::Nothing),
+    ];
+    (0..4000u64, what)
+}
+
+proptest! {
+    /// A flow that was proved in one snapshot finds its own address in another one, or none.
+    #[test]
+    fn a_number_of_a_time_never_means_two_things(events in prop::collection::vec(happens(), 1..120)) {
+        let (mut pool, mut now) = (Pool::default(), at(0));
+        let mut meant = std::collections::HashMap::new();
+        for (epoch, (wait, what)) in (1u32..).zip(events) {
+            now = now.plus_millis(wait);
+            match what {
+                Happens::Listed(all, newest) => pool.listed(now, epoch, &all, newest),
+                Happens::Set(held, ms) => pool.set(now, epoch, held, now.plus_millis(ms)),
+                Happens::Withdrawn(held) => pool.withdraw(held),
+                Happens::Nothing => {}
+            }
+            let wake = pool.pass(now);
+            prop_assert!(wake.is_none_or(|wake| wake > now && wake < NO_END), "{wake:?}");
+            let valid = pool.valid(now);
+            prop_assert!(valid.iter().skip(1).all(|it| !it.is_firm(now)) || valid[0].is_firm(now));
+            let numbers: std::collections::HashSet<_> = valid.iter().map(|it| it.leased.lease).collect();
+            prop_assert_eq!((numbers.len(), numbers.contains(&Lease::FIXED)), (valid.len(), false));
+            for entry in &valid {
+                let Leased { lease, since, held } = entry.leased;
+                prop_assert!(since <= epoch);
+                prop_assert_eq!(*meant.entry((lease, since)).or_insert(held), held);
+            }
+            // Nothing changes by time alone before it is said to.
+            let later = wake.map_or(now.plus_millis(1_000_000), |wake| Tick(wake.0 - 1));
+            let seen = |all: Vec<Entry<char>>| all.iter().map(|it| it.leased).collect::<Vec<_>>();
+            prop_assert_eq!(seen(pool.valid(later)), seen(valid));
+        }
+    }
 }
