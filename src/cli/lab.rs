@@ -13,18 +13,15 @@ mod timeline;
 use super::args::LabArgs;
 use super::{complain, fail, say};
 use crate::clock::Clock;
-use crate::lab::traffic::stream::Sink;
-use crate::lab::traffic::{Traffic, Wires};
+use crate::lab::traffic::Wires;
 use crate::lab::{Lab, Options};
 use checks::Summary;
 use interrupt::{Interrupt, Wait};
-use look::Look;
 use scene::Scene;
 use show::Show;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 use std::time::Duration;
-use timeline::Timeline;
 
 /// Builds, drives, shows, judges and cleans up.
 #[must_use]
@@ -55,24 +52,8 @@ fn perform(args: &LabArgs, interrupt: &Interrupt) -> io::Result<bool> {
     let config = lab.config().replace("[wan.nat44]", &format!("{}[wan.nat44]", play::HEALTH));
     let service = lab.start_flowpin_with(&binary, &config)?;
     progress.done("flowpin routes");
-    let before = Look::first(&lab)?;
-    let traffic = Traffic::start(&lab)?;
+    let mut scene = Scene::open(&lab, &wires, service, Show::new(args.json), interrupt)?;
     progress.done("TCP, UDP and ping, from the firewall and from outside");
-
-    let mut scene = Scene {
-        lab: &lab,
-        wires: &wires,
-        service,
-        traffic,
-        sink: Sink::open(&lab)?,
-        show: Show::new(args.json),
-        interrupt,
-        clock: Clock::start(),
-        before,
-        timeline: Timeline::default(),
-        events: Vec::new(),
-        due: [0; 2],
-    };
     let story = play::perform(&mut scene, args.seconds)?;
     scene.traffic.stop_clients()?;
     let last = scene.look()?;

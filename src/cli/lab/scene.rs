@@ -28,22 +28,35 @@ const PATIENCE: u64 = 10_000;
 /// The stage.
 pub struct Scene<'a> {
     pub lab: &'a Lab,
-    pub wires: &'a Wires,
-    pub service: Service,
+    wires: &'a Wires,
+    service: Service,
     pub traffic: Traffic,
     pub sink: Sink,
     pub show: Show,
-    pub interrupt: &'a Interrupt,
+    interrupt: &'a Interrupt,
     pub clock: Clock,
     /// What every later look is compared with.
-    pub before: Look,
+    before: Look,
     pub timeline: Timeline,
     pub events: Vec<Event>,
     /// Milliseconds at which the next sample and the next drawing are due.
-    pub due: [u64; 2],
+    due: [u64; 2],
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// Starts the traffic, and the clock with it.
+    pub fn open(
+        lab: &'a Lab,
+        wires: &'a Wires,
+        service: Service,
+        show: Show,
+        interrupt: &'a Interrupt,
+    ) -> io::Result<Self> {
+        let (before, traffic, sink) = (Look::first(lab)?, Traffic::start(lab)?, Sink::open(lab)?);
+        let (clock, timeline, events, due) = (Clock::start(), Timeline::default(), Vec::new(), [0; 2]);
+        Ok(Self { lab, wires, service, traffic, sink, show, interrupt, clock, before, timeline, events, due })
+    }
+
     /// Milliseconds since the traffic began.
     pub fn now(&self) -> f64 {
         self.clock.now().0 as f64 / 1e6
