@@ -18,7 +18,7 @@ pub struct Offer {
 /// The servers.
 pub struct Provider {
     directory: PathBuf,
-    dhcp4: Daemon,
+    dhcp4: Option<Daemon>,
     dhcp6: Daemon,
     _advertiser: Daemon,
 }
@@ -34,26 +34,40 @@ impl Provider {
         write(&directory, offer);
         let at = directory.display();
         // Their files are looked for in these directories, whatever the configuration says.
-        let kea = |name: &str| {
-            let env = format!("KEA_PIDFILE_DIR={at} KEA_LOCKFILE_DIR={at} KEA_LOGGER_DESTINATION=stdout");
-            Daemon::start(&lab.ispa, &directory, name, &format!("{env} exec {name} -c {at}/{name}.json"))
-        };
+        let kea = format!(
+            "export KEA_PIDFILE_DIR={at} KEA_LOCKFILE_DIR={at} KEA_LOGGER_DESTINATION=stdout
+             exec kea-dhcp6 -c {at}/kea-dhcp6.json"
+        );
         fs::write(directory.join("radvd.conf"), RADVD).expect("a file");
         let radvd = format!("exec radvd -n -m stderr -C {at}/radvd.conf -p {at}/radvd.pid");
         Self {
-            dhcp4: kea("kea-dhcp4"),
-            dhcp6: kea("kea-dhcp6"),
+            dhcp4: Some(dhcp4(lab, &directory, offer)),
+            dhcp6: Daemon::start(&lab.ispa, &directory, "kea-dhcp6", &kea),
             _advertiser: Daemon::start(&lab.ispa, &directory, "radvd", &radvd),
             directory,
         }
     }
 
     /// From now on it gives something else; the client learns it when it renews.
-    pub fn renumber(&self, offer: Offer) {
+    pub fn renumber(&mut self, lab: &Lab, offer: Offer) {
         write(&self.directory, offer);
-        self.dhcp4.reload();
         self.dhcp6.reload();
+        // The old one has to be gone before the next can have its port.
+        drop(self.dhcp4.take());
+        self.dhcp4 = Some(dhcp4(lab, &self.directory, offer));
     }
+}
+
+/// A server that gives this address, and refuses every other one: by broadcast, which dhcpcd hears when it rebinds.
+fn dhcp4(lab: &Lab, directory: &Path, offer: Offer) -> Daemon {
+    let Offer { address, .. } = offer;
+    let script = format!(
+        "exec dnsmasq --no-daemon --conf-file=/dev/null --user=root --port=0 --interface=customer --bind-interfaces \
+         --dhcp-authoritative --dhcp-range={address},{address},255.255.255.248,2m --dhcp-option=3,192.0.2.198 \
+         --dhcp-option-force=58,3 --dhcp-option-force=59,5 --dhcp-leasefile={}/leases --no-ping --log-dhcp",
+        directory.display()
+    );
+    Daemon::start(&lab.ispa, directory, "dnsmasq", &script)
 }
 
 /// Every three seconds; the gateway is forgotten when it is silent for nine.
@@ -61,18 +75,8 @@ const RADVD: &str =
     "interface customer { AdvSendAdvert on; AdvManagedFlag on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; };";
 
 fn write(directory: &Path, offer: Offer) {
-    let Offer { address, prefix } = offer;
-    let at = directory.display();
-    let log = |name: &str| {
-        format!(r#""loggers":[{{"name":"{name}","severity":"INFO","output_options":[{{"output":"stdout"}}]}}]"#)
-    };
-    let dhcp4 = format!(
-        r#"{{"Dhcp4":{{"authoritative":true,"interfaces-config":{{"interfaces":["customer"]}},
-        "lease-database":{{"type":"memfile","persist":false}},"valid-lifetime":60,"renew-timer":3,"rebind-timer":40,
-        "subnet4":[{{"subnet":"192.0.2.192/29","pools":[{{"pool":"{address} - {address}"}}],
-        "option-data":[{{"name":"routers","data":"192.0.2.198"}}]}}],{}}}}}"#,
-        log("kea-dhcp4")
-    );
+    let (prefix, at) = (offer.prefix, directory.display());
+    let log = r#""loggers":[{"name":"kea-dhcp6","severity":"INFO","output_options":[{"output":"stdout"}]}]"#;
     // The server stays the same one when it reads its configuration again.
     let identity = r#""server-id":{"type":"EN","enterprise-id":32473,"identifier":"01","persist":false}"#;
     let dhcp6 = format!(
@@ -81,9 +85,7 @@ fn write(directory: &Path, offer: Offer) {
         "preferred-lifetime":40,"valid-lifetime":60,"renew-timer":3,"rebind-timer":30,
         "subnet6":[{{"interface":"customer","subnet":"2001:db8:a:1::/64",
         "pools":[{{"pool":"2001:db8:a:1::100 - 2001:db8:a:1::110"}}],
-        "pd-pools":[{{"prefix":"{prefix}","prefix-len":60,"delegated-len":60}}]}}],{}}}}}"#,
-        log("kea-dhcp6")
+        "pd-pools":[{{"prefix":"{prefix}","prefix-len":60,"delegated-len":60}}]}}],{log}}}}}"#
     );
-    fs::write(directory.join("kea-dhcp4.json"), dhcp4).expect("a file");
     fs::write(directory.join("kea-dhcp6.json"), dhcp6).expect("a file");
 }
