@@ -33,7 +33,8 @@ impl Timeline {
         let carried = |from: usize, line: usize| {
             let to = (from + per_column).min(self.samples.len() - 1);
             let ((began, before), (ended, after)) = (self.samples[from], self.samples[to]);
-            after[line].saturating_sub(before[line]) / ended.saturating_sub(began).max(1)
+            // Bytes a second, of samples that are milliseconds apart.
+            after[line].saturating_sub(before[line]).saturating_mul(1000) / ended.saturating_sub(began).max(1)
         };
         let most = columns.iter().flat_map(|from| [0, 1, 2].map(|line| carried(*from, line))).max().unwrap_or(0).max(1);
         let mut text = String::new();
