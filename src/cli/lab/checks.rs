@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// A datagram may be lost on a busy machine: this many in a thousand.
-const LOSS_PER_MILLE: u64 = 1;
+/// A datagram may be lost on a busy machine: one in so many that are begun.
+const ONE_IN: u64 = 1000;
 
 /// What came out.
 #[derive(Debug, Serialize)]
@@ -191,7 +191,7 @@ fn shared(look: &Look, weights: [u32; 2]) -> Check {
 
 fn good(protocol: Protocol, score: &Score) -> bool {
     let lost = score.tried - score.done - score.caught;
-    score.done > 0 && if protocol == Protocol::Tcp { lost == 0 } else { lost * 1000 <= score.tried * LOSS_PER_MILLE }
+    score.done > 0 && if protocol == Protocol::Tcp { lost == 0 } else { lost <= score.tried.div_ceil(ONE_IN) }
 }
 
 fn said(score: &Score) -> String {
