@@ -7,6 +7,7 @@ mod event;
 mod flows;
 mod line;
 mod net;
+mod prefixes;
 mod router;
 
 use crate::model::chance::Chance;
@@ -20,9 +21,11 @@ const EVENTS: usize = 80;
 const SEQUENCES: u64 = 1000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 15] = [
+const HAPPENED: [&str; 17] = [
     "all-wans-down",
     "wan-down",
+    "address-gone",
+    "no-address",
     "reset",
     "rst",
     "moved",

@@ -32,11 +32,23 @@ pub enum What {
         line: usize,
         verb: Verb,
     },
-    /// From a host to a server, or the other way on a line.
+    /// The kernel lists these prefixes for a line, the best first.
+    Lent {
+        line: usize,
+        prefixes: Vec<u8>,
+    },
+    /// An operator says the prefix of a line, for so many seconds.
+    Set {
+        line: usize,
+        prefix: u8,
+        seconds: Option<u32>,
+    },
+    /// From a host to a server, or the other way on a line, there to its newest or its oldest address.
     Packet {
         worker: usize,
         from: Option<usize>,
         talk: Talk,
+        old: bool,
     },
 }
 
@@ -66,13 +78,24 @@ impl Event {
                 v6: chance.one_in(2),
                 passes: chance.pick(&[Some(true), Some(true), Some(false), None]),
             },
+            5 if net.lines[line].lends && !chance.one_in(3) => lent(chance, line),
             4 if chance.one_in(2) => What::Hand { line, verb: chance.pick(&Verb::ALL) },
             _ => {
                 let from = chance.one_in(3).then_some(line);
-                What::Packet { worker: chance.below(2), from, talk: talk(chance) }
+                What::Packet { worker: chance.below(2), from, talk: talk(chance), old: chance.one_in(3) }
             }
         };
         Self { after, what }
+    }
+}
+
+fn lent(chance: &mut Chance, line: usize) -> What {
+    let prefix = chance.below(3) as u8;
+    match chance.below(4) {
+        0 => What::Set { line, prefix, seconds: chance.pick(&[None, Some(2), Some(5), Some(40)]) },
+        1 => What::Lent { line, prefixes: vec![] },
+        2 => What::Lent { line, prefixes: vec![prefix, (prefix + 1) % 3] },
+        _ => What::Lent { line, prefixes: vec![prefix] },
     }
 }
 

@@ -11,6 +11,12 @@ use std::net::IpAddr;
 /// The line that the router would choose for a new flow.
 pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
 
+/// A line, and the prefix of it that an address is out of, if that is lent.
+pub type Exit = (usize, Option<u8>);
+
+/// By line: how it stands in each family, whether it wants flows of worse lines back, and the prefixes that it is lent.
+pub type Shape = (Vec<[Standing; 2]>, Vec<[bool; 2]>, Vec<Vec<u8>>);
+
 /// What becomes of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fate {
@@ -35,6 +41,8 @@ pub struct Flows {
 
 struct Flow {
     life: Life,
+    /// The prefix that it has its address from, if that is lent.
+    lent: Option<u8>,
     /// It has been looked at since anything changed.
     proved: bool,
 }
@@ -58,15 +66,31 @@ impl Flows {
         Some(would_be.up[usize::from(key.protocol != TCP)]).filter(|remedy| is_wanted && *remedy != Remedy::Drain)
     }
 
-    fn remedy(&self, line: usize, key: &Key) -> Option<Remedy> {
-        remedy(&self.net, &self.stand, line, key)
+    /// What is to be done with a flow. What its line would let stay a better one may call; who would be given the same line
+    /// again, as the last resort, stays.
+    fn remedy(&self, flow: &Flow, key: &Key, word: Word<'_>) -> Option<Remedy> {
+        let (line, kind) = (flow.life.wan, usize::from(key.protocol != TCP));
+        if self.is_gone(key, flow) {
+            return Some(self.net.lines[line].hard[kind]);
+        }
+        let is_resort = || word(key).filter(|line| self.lawful(key).contains(line)) == Some(line);
+        match remedy(&self.net, &self.stand, line, key) {
+            stays @ (None | Some(Remedy::Drain)) => self.recall(&flow.life, key, word).or(stays),
+            Some(_) if self.net.last_resort && is_resort() => None,
+            down => down,
+        }
     }
 
     /// Something changed. How many silent connections end now, and their hosts are told.
-    pub fn change(&mut self, now: u64, stand: Vec<[Standing; 2]>, wants: Vec<[bool; 2]>, word: Word<'_>) -> u64 {
+    pub fn change(&mut self, now: u64, (stand, wants, lent): Shape, word: Word<'_>) -> u64 {
         self.lives.values_mut().for_each(|flow| flow.proved = false);
         let before = std::mem::replace(&mut self.stand, stand);
         let wanted = std::mem::replace(&mut self.wants, wants);
+        let had = std::mem::replace(&mut self.net.lent, lent);
+        let has_lost_one = |line: usize| {
+            let is_gone = had[line].iter().any(|prefix| !self.net.lent[line].contains(prefix));
+            is_gone && self.net.lines[line].hard[0] == Remedy::Reset
+        };
         let ends = |stand: &[[Standing; 2]], line: usize, family: usize| match stand[line][family] {
             Standing::SoftDown => self.net.lines[line].soft[0] == Remedy::Reset,
             Standing::HardDown => self.net.lines[line].hard[0] == Remedy::Reset,
@@ -81,14 +105,14 @@ impl Flows {
                     || calls(&self.wants, line, family) && !calls(&wanted, line, family)
             })
         };
-        if !(0..self.stand.len()).any(is_news) {
+        let is_spared =
+            |line| self.net.last_resort && before != self.stand && (0..2).any(|it| ends(&self.stand, line, it));
+        if !(0..self.stand.len()).any(|line| is_news(line) || has_lost_one(line) || is_spared(line)) {
             return 0;
         }
         let is_doomed = |(key, flow): &(&Key, &Flow)| {
-            let is_lost = || self.remedy(flow.life.wan, key) == Some(Remedy::Reset);
-            let is_called = || self.recall(&flow.life, key, word) == Some(Remedy::Reset);
             let is_silent = key.protocol == TCP && flow.life.lives(now) && flow.life.awaits().is_some();
-            is_silent && (is_lost() || is_called())
+            is_silent && self.remedy(flow, key, word) == Some(Remedy::Reset)
         };
         let doomed: Vec<Key> = self.lives.iter().filter(is_doomed).map(|(key, _)| *key).collect();
         for key in &doomed {
@@ -115,11 +139,11 @@ impl Flows {
         let known = self.lives.get(&key).filter(|flow| flow.life.lives(now));
         let Some(flow) = known else { return self.begins(now, key, talk, took, &lawful) };
         let (line, proved, cut, came_in) = (flow.life.wan, flow.proved, flow.life.cut, flow.life.from_outside);
-        let lost = self.remedy(line, &key);
-        let called = self.recall(&flow.life, &key, word).filter(|_| lost.is_none());
-        let remedy = lost.or(called);
-        self.called += u64::from(called.is_some() && !proved && !cut);
-        let can_send = self.stand[line][family(key.inside)] != Standing::HardDown;
+        let (is_gone, remedy) = (self.is_gone(&key, flow), self.remedy(flow, &key, word));
+        let is_called = !is_gone && remedy.is_some() && remedy == self.recall(&flow.life, &key, word);
+        self.called += u64::from(is_called && !proved && !cut);
+        let can_send = !is_gone && self.stand[line][family(key.inside)] != Standing::HardDown;
+        let why_not = if is_gone { "address-gone" } else { "wan-down" };
         let flags = if let wire::Talk::Tcp { flags, .. } = talk { Some(flags) } else { None };
         let (is_rst, is_syn) =
             (flags.is_some_and(|flags| flags & RST != 0), flags.is_some_and(|flags| flags & (SYN | ACK | RST) == SYN));
@@ -129,7 +153,7 @@ impl Flows {
                 if can_send {
                     Fate::Out(vec![line])
                 } else {
-                    Fate::Refused("wan-down")
+                    Fate::Refused(why_not)
                 }
             }
             _ if cut && is_tcp && !is_syn => Fate::Refused("reset"),
@@ -137,12 +161,12 @@ impl Flows {
             None => self.goes(now, key, talk, line),
             Some(_) if proved && can_send => self.goes(now, key, talk, line),
             Some(Remedy::Reset) if is_rst && can_send => self.goes(now, key, talk, line),
-            Some(Remedy::Reset) if is_rst => Fate::Refused("wan-down"),
+            Some(Remedy::Reset) if is_rst => Fate::Refused(why_not),
             Some(Remedy::Reset) if is_syn && !came_in => self.moves(now, key, talk, took, can_send, &lawful),
             Some(Remedy::Reset) => self.ends(now, &key),
             Some(Remedy::Move) if !came_in => self.moves(now, key, talk, took, can_send, &lawful),
             Some(_) if can_send => self.goes(now, key, talk, line),
-            Some(_) => Fate::Refused("wan-down"),
+            Some(_) => Fate::Refused(why_not),
         }
     }
 
@@ -151,15 +175,16 @@ impl Flows {
             return self.nowhere(&key);
         }
         if let Some(line) = took.filter(|line| lawful.contains(line)) {
-            self.make(now, key, talk, line, Direction::Outbound);
+            let exit = (line, self.newest(line, key.inside));
+            self.make(now, key, talk, exit, Direction::Outbound);
         }
         Fate::Out(lawful.to_vec())
     }
 
-    fn make(&mut self, now: u64, key: Key, talk: wire::Talk, line: usize, direction: Direction) {
+    fn make(&mut self, now: u64, key: Key, talk: wire::Talk, (line, lent): Exit, direction: Direction) {
         if !matches!(talk, wire::Talk::Tcp { flags, .. } if flags & RST != 0) {
             let life = Life::new(key.protocol, line, direction, talk, now);
-            self.lives.insert(key, Flow { life, proved: true });
+            self.lives.insert(key, Flow { life, lent, proved: true });
         }
     }
 
@@ -185,13 +210,19 @@ impl Flows {
         may_stay: bool,
         lawful: &[usize],
     ) -> Fate {
-        let old = self.lives[&key].life.wan;
+        let (old, lent, is_gone) = {
+            let flow = &self.lives[&key];
+            (flow.life.wan, flow.lent, self.is_gone(&key, flow))
+        };
         if lawful.is_empty() {
             return if may_stay { self.goes(now, key, talk, old) } else { self.nowhere(&key) };
         }
         if let Some(line) = took.filter(|line| lawful.contains(line)) {
-            self.moved += u64::from(line != old);
+            // Whoever comes back to its line keeps its address, if there still is such.
+            let new = if line == old && !is_gone { lent } else { self.newest(line, key.inside) };
+            self.moved += u64::from((line, new) != (old, lent));
             self.goes(now, key, talk, line);
+            self.lives.entry(key).and_modify(|flow| flow.lent = new);
         }
         Fate::Out(lawful.to_vec())
     }
@@ -204,27 +235,46 @@ impl Flows {
         Fate::Refused("reset")
     }
 
-    /// A packet from a line. Replies are to leave by that line.
-    pub fn inbound(&mut self, now: u64, line: usize, key: Key, talk: wire::Talk) -> Fate {
-        if self.stand[line][family(key.inside)] == Standing::HardDown {
+    /// A packet from a line, to a host's address out of a prefix if that is lent. Replies are to leave from there.
+    pub fn inbound(&mut self, now: u64, exit: Exit, key: Key, talk: wire::Talk) -> Fate {
+        if self.stand[exit.0][family(key.inside)] == Standing::HardDown {
             return Fate::Refused("wan-down");
         }
         let asks = !matches!(talk, wire::Talk::Tcp { flags, .. } if flags & (SYN | ACK) != SYN);
         match self.lives.get_mut(&key).filter(|flow| flow.life.lives(now)) {
-            None => self.make(now, key, talk, line, Direction::Inbound),
+            None => self.make(now, key, talk, exit, Direction::Inbound),
             Some(flow) if flow.life.cut => {
                 if asks {
-                    self.make(now, key, talk, line, Direction::Inbound);
+                    self.make(now, key, talk, exit, Direction::Inbound);
                 }
             }
             Some(flow) => {
                 flow.life.sees(key.protocol, Direction::Inbound, talk, now);
-                if flow.life.follows_its_requests(key.protocol) && asks && flow.life.wan != line {
-                    (flow.life.wan, flow.proved) = (line, true);
+                if flow.life.follows_its_requests(key.protocol) && asks && (flow.life.wan, flow.lent) != exit {
+                    (flow.life.wan, flow.lent, flow.proved) = (exit.0, exit.1, true);
                 }
             }
         }
         Fate::Inside
+    }
+
+    /// The prefix of a new flow, if it is lent.
+    fn newest(&self, line: usize, host: IpAddr) -> Option<u8> {
+        self.net.lent[line].first().copied().filter(|_| self.net.is_lent(line, host))
+    }
+
+    fn is_gone(&self, key: &Key, flow: &Flow) -> bool {
+        let is_there = |prefix: &u8| self.net.lent[flow.life.wan].contains(prefix);
+        self.net.is_lent(flow.life.wan, key.inside) && !flow.lent.as_ref().is_some_and(is_there)
+    }
+
+    /// The source of a packet of this flow that leaves by a line.
+    pub fn source(&self, now: u64, key: &Key, line: usize) -> Option<IpAddr> {
+        let flow = self.lives.get(key).filter(|flow| flow.life.wan == line && flow.life.lives(now));
+        match flow.and_then(|flow| flow.lent) {
+            Some(prefix) => self.net.public_under(line, key.inside, prefix),
+            None => self.net.public(line, key.inside),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Fault {
     Absent,
     NoCarrier,
     NoGateway,
+    /// No prefix is lent.
+    NoAddress,
 }
 
 /// What the probes make of it.
@@ -83,6 +85,7 @@ impl Line {
             (_, Some((Fault::NoCarrier, _))) => (Standing::HardDown, "link-down"),
             (_, Some((Fault::NoGateway, since))) if now < since + GATEWAY_GONE => (Standing::SoftDown, "no-gateway"),
             (_, Some((Fault::NoGateway, _))) => (Standing::HardDown, "no-gateway"),
+            (_, Some((Fault::NoAddress, _))) => (Standing::HardDown, "no-address"),
             (Verb::Drain, None) => (Standing::SoftDown, "drained"),
             (Verb::Up, None) => (Standing::Up, "up"),
             (Verb::Auto, None) => match self.found {

@@ -3,6 +3,7 @@
 
 use crate::model::chance::Chance;
 use flowpin::types::Remedy;
+use ipnet::Ipv6Net;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,6 +11,8 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Net {
     pub last_resort: bool,
     pub lines: Vec<Line>,
+    /// By line: the prefixes that it is lent now, that for new flows first.
+    pub lent: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -28,6 +31,8 @@ pub struct Line {
     pub patience: u64,
     /// It has no address for the second host.
     pub narrow: bool,
+    /// Its IPv6 prefix is lent.
+    pub lends: bool,
 }
 
 /// Milliseconds between two probes, and for the answer to one.
@@ -39,8 +44,9 @@ pub const SERVERS: [&str; 4] = ["203.0.113.10", "203.0.113.11", "2001:db8:5::10"
 
 impl Net {
     pub fn random(chance: &mut Chance) -> Self {
-        let lines = (0..chance.pick(&[2, 2, 3])).map(|_| Line::random(chance)).collect();
-        Self { last_resort: chance.one_in(3), lines }
+        let lines: Vec<_> = (0..chance.pick(&[2, 2, 3])).map(|_| Line::random(chance)).collect();
+        let lent = lines.iter().map(|line| if line.lends { vec![0] } else { vec![] }).collect();
+        Self { last_resort: chance.one_in(3), lines, lent }
     }
 
     pub fn toml(&self) -> String {
@@ -55,19 +61,50 @@ impl Net {
         text
     }
 
-    /// The public address of a host on a line.
+    /// The public address that a host has on a line in a new flow.
     pub fn public(&self, line: usize, host: IpAddr) -> Option<IpAddr> {
+        if self.is_lent(line, host) {
+            return self.lent[line].first().and_then(|prefix| self.public_under(line, host, *prefix));
+        }
+        self.public_under(line, host, 0)
+    }
+
+    /// The same under one of the line's prefixes.
+    pub fn public_under(&self, line: usize, host: IpAddr, prefix: u8) -> Option<IpAddr> {
         let place = HOSTS.iter().position(|known| known.parse() == Ok(host))?;
         if self.lines[line].narrow && place % 2 == 1 {
             return None;
         }
         Some(match host {
             IpAddr::V4(host) => IpAddr::from([192, 0, 2, 16 * line as u8 + host.octets()[3]]),
-            IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from_bits(
-                (0x2001_0db8_000a_0000 + ((line as u128) << 8)) << 64 | host.to_bits() & 0xffff,
-            )),
+            IpAddr::V6(host) => {
+                let outside = u128::from(delegated(line, prefix).network().to_bits() >> 64);
+                IpAddr::V6(Ipv6Addr::from_bits(outside << 64 | host.to_bits() & 0xffff))
+            }
         })
     }
+
+    /// Whether an address is some host's on a line now.
+    pub fn owns(&self, line: usize, address: IpAddr) -> bool {
+        let fixed = if self.lines[line].lends { &[][..] } else { &[0] };
+        let prefixes = || self.lent[line].iter().chain(if address.is_ipv4() { &[0] } else { fixed });
+        let is = |host: &str| {
+            let host = host.parse().unwrap();
+            prefixes().any(|prefix| self.public_under(line, host, *prefix) == Some(address))
+        };
+        HOSTS.iter().any(|host| is(host))
+    }
+
+    /// Whether a host's address on a line is lent.
+    pub fn is_lent(&self, line: usize, host: IpAddr) -> bool {
+        host.is_ipv6() && self.lines[line].lends
+    }
+}
+
+/// A prefix of a line by its number.
+pub fn delegated(line: usize, prefix: u8) -> Ipv6Net {
+    let network = Ipv6Addr::new(0x2001, 0xdb8, 0xa, (line as u16) << 8 | u16::from(prefix) << 4, 0, 0, 0, 0);
+    Ipv6Net::new_assert(network, 60)
 }
 
 impl Line {
@@ -76,6 +113,7 @@ impl Line {
             let any = [Remedy::Drain, Remedy::Reset, Remedy::Move];
             if chance.one_in(2) { usual } else { [chance.pick(&any), chance.pick(&any)] }
         };
+        let narrow = chance.one_in(4);
         Self {
             tier: 1 + u8::from(chance.one_in(3)),
             fall: 1 + chance.below(3) as u32,
@@ -85,7 +123,8 @@ impl Line {
             hard: remedies(chance, [Remedy::Reset, Remedy::Move]),
             up: remedies(chance, [Remedy::Drain; 2]),
             patience: chance.pick(&[0, 0, 1000, 4000]),
-            narrow: chance.one_in(4),
+            narrow,
+            lends: !narrow && chance.one_in(2),
         }
     }
 
@@ -107,10 +146,8 @@ impl Line {
         if self.narrow {
             writeln!(text, "[wan.inbound6]\n\"2001:db8:a:{}00::2\" = \"{}\"", index, HOSTS[2])?;
         } else {
-            writeln!(
-                text,
-                "[wan.nptv6]\ninside = \"fd00:bad:b01::/60\"\noutside = \"2001:db8:a:{index}00::/60\"\nmode = \"prefix\""
-            )?;
+            let outside = if self.lends { "auto".into() } else { delegated(index, 0).to_string() };
+            writeln!(text, "[wan.nptv6]\ninside = \"fd00:bad:b01::/60\"\noutside = \"{outside}\"\nmode = \"prefix\"")?;
         }
         write!(
             text,

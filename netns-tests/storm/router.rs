@@ -4,7 +4,8 @@
 use super::event::{Event, Talk, What};
 use super::flows::{Fate, Flows};
 use super::line::{Fault, Line};
-use super::net::{HOSTS, INTERVAL, Net, SERVERS};
+use super::net::{HOSTS, INTERVAL, Net, SERVERS, delegated};
+use super::prefixes::Prefixes;
 use crate::model::form::header;
 use crate::model::life::Key;
 use crate::model::wire::{self, TCP};
@@ -30,6 +31,10 @@ pub struct Router {
     controller: Controller,
     wake: Option<Tick>,
     links: Vec<LinkState>,
+    /// By line: what is broken about its link; which prefixes are lent, by the kernel's list and by the rules.
+    faults: Vec<[Option<Fault>; 2]>,
+    listed: Vec<Vec<u8>>,
+    lent: Vec<Prefixes>,
     /// By line, then family: whether probes pass; `None`: nothing is heard of them.
     paths: Vec<[Option<bool>; 2]>,
     workers: Vec<Worker>,
@@ -60,7 +65,7 @@ impl Observe for Decided {
 const ROUTER: InsideState =
     InsideState { v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)), v6: None, mtu: Some(1500) };
 
-fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16) -> LinkState {
+fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16, lent: &[u8]) -> LinkState {
     let has = |family: usize| !matches!(fault[family], Some(Fault::NoGateway));
     let last = line as u8 + 1;
     if fault.contains(&Some(Fault::Absent)) {
@@ -73,6 +78,7 @@ fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16) -> LinkState {
         mtu,
         gateway4: has(0).then_some([198, 51, 100, last].into()),
         gateway6: has(1).then_some([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)].into()),
+        delegated: lent.iter().map(|prefix| delegated(line, *prefix)).collect(),
         ..LinkState::default()
     }
 }
@@ -82,7 +88,7 @@ impl Router {
         let toml = net.toml();
         let settings = flowpin::config::file::parse(&toml, "storm.toml");
         let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{toml}"));
-        let links: Vec<_> = (0..net.lines.len()).map(|line| link(line, [None; 2], 1500)).collect();
+        let links: Vec<_> = (0..net.lines.len()).map(|line| link(line, [None; 2], 1500, &net.lent[line])).collect();
         let controller = Controller::new(Arc::new(settings), links.clone(), ROUTER, Tick(0));
         let shared = Arc::new(Shared::new(1000, 0));
         for wan in (0..net.lines.len() as u8).map(WanId) {
@@ -93,8 +99,23 @@ impl Router {
         let lines: Vec<_> = net.lines.iter().map(|said| [0, 1].map(|_| Line::new(said, None))).collect();
         let flows = Flows::new(net, stand(&lines, 0));
         let paths = vec![[Some(true); 2]; net.lines.len()];
-        let mut router =
-            Self { controller, wake: None, links, paths, workers, now: 0, lines, flows, tally: Tally::new() };
+        let mut lent = vec![Prefixes::default(); net.lines.len()];
+        lent.iter_mut().zip(&net.lent).for_each(|(lent, listed)| lent.listed(0, listed));
+        let (faults, listed) = (vec![[None; 2]; net.lines.len()], net.lent.clone());
+        let mut router = Self {
+            controller,
+            wake: None,
+            links,
+            faults,
+            listed,
+            lent,
+            paths,
+            workers,
+            now: 0,
+            lines,
+            flows,
+            tally: Tally::new(),
+        };
         router.wake = router.controller.tick(Tick(0)).wake;
         router
     }
@@ -123,11 +144,20 @@ impl Router {
         let (now, tick) = (self.now, Tick::from_millis(self.now));
         match what {
             What::Link { line, fault, mtu } => {
-                self.links[*line] = link(*line, *fault, *mtu);
-                self.lines[*line].iter_mut().zip(fault).for_each(|(line, fault)| line.link(now, *fault));
-                // The kernel's word is heard of every link, said anew or not.
-                let effects = self.controller.links_seen(tick, self.links.clone(), ROUTER);
-                self.obey(effects, true)
+                self.faults[*line] = *fault;
+                self.link_says(*line, *mtu)
+            }
+            What::Lent { line, prefixes } => {
+                self.listed[*line].clone_from(prefixes);
+                self.link_says(*line, self.links[*line].mtu)
+            }
+            What::Set { line, prefix, seconds } => {
+                let millis = seconds.map(|seconds| u64::from(seconds) * 1000);
+                self.lent[*line].set(now, *prefix, millis);
+                self.know_faults();
+                let said = delegated(*line, *prefix);
+                let effects = self.controller.prefix_set(tick, WanId(*line as u8), said, *seconds)?;
+                self.obey(effects, false)
             }
             What::Path { line, v6, passes } => {
                 self.paths[*line][usize::from(*v6)] = *passes;
@@ -138,7 +168,29 @@ impl Router {
                 let effects = self.controller.by_hand(tick, WanId(*line as u8), *verb, "");
                 self.obey(effects, false)
             }
-            What::Packet { worker, from, talk } => self.packet(*worker, *from, *talk),
+            What::Packet { worker, from, talk, old } => self.packet(*worker, from.map(|line| (line, *old)), *talk),
+        }
+    }
+
+    /// The kernel's word on a link. It is heard of every link, said anew or not.
+    fn link_says(&mut self, line: usize, mtu: u16) -> Result<(), String> {
+        self.links[line] = link(line, self.faults[line], mtu, &self.listed[line]);
+        let listed = if self.links[line].present { &self.listed[line][..] } else { &[] };
+        if self.flows.net.lines[line].lends {
+            self.lent[line].listed(self.now, listed);
+        }
+        self.know_faults();
+        let effects = self.controller.links_seen(Tick::from_millis(self.now), self.links.clone(), ROUTER);
+        self.obey(effects, true)
+    }
+
+    /// Tells the reference what is broken, the lack of a prefix for one.
+    fn know_faults(&mut self) {
+        for (at, families) in self.lines.iter_mut().enumerate() {
+            let has_none = self.flows.net.lines[at].lends && self.lent[at].valid(self.now).is_empty();
+            let [v4, v6] = self.faults[at];
+            families[0].link(self.now, v4);
+            families[1].link(self.now, v6.or(has_none.then_some(Fault::NoAddress)));
         }
     }
 
@@ -147,7 +199,8 @@ impl Router {
     fn live_until(&mut self, end: u64) -> Result<(), String> {
         loop {
             let woken = self.wake.map(|wake| wake.0.div_ceil(1_000_000));
-            let due = self.lines.iter().flatten().filter_map(|line| line.due(self.now)).min();
+            let lent = self.lent.iter().filter_map(|lent| lent.due(self.now));
+            let due = self.lines.iter().flatten().filter_map(|line| line.due(self.now)).chain(lent).min();
             let probed = (self.now / INTERVAL + 1) * INTERVAL;
             let at = [woken, due, Some(probed)].into_iter().flatten().min().unwrap_or(probed);
             if at > end {
@@ -155,6 +208,7 @@ impl Router {
             }
             self.now = at;
             self.lines.iter_mut().flatten().for_each(|line| line.pass(at));
+            self.know_faults();
             self.note();
             if woken == Some(at) {
                 let effects = self.controller.tick(Tick::from_millis(at));
@@ -194,15 +248,16 @@ impl Router {
         effects.changes.iter().for_each(|change| self.count(change.to.name()));
         self.note();
         let (stand, wants) = (stand(&self.lines, self.now), self.wants());
-        let is_same = stand == self.flows.stand && wants == self.flows.wants;
+        let lent: Vec<_> = self.lent.iter().map(|lent| lent.valid(self.now)).collect();
+        let is_same = stand == self.flows.stand && wants == self.flows.wants && lent == self.flows.net.lent;
         let Some(policy) = effects.policy else {
             return if is_same { self.stands_agree() } else { Err("no snapshot says what changed".into()) };
         };
         if !may_be_news && is_same {
             return Err("a snapshot that says nothing new".into());
         }
-        let net = self.flows.net.clone();
-        let wanted = self.flows.change(self.now * 1_000_000, stand, wants, &|key| chosen(&policy, &net, key));
+        let net = Net { lent: lent.clone(), ..self.flows.net.clone() };
+        let wanted = self.flows.change(self.now * 1_000_000, (stand, wants, lent), &|key| chosen(&policy, &net, key));
         let now = Tick::from_millis(self.now);
         let (mut told, mut asked) = (0, Vec::new());
         for worker in &mut self.workers {
@@ -215,7 +270,7 @@ impl Router {
         if told != wanted {
             return Err(format!("{wanted} silent connections must end, and {told} were told"));
         }
-        self.own_sources(&asked)?;
+        self.own_sources(None, &asked)?;
         self.stands_agree()
     }
 
@@ -254,13 +309,20 @@ impl Router {
         if found == wanted { Ok(()) } else { Err(format!("{found:?} flows were reset and moved, not {wanted:?}")) }
     }
 
-    fn packet(&mut self, worker: usize, from: Option<usize>, said: Talk) -> Result<(), String> {
+    fn packet(&mut self, worker: usize, from: Option<(usize, bool)>, said: Talk) -> Result<(), String> {
         let (host, server): (IpAddr, IpAddr) =
             (HOSTS[said.host].parse().unwrap(), SERVERS[said.server].parse().unwrap());
-        let is_up = |line: usize| self.links[line].came_up.is_some();
+        let net = &self.flows.net;
+        if from.is_some_and(|(line, _)| self.links[line].came_up.is_none()) {
+            return Ok(());
+        }
+        let from = from.map(|(line, old)| {
+            let prefix = if old { net.lent[line].last() } else { net.lent[line].first() };
+            (line, prefix.copied().filter(|_| net.is_lent(line, host)))
+        });
         let public = match from {
-            Some(line) if !is_up(line) => return Ok(()),
-            Some(line) => self.flows.net.public(line, host),
+            Some((line, Some(prefix))) => net.public_under(line, host, prefix),
+            Some((line, None)) => net.public(line, host),
             None => Some(host),
         };
         let Some(ours) = public else { return Ok(()) };
@@ -269,7 +331,7 @@ impl Router {
         let ip = wire::read(&bytes).expect("a right packet");
         let talk = wire::talk(&ip, &bytes, false).expect("a right packet");
         let (end, link) = match from {
-            Some(line) => {
+            Some((line, _)) => {
                 let mac = self.links[line].mac.0;
                 let kind = if host.is_ipv4() { [8, 0] } else { [0x86, 0xdd] };
                 (End::Wan(WanId(line as u8)), [&mac[..], &replay_gateway_mac(WanId(line as u8)).0, &kind].concat())
@@ -285,7 +347,7 @@ impl Router {
             _ => None,
         };
         let fate = match from {
-            Some(line) => self.flows.inbound(nanos, line, key, talk),
+            Some(exit) => self.flows.inbound(nanos, exit, key, talk),
             None => {
                 let (policy, net) = (Arc::clone(self.controller.policy()), self.flows.net.clone());
                 self.flows.outbound(nanos, key, talk, took, &|key| chosen(&policy, &net, key))
@@ -308,21 +370,24 @@ impl Router {
                 self.now
             ));
         }
-        self.own_sources(&sent)
+        self.own_sources(Some(&key).filter(|_| from.is_none()), &sent)
     }
 
-    /// No packet leaves a line with a source that is not that line's own (RFC 3704 §4.3), nor a line that cannot send.
-    fn own_sources(&self, sent: &[(End, Stored)]) -> Result<(), String> {
+    /// No packet leaves a line with a source that is not its flow's on that line, or of no one flow any of that line's
+    /// (RFC 3704 §4.3), nor a line that cannot send.
+    fn own_sources(&self, key: Option<&Key>, sent: &[(End, Stored)]) -> Result<(), String> {
         for (end, frame) in sent {
             let End::Wan(wan) = end else { continue };
-            let source = wire::read(&frame.packet).expect("a right packet").source;
-            let own = |host: &&str| self.flows.net.public(wan.index(), host.parse().unwrap()) == Some(source);
-            if !HOSTS.iter().any(own) {
-                return Err(format!("line {} has sent a packet of {source}", wan.index()));
+            let (line, source) = (wan.index(), wire::read(&frame.packet).expect("a right packet").source);
+            let is_own = match key {
+                Some(key) => self.flows.source(self.now * 1_000_000, key, line) == Some(source),
+                None => self.flows.net.owns(line, source),
+            };
+            if !is_own {
+                return Err(format!("line {line} has sent a packet of {source}"));
             }
-            let stands = self.flows.stand[wan.index()][usize::from(source.is_ipv6())];
-            if stands == Standing::HardDown {
-                return Err(format!("line {} cannot send, and has", wan.index()));
+            if self.flows.stand[line][usize::from(source.is_ipv6())] == Standing::HardDown {
+                return Err(format!("line {line} cannot send, and has"));
             }
         }
         Ok(())

@@ -2,11 +2,12 @@
 //! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an address of that WAN.
 //! Must never know: tables, how a host is told.
 
+use super::address;
 use super::flow::key::FlowKey;
 use super::flow::table::Pin;
-use super::packet::{Headers, Transport, tcp_flag};
+use super::packet::{Headers, Transport, protocol, tcp_flag};
 use super::policy::Policy;
-use super::recall::recall;
+use super::recall::{recall, would_take};
 use super::verdict::DropReason;
 use crate::types::{Remedy, Standing};
 
@@ -39,21 +40,35 @@ pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &
         _ => None,
     };
     let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
-    let (remedy, way) = if gone {
-        (Some(wan.remedy_without_address(flags.is_some())), Err(DropReason::AddressGone))
-    } else {
-        let is_dead = wan.standing(v4) == Standing::HardDown;
-        (wan.remedy(v4, flags.is_some()), if is_dead { Err(DropReason::WanDown) } else { Ok(()) })
+    let way = match wan.standing(v4) {
+        _ if gone => Err(DropReason::AddressGone),
+        Standing::HardDown => Err(DropReason::WanDown),
+        _ => Ok(()),
     };
     if pin.is_cut() {
         return after_the_end(flags, way);
     }
-    match (remedy.or_else(|| recall(policy, key, pin)), way) {
+    match (remedy(policy, key, pin), way) {
         (None, _) => Course::Stays,
         (Some(Remedy::Reset), _) => reset(flags, pin, way),
         (Some(Remedy::Move), _) if !pin.came_in => Course::Moves { may_stay: way.is_ok() },
         (Some(Remedy::Move | Remedy::Drain), Ok(())) => Course::Stays,
         (Some(Remedy::Move | Remedy::Drain), Err(reason)) => Course::Refused(reason),
+    }
+}
+
+/// What is to be done with a living flow under this snapshot; `None`: it stays. What its line would let stay a better one
+/// may call. Who has no better line than the one that he would be given as a last resort keeps that.
+pub(super) fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
+    let wan = policy.wan(pin.wan)?;
+    let (v4, is_tcp) = (key.is_v4(), key.protocol() == protocol::TCP);
+    if address::is_gone(wan, v4, pin) {
+        return Some(wan.remedy_without_address(is_tcp));
+    }
+    match wan.remedy(v4, is_tcp) {
+        stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
+        Some(_) if policy.last_resort && would_take(policy, key) == Some(pin.wan) => None,
+        remedy => remedy,
     }
 }
 

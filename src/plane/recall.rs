@@ -7,7 +7,7 @@ use super::flow::table::Pin;
 use super::packet::protocol;
 use super::policy::{Policy, Wan};
 use super::steer;
-use crate::types::Remedy;
+use crate::types::{Remedy, WanId};
 
 /// What the WAN of a better tier that would get this flow now, if it were new, wants of it; `None`: it stays where it is,
 /// as does whatever came from outside, whose remote knows it by an address of its WAN.
@@ -19,6 +19,11 @@ pub(super) fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy
     if pin.came_in || !policy.wans.iter().any(|wan| wants(wan).is_some()) {
         return None;
     }
+    would_take(policy, key).and_then(|better| policy.wan(better)).and_then(wants)
+}
+
+/// The WAN that would get this flow now, if it were new.
+pub(super) fn would_take(policy: &Policy, key: &FlowKey) -> Option<WanId> {
     let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside()).is_ok());
-    steer::choose(policy, key, translates).and_then(|better| policy.wan(better)).and_then(wants)
+    steer::choose(policy, key, translates)
 }

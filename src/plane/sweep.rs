@@ -3,15 +3,14 @@
 //! watches, and ended. A few flows at a time, so that no packet waits for it.
 //! All others are judged when their next packet comes. Must never know: how the wheel and the table are made.
 
-use super::address;
 use super::counters::Event;
+use super::failover;
 use super::flow::expiry::Walk;
 use super::flow::table::Pin;
 use super::hang_up::ask_remote;
 use super::outbox::Outbox;
 use super::packet::protocol;
 use super::policy::{Policy, Wan};
-use super::recall::recall;
 use super::reset;
 use super::state::Core;
 use crate::types::{End, Remedy, Tick};
@@ -22,13 +21,18 @@ const LOOKS: usize = 1024;
 /// Connections ended in one step.
 const RESETS: usize = 64;
 
-/// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`.
+/// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`; also where it
+/// spared those that had no better one.
 pub(super) fn is_due(old: &Policy, new: &Policy) -> bool {
-    old.wans.iter().zip(&new.wans).any(|(old, new)| {
+    let mut pairs = old.wans.iter().zip(&new.wans);
+    let others = || old.wans.iter().zip(&new.wans).any(|(old, new)| old.standing != new.standing);
+    let spared = |wan| old.last_resort && [true, false].into_iter().any(|v4| ends(wan, v4)) && others();
+    pairs.any(|(old, new)| {
         let falls = |v4| ends(new, v4) && !ends(old, v4);
         let comes = |v4| recalls(new, v4) && !recalls(old, v4);
         [true, false].into_iter().any(|v4| falls(v4) || comes(v4))
             || new.remedy_without_address(true) == Remedy::Reset && has_lost_one(old, new)
+            || spared(new)
     })
 }
 
@@ -46,11 +50,6 @@ fn has_lost_one(old: &Wan, new: &Wan) -> bool {
         || old.nptv6.iter().any(|it| !new.has_lease(false, it.lease, it.since))
 }
 
-/// Whether a TCP connection has lost its WAN or its public address.
-fn is_lost(wan: &Wan, v4: bool, pin: &Pin) -> bool {
-    ends(wan, v4) || wan.remedy_without_address(true) == Remedy::Reset && address::is_gone(wan, v4, pin)
-}
-
 impl Core {
     /// One step. Nothing is left of the sweep after the last.
     pub(super) fn sweep(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) {
@@ -65,9 +64,7 @@ impl Core {
             if resets >= RESETS || outbox.room() < 2 {
                 return false;
             }
-            let v4 = key.is_v4();
-            let is_lost = |pin: &Pin| policy.wan(pin.wan).is_some_and(|wan| is_lost(wan, v4, pin));
-            let is_doomed = |pin: &Pin| is_lost(pin) || recall(policy, key, pin) == Some(Remedy::Reset);
+            let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
             if let Some((pin, sequence)) = shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
                 let (host, remote) = (key.inside(), key.remote());
                 let (host, remote) =

@@ -130,6 +130,27 @@ fn the_last_resort_is_a_wan_that_can_still_send() {
 }
 
 #[test]
+fn a_connection_on_the_last_resort_is_not_reset_for_it_again_and_again() {
+    let down = |epoch| {
+        let standing = standing(epoch, &[(A, Standing::HardDown), (B, Standing::SoftDown)]);
+        let mut policy = Policy { last_resort: true, ..standing };
+        policy.wans[1].on_down.soft = Remedies::all(Remedy::Reset);
+        policy
+    };
+    let mut rig = Rig::new(down(1));
+    let by_b = Verdict::Forward(End::Wan(B));
+    assert_eq!(out(&mut rig, 4000, SYN, [100, 0]).verdict, by_b);
+    assert_eq!(back(&mut rig, B, 4000, SYN | ACK, [1996, 105]).verdict, Verdict::Forward(End::Inside));
+    adopt(&mut rig, down(2));
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    assert_eq!(out(&mut rig, 4000, ACK, [105, 2001]).verdict, by_b);
+    let mut mended = down(3);
+    mended.wans[0].standing = [Standing::Up; 2];
+    adopt(&mut rig, mended);
+    assert_eq!(out(&mut rig, 4000, ACK, [105, 2001]).verdict, Verdict::Drop(DropReason::Reset));
+}
+
+#[test]
 fn a_degraded_wan_takes_new_flows_only_where_no_other_is_up() {
     let (mut rig, port) = (Rig::new(standing(1, &[(A, Standing::Degraded)])), tcp_port_for(A));
     assert_eq!(out(&mut rig, port, SYN, [0; 2]).verdict, Verdict::Forward(End::Wan(B)));
