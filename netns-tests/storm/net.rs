@@ -78,7 +78,7 @@ impl Net {
         Some(match host {
             IpAddr::V4(host) => IpAddr::from([192, 0, 2, 16 * line as u8 + host.octets()[3]]),
             IpAddr::V6(host) => {
-                let outside = u128::from(delegated(line, prefix).network().to_bits() >> 64);
+                let outside = delegated(line, prefix).network().to_bits() >> 64;
                 IpAddr::V6(Ipv6Addr::from_bits(outside << 64 | host.to_bits() & 0xffff))
             }
         })
