@@ -1,7 +1,7 @@
 //! C-70 to C-74 between kernels: what a router that only forwards would deliver is delivered, in every order. The
 //! expected answers are those of the kernel's own forwarding and 1:1 NAT.
 
-use crate::lab::{Frame, Raw, Sniffer, ethernet, lab, settle, start};
+use crate::lab::{Frame, Raw, Sniffer, ethernet, lab, settle, start, wait_until};
 use crate::story::packets::{Ip, ip};
 use crate::story::{cut4, cut6, sum_again};
 use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, FIBER6_PREFIX, INSIDE4, INSIDE6, SERVER4, SERVER6, mac};
@@ -100,6 +100,10 @@ fn links(lab: &Lab) -> [Raw; 3] {
 fn c_70_kernels_answer_fragments_in_the_orders_in_which_they_answer_them_without_a_router() {
     let lab = lab(Options::default());
     let router = start(&lab);
+    // What waits for the MAC of a gateway may be overtaken by what comes when it is known.
+    wait_until("the gateways are known", || {
+        router.status().wans.iter().flat_map(|wan| &wan.gateways).all(|gateway| gateway.mac.is_some())
+    });
     let sniffers = [&lab.fw, &lab.inet].map(|end| Sniffer::start(end, |frame| frame.addresses().is_some()));
     let mut links = links(&lab);
     let mut expected = Vec::new();
