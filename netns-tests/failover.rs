@@ -2,7 +2,7 @@
 //! other line at once, and come back with the line.
 
 use crate::health::judged;
-use crate::lab::{Router, lab, run, settle, start_with, visitor, wait_until};
+use crate::lab::{AtEnd, Router, lab, run, settle, start_with, visitor, wait_until};
 use flowpin::api::Flow;
 use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, Line, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
@@ -144,11 +144,12 @@ fn datagrams_move_and_go_on_and_a_flow_of_the_other_line_loses_none() {
     std::thread::scope(|scope| {
         let steady = scope.spawn(|| every_answer_comes(&steady, &over));
         let session = scope.spawn(|| every_byte_comes_back(&mut session, &over));
+        let end = AtEnd(&over);
         cut(&lab, &router, "fiber");
         moving.send(b"again").expect("it leaves");
         let mut answer = [0; 64];
         assert_eq!(moving.recv(&mut answer).expect("it has moved"), 5);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(steady.join().unwrap() > 50 && session.join().unwrap() > 50);
     });
     let port = moving.local_addr().unwrap().port();

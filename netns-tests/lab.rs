@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The program under test.
@@ -181,6 +182,15 @@ pub fn visitor(text: &str) -> IpAddr {
 /// all are done.
 pub fn settle() {
     pause(Duration::from_millis(300));
+}
+
+/// Says that it is over when it goes, also where a test fails on the way: threads that ask do not keep that from ending.
+pub struct AtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Waits until something becomes true, up to ten seconds and more on a busy machine; the test ends if it does not.

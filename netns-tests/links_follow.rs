@@ -3,7 +3,7 @@
 
 use crate::failover::{connected, flow, seen};
 use crate::health::judged;
-use crate::lab::{Frame, Router, Sniffer, attempt, lab, run, settle, start_with, wait_until};
+use crate::lab::{AtEnd, Frame, Router, Sniffer, attempt, lab, run, settle, start_with, wait_until};
 use flowpin::api::Wan;
 use flowpin::lab::topology::{DSL4, FIBER4};
 use flowpin::lab::traffic::Traffic;
@@ -65,10 +65,10 @@ fn unnoticed(mut session: TcpStream, work: impl FnOnce()) {
                 rounds += 1;
             }
         });
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
+        let end = AtEnd(&over);
+        work();
+        drop(end);
         talk.join().unwrap();
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 

@@ -1,6 +1,6 @@
 //! What becomes of a known flow under another snapshot: it stays, goes to another WAN, or ends, as its WAN stands and as
-//! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an address of that WAN.
-//! Must never know: tables, how a host is told.
+//! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an
+//! address of that WAN. Must never know: tables, how a host is told.
 
 use super::address;
 use super::flow::key::FlowKey;
@@ -31,15 +31,19 @@ pub(super) enum Course {
     Passes,
 }
 
-/// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is
-/// `gone` fares as if its WAN were hard down.
-pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, gone: bool) -> Course {
+/// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is gone
+/// fares as if its WAN were hard down; one whose host the WAN translates no more goes elsewhere.
+pub(super) fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
     let v4 = headers.is_v4();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
         _ => None,
     };
     let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
+    let gone = address::is_gone(wan, v4, pin);
+    if !gone && address::public_kept(wan, headers.source, pin).is_none() {
+        return Course::Moves { may_stay: false };
+    }
     let way = match wan.standing(v4) {
         _ if gone => Err(DropReason::AddressGone),
         Standing::HardDown => Err(DropReason::WanDown),
@@ -76,7 +80,7 @@ pub(super) fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy
 fn after_the_end(flags: Option<u8>, way: Result<(), DropReason>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
-        Some(flags) if !is_syn(flags) => Course::Refused(DropReason::Reset),
+        Some(flags) if !tcp_flag::asks(flags) => Course::Refused(DropReason::Reset),
         _ => Course::BeginsAnew,
     }
 }
@@ -85,13 +89,9 @@ fn after_the_end(flags: Option<u8>, way: Result<(), DropReason>) -> Course {
 fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), DropReason>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
-        Some(flags) if is_syn(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
+        Some(flags) if tcp_flag::asks(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
         _ => Course::Ends,
     }
-}
-
-fn is_syn(flags: u8) -> bool {
-    flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
 }
 
 #[cfg(test)]

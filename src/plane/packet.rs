@@ -170,6 +170,12 @@ pub mod tcp_flag {
     pub const RST: u8 = 4;
     /// Acknowledgment field significant.
     pub const ACK: u8 = 16;
+
+    /// Whether a segment with these flags asks for a connection.
+    #[must_use]
+    pub fn asks(flags: u8) -> bool {
+        flags & (SYN | ACK) == SYN
+    }
 }
 
 #[cfg(test)]

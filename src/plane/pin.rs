@@ -101,17 +101,10 @@ impl Core {
     ) -> Result<Exit, DropReason> {
         let new = || choose(policy, headers.source, key);
         let Some(pin) = known else { return self.insert(policy, headers, key, new()?, seen) };
-        let wan = policy.wan(pin.wan);
-        let held = wan.is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
-        let gone = wan.is_some_and(|wan| address::is_gone(wan, headers.is_v4(), &pin));
+        let held = || policy.wan(pin.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
         // Whoever comes back to its WAN keeps its public address.
-        let other = || new().map(|exit| if held && exit.wan == pin.wan { pin.exit() } else { exit });
-        let course = if held || gone {
-            failover::outbound(policy, headers, key, &pin, gone)
-        } else {
-            failover::Course::Moves { may_stay: false }
-        };
-        let exit = match course {
+        let other = || new().map(|exit| if exit.wan == pin.wan && held() { pin.exit() } else { exit });
+        let exit = match failover::outbound(policy, headers, key, &pin) {
             failover::Course::Stays => pin.exit(),
             failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
             failover::Course::Moves { may_stay: false } => other()?,
@@ -225,7 +218,7 @@ impl Core {
 /// Whether a packet may ask for an answer: of TCP only a SYN does, of ICMP queries only the request.
 fn is_request(headers: &Headers) -> bool {
     match headers.transport {
-        Transport::Tcp { flags, .. } => flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN,
+        Transport::Tcp { flags, .. } => tcp_flag::asks(flags),
         Transport::Query { request, .. } => request,
         _ => true,
     }
