@@ -7,12 +7,14 @@ mod packets;
 mod traffic;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use flowpin::plane::choose::steer;
+use flowpin::plane::craft::icmp;
 use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::flow::table::{FlowTable, Seen};
+use flowpin::plane::packet::{checksum, mtu, parse};
 use flowpin::plane::policy::{Balance, Timeouts};
 use flowpin::plane::translate::nptv6::{Mode, Translator};
 use flowpin::plane::translate::{inner, rewrite};
-use flowpin::plane::{checksum, mtu, parse, reply, steer};
 use flowpin::types::{Direction, Offload, Tick, WanId};
 use packets::{SYN, ip};
 use std::hint::black_box;
@@ -131,7 +133,7 @@ fn errors(c: &mut Criterion) {
     c.bench_function("time-exceeded", |b| {
         b.iter(|| {
             out.clear();
-            reply::time_exceeded(&mut out, black_box(&packet), &headers, IpAddr::from([10, 250, 250, 1]))
+            icmp::time_exceeded(&mut out, black_box(&packet), &headers, IpAddr::from([10, 250, 250, 1]))
         });
     });
 }

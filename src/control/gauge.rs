@@ -81,7 +81,7 @@ fn per_second(count: u64, span: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::plane::counters::Counters;
-    use crate::plane::flow::sign::Sign;
+    use crate::plane::flow::reachability::Sign;
 
     const A: WanId = WanId(0);
     const B: WanId = WanId(1);

@@ -1,9 +1,9 @@
 //! Counters of one worker, written by it alone and read by anybody: plain loads and stores, no locked instruction.
 //! Must never know: how they are shown.
 
-use super::flow::sign::Sign;
-use super::flow::table::Traffic;
-use super::verdict::DropReason;
+use crate::plane::flow::reachability::Sign;
+use crate::plane::flow::table::Traffic;
+use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, MAX_WANS, WanId};
 use crossbeam::utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

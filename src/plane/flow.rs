@@ -2,9 +2,9 @@
 //!
 //! Every entry of the table is watched by exactly one worker's wheel, the one that inserted it; only wheels remove.
 
-pub mod expiry;
 pub mod key;
+pub mod reachability;
 mod record;
-pub mod sign;
 pub mod state;
 pub mod table;
+pub mod wheel;

@@ -1,11 +1,11 @@
 //! Fragments: how a packet becomes some (IPv4 only; an IPv6 router never cuts, RFC 8200 §4.5), and how the later ones
 //! find the way that the first one took. Must never know: policy, flows.
 
-pub mod owed;
 pub mod pins;
+pub mod resolve_offload;
 pub mod split;
 
-use super::outbox::Outbox;
+use crate::plane::outbox::Outbox;
 use crate::types::{End, Offload};
 
 /// Queues `packet`, which does not fit `mtu`, for `to` behind the link header `link`, in fragments. The packet has been
@@ -31,7 +31,7 @@ pub fn cut(
             bytes += (header.len() + payload.len()) as u32;
         }
     };
-    let is_paid = owed::pay(packet, offload, |packet| is_cut &= split::split(packet, mtu, &mut emit));
+    let is_paid = resolve_offload::pay(packet, offload, |packet| is_cut &= split::split(packet, mtu, &mut emit));
     outbox.keep_order();
     (is_paid && is_cut).then_some((packets, bytes))
 }

@@ -6,15 +6,16 @@ mod announce;
 mod arp;
 mod nd;
 mod prober;
+pub mod queue;
 #[cfg(test)]
 pub(super) mod sample;
 
 pub use prober::Prober;
 
-use super::outbox::Outbox;
-use super::packet::ethertype;
-use super::policy::{Policy, Wan};
-use super::verdict::DropReason;
+use crate::plane::outbox::Outbox;
+use crate::plane::packet::numbers::ethertype;
+use crate::plane::policy::{Policy, Wan};
+use crate::plane::verdict::DropReason;
 use crate::types::{Frame, HEADROOM, MAX_WANS, Mac, WanId};
 use arrayvec::ArrayVec;
 use std::net::IpAddr;

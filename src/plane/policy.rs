@@ -5,9 +5,9 @@ mod health;
 
 pub use health::{ProbeSpec, Question, Target};
 
-use super::lease::{Lease, Leased};
-use super::translate::nat44::Nat44Map;
-use super::translate::nptv6::Translator;
+use crate::plane::lease::{Lease, Leased};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::Translator;
 use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,25 +1,31 @@
 //! `Plane::process`: the whole way of a packet, outbound and inbound as mirror images.
 //! parse, flow, mtu, translate, link; the flow's pin says which WAN. Must never know: ports, clocks, settings.
 
-use super::address::{self, Mapped};
-use super::admit::{self, Link};
-use super::counters::Event;
-use super::errors;
-use super::fit::fits;
-use super::hairpin::{self, Turn};
-use super::lease::Exit;
-use super::neighbor::{self, Answer};
-use super::outbox::Outbox;
-use super::packet::{Headers, Transport, protocol};
-use super::parse::parse;
-use super::pin::{self, Arrival, Course};
-use super::policy::{Policy, Wan};
-use super::respond::{Back, Refusal};
-use super::send::has_hops;
-use super::state::{Core, Plane};
-use super::translate::nptv6::Unmappable;
-use super::translate::rewrite;
-use super::verdict::{DropReason, Verdict};
+use crate::plane::choose::address;
+use crate::plane::choose::address::Mapped;
+use crate::plane::choose::exit;
+use crate::plane::choose::exit::{Arrival, Course};
+use crate::plane::counters::Event;
+use crate::plane::lease::Exit;
+use crate::plane::neighbor;
+use crate::plane::neighbor::Answer;
+use crate::plane::outbox::Outbox;
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::parse::parse;
+use crate::plane::pass::admit;
+use crate::plane::pass::admit::Link;
+use crate::plane::pass::errors;
+use crate::plane::pass::fit::fits;
+use crate::plane::pass::hairpin;
+use crate::plane::pass::hairpin::Turn;
+use crate::plane::pass::send::has_hops;
+use crate::plane::policy::{Policy, Wan};
+use crate::plane::state::{Core, Plane};
+use crate::plane::tell::respond::{Back, Refusal};
+use crate::plane::translate::nptv6::Unmappable;
+use crate::plane::translate::rewrite;
+use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, End, Ends, Frame, Standing, Tick, WanId};
 
 impl Plane {
@@ -162,7 +168,7 @@ impl Core {
         if wan.standing(headers.is_v4()) == Standing::HardDown {
             return Err(DropReason::WanDown.into());
         }
-        let mapped = address::public_under(wan, headers.source, lease).map_err(|why| pin::reason_under(lease, why))?;
+        let mapped = address::public_under(wan, headers.source, lease).map_err(|why| exit::reason_under(lease, why))?;
         fits(headers, frame, self.mtu(id, wan, headers.is_v4()))?;
         Ok(Way::Out(id, wan, mapped))
     }
@@ -266,7 +272,7 @@ fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result
         Ok(mapped) if admit::is_for_dhcp_client(headers, mapped.lease) => Ok(None),
         _ if link == Link::Group => Err(DropReason::WrongMac),
         Ok(mapped) => Ok(Some(mapped)),
-        Err(unmappable) => admit::inbound(headers, policy).and(Err(pin::reason(unmappable))),
+        Err(unmappable) => admit::inbound(headers, policy).and(Err(exit::reason(unmappable))),
     }
 }
 

@@ -1,17 +1,17 @@
 //! Two small WANs and a plane in front of them, for the claims about the way of a packet.
 
-use super::Shared;
-use super::counters::Totals;
-use super::lease::Leased;
-use super::outbox::Outbox;
-use super::packet::protocol;
-use super::packet::sample::{packet, udp};
-use super::parse::parse;
-use super::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
-use super::state::Plane;
-use super::translate::nat44::Nat44Map;
-use super::translate::nptv6::{Mode, Translator};
-use super::verdict::{DropReason, Verdict};
+use crate::plane::Shared;
+use crate::plane::counters::Totals;
+use crate::plane::lease::Leased;
+use crate::plane::outbox::Outbox;
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::parse::parse;
+use crate::plane::packet::sample::{packet, udp};
+use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
+use crate::plane::state::Plane;
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,18 +1,20 @@
 //! One worker's data plane and what all workers share; what happens to both as time passes.
 //! Must never know: the way of a packet.
 
-use super::counters::Counters;
-use super::flow::expiry::{Walk, Wheel};
-use super::flow::table::FlowTable;
-use super::fragment::pins::FragmentPins;
-use super::health::{self, Health};
-use super::hold::Held;
-use super::limiter::Limits;
-use super::neighbor::{Neighbors, Prober};
-use super::outbox::Outbox;
-use super::path::{self, Paths};
-use super::policy::Policy;
-use super::sweep;
+use crate::plane::counters::Counters;
+use crate::plane::flow::table::FlowTable;
+use crate::plane::flow::wheel::{Walk, Wheel};
+use crate::plane::fragment::pins::FragmentPins;
+use crate::plane::health;
+use crate::plane::health::Health;
+use crate::plane::limiter::Limits;
+use crate::plane::neighbor::queue::Held;
+use crate::plane::neighbor::{Neighbors, Prober};
+use crate::plane::outbox::Outbox;
+use crate::plane::path;
+use crate::plane::path::Paths;
+use crate::plane::policy::Policy;
+use crate::plane::tell::sweep;
 use crate::types::{MAX_WANS, Tick};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -55,24 +57,24 @@ pub struct Plane {
 
 /// What a worker's plane remembers, apart from the snapshot it obeys.
 #[derive(Debug)]
-pub(super) struct Core {
-    pub(super) shared: Arc<Shared>,
-    pub(super) counters: Arc<Counters>,
-    pub(super) wheel: Wheel,
+pub struct Core {
+    pub shared: Arc<Shared>,
+    pub counters: Arc<Counters>,
+    pub wheel: Wheel,
     /// Later fragments whose first has just been pinned, each behind `HEADROOM` free bytes.
-    pub(super) followers: Vec<Vec<u8>>,
-    pub(super) held: Held,
-    pub(super) limits: Limits,
-    pub(super) probers: Option<Probers>,
+    pub followers: Vec<Vec<u8>>,
+    pub held: Held,
+    pub limits: Limits,
+    pub probers: Option<Probers>,
     /// By WAN and family: the remote that an inside host dialled last.
-    pub(super) dialled: [[Option<IpAddr>; 2]; MAX_WANS],
+    pub dialled: [[Option<IpAddr>; 2]; MAX_WANS],
     /// The look for silent connections over a WAN that went down, while it is under way.
-    pub(super) sweep: Option<Walk>,
+    pub sweep: Option<Walk>,
 }
 
 /// What one worker does for all.
 #[derive(Debug, Default)]
-pub(super) struct Probers {
+pub struct Probers {
     neighbors: Prober,
     paths: path::Prober,
     health: health::Prober,

@@ -3,10 +3,10 @@
 use crate::api::{Flow, FlowQuery, Flows, Traffic};
 use crate::config::nearest::nearest;
 use crate::config::settings::Settings;
-use crate::plane::address;
+use crate::plane::choose::address;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::{self, FlowRecord, FlowTable};
-use crate::plane::packet::protocol;
+use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::Policy;
 use crate::types::{Direction, Tick, WanId};
 use std::net::IpAddr;

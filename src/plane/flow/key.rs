@@ -1,7 +1,7 @@
 //! What makes two packets one flow, seen from the inside, whichever way they go and however they are translated.
 //! IPv4 addresses are kept v4-mapped (RFC 4291 §2.5.5.2). Must never know: WANs, state.
 
-use crate::plane::packet::{Headers, Transport};
+use crate::plane::packet::headers::{Headers, Transport};
 use crate::types::Direction;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -138,7 +138,8 @@ fn to_address(words: [u64; 2]) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plane::packet::{Fragment, protocol};
+    use crate::plane::packet::headers::Fragment;
+    use crate::plane::packet::numbers::protocol;
 
     fn headers(source: &str, destination: &str, protocol: u8, transport: Transport) -> Headers {
         Headers {

@@ -7,10 +7,11 @@
 //! segment passes, believed or not.
 
 use super::key::FlowKey;
-use super::sign::{self, Sign};
+use super::reachability;
+use super::reachability::Sign;
 use super::state::State;
 use crate::plane::lease::{Exit, Lease};
-use crate::plane::packet::{protocol, tcp_flag};
+use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Timeouts;
 use crate::types::{Direction, Tick, WanId};
 
@@ -145,7 +146,7 @@ impl Record {
             state: state.waiting(from_inside),
         };
         record.count(seen);
-        (record, if from_inside { sign::of_first(seen.segment) } else { Sign::Nothing })
+        (record, if from_inside { reachability::of_first(seen.segment) } else { Sign::Nothing })
     }
 
     /// One more packet, and what it shows.
@@ -171,7 +172,7 @@ impl Record {
         let from_inside = seen.direction == Direction::Outbound;
         let before = self.state;
         let shown = match (from_inside, self.origin) {
-            (false, Direction::Outbound) => sign::of_inbound(key, before, self.awaited, seen.segment),
+            (false, Direction::Outbound) => reachability::of_inbound(key, before, self.awaited, seen.segment),
             _ => Sign::Nothing,
         };
         self.await_next(seen);
@@ -179,7 +180,7 @@ impl Record {
         self.state = after.waiting(from_inside || before.waits() && shown == Sign::Nothing);
         if after == State::NEW && before != State::NEW {
             self.origin = seen.direction;
-            return if from_inside { sign::of_first(seen.segment) } else { Sign::Nothing };
+            return if from_inside { reachability::of_first(seen.segment) } else { Sign::Nothing };
         }
         shown
     }

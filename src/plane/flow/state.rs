@@ -8,7 +8,7 @@
 //! may be forged, any segment that is no SYN, FIN or RST brings the flow back to where it was; after two FINs only a new
 //! SYN does, which starts over.
 
-use crate::plane::packet::{protocol, tcp_flag};
+use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Timeouts;
 use crate::types::Direction;
 

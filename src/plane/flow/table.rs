@@ -2,8 +2,8 @@
 //! No guard leaves it and nothing calls into the map while one is held. Must never know: policy, packets, clocks.
 
 use super::key::FlowKey;
+use super::reachability::Sign;
 use super::record::{CUT, Record};
-use super::sign::Sign;
 use crate::plane::lease::{Exit, Lease};
 use crate::plane::policy::Timeouts;
 use crate::types::{MAX_WANS, Tick, WanId};

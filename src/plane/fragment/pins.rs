@@ -4,8 +4,8 @@
 
 mod waiting;
 
-use super::super::packet::Headers;
 use crate::plane::lease::Exit;
+use crate::plane::packet::headers::Headers;
 use crate::types::Tick;
 use std::hash::BuildHasher;
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! Cuts one IPv4 packet into fragments (RFC 791 §3.2, RFC 1812 §4.2.2.7).
 //! Must never know: what the packet owes, where its pieces go.
 
-use crate::plane::checksum;
+use crate::plane::packet::checksum;
 
 /// The flags (more fragments) and the offset, in units of 8 bytes, of the word at byte 6 of the header.
 const MORE: u16 = 0x2000;

@@ -3,8 +3,9 @@
 
 use super::tcp::{Client, News, Received, Segment};
 use super::{dns, http, tcp};
-use crate::plane::ask;
-use crate::plane::packet::{Headers, Transport, protocol};
+use crate::plane::craft::ask;
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{ProbeSpec, Question};
 use crate::types::{Failure, Frame, Outcome, Tick};
 use std::net::IpAddr;

@@ -3,10 +3,11 @@
 
 use super::Health;
 use super::asked::{Asked, Heard, key, neighbor_key};
-use crate::plane::checksum;
 use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
-use crate::plane::packet::{Fragment, Headers, Transport, ethertype, protocol};
+use crate::plane::packet::checksum;
+use crate::plane::packet::headers::{Fragment, Headers, Transport};
+use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
 use crate::types::{End, Frame, Tick, WanId};

@@ -4,10 +4,10 @@
 use super::asked::Asked;
 use super::listen::{Place, say};
 use super::{Health, MOST};
-use crate::plane::ask;
+use crate::plane::craft::ask;
 use crate::plane::neighbor::{self, Neighbors, link_header};
 use crate::plane::outbox::Outbox;
-use crate::plane::packet::ethertype;
+use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan};
 use crate::types::{End, Failure, Family, MAX_WANS, Outcome, Tick, WanId};
 use std::net::IpAddr;

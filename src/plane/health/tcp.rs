@@ -2,7 +2,7 @@
 //! comes in order up to 8 KiB, and ends with a reset. Nothing is ever sent again unless the server repeats itself.
 //! Must never know: addresses, what the bytes mean.
 
-use crate::plane::packet::tcp_flag::{ACK, FIN, RST, SYN};
+use crate::plane::packet::numbers::tcp_flag::{ACK, FIN, RST, SYN};
 
 /// Bytes of an answer that are taken at the most.
 pub(super) const ROOM: usize = 8192;

@@ -1,9 +1,10 @@
 //! Probes on their way through the whole plane, answered by a network of this file's own.
 
-use crate::plane::health::{question, request};
+use super::{question, request};
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{icmp, ip, is_right, packet, udp};
-use crate::plane::packet::{Headers, Transport, protocol};
-use crate::plane::parse::parse;
 use crate::plane::policy::{Policy, ProbeSpec, Question, Target};
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, policy};
 use crate::plane::verdict::Verdict;

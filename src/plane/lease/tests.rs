@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::plane::counters::Event;
+use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::sample::{icmp, is_right, packet, tcp, udp};
-use crate::plane::packet::{protocol, tcp_flag};
 use crate::plane::policy::Policy;
 use crate::plane::sample::{A, B, Done, Rig, SERVER, SERVER6, hosts, policy};
 use crate::plane::translate::nat44::Nat44Map;

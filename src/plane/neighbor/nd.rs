@@ -2,7 +2,7 @@
 //! Must never know: when to ask.
 
 use super::{Answer, Place};
-use crate::plane::packet::{ethertype, protocol};
+use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
 use crate::types::{Frame, Mac};

@@ -1,8 +1,9 @@
 //! Packets for tests: built with right checksums, complete or partial, and judged by the plain sum.
 
-use super::{Headers, protocol};
-use crate::plane::checksum;
-use crate::plane::parse::parse;
+use super::checksum;
+use super::headers::Headers;
+use super::numbers::protocol;
+use super::parse::parse;
 use crate::types::{Gso, GsoKind, Offload, PartialChecksum};
 use proptest::prelude::*;
 use std::net::IpAddr;

@@ -2,8 +2,8 @@
 //! too-big message says. Must never know: how the search goes on.
 
 use super::Paths;
-use crate::plane::ask;
-use crate::plane::packet::{Headers, Transport};
+use crate::plane::craft::ask;
+use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
 use crate::types::{Frame, WanId};

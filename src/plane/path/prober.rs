@@ -3,10 +3,10 @@
 
 use super::Paths;
 use super::search::{self, Probe, Search, State};
-use crate::plane::ask;
+use crate::plane::craft::ask;
 use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
-use crate::plane::packet::ethertype;
+use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{End, MAX_WANS, Tick, WanId};
 use std::net::IpAddr;

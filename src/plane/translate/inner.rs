@@ -3,9 +3,11 @@
 //! Must never know: which address is right, policy, flows.
 
 use super::{Side, rewrite};
-use crate::plane::checksum::{self, Delta, Field};
-use crate::plane::packet::{Headers, protocol};
-use crate::plane::parse;
+use crate::plane::packet::checksum;
+use crate::plane::packet::checksum::{Delta, Field};
+use crate::plane::packet::headers::Headers;
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::parse;
 use crate::plane::verdict::DropReason;
 use crate::types::Offload;
 use std::net::IpAddr;

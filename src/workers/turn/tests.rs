@@ -1,7 +1,7 @@
 //! Claims about the order in which a turn sends.
 
 use super::*;
-use crate::plane::packet::protocol;
+use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{fix_ip, packet, udp};
 use crate::plane::sample::{B, Rig, SERVER, policy, port_for};
 use crate::ports::memory::{Sink, Source, Stored};

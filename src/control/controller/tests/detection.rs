@@ -4,7 +4,7 @@
 use super::*;
 use crate::config::settings::{Health, HealthProbe, Mtu, ProbeKind, ProbeTarget};
 use crate::plane::outbox::Outbox;
-use crate::plane::packet::protocol;
+use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{fix_transport, packet};
 use crate::plane::{Plane, Shared};
 use crate::types::{End, Ends, Frame, HEADROOM, Offload};

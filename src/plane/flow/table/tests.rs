@@ -1,7 +1,7 @@
 //! Claims about the flow table.
 
 use super::*;
-use crate::plane::packet::tcp_flag;
+use crate::plane::packet::numbers::tcp_flag;
 use crate::types::Direction;
 use std::net::IpAddr;
 use std::sync::Barrier;

@@ -69,9 +69,9 @@ fn the_protocol_behind_extension_headers_is_no_part_of_the_name_in_ipv6() {
         len: 100,
         dont_fragment: true,
         fragment,
-        transport: crate::plane::packet::Transport::Opaque,
+        transport: crate::plane::packet::headers::Transport::Opaque,
     };
-    use crate::plane::packet::Fragment::{First, Later};
+    use crate::plane::packet::headers::Fragment::{First, Later};
     assert_eq!(Datagram::new(&headers(17, First(5)), 5), Datagram::new(&headers(60, Later(5)), 5));
 }
 

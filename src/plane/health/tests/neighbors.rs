@@ -3,7 +3,7 @@
 use super::*;
 use crate::plane::Shared;
 use crate::plane::outbox::Outbox;
-use crate::plane::packet::ethertype;
+use crate::plane::packet::numbers::ethertype;
 use crate::plane::packet::sample::hex;
 use crate::plane::state::Plane;
 

@@ -1,8 +1,8 @@
 //! Claims about ARP, byte by byte.
 
-use super::super::sample::{hex, policy, sent};
-use super::super::{Neighbors, answer};
 use super::*;
+use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::types::{Offload, WanId};
 

@@ -1,8 +1,8 @@
 //! Claims about ND. Packets are written out byte by byte; `finish` fills their checksums in by plain arithmetic.
 
-use super::super::sample::{hex, policy, sent};
-use super::super::{Neighbors, answer};
 use super::*;
+use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Policy;
 use crate::types::{Offload, WanId};

@@ -1,8 +1,8 @@
 //! Claims about asking and announcing, over simulated time.
 
-use super::super::NeighborState;
-use super::super::sample::{hex, policy, sent};
 use super::*;
+use crate::plane::neighbor::NeighborState;
+use crate::plane::neighbor::sample::{hex, policy, sent};
 
 const A: WanId = WanId(0);
 const MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);

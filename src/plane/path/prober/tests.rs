@@ -1,8 +1,9 @@
 //! Probes on their way through the whole plane, answered by a network of this file's own.
 
+use crate::plane::packet::headers::{Fragment, Headers};
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{fix_ip, icmp, ip, packet};
-use crate::plane::packet::{Fragment, Headers, protocol};
-use crate::plane::parse::parse;
 use crate::plane::path::State;
 use crate::plane::policy::{Policy, Probe};
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, policy};

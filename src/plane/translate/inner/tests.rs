@@ -1,9 +1,9 @@
 //! Quoted packets: vectors, and the law that a quote is translated like the packet it quotes.
 
 use super::*;
-use crate::plane::packet::Transport;
+use crate::plane::packet::headers::Transport;
+use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{fix_transport, hex, icmp, ip, is_right, packet, tcp, udp};
-use crate::plane::parse::parse;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use crate::types::PartialChecksum;
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
 //! Right checksums stay right, wrong ones stay wrong, and nothing else changes.
 
 use super::*;
+use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{
     finish_partial, fix_transport, hex, icmp, ip, is_right, make_partial, packet, tcp, udp,
 };
-use crate::plane::parse::parse;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -249,8 +249,8 @@ proptest! {
         if let Ok(mut headers) = parse(&bytes, &offload) {
             let len = bytes.len();
             let new = same_family(&bytes, new);
-            let _ = crate::plane::mtu::fits(&headers, &offload, mtu);
-            crate::plane::mtu::clamp_mss(&mut bytes, &headers, mtu, &offload);
+            let _ = crate::plane::packet::mtu::fits(&headers, &offload, mtu);
+            crate::plane::packet::mtu::clamp_mss(&mut bytes, &headers, mtu, &offload);
             source(&mut bytes, &mut headers, new, &offload, neutral);
             destination(&mut bytes, &mut headers, new, &offload, neutral);
             decrement_ttl(&mut bytes, &headers);

@@ -1,0 +1,115 @@
+//! Which address a host has on the other side of a WAN. Must never know: packets.
+
+use crate::plane::flow::table::Pin;
+use crate::plane::lease::{Exit, Lease, pick};
+use crate::plane::policy::Wan;
+use crate::plane::translate::nptv6::Unmappable;
+use crate::types::WanId;
+use std::net::IpAddr;
+
+/// The form of an address on the other side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mapped {
+    /// The address.
+    pub address: IpAddr,
+    /// Transport checksums stay as they are (RFC 6296 mode).
+    pub neutral: bool,
+    /// Which of the WAN's public addresses is in use.
+    pub lease: Lease,
+}
+
+impl Mapped {
+    fn fixed(address: impl Into<IpAddr>) -> Self {
+        Self { address: address.into(), neutral: false, lease: Lease::FIXED }
+    }
+
+    /// Where the flow of a packet that is mapped so leaves.
+    #[must_use]
+    pub fn exit(&self, wan: WanId) -> Exit {
+        Exit { wan, lease: self.lease }
+    }
+}
+
+/// The public address of an inside host on `wan` for a new flow. A host map beats the prefix map, also for whom it takes an
+/// address from: whose prefix form is the external host of another has none here, or the answers would go to that other.
+///
+/// # Errors
+/// The WAN has no mapping for it, or none is possible.
+pub fn public(wan: &Wan, inside: IpAddr) -> Result<Mapped, Unmappable> {
+    map(wan, inside, None)
+}
+
+/// The same for a flow that has `lease`.
+///
+/// # Errors
+/// The WAN has no mapping for it any more, or none is possible.
+pub fn public_under(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, Unmappable> {
+    map(wan, inside, Some(lease))
+}
+
+/// The same for somebody who speaks to a host under `lease`: from there if possible, else from the current address.
+///
+/// # Errors
+/// The WAN has no mapping for it, or none is possible.
+pub fn public_beside(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, Unmappable> {
+    public_under(wan, inside, lease).or_else(|_| public(wan, inside))
+}
+
+/// The public address of a known flow of `inside` on `wan`, if it still has the one that it had when it was proved.
+#[must_use]
+pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
+    public_under(wan, inside, pin.lease).ok().filter(|_| !is_gone(wan, inside.is_ipv4(), pin))
+}
+
+/// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
+#[must_use]
+pub fn is_gone(wan: &Wan, v4: bool, pin: &Pin) -> bool {
+    pin.lease != Lease::FIXED && !wan.has_lease(v4, pin.lease, pin.proved())
+}
+
+fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {
+    let inside = match inside {
+        IpAddr::V4(inside) => {
+            let (address, lease) = wan.nat44.public_of(inside, lease).ok_or(Unmappable::NotOurs)?;
+            return Ok(Mapped { address: address.into(), neutral: false, lease });
+        }
+        IpAddr::V6(inside) => inside,
+    };
+    if let Some((outside, _)) = wan.inbound6.iter().find(|(_, host)| *host == inside) {
+        return Ok(Mapped::fixed(*outside));
+    }
+    let leased = pick(&wan.nptv6, lease).ok_or(Unmappable::NotOurs)?;
+    let public = leased.held.outbound(inside)?;
+    if wan.inbound6.iter().any(|(outside, _)| *outside == public) {
+        return Err(Unmappable::NotOurs);
+    }
+    Ok(Mapped { address: public.into(), neutral: leased.held.is_neutral(), lease: leased.lease })
+}
+
+/// The inside host behind a public address of `wan`. A host map beats the prefix map.
+///
+/// # Errors
+/// The address is not owned, or no inside address is possible.
+pub fn inside(wan: &Wan, public: IpAddr) -> Result<Mapped, Unmappable> {
+    let public = match public {
+        IpAddr::V4(public) => {
+            let (address, lease) = wan.nat44.inside_of(public).ok_or(Unmappable::NotOurs)?;
+            return Ok(Mapped { address: address.into(), neutral: false, lease });
+        }
+        IpAddr::V6(public) => public,
+    };
+    if let Some((_, host)) = wan.inbound6.iter().find(|(outside, _)| *outside == public) {
+        return Ok(Mapped::fixed(*host));
+    }
+    let mut refusal = Unmappable::NotOurs;
+    for leased in &wan.nptv6 {
+        match leased.held.inbound(public) {
+            Ok(host) => {
+                return Ok(Mapped { address: host.into(), neutral: leased.held.is_neutral(), lease: leased.lease });
+            }
+            Err(Unmappable::NotOurs) => {}
+            Err(other) => refusal = other,
+        }
+    }
+    Err(refusal)
+}

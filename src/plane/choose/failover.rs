@@ -1,0 +1,99 @@
+//! What becomes of a known flow under another snapshot: it stays, goes to another WAN, or ends, as its WAN stands and as
+//! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an
+//! address of that WAN. Must never know: tables, how a host is told.
+
+use super::address;
+use super::failback::{recall, would_take};
+use crate::plane::flow::key::FlowKey;
+use crate::plane::flow::table::Pin;
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::{protocol, tcp_flag};
+use crate::plane::policy::Policy;
+use crate::plane::verdict::DropReason;
+use crate::types::{Remedy, Standing};
+
+/// What becomes of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Course {
+    /// It goes on by its WAN.
+    Stays,
+    /// It goes on by another exit; where there is none, it stays if `may_stay`.
+    Moves {
+        /// Its own can still send.
+        may_stay: bool,
+    },
+    /// It has ended before, and this packet begins another one.
+    BeginsAnew,
+    /// It ends now, and its host is told.
+    Ends,
+    /// This packet is refused, and nothing else changes.
+    Refused(DropReason),
+    /// This packet passes by its WAN, and nothing else changes.
+    Passes,
+}
+
+/// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is gone
+/// fares as if its WAN were hard down; one whose host the WAN translates no more goes elsewhere.
+pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
+    let v4 = headers.is_v4();
+    let flags = match headers.transport {
+        Transport::Tcp { flags, .. } => Some(flags),
+        _ => None,
+    };
+    let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
+    let gone = address::is_gone(wan, v4, pin);
+    if !gone && address::public_kept(wan, headers.source, pin).is_none() {
+        return Course::Moves { may_stay: false };
+    }
+    let way = match wan.standing(v4) {
+        _ if gone => Err(DropReason::AddressGone),
+        Standing::HardDown => Err(DropReason::WanDown),
+        _ => Ok(()),
+    };
+    if pin.is_cut() {
+        return after_the_end(flags, way);
+    }
+    match (remedy(policy, key, pin), way) {
+        (None, _) => Course::Stays,
+        (Some(Remedy::Reset), _) => reset(flags, pin, way),
+        (Some(Remedy::Move), _) if !pin.came_in => Course::Moves { may_stay: way.is_ok() },
+        (Some(Remedy::Move | Remedy::Drain), Ok(())) => Course::Stays,
+        (Some(Remedy::Move | Remedy::Drain), Err(reason)) => Course::Refused(reason),
+    }
+}
+
+/// What is to be done with a living flow under this snapshot; `None`: it stays. What its line would let stay a better one
+/// may call. Who has no better line than the one that he would be given as a last resort keeps that.
+pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
+    let wan = policy.wan(pin.wan)?;
+    let (v4, is_tcp) = (key.is_v4(), key.protocol() == protocol::TCP);
+    if address::is_gone(wan, v4, pin) {
+        return Some(wan.remedy_without_address(is_tcp));
+    }
+    match wan.remedy(v4, is_tcp) {
+        stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
+        Some(_) if policy.last_resort && would_take(policy, key) == Some(pin.wan) => None,
+        remedy => remedy,
+    }
+}
+
+/// A RST still tells the remote, where there is a `way`; else that says why not. Of TCP only a SYN begins another flow.
+fn after_the_end(flags: Option<u8>, way: Result<(), DropReason>) -> Course {
+    match flags {
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
+        Some(flags) if !tcp_flag::asks(flags) => Course::Refused(DropReason::Reset),
+        _ => Course::BeginsAnew,
+    }
+}
+
+/// A RST is not answered by a RST, and a SYN that nobody answered yet may as well go by another WAN.
+fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), DropReason>) -> Course {
+    match flags {
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
+        Some(flags) if tcp_flag::asks(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
+        _ => Course::Ends,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! Packets that wait for their next hop's MAC, already translated, in bounded queues of one worker.
+//! They leave as soon as the MAC is known, and are given back when nobody answers in time (RFC 1812 §5.2.7.1).
+//! Must never know: how a next hop is asked for, how an ICMP error is made.
+
+use super::link_header;
+use crate::plane::counters::{Counters, Event};
+use crate::plane::fragment;
+use crate::plane::outbox::{FRAGMENTS, Outbox};
+use crate::plane::packet::mtu;
+use crate::plane::packet::numbers::ethertype;
+use crate::plane::policy::{Policy, Wan};
+use crate::plane::state::Shared;
+use crate::plane::verdict::DropReason;
+use crate::types::{Direction, End, MAX_WANS, Mac, Offload, Standing, Tick, WanId};
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Packets that wait for one next hop at the most.
+pub const PACKETS: usize = 64;
+/// Bytes that wait for one next hop at the most.
+pub const BYTES: usize = 256 * 1024;
+/// Milliseconds a packet waits at the most.
+pub const PATIENCE_MS: u64 = 3000;
+/// Bytes kept of each packet as its sender sent it: what an ICMPv6 error may quote (RFC 4443 §2.4 (c)).
+pub const ORIGINAL: usize = 1232;
+
+/// No room for one more packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// The waiting packets of one worker.
+#[derive(Debug)]
+pub struct Held {
+    queues: [[Queue; 2]; MAX_WANS],
+    waiting: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    packets: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    packet: Vec<u8>,
+    original: Vec<u8>,
+    offload: Offload,
+    header_len: u16,
+    since: Tick,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.packet.len() + self.original.len()
+    }
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Held {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { queues: std::array::from_fn(|_| Default::default()), waiting: 0 }
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Packets that wait, for all next hops together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Copies a packet aside, ready to leave but for its link header; `offload` and `header_len` as in its frame.
+    /// `original` is the packet as its sender sent it, of which the first [`ORIGINAL`] bytes are kept; empty when nobody
+    /// is to be told.
+    ///
+    /// # Errors
+    /// Too much waits already, or there is no such WAN.
+    pub fn push(
+        &mut self,
+        to: (WanId, bool),
+        packet: &[u8],
+        original: &[u8],
+        offload: (Offload, u16),
+        now: Tick,
+    ) -> Result<(), Full> {
+        let (wan, is_v4) = to;
+        let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(usize::from(!is_v4)).ok_or(Full)?;
+        let original = &original[..original.len().min(ORIGINAL)];
+        let bytes = packet.len() + original.len();
+        if queue.packets.len() >= PACKETS || queue.bytes + bytes > BYTES {
+            return Err(Full);
+        }
+        let (packet, original) = (packet.to_vec(), original.to_vec());
+        queue.packets.push_back(Waiting { packet, original, offload: offload.0, header_len: offload.1, since: now });
+        queue.bytes += bytes;
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// Puts into `outbox` what may leave by now, in the order in which it came and counted, and gives the originals of what
+    /// has waited too long, or may not leave any more under this policy, to `expired`. What finds no room in the outbox
+    /// waits on.
+    pub fn flush(
+        &mut self,
+        now: Tick,
+        policy: &Policy,
+        shared: &Shared,
+        counters: &Counters,
+        outbox: &mut Outbox,
+        mut expired: impl FnMut(WanId, &[u8], &mut Outbox),
+    ) {
+        if self.is_empty() {
+            return;
+        }
+        for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
+            for (is_v4, queue) in [true, false].into_iter().zip(queues) {
+                let before = queue.packets.len();
+                let is_dead = policy.wan(wan).is_some_and(|wan| wan.standing(is_v4) == Standing::HardDown);
+                if is_dead && before != 0 {
+                    queue.give_back(wan, outbox, &mut expired);
+                    self.waiting -= before;
+                    continue;
+                }
+                let way = policy.wan(wan).zip(shared.neighbors.mac(wan, is_v4));
+                let mtu = |own: &Wan| shared.paths.mtu(wan, own, is_v4);
+                let way = way.map(|(wan, mac)| Way { wan, mac, mtu: mtu(wan) });
+                queue.flush(now, wan, way, counters, outbox, &mut expired);
+                self.waiting -= before - queue.packets.len();
+            }
+        }
+    }
+}
+
+impl Queue {
+    /// The way is closed: nobody need wait any longer.
+    fn give_back(&mut self, id: WanId, outbox: &mut Outbox, expired: &mut impl FnMut(WanId, &[u8], &mut Outbox)) {
+        self.packets.drain(..).for_each(|waiting| expired(id, &waiting.original, outbox));
+        self.bytes = 0;
+    }
+
+    fn flush(
+        &mut self,
+        now: Tick,
+        id: WanId,
+        way: Option<Way<'_>>,
+        counters: &Counters,
+        outbox: &mut Outbox,
+        expired: &mut impl FnMut(WanId, &[u8], &mut Outbox),
+    ) {
+        while let Some(waiting) = self.packets.front_mut() {
+            let is_late = now >= waiting.since.plus_millis(PATIENCE_MS);
+            match way {
+                Some(way) if may_leave(way.wan, &waiting.packet) => {
+                    if outbox.room() < if waiting.fits(way.mtu) { 1 } else { FRAGMENTS } {
+                        return;
+                    }
+                    waiting.leave(id, way, counters, outbox);
+                }
+                None if !is_late => return,
+                _ => expired(id, &waiting.original, outbox),
+            }
+            self.bytes -= waiting.bytes();
+            self.packets.pop_front();
+        }
+    }
+}
+
+/// The way that is open to the packets of a queue, and the largest that goes through.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    wan: &'a Wan,
+    mac: Mac,
+    mtu: u16,
+}
+
+impl Waiting {
+    /// Whether it may leave as it is; what may not be fragmented must.
+    fn fits(&self, mtu: u16) -> bool {
+        let may_fragment =
+            matches!(self.packet[..], [first, _, _, _, _, _, flags, ..] if first >> 4 == 4 && flags & DF == 0);
+        !may_fragment || mtu::fits_len(self.len(), self.header_len, &self.offload, mtu)
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.packet.len()).unwrap_or(u32::MAX)
+    }
+
+    fn leave(&mut self, id: WanId, way: Way<'_>, counters: &Counters, outbox: &mut Outbox) {
+        let Way { wan, mac, mtu } = way;
+        let ethertype = ethertype::of(self.packet.first().is_some_and(|byte| byte >> 4 == 4));
+        let link = link_header(wan, mac, ethertype);
+        let fits = self.fits(mtu) || mtu::lower_segments(&mut self.offload, self.header_len, mtu);
+        let sent = if fits {
+            outbox.push_with(End::Wan(id), &link, self.offload, self.header_len, |buffer| {
+                buffer.extend_from_slice(&self.packet);
+                true
+            });
+            Some(self.offload.gso.map_or((1, self.len()), |gso| gso.segments(self.len(), self.header_len)))
+        } else {
+            let cut = fragment::cut(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox);
+            cut.inspect(|_| counters.event(Event::Fragmented))
+        };
+        match sent {
+            Some((packets, bytes)) => counters.forward(id, Direction::Outbound, packets.into(), bytes.into()),
+            None => counters.count_drop(Direction::Outbound, DropReason::TooBig),
+        }
+    }
+}
+
+/// The flag "don't fragment" in byte 6 of an IPv4 header.
+const DF: u8 = 0x40;
+
+/// Whether the WAN still owns the source: the policy may have changed while the packet waited.
+fn may_leave(wan: &Wan, packet: &[u8]) -> bool {
+    match source_of(packet) {
+        Some(IpAddr::V4(source)) => {
+            wan.owns(IpAddr::V4(source)) || wan.link.addresses4.iter().any(|network| network.addr() == source)
+        }
+        Some(IpAddr::V6(source)) => wan.owns(IpAddr::V6(source)) || wan.link.addresses6.contains(&source),
+        None => false,
+    }
+}
+
+fn source_of(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => packet.get(12..16)?.try_into().ok().map(|octets: [u8; 4]| IpAddr::V4(Ipv4Addr::from(octets))),
+        6 => packet.get(8..24)?.try_into().ok().map(|octets: [u8; 16]| IpAddr::V6(Ipv6Addr::from(octets))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

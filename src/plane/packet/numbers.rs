@@ -1,0 +1,58 @@
+//! The numbers of the protocols that the plane treats by name: EtherTypes, IP protocols, TCP flags.
+//! Must never know: packets.
+
+/// EtherTypes that flowpin speaks (IANA IEEE 802 numbers).
+pub mod ethertype {
+    /// RFC 894.
+    pub const IPV4: u16 = 0x0800;
+    /// RFC 826.
+    pub const ARP: u16 = 0x0806;
+    /// RFC 2464.
+    pub const IPV6: u16 = 0x86dd;
+
+    /// That of a packet of the family.
+    #[must_use]
+    pub fn of(v4: bool) -> u16 {
+        if v4 { IPV4 } else { IPV6 }
+    }
+}
+
+/// IP protocol numbers the plane treats by name (IANA assigned internet protocol numbers).
+pub mod protocol {
+    /// RFC 792.
+    pub const ICMP: u8 = 1;
+    /// RFC 9293.
+    pub const TCP: u8 = 6;
+    /// RFC 768.
+    pub const UDP: u8 = 17;
+    /// RFC 4443.
+    pub const ICMPV6: u8 = 58;
+    /// RFC 4340.
+    pub const DCCP: u8 = 33;
+    /// RFC 9260.
+    pub const SCTP: u8 = 132;
+    /// The Mobility Header of Mobile IPv6, RFC 6275 §6.1.
+    pub const MOBILITY: u8 = 135;
+    /// RFC 3828.
+    pub const UDP_LITE: u8 = 136;
+    /// The Host Identity Protocol, RFC 7401 §5.1.
+    pub const HIP: u8 = 139;
+}
+
+/// TCP flag bits (RFC 9293 §3.1).
+pub mod tcp_flag {
+    /// No more data from the sender.
+    pub const FIN: u8 = 1;
+    /// Synchronize sequence numbers.
+    pub const SYN: u8 = 2;
+    /// Reset.
+    pub const RST: u8 = 4;
+    /// Acknowledgment field significant.
+    pub const ACK: u8 = 16;
+
+    /// Whether a segment with these flags asks for a connection.
+    #[must_use]
+    pub fn asks(flags: u8) -> bool {
+        flags & (SYN | ACK) == SYN
+    }
+}

@@ -1,0 +1,102 @@
+//! ICMP errors on their way through: matched by the packet they quote, translated outside and inside the quote
+//! (RFC 5508 §4, RFC 4443 §2.4). They neither make, refresh nor end flows. Must never know: ports.
+
+use crate::plane::choose::address;
+use crate::plane::choose::address::Mapped;
+use crate::plane::flow::key::FlowKey;
+use crate::plane::flow::table::FlowTable;
+use crate::plane::packet::headers::{Fragment, Headers};
+use crate::plane::policy::{Policy, Wan};
+use crate::plane::translate::inner;
+use crate::plane::translate::inner::Quote;
+use crate::plane::translate::{Side, rewrite};
+use crate::plane::verdict::DropReason;
+use crate::types::{Direction, Frame, Offload, Tick, WanId};
+
+/// An error from inside that belongs to a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbound {
+    /// The WAN of the flow.
+    pub wan: WanId,
+    quote: Quote,
+    source: Mapped,
+    quoted: Mapped,
+}
+
+/// Finds the flow of an error from inside: it quotes a packet that came in from that flow's remote. A later fragment names
+/// no flow, and nobody remembers the WAN it came in on: an error about one ends here. Its first fragment is as long, so
+/// that whoever cannot forward the one has said so of the other.
+///
+/// # Errors
+/// The error is malformed, or quotes nothing that flowpin let in.
+pub fn outbound(
+    policy: &Policy,
+    table: &FlowTable,
+    now: Tick,
+    headers: &Headers,
+    frame: &Frame<'_>,
+) -> Result<Outbound, DropReason> {
+    let quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    let inside = quote.headers.destination;
+    if quote.headers.source != headers.destination || matches!(quote.headers.fragment, Fragment::Later(_)) {
+        return Err(DropReason::StrayIcmpError);
+    }
+    let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
+    let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
+    let wan = policy.wan(pin.wan).ok_or(DropReason::StrayIcmpError)?;
+    let quoted = address::public_kept(wan, inside, &pin).ok_or(DropReason::StrayIcmpError)?;
+    let source = speaker(wan, headers, quoted);
+    Ok(Outbound { wan: pin.wan, quote, source, quoted })
+}
+
+/// Gives an error from inside its public form.
+pub fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
+    let Outbound { mut quote, source, quoted, .. } = error;
+    let offload = frame.offload;
+    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
+    rewrite::source(frame.packet_mut(), headers, source.address, &offload, source.neutral);
+}
+
+/// Gives an error from inside about a packet that came round through `wan` (hairpin) the addresses that its receiver knows,
+/// outside and inside the quote; the outer destination alone, whose inside form is `receiver`, is left for the caller.
+///
+/// # Errors
+/// The error is malformed, or quotes nothing that came round to an inside host.
+pub fn rewrite_hairpin(
+    wan: &Wan,
+    receiver: Mapped,
+    headers: &mut Headers,
+    frame: &mut Frame<'_>,
+) -> Result<(), DropReason> {
+    let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    if quote.headers.source != headers.destination {
+        return Err(DropReason::StrayIcmpError);
+    }
+    let quoted = quote.headers.destination;
+    let quoted = address::public_beside(wan, quoted, receiver.lease).map_err(|_| DropReason::StrayIcmpError)?;
+    let source = speaker(wan, headers, quoted);
+    let packet = frame.packet_mut();
+    inner::rewrite_quoted(packet, headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
+    inner::rewrite_quoted(packet, headers, &mut quote, Side::Source, receiver.address, receiver.neutral);
+    rewrite::source(packet, headers, source.address, &Offload::NONE, source.neutral);
+    Ok(())
+}
+
+/// Who sends an error from inside, seen from outside: without a mapping of its own, the quoted host (RFC 5508 REQ-5).
+fn speaker(wan: &Wan, headers: &Headers, quoted: Mapped) -> Mapped {
+    address::public_beside(wan, headers.source, quoted.lease).unwrap_or(Mapped { neutral: false, ..quoted })
+}
+
+/// Restores the quoted packet of an error from a WAN to what the inside host sent, and gives its headers. `mapped` is the
+/// inside form of the error's destination.
+///
+/// # Errors
+/// The error is malformed, or was sent to another address than the quoted packet came from (RFC 5508 REQ-4).
+pub fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<Headers, DropReason> {
+    let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
+    if quote.headers.source != headers.destination {
+        return Err(DropReason::StrayIcmpError);
+    }
+    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Source, mapped.address, mapped.neutral);
+    Ok(quote.headers)
+}

@@ -1,0 +1,138 @@
+//! Which messages are remembered, and what the SYNs of the remembered remote announce afterwards.
+
+use crate::plane::counters::Event;
+use crate::plane::packet::numbers::protocol;
+use crate::plane::packet::sample::{icmp, is_right, packet, tcp, udp};
+use crate::plane::sample::{A, B, Rig, SERVER, SERVER6, policy, port_for};
+use crate::plane::verdict::{DropReason, Verdict};
+use crate::types::{End, Tick, WanId};
+
+const SYN: u8 = 2;
+const SYN_ACK: u8 = 18;
+const HOST: &str = "10.250.250.2";
+const HOST6: &str = "fd00:bad:b01:1::100";
+
+/// A rig with a UDP flow from a host to the server in `family`, and the packet that left: 1400 bytes, its WAN.
+fn flow(v4: bool, id: WanId) -> (Rig, Vec<u8>) {
+    let (host, server, header) = if v4 { (HOST, SERVER, 28) } else { (HOST6, SERVER6, 48) };
+    (1..500u16)
+        .find_map(|port| {
+            let mut rig = Rig::new(policy());
+            let done = rig.outbound(&packet(host, server, protocol::UDP, &udp(port, 53, &vec![7; 1400 - header])));
+            (done.verdict == Verdict::Forward(End::Wan(id))).then_some((rig, done.packet))
+        })
+        .unwrap()
+}
+
+/// A too-big message about `quoted` from a router on the way, to whom it came from.
+fn too_big(quoted: &[u8], mtu: u32) -> Vec<u8> {
+    let [high, low] = [(mtu >> 16) as u16, mtu as u16];
+    if quoted[0] >> 4 == 4 {
+        let to = format!("{}.{}.{}.{}", quoted[12], quoted[13], quoted[14], quoted[15]);
+        packet("198.18.0.1", &to, protocol::ICMP, &icmp(3, 4, [high, low], &quoted[..28]))
+    } else {
+        let to = std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&quoted[8..24]).unwrap()).to_string();
+        packet("2001:db8:a::1", &to, protocol::ICMPV6, &icmp(2, 0, [high, low], &quoted[..600]))
+    }
+}
+
+fn known(rig: &Rig) -> Vec<(WanId, String, u16)> {
+    let list = rig.plane.shared().paths.memory.list(rig.now);
+    list.into_iter().map(|known| (known.wan, known.remote.to_string(), known.mtu)).collect()
+}
+
+/// The MSS in a SYN or SYN-ACK with that option alone.
+fn mss(packet: &[u8]) -> u16 {
+    assert!(is_right(packet));
+    u16::from_be_bytes(packet[packet.len() - 2..].try_into().unwrap())
+}
+
+#[test]
+fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_first_on() {
+    for (v4, host, server, size) in [(true, HOST, SERVER, 1260), (false, HOST6, SERVER6, 1240)] {
+        for id in [A, B] {
+            let (mut rig, quoted) = flow(v4, id);
+            assert_eq!(
+                rig.inbound(id, &too_big(&quoted, 1300)).verdict,
+                Verdict::Forward(End::Inside),
+                "and delivered"
+            );
+            assert_eq!(known(&rig), [(id, server.to_owned(), 1300)]);
+            let public = if v4 {
+                format!("{}.{}.{}.{}", quoted[12], quoted[13], quoted[14], quoted[15])
+            } else {
+                std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&quoted[8..24]).unwrap()).to_string()
+            };
+            let option = [2, 4, 0x05, 0xb4];
+            let syn = rig.inbound(id, &packet(server, &public, protocol::TCP, &tcp(5, 443, SYN, &option, &[])));
+            assert_eq!((syn.verdict, mss(&syn.packet)), (Verdict::Forward(End::Inside), size));
+            let answer = rig.outbound(&packet(host, server, protocol::TCP, &tcp(443, 5, SYN_ACK, &option, &[])));
+            assert_eq!((answer.verdict, mss(&answer.packet)), (Verdict::Forward(End::Wan(id)), size));
+            assert_eq!(rig.totals().events(Event::Clamped), 2);
+            let other = if v4 { "203.0.113.11" } else { "2001:db8:ffff::11" };
+            let elsewhere = rig.inbound(id, &packet(other, &public, protocol::TCP, &tcp(5, 443, SYN, &option, &[])));
+            assert!(mss(&elsewhere.packet) > size, "another remote has another path");
+        }
+    }
+}
+
+#[test]
+fn after_ten_minutes_it_is_forgotten() {
+    let (mut rig, quoted) = flow(true, A);
+    rig.inbound(A, &too_big(&quoted, 1300));
+    rig.now = rig.now.plus_millis(599_999);
+    assert_eq!(known(&rig).len(), 1);
+    rig.now = rig.now.plus_millis(1);
+    let syn = rig.inbound(A, &packet(SERVER, "192.0.2.12", protocol::TCP, &tcp(5, 443, SYN, &[2, 4, 5, 0xb4], &[])));
+    assert_eq!((known(&rig).len(), mss(&syn.packet)), (0, 1460));
+}
+
+#[test]
+fn messages_that_cannot_be_true_change_nothing_and_are_delivered() {
+    let below = [(true, 0), (true, 67), (true, 575), (false, 0), (false, 1279), (false, 0x1_0514)];
+    let above = [(true, 1400), (true, 1401), (true, 1500), (false, 1400), (false, 65_535)];
+    for (v4, mtu) in below.into_iter().chain(above) {
+        let (mut rig, quoted) = flow(v4, A);
+        assert_eq!(rig.inbound(A, &too_big(&quoted, mtu)).verdict, Verdict::Forward(End::Inside), "{mtu}");
+        assert_eq!(known(&rig), [], "{mtu}");
+    }
+    for (v4, least) in [(true, 576), (false, 1280)] {
+        let (mut rig, quoted) = flow(v4, A);
+        rig.inbound(A, &too_big(&quoted, least.into()));
+        assert_eq!(known(&rig)[0].2, least);
+    }
+}
+
+#[test]
+fn who_knows_no_flow_teaches_nothing() {
+    let (mut rig, _) = flow(true, A);
+    let unknown = packet("192.0.2.12", "203.0.113.99", protocol::UDP, &udp(1, 2, &[0; 1372]));
+    rig.inbound(A, &too_big(&unknown, 1300));
+    let port = port_for(A);
+    let other_port = packet("192.0.2.12", SERVER, protocol::UDP, &udp(port, 54, &[0; 1372]));
+    rig.inbound(A, &too_big(&other_port, 1300));
+    assert_eq!(known(&rig), []);
+    let mut stray = too_big(&packet("192.0.2.13", SERVER, protocol::UDP, &udp(port, 53, &[0; 1372])), 1300);
+    stray[19] = 12;
+    crate::plane::packet::sample::fix_ip(&mut stray);
+    assert_eq!(rig.inbound(A, &stray).verdict, Verdict::Drop(DropReason::StrayIcmpError), "sent to another host");
+    assert_eq!(known(&rig), []);
+}
+
+#[test]
+fn a_message_by_the_other_wan_teaches_nothing() {
+    let (mut rig, mut quoted) = flow(true, A);
+    quoted[12..16].copy_from_slice(&[198, 51, 100, 12]);
+    crate::plane::packet::sample::fix_ip(&mut quoted);
+    rig.inbound(B, &too_big(&quoted, 1300));
+    assert_eq!(known(&rig), []);
+}
+
+#[test]
+fn a_flow_that_has_expired_teaches_nothing() {
+    let (mut rig, quoted) = flow(true, A);
+    rig.now = Tick(rig.now.0 + 301_000_000_000);
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    rig.inbound(A, &too_big(&quoted, 1300));
+    assert_eq!(known(&rig), []);
+}

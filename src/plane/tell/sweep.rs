@@ -1,0 +1,85 @@
+//! After a WAN went down or lost a public address, or a better one came back that ends what is elsewhere: TCP connections
+//! whose inside hosts are silent, and so would not notice for hours, are looked for among the flows that this worker
+//! watches, and ended. A few flows at a time, so that no packet waits for it.
+//! All others are judged when their next packet comes. Must never know: how the wheel and the table are made.
+
+use super::remote::ask_remote;
+use crate::plane::choose::failover;
+use crate::plane::counters::Event;
+use crate::plane::craft::rst;
+use crate::plane::flow::table::Pin;
+use crate::plane::flow::wheel::Walk;
+use crate::plane::outbox::Outbox;
+use crate::plane::packet::numbers::protocol;
+use crate::plane::policy::{Policy, Wan};
+use crate::plane::state::Core;
+use crate::types::{End, Remedy, Tick};
+use std::net::SocketAddr;
+
+/// Flows looked at in one step.
+const LOOKS: usize = 1024;
+/// Connections ended in one step.
+const RESETS: usize = 64;
+
+/// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`; also where it
+/// spared those that had no better one.
+pub fn is_due(old: &Policy, new: &Policy) -> bool {
+    let mut pairs = old.wans.iter().zip(&new.wans);
+    let others = || old.wans.iter().zip(&new.wans).any(|(old, new)| old.standing != new.standing);
+    let spared = |wan| old.last_resort && [true, false].into_iter().any(|v4| ends(wan, v4)) && others();
+    pairs.any(|(old, new)| {
+        let falls = |v4| ends(new, v4) && !ends(old, v4);
+        let comes = |v4| recalls(new, v4) && !recalls(old, v4);
+        [true, false].into_iter().any(|v4| falls(v4) || comes(v4))
+            || new.remedy_without_address(true) == Remedy::Reset && has_lost_one(old, new)
+            || spared(new)
+    })
+}
+
+fn ends(wan: &Wan, v4: bool) -> bool {
+    wan.remedy(v4, true) == Some(Remedy::Reset)
+}
+
+fn recalls(wan: &Wan, v4: bool) -> bool {
+    wan.recalls(v4, true) == Some(Remedy::Reset)
+}
+
+/// Whether a public address that comes and goes has gone.
+fn has_lost_one(old: &Wan, new: &Wan) -> bool {
+    old.nat44.leases().iter().any(|it| !new.has_lease(true, it.lease, it.since))
+        || old.nptv6.iter().any(|it| !new.has_lease(false, it.lease, it.since))
+}
+
+impl Core {
+    /// One step. Nothing is left of the sweep after the last.
+    pub fn sweep(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) {
+        let Some(walk) = self.sweep else { return };
+        let (shared, counters) = (&*self.shared, &*self.counters);
+        let mut resets = 0;
+        self.sweep = self.wheel.walk(walk, LOOKS, |key| {
+            if key.protocol() != protocol::TCP {
+                return true;
+            }
+            // For a RST and a question.
+            if resets >= RESETS || outbox.room() < 2 {
+                return false;
+            }
+            let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
+            if let Some((pin, sequence)) = shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
+                let (host, remote) = (key.inside(), key.remote());
+                let (host, remote) =
+                    (SocketAddr::new(host, key.inside_port()), SocketAddr::new(remote, key.remote_port()));
+                outbox.push(End::Inside, &[], |out| rst::unasked(out, remote, host, sequence));
+                let _ = ask_remote((shared, counters), policy, key, (&pin, sequence), outbox);
+                counters.event(Event::Reset);
+                resets += 1;
+            }
+            true
+        });
+    }
+
+    /// Begins anew, from the flow that is due for a look next.
+    pub fn begin_sweep(&mut self) {
+        self.sweep = Some(Walk::default());
+    }
+}
