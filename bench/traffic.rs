@@ -11,7 +11,7 @@ use flowpin::plane::translate::nptv6::{Mode, Translator};
 use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, Shared};
 use flowpin::types::{
-    Direction, End, Frame, Gso, GsoKind, HEADROOM, Mac, Offload, PartialChecksum, Standing, Tick, WanId,
+    Direction, End, Family, Frame, Gso, GsoKind, HEADROOM, Mac, Offload, PartialChecksum, Standing, Tick, WanId,
 };
 use std::sync::Arc;
 
@@ -102,8 +102,8 @@ fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
 pub fn plane(policy: Policy, flows: usize) -> Plane {
     let shared = Arc::new(Shared::new(flows, 0));
     for wan in [WanId(0), WanId(1)] {
-        for v4 in [false, true] {
-            shared.neighbors.set(wan, v4, Mac([2, 0, 0, 1, 0, wan.0]));
+        for family in Family::ALL {
+            shared.neighbors.set(wan, family, Mac([2, 0, 0, 1, 0, wan.0]));
         }
     }
     Plane::new(Arc::new(policy), shared, false)

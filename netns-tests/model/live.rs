@@ -13,7 +13,7 @@ use flowpin::plane::outbox::Outbox;
 use flowpin::plane::policy::Policy;
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::memory::{Sink, Source, Stored};
-use flowpin::types::{Direction, End, Mac, Standing, Tick, WanId};
+use flowpin::types::{Direction, End, Family, Mac, Standing, Tick, WanId};
 use flowpin::workers::turn::{self, Exits, Turned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,8 +62,8 @@ pub fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
 pub fn shared(net: &Net) -> Arc<Shared> {
     let shared = Shared::new(net.flows, 0);
     for wan in (0..net.wans.len() as u8).map(WanId) {
-        shared.neighbors.set(wan, true, replay_gateway_mac(wan));
-        shared.neighbors.set(wan, false, replay_gateway_mac(wan));
+        shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
+        shared.neighbors.set(wan, Family::V6, replay_gateway_mac(wan));
     }
     Arc::new(shared)
 }

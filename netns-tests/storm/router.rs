@@ -93,7 +93,7 @@ impl Router {
         let controller = Controller::new(Arc::new(settings), links.clone(), ROUTER, Tick(0));
         let shared = Arc::new(Shared::new(1000, 0));
         for wan in (0..net.lines.len() as u8).map(WanId) {
-            let _ = [true, false].map(|v4| shared.neighbors.set(wan, v4, replay_gateway_mac(wan)));
+            let _ = Family::ALL.map(|family| shared.neighbors.set(wan, family, replay_gateway_mac(wan)));
         }
         let worker = || Worker::new(Plane::new(Arc::clone(controller.policy()), Arc::clone(&shared), false));
         let workers = vec![worker(), worker()];

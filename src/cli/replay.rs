@@ -13,7 +13,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::verdict::Verdict;
 use crate::plane::{Plane, Shared};
 use crate::ports::pcap::{Loaded, Slot, ip_of};
-use crate::types::{End, Tick, WanId};
+use crate::types::{End, Family, Tick, WanId};
 use crate::workers::turn::{self, Exits, Turned};
 use indicatif::{ProgressBar, ProgressStyle};
 use input::{Arrival, Broken, INSIDE, Input, end_named, names};
@@ -149,8 +149,8 @@ impl Replay {
         let policy = Arc::new(replay_policy(settings));
         let shared = Arc::new(Shared::new(settings.limits.flows, 0));
         for wan in (0..).take(settings.wans.len()).map(WanId) {
-            shared.neighbors.set(wan, true, replay_gateway_mac(wan));
-            shared.neighbors.set(wan, false, replay_gateway_mac(wan));
+            shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
+            shared.neighbors.set(wan, Family::V6, replay_gateway_mac(wan));
         }
         let exits = output.exits();
         // Not the first worker: a capture has nobody who would answer questions or hear announcements.

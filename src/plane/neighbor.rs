@@ -16,7 +16,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::verdict::DropReason;
-use crate::types::{Frame, HEADROOM, MAX_WANS, Mac, WanId};
+use crate::types::{Family, Frame, HEADROOM, MAX_WANS, Mac, WanId};
 use arrayvec::ArrayVec;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -87,15 +87,15 @@ impl Neighbors {
 
     /// The MAC of the next hop, if there is one to send to.
     #[must_use]
-    pub fn mac(&self, wan: WanId, is_v4: bool) -> Option<Mac> {
-        let word = self.load(wan, is_v4);
+    pub fn mac(&self, wan: WanId, family: Family) -> Option<Mac> {
+        let word = self.load(wan, family);
         (word & VALID != 0).then(|| Mac::from_u64(word & (VALID - 1)))
     }
 
     /// How well the next hop is known.
     #[must_use]
-    pub fn state(&self, wan: WanId, is_v4: bool) -> NeighborState {
-        match self.load(wan, is_v4) {
+    pub fn state(&self, wan: WanId, family: Family) -> NeighborState {
+        match self.load(wan, family) {
             word if word & REACHABLE != 0 => NeighborState::Reachable,
             word if word & PROBING != 0 => NeighborState::Probing,
             _ => NeighborState::Unresolved,
@@ -103,44 +103,44 @@ impl Neighbors {
     }
 
     /// Fixes the next hop's MAC: it is not asked for any more, and nothing learned replaces it. For replay.
-    pub fn set(&self, wan: WanId, is_v4: bool, mac: Mac) {
-        if let Some(cell) = self.cell(wan, is_v4) {
+    pub fn set(&self, wan: WanId, family: Family, mac: Mac) {
+        if let Some(cell) = self.cell(wan, family) {
             cell.store(mac.to_u64() | VALID | REACHABLE | FIXED, Relaxed);
         }
     }
 
-    fn cell(&self, wan: WanId, is_v4: bool) -> Option<&AtomicU64> {
-        self.0.get(wan.index()).map(|both| &both[usize::from(!is_v4)])
+    fn cell(&self, wan: WanId, family: Family) -> Option<&AtomicU64> {
+        self.0.get(wan.index()).map(|both| &both[family.index()])
     }
 
-    fn load(&self, wan: WanId, is_v4: bool) -> u64 {
-        self.cell(wan, is_v4).map_or(0, |cell| cell.load(Relaxed))
+    fn load(&self, wan: WanId, family: Family) -> u64 {
+        self.cell(wan, family).map_or(0, |cell| cell.load(Relaxed))
     }
 
     /// Changes the word unless it is fixed or already as `change` wants it; says what it was.
-    fn change(&self, wan: WanId, is_v4: bool, change: impl Fn(u64) -> u64) -> u64 {
-        let Some(cell) = self.cell(wan, is_v4) else { return 0 };
+    fn change(&self, wan: WanId, family: Family, change: impl Fn(u64) -> u64) -> u64 {
+        let Some(cell) = self.cell(wan, family) else { return 0 };
         let update = |word: u64| (word & FIXED == 0 && change(word) != word).then(|| change(word));
         cell.fetch_update(Relaxed, Relaxed, update).unwrap_or_else(|word| word)
     }
 
     /// The next hop said that its MAC is `mac`. No station may claim a group address (RFC 1812 §3.3.2).
-    fn learn(&self, wan: WanId, is_v4: bool, mac: Mac) {
+    fn learn(&self, wan: WanId, family: Family, mac: Mac) {
         if !mac.is_group() && mac != Mac::default() {
-            self.change(wan, is_v4, |_| mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
+            self.change(wan, family, |_| mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
         }
     }
 
     /// Whether the next hop has been heard from since this was last asked.
-    pub(super) fn has_spoken(&self, wan: WanId, is_v4: bool) -> bool {
-        self.load(wan, is_v4) & SPOKEN != 0 && self.change(wan, is_v4, |word| word & !SPOKEN) & SPOKEN != 0
+    pub(super) fn has_spoken(&self, wan: WanId, family: Family) -> bool {
+        self.load(wan, family) & SPOKEN != 0 && self.change(wan, family, |word| word & !SPOKEN) & SPOKEN != 0
     }
 
     /// The next hop answered without naming its MAC.
-    fn confirm(&self, wan: WanId, is_v4: bool) {
+    fn confirm(&self, wan: WanId, family: Family) {
         self.change(
             wan,
-            is_v4,
+            family,
             |word| if word & VALID == 0 { word } else { word & !PROBING | REACHABLE | HEARD | SPOKEN },
         );
     }
@@ -218,35 +218,41 @@ mod tests {
     #[test]
     fn a_next_hop_is_unresolved_until_it_was_heard() {
         let neighbors = Neighbors::new();
-        assert_eq!((neighbors.mac(WAN, true), neighbors.state(WAN, true)), (None, NeighborState::Unresolved));
-        neighbors.confirm(WAN, true);
-        assert_eq!(neighbors.mac(WAN, true), None, "there is nothing to confirm");
-        neighbors.learn(WAN, true, MAC);
-        assert_eq!((neighbors.mac(WAN, true), neighbors.state(WAN, true)), (Some(MAC), NeighborState::Reachable));
-        assert_eq!(neighbors.mac(WAN, false), None, "the families are apart");
+        assert_eq!(
+            (neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4)),
+            (None, NeighborState::Unresolved)
+        );
+        neighbors.confirm(WAN, Family::V4);
+        assert_eq!(neighbors.mac(WAN, Family::V4), None, "there is nothing to confirm");
+        neighbors.learn(WAN, Family::V4, MAC);
+        assert_eq!(
+            (neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4)),
+            (Some(MAC), NeighborState::Reachable)
+        );
+        assert_eq!(neighbors.mac(WAN, Family::V6), None, "the families are apart");
     }
 
     #[test]
     fn no_station_is_believed_to_have_a_group_address() {
         let neighbors = Neighbors::new();
-        neighbors.learn(WAN, false, Mac::BROADCAST);
-        neighbors.learn(WAN, false, Mac::default());
-        assert_eq!(neighbors.mac(WAN, false), None);
+        neighbors.learn(WAN, Family::V6, Mac::BROADCAST);
+        neighbors.learn(WAN, Family::V6, Mac::default());
+        assert_eq!(neighbors.mac(WAN, Family::V6), None);
     }
 
     #[test]
     fn a_fixed_mac_stays() {
         let neighbors = Neighbors::new();
-        neighbors.set(WAN, false, MAC);
-        neighbors.learn(WAN, false, Mac([2, 0, 0, 0, 0, 1]));
-        assert_eq!((neighbors.mac(WAN, false), neighbors.state(WAN, false).name()), (Some(MAC), "reachable"));
+        neighbors.set(WAN, Family::V6, MAC);
+        neighbors.learn(WAN, Family::V6, Mac([2, 0, 0, 0, 0, 1]));
+        assert_eq!((neighbors.mac(WAN, Family::V6), neighbors.state(WAN, Family::V6).name()), (Some(MAC), "reachable"));
     }
 
     #[test]
     fn a_wan_that_cannot_be_has_no_next_hop() {
         let neighbors = Neighbors::new();
-        neighbors.set(WanId(32), true, MAC);
-        assert_eq!(neighbors.mac(WanId(32), true), None);
+        neighbors.set(WanId(32), Family::V4, MAC);
+        assert_eq!(neighbors.mac(WanId(32), Family::V4), None);
     }
 
     #[test]

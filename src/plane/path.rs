@@ -14,7 +14,7 @@ pub use prober::Prober;
 pub use search::{State, floor};
 
 use crate::plane::policy::Wan;
-use crate::types::{MAX_WANS, WanId};
+use crate::types::{Family, MAX_WANS, WanId};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 /// What all workers know of the paths.
@@ -63,43 +63,43 @@ impl Paths {
     }
 
     /// Bytes that the path behind a WAN is known to carry at the most; [`NO_LIMIT`] when nothing is known.
-    fn limit(&self, wan: WanId, v4: bool) -> u16 {
-        self.cell(wan, v4).map_or(NO_LIMIT, |cell| cell.limit.load(Relaxed))
+    fn limit(&self, wan: WanId, family: Family) -> u16 {
+        self.cell(wan, family).map_or(NO_LIMIT, |cell| cell.limit.load(Relaxed))
     }
 
     /// Bytes of the largest packet that leaves by `wan` and arrives: what its link carries, less where its path is known to.
     #[must_use]
-    pub fn mtu(&self, id: WanId, wan: &Wan, v4: bool) -> u16 {
-        wan.mtu.min(self.limit(id, v4))
+    pub fn mtu(&self, id: WanId, wan: &Wan, family: Family) -> u16 {
+        wan.mtu.min(self.limit(id, family))
     }
 
     /// What was found there, in bytes.
     #[must_use]
-    pub fn found(&self, wan: WanId, v4: bool) -> Option<u16> {
-        Some(self.limit(wan, v4)).filter(|limit| *limit != NO_LIMIT)
+    pub fn found(&self, wan: WanId, family: Family) -> Option<u16> {
+        Some(self.limit(wan, family)).filter(|limit| *limit != NO_LIMIT)
     }
 
     /// How far the search is there.
     #[must_use]
-    pub fn state(&self, wan: WanId, v4: bool) -> State {
-        let state = self.cell(wan, v4).map_or(0, |cell| cell.state.load(Relaxed));
+    pub fn state(&self, wan: WanId, family: Family) -> State {
+        let state = self.cell(wan, family).map_or(0, |cell| cell.state.load(Relaxed));
         State::ALL.get(usize::from(state)).copied().unwrap_or_default()
     }
 
     /// The token of the probe under way.
-    fn asked(&self, wan: WanId, v4: bool) -> Option<u64> {
-        self.cell(wan, v4).map(|cell| cell.asked.load(Relaxed)).filter(|token| *token != 0)
+    fn asked(&self, wan: WanId, family: Family) -> Option<u64> {
+        self.cell(wan, family).map(|cell| cell.asked.load(Relaxed)).filter(|token| *token != 0)
     }
 
-    fn publish(&self, wan: WanId, v4: bool, found: Option<u16>, state: State) {
-        if let Some(cell) = self.cell(wan, v4) {
+    fn publish(&self, wan: WanId, family: Family, found: Option<u16>, state: State) {
+        if let Some(cell) = self.cell(wan, family) {
             cell.limit.store(found.unwrap_or(NO_LIMIT), Relaxed);
             cell.state.store(state as u8, Relaxed);
         }
     }
 
-    fn cell(&self, wan: WanId, v4: bool) -> Option<&Cell> {
-        self.cells.get(wan.index()).map(|both| &both[usize::from(!v4)])
+    fn cell(&self, wan: WanId, family: Family) -> Option<&Cell> {
+        self.cells.get(wan.index()).map(|both| &both[family.index()])
     }
 }
 

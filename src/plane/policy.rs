@@ -90,8 +90,11 @@ pub struct Inside {
 impl Inside {
     /// The router's own address towards inside in one family.
     #[must_use]
-    pub fn router(&self, v4: bool) -> Option<IpAddr> {
-        if v4 { self.router4.map(IpAddr::V4) } else { self.router6.map(IpAddr::V6) }
+    pub fn router(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.router4.map(IpAddr::V4),
+            Family::V6 => self.router6.map(IpAddr::V6),
+        }
     }
 }
 
@@ -153,8 +156,11 @@ pub struct Probe {
 impl Probe {
     /// Those of one family.
     #[must_use]
-    pub fn targets(&self, v4: bool) -> &[IpAddr] {
-        if v4 { &self.targets4 } else { &self.targets6 }
+    pub fn targets(&self, family: Family) -> &[IpAddr] {
+        match family {
+            Family::V4 => &self.targets4,
+            Family::V6 => &self.targets6,
+        }
     }
 }
 
@@ -180,6 +186,15 @@ pub struct WanLink {
 }
 
 impl WanLink {
+    /// The gateway of one family.
+    #[must_use]
+    pub fn next_hop(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.next_hop4.map(IpAddr::V4),
+            Family::V6 => self.next_hop6.map(IpAddr::V6),
+        }
+    }
+
     /// Whether the kernel has `address` on this link.
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
@@ -199,14 +214,14 @@ impl WanLink {
 impl Wan {
     /// How it stands in one family.
     #[must_use]
-    pub fn standing(&self, v4: bool) -> Standing {
-        self.standing[Family::of(v4).index()]
+    pub fn standing(&self, family: Family) -> Standing {
+        self.standing[family.index()]
     }
 
     /// What becomes of its flows; `None` while it is up.
     #[must_use]
-    pub fn remedy(&self, v4: bool, is_tcp: bool) -> Option<Remedy> {
-        let remedies = match self.standing(v4) {
+    pub fn remedy(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
+        let remedies = match self.standing(family) {
             Standing::Up | Standing::Degraded => return None,
             Standing::SoftDown => self.on_down.soft,
             Standing::HardDown => self.on_down.hard,
@@ -216,8 +231,8 @@ impl Wan {
 
     /// What it wants of flows on a worse tier that would go here if they were new; `None`: nothing.
     #[must_use]
-    pub fn recalls(&self, v4: bool, is_tcp: bool) -> Option<Remedy> {
-        let remedies = self.on_up[Family::of(v4).index()];
+    pub fn recalls(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
+        let remedies = self.on_up[family.index()];
         Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
     }
 
@@ -229,11 +244,10 @@ impl Wan {
 
     /// Whether a flow that had `lease` when it was proved, at `epoch`, still has that.
     #[must_use]
-    pub fn has_lease(&self, v4: bool, lease: Lease, epoch: u32) -> bool {
-        if v4 {
-            self.nat44.leases().iter().any(|it| it.is(lease, epoch))
-        } else {
-            self.nptv6.iter().any(|it| it.is(lease, epoch))
+    pub fn has_lease(&self, family: Family, lease: Lease, epoch: u32) -> bool {
+        match family {
+            Family::V4 => self.nat44.leases().iter().any(|it| it.is(lease, epoch)),
+            Family::V6 => self.nptv6.iter().any(|it| it.is(lease, epoch)),
         }
     }
 

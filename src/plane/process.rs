@@ -87,7 +87,7 @@ impl Core {
             }
         };
         self.clamp_through(policy, now, (id, wan), &headers, frame);
-        let hop = self.next_hop(id, headers.is_v4(), frame);
+        let hop = self.next_hop(id, headers.family(), frame);
         let offload = frame.offload;
         rewrite::source(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
         self.leave(now, (id, wan), headers, &hop, frame, outbox)
@@ -128,7 +128,7 @@ impl Core {
                 return Err(self.refuse(now, reason.into(), back, &headers, frame, outbox));
             }
         };
-        if wan.standing(headers.is_v4()) == Standing::HardDown {
+        if wan.standing(headers.family()) == Standing::HardDown {
             return Err(DropReason::WanDown);
         }
         if headers.transport == Transport::Error {
@@ -165,11 +165,11 @@ impl Core {
             Course::Wait => return Ok(Way::Wait),
         };
         let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
-        if wan.standing(headers.is_v4()) == Standing::HardDown {
+        if wan.standing(headers.family()) == Standing::HardDown {
             return Err(DropReason::WanDown.into());
         }
         let mapped = address::public_under(wan, headers.source, lease).map_err(|why| exit::reason_under(lease, why))?;
-        fits(headers, frame, self.mtu(id, wan, headers.is_v4()))?;
+        fits(headers, frame, self.mtu(id, wan, headers.family()))?;
         Ok(Way::Out(id, wan, mapped))
     }
 
@@ -205,13 +205,13 @@ impl Core {
         }
         let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
         let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
-        if wan.standing(headers.is_v4()) == Standing::HardDown {
+        if wan.standing(headers.family()) == Standing::HardDown {
             return Err(DropReason::WanDown);
         }
         has_hops(&headers, 0)
-            .and_then(|()| fits(&headers, frame, self.mtu(error.wan, wan, headers.is_v4())))
+            .and_then(|()| fits(&headers, frame, self.mtu(error.wan, wan, headers.family())))
             .map_err(|refusal| refusal.reason)?;
-        let hop = self.next_hop(error.wan, headers.is_v4(), frame);
+        let hop = self.next_hop(error.wan, headers.family(), frame);
         errors::rewrite_outbound(error, &mut headers, frame);
         self.leave(now, (error.wan, wan), headers, &hop, frame, outbox)
     }

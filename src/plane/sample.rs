@@ -12,7 +12,9 @@ use crate::plane::state::Plane;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Ends, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId};
+use crate::types::{
+    Direction, End, Ends, Family, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId,
+};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -100,8 +102,8 @@ impl Rig {
     pub fn with_room(policy: Policy, flows: usize) -> Self {
         let shared = Arc::new(Shared::new(flows, 0));
         for id in [A, B] {
-            shared.neighbors.set(id, true, GATEWAY[id.index()]);
-            shared.neighbors.set(id, false, GATEWAY[id.index()]);
+            shared.neighbors.set(id, Family::V4, GATEWAY[id.index()]);
+            shared.neighbors.set(id, Family::V6, GATEWAY[id.index()]);
         }
         Self { plane: Plane::new(Arc::new(policy), shared, true), outbox: Outbox::new(), now: Tick::from_secs(1000) }
     }

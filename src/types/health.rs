@@ -3,6 +3,7 @@
 
 use super::{Tick, WanId};
 use std::fmt;
+use std::net::IpAddr;
 
 /// An address family: each WAN is judged in both, apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -32,10 +33,16 @@ impl Family {
         self as usize
     }
 
-    /// That of a packet or address.
+    /// That of an address.
     #[must_use]
-    pub fn of(v4: bool) -> Self {
-        if v4 { Self::V4 } else { Self::V6 }
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+
+    /// Whether this is IPv4.
+    #[must_use]
+    pub fn is_v4(self) -> bool {
+        self == Self::V4
     }
 }
 

@@ -19,7 +19,7 @@ pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
         let spec = |family, target| ProbeSpec { family, target, question: question.clone(), interval, timeout, urgent };
         match *target {
             ProbeTarget::Gateway => specs.extend(carried.iter().map(|family| spec(*family, Target::Gateway))),
-            ProbeTarget::Host(host) => specs.push(spec(Family::of(host.is_ipv4()), Target::Host(host))),
+            ProbeTarget::Host(host) => specs.push(spec(Family::of(host), Target::Host(host))),
         }
     }
     for family in carried {

@@ -13,7 +13,7 @@ use crate::plane::neighbor::Neighbors;
 use crate::plane::path::{Memory, Paths, State};
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
-use crate::types::{Direction, Tick, WanId};
+use crate::types::{Direction, Family, Tick, WanId};
 use crate::workers::live::Meters;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -112,11 +112,11 @@ fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {
 }
 
 fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
-    let mac = neighbors.mac(wan, address.is_ipv4());
+    let mac = neighbors.mac(wan, Family::of(address));
     Gateway {
         address,
         mac: mac.map(|mac| mac.to_string()),
-        state: neighbors.state(wan, address.is_ipv4()).name().to_owned(),
+        state: neighbors.state(wan, Family::of(address)).name().to_owned(),
     }
 }
 
@@ -131,12 +131,12 @@ fn mtu_source(said: Mtu, in_force: u16) -> &'static str {
 
 fn paths(paths: &Paths, id: WanId, wan: &policy::Wan) -> Vec<Path> {
     let Some(probe) = &wan.probe else { return Vec::new() };
-    let probed = [true, false].into_iter().filter(|v4| paths.state(id, *v4) != State::Off);
-    let path = |v4: bool| Path {
-        family: if v4 { "ipv4" } else { "ipv6" }.to_owned(),
-        state: paths.state(id, v4).name().to_owned(),
-        mtu: paths.found(id, v4),
-        targets: probe.targets(v4).to_vec(),
+    let probed = Family::ALL.into_iter().filter(|family| paths.state(id, *family) != State::Off);
+    let path = |family: Family| Path {
+        family: family.to_string(),
+        state: paths.state(id, family).name().to_owned(),
+        mtu: paths.found(id, family),
+        targets: probe.targets(family).to_vec(),
     };
     probed.map(path).collect()
 }
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn status_adds_the_workers_up_and_leaves_zeros_out() {
         let sources = sample::sources(2);
-        sources.shared.neighbors.set(WanId(0), true, Mac([2, 0, 0, 0, 0, 9]));
+        sources.shared.neighbors.set(WanId(0), Family::V4, Mac([2, 0, 0, 0, 0, 9]));
         let now = sources.clock.now();
         sources.shared.paths.memory.learn(WanId(1), "203.0.113.10".parse().unwrap(), 1300, now.plus_millis(500));
         let _ = sources.read_gauge(Tick(0));

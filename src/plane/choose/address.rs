@@ -4,7 +4,7 @@ use crate::plane::flow::table::Pin;
 use crate::plane::lease::{Exit, Lease, pick};
 use crate::plane::policy::Wan;
 use crate::plane::translate::nptv6::Unmappable;
-use crate::types::WanId;
+use crate::types::{Family, WanId};
 use std::net::IpAddr;
 
 /// The form of an address on the other side.
@@ -58,13 +58,13 @@ pub fn public_beside(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, 
 /// The public address of a known flow of `inside` on `wan`, if it still has the one that it had when it was proved.
 #[must_use]
 pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
-    public_under(wan, inside, pin.lease).ok().filter(|_| !is_gone(wan, inside.is_ipv4(), pin))
+    public_under(wan, inside, pin.lease).ok().filter(|_| !is_gone(wan, Family::of(inside), pin))
 }
 
 /// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
 #[must_use]
-pub fn is_gone(wan: &Wan, v4: bool, pin: &Pin) -> bool {
-    pin.lease != Lease::FIXED && !wan.has_lease(v4, pin.lease, pin.proved())
+pub fn is_gone(wan: &Wan, family: Family, pin: &Pin) -> bool {
+    pin.lease != Lease::FIXED && !wan.has_lease(family, pin.lease, pin.proved())
 }
 
 fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {

@@ -206,12 +206,12 @@ impl Core {
             Sign::Answered | Sign::Replied => matches!(headers.transport, Transport::Query { request: true, .. }),
         };
         if !is_none {
-            self.counters.sign(pin.wan, Family::of(headers.is_v4()), pin.sign);
+            self.counters.sign(pin.wan, headers.family(), pin.sign);
         }
     }
 
     fn is_dialled_again(&mut self, wan: WanId, remote: IpAddr) -> bool {
-        let last = self.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote.is_ipv4()).index()]);
+        let last = self.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote).index()]);
         last.is_some_and(|last| last.replace(remote) == Some(remote))
     }
 }

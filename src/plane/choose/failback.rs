@@ -14,7 +14,7 @@ use crate::types::{Remedy, WanId};
 pub fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
     let tier = policy.wan(pin.wan)?.tier;
     let wants = |wan: &Wan| {
-        if wan.tier < tier { wan.recalls(key.is_v4(), key.protocol() == protocol::TCP) } else { None }
+        if wan.tier < tier { wan.recalls(key.family(), key.protocol() == protocol::TCP) } else { None }
     };
     if pin.came_in || !policy.wans.iter().any(|wan| wants(wan).is_some()) {
         return None;

@@ -35,17 +35,17 @@ pub enum Course {
 /// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is gone
 /// fares as if its WAN were hard down; one whose host the WAN translates no more goes elsewhere.
 pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
-    let v4 = headers.is_v4();
+    let family = headers.family();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
         _ => None,
     };
     let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
-    let gone = address::is_gone(wan, v4, pin);
+    let gone = address::is_gone(wan, family, pin);
     if !gone && address::public_kept(wan, headers.source, pin).is_none() {
         return Course::Moves { may_stay: false };
     }
-    let way = match wan.standing(v4) {
+    let way = match wan.standing(family) {
         _ if gone => Err(DropReason::AddressGone),
         Standing::HardDown => Err(DropReason::WanDown),
         _ => Ok(()),
@@ -66,11 +66,11 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
 /// may call. Who has no better line than the one that he would be given as a last resort keeps that.
 pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
     let wan = policy.wan(pin.wan)?;
-    let (v4, is_tcp) = (key.is_v4(), key.protocol() == protocol::TCP);
-    if address::is_gone(wan, v4, pin) {
+    let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
+    if address::is_gone(wan, family, pin) {
         return Some(wan.remedy_without_address(is_tcp));
     }
-    match wan.remedy(v4, is_tcp) {
+    match wan.remedy(family, is_tcp) {
         stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
         Some(_) if policy.last_resort && would_take(policy, key) == Some(pin.wan) => None,
         remedy => remedy,

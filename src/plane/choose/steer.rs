@@ -16,7 +16,7 @@ pub fn choose(policy: &Policy, key: &FlowKey, usable: impl Fn(WanId) -> bool) ->
     let worst = if policy.last_resort { Standing::SoftDown } else { Standing::Degraded };
     let mut best: Option<((Standing, u8), Score, WanId)> = None;
     for (id, wan) in (0..=u8::MAX).map(WanId).zip(&policy.wans) {
-        let rank = (wan.standing(key.is_v4()), wan.tier);
+        let rank = (wan.standing(key.family()), wan.tier);
         if rank.0 > worst || best.as_ref().is_some_and(|(least, ..)| *least < rank) || !usable(id) {
             continue;
         }

@@ -64,6 +64,7 @@ fn append(
 mod tests {
     use super::*;
     use crate::plane::packet::sample::{hex, is_right};
+    use crate::types::Family;
 
     fn made(write: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
         let mut out = vec![0xaa; 3];
@@ -74,8 +75,8 @@ mod tests {
         is_made.then_some(packet)
     }
 
-    fn ends(v4: bool) -> [SocketAddr; 2] {
-        let texts = if v4 {
+    fn ends(family: Family) -> [SocketAddr; 2] {
+        let texts = if family.is_v4() {
             ["10.250.250.2:40000", "203.0.113.10:443"]
         } else {
             ["[fd00:bad:b01:1::100]:40000", "[2001:db8:ffff::10]:443"]
@@ -83,8 +84,8 @@ mod tests {
         texts.map(|text| text.parse().unwrap())
     }
 
-    fn answered(v4: bool, flags: u8) -> Option<Vec<u8>> {
-        let [host, remote] = ends(v4);
+    fn answered(family: Family, flags: u8) -> Option<Vec<u8>> {
+        let [host, remote] = ends(family);
         let segment = Segment { flags, sequence: 0x0102_0304, acknowledgment: 0xa0b0_c0d0, payload: 10 };
         made(|out| answer(out, host, remote, &segment))
     }
@@ -93,40 +94,40 @@ mod tests {
     fn a_segment_is_answered_with_the_number_that_its_sender_waits_for() {
         let expected = hex("45000028 00004000 4006 f9c8 cb00710a 0afafa02
              01bb9c40 a0b0c0d0 00000000 5004 0000 6f5c 0000");
-        assert_eq!(answered(true, tcp_flag::ACK).unwrap(), expected);
+        assert_eq!(answered(Family::V4, tcp_flag::ACK).unwrap(), expected);
         let expected = hex("60000000 0014 06 40 20010db8ffff00000000000000000010 fd000bad0b0100010000000000000100
              01bb9c40 a0b0c0d0 00000000 5004 0000 6deb 0000");
-        assert_eq!(answered(false, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
+        assert_eq!(answered(Family::V6, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
     }
 
     #[test]
     fn what_acknowledges_nothing_is_acknowledged_and_a_rst_is_not_answered() {
-        let numbers = |flags| answered(true, flags).unwrap()[24..34].to_vec();
+        let numbers = |flags| answered(Family::V4, flags).unwrap()[24..34].to_vec();
         assert_eq!(numbers(0), hex("00000000 0102030e 5014"));
         assert_eq!(numbers(tcp_flag::SYN), hex("00000000 0102030f 5014"));
         assert_eq!(numbers(tcp_flag::FIN), hex("00000000 0102030f 5014"));
-        assert_eq!(answered(true, tcp_flag::RST | tcp_flag::ACK), None);
+        assert_eq!(answered(Family::V4, tcp_flag::RST | tcp_flag::ACK), None);
     }
 
     #[test]
     fn a_rst_in_the_place_of_a_segment_has_its_numbers() {
-        let replaced = |v4, flags| {
+        let replaced = |family, flags| {
             let segment = Segment { flags, sequence: 0x0102_0304, acknowledgment: 0xa0b0_c0d0, payload: 10 };
-            made(|out| replace(out, ends(v4), &segment))
+            made(|out| replace(out, ends(family), &segment))
         };
         let expected = hex("45000028 00004000 4006 f9c8 0afafa02 cb00710a
              9c4001bb 01020304 a0b0c0d0 5014 0000 6b46 0000");
-        assert_eq!(replaced(true, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
-        assert_eq!(replaced(false, 0).unwrap()[40..54], hex("9c4001bb 01020304 00000000 5004"));
-        assert_eq!(replaced(true, tcp_flag::RST), None);
+        assert_eq!(replaced(Family::V4, tcp_flag::ACK | tcp_flag::FIN).unwrap(), expected);
+        assert_eq!(replaced(Family::V6, 0).unwrap()[40..54], hex("9c4001bb 01020304 00000000 5004"));
+        assert_eq!(replaced(Family::V4, tcp_flag::RST), None);
     }
 
     #[test]
     fn a_silent_host_gets_the_number_that_it_waits_for() {
-        let [host, remote] = ends(true);
+        let [host, remote] = ends(Family::V4);
         let packet = made(|out| unasked(out, remote, host, 7)).unwrap();
         assert_eq!(packet[20..34], hex("01bb9c40 00000007 00000000 5004"));
-        let [other, _] = ends(false);
+        let [other, _] = ends(Family::V6);
         assert_eq!(made(|out| unasked(out, remote, other, 7)), None, "one family");
     }
 }

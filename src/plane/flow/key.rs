@@ -2,7 +2,7 @@
 //! IPv4 addresses are kept v4-mapped (RFC 4291 §2.5.5.2). Must never know: WANs, state.
 
 use crate::plane::packet::headers::{Headers, Transport};
-use crate::types::Direction;
+use crate::types::{Direction, Family};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
@@ -91,6 +91,12 @@ impl FlowKey {
     #[must_use]
     pub fn is_v4(&self) -> bool {
         self.inside().is_ipv4()
+    }
+
+    /// The family of both addresses.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family::of(self.inside())
     }
 
     /// The inside address as two words, for hashing.

@@ -7,7 +7,7 @@ use crate::plane::craft::ask;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{ProbeSpec, Question};
-use crate::types::{Failure, Frame, Outcome, Tick};
+use crate::types::{Failure, Family, Frame, Outcome, Tick};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,8 +66,8 @@ impl Asked {
     /// What packets about it are known by: the protocol, and our port or identifier.
     pub(super) fn key(&self) -> u32 {
         let (protocol, own) = match self.talk {
-            Talk::Neighbor => return neighbor_key(self.ends.1.is_ipv4()),
-            Talk::Echo if self.ends.1.is_ipv4() => (protocol::ICMP, high(self.token)),
+            Talk::Neighbor => return neighbor_key(Family::of(self.ends.1)),
+            Talk::Echo if self.family().is_v4() => (protocol::ICMP, high(self.token)),
             Talk::Echo => (protocol::ICMPV6, high(self.token)),
             Talk::Dns(_) => (protocol::UDP, self.port()),
             Talk::Tcp(_) => (protocol::TCP, self.port()),
@@ -76,8 +76,8 @@ impl Asked {
     }
 
     /// The family of its packets.
-    pub(super) fn is_v4(&self) -> bool {
-        self.ends.1.is_ipv4()
+    pub(super) fn family(&self) -> Family {
+        Family::of(self.ends.1)
     }
 
     fn port(&self) -> u16 {
@@ -229,8 +229,8 @@ pub(super) fn key(protocol: u8, own: u16) -> u32 {
 }
 
 /// The same for what a gateway says on the link; no protocol has this number.
-pub(super) fn neighbor_key(v4: bool) -> u32 {
-    1 << 24 | u32::from(v4)
+pub(super) fn neighbor_key(family: Family) -> u32 {
+    1 << 24 | u32::from(family.is_v4())
 }
 
 fn high(token: u64) -> u16 {

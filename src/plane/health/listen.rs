@@ -10,7 +10,7 @@ use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
-use crate::types::{End, Frame, Tick, WanId};
+use crate::types::{End, Family, Frame, Tick, WanId};
 
 /// Where and when a packet arrived, and what is known there.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,8 @@ pub fn heard(place: Place<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mu
 }
 
 /// The next hop of one family has said something on its link.
-pub fn neighbor_spoke(health: &Health, now: Tick, id: WanId, v4: bool) {
-    for probe in health.with_key(id, neighbor_key(v4)) {
+pub fn neighbor_spoke(health: &Health, now: Tick, id: WanId, family: Family) {
+    for probe in health.with_key(id, neighbor_key(family)) {
         let Some(mut slot) = health.asked(id, probe) else { continue };
         if let Some(asked) = slot.as_mut().filter(|asked| asked.end.is_none()) {
             let outcome = asked.hear_neighbor(now);
@@ -88,9 +88,9 @@ fn hear(
 
 /// Sends a segment of the connection that a probe made.
 pub(super) fn say(place: Place<'_>, asked: &Asked, segment: super::tcp::Segment, outbox: &mut Outbox) {
-    let v4 = asked.is_v4();
-    if let Some(mac) = place.neighbors.mac(place.id, v4) {
-        let link = link_header(place.wan, mac, ethertype::of(v4));
+    let family = asked.family();
+    if let Some(mac) = place.neighbors.mac(place.id, family) {
+        let link = link_header(place.wan, mac, ethertype::of(family));
         outbox.push(End::Wan(place.id), &link, |out| asked.write_segment(out, segment));
     }
 }
@@ -124,8 +124,8 @@ fn is_whole_and_right(headers: &Headers, frame: &Frame<'_>) -> bool {
         return true;
     }
     let Some(rest) = frame.packet().get(usize::from(headers.l4)..headers.len as usize) else { return false };
-    let v4 = headers.is_v4();
-    if headers.protocol == protocol::UDP && v4 && rest.get(6..8) == Some(&[0, 0]) {
+    let family = headers.family();
+    if headers.protocol == protocol::UDP && family.is_v4() && rest.get(6..8) == Some(&[0, 0]) {
         return true;
     }
     let pseudo = match (headers.protocol, u32::try_from(rest.len())) {

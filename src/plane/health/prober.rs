@@ -195,8 +195,8 @@ impl Road {
 
     /// Whether the question could leave.
     fn ask(&self, place: Place<'_>, tokens: &mut u64, outbox: &mut Outbox) -> bool {
-        let v4 = self.spec.family == Family::V4;
-        let hop = if v4 { place.wan.link.next_hop4.map(IpAddr::V4) } else { place.wan.link.next_hop6.map(IpAddr::V6) };
+        let family = self.spec.family;
+        let hop = place.wan.link.next_hop(family);
         let (Some(hop), Some(_)) = (hop, place.wan.link.came_up) else { return false };
         let target = match self.spec.target {
             Target::Gateway => hop,
@@ -206,7 +206,7 @@ impl Road {
         let token = ask::token_of(place.health.secret, *tokens);
         let asked =
             |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token, self.epoch));
-        let mac = place.neighbors.mac(self.wan, v4);
+        let mac = place.neighbors.mac(self.wan, family);
         if self.spec.question == Question::Neighbor {
             // Whoever did not answer at its known address may have got another one.
             place.health.put(self.wan, self.probe, Some(asked(hop)));
@@ -215,7 +215,7 @@ impl Road {
         }
         let (Some(mac), Some(source)) = (mac, source(&self.spec.question, place.wan, target)) else { return false };
         let asked = asked(source);
-        let link = link_header(place.wan, mac, ethertype::of(target.is_ipv4()));
+        let link = link_header(place.wan, mac, ethertype::of(Family::of(target)));
         let sent = outbox.push(End::Wan(self.wan), &link, |out| asked.write(out));
         if sent {
             place.health.put(self.wan, self.probe, Some(asked));

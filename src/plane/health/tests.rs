@@ -20,7 +20,7 @@ const SILENT: Outcome = Outcome::Failed(Failure::Silent);
 /// A probe of a server each second, with 800 ms for the answer.
 fn spec(target: &str, question: Question) -> ProbeSpec {
     let target = ip(target);
-    let family = Family::of(target.is_ipv4());
+    let family = Family::of(target);
     ProbeSpec { family, target: Target::Host(target), question, interval: 1000, timeout: 800, urgent: 0 }
 }
 

@@ -5,7 +5,7 @@ use super::{Answer, Place};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{Frame, Mac};
+use crate::types::{Family, Frame, Mac};
 use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpPacket, MutableArpPacket};
 use pnet::packet::ethernet::EtherTypes;
 use pnet::util::MacAddr;
@@ -27,7 +27,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
         return Answer::Kernel;
     }
     if place.wan.link.next_hop4 == Some(arp.sender) {
-        place.neighbors.learn(place.id, true, arp.sender_mac);
+        place.neighbors.learn(place.id, Family::V4, arp.sender_mac);
     }
     if arp.operation != REQUEST || !place.wan.owns(IpAddr::V4(arp.target)) {
         return Answer::Kernel;

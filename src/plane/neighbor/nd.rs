@@ -5,7 +5,7 @@ use super::{Answer, Place};
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{Frame, Mac};
+use crate::types::{Family, Frame, Mac};
 use pnet::packet::ip::IpNextHeaderProtocols;
 use pnet::packet::util::ipv6_checksum;
 use std::net::{IpAddr, Ipv6Addr};
@@ -44,7 +44,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
     if place.wan.link.next_hop6 == Some(message.source)
         && let Some(mac) = message.link_address
     {
-        place.neighbors.learn(place.id, false, mac);
+        place.neighbors.learn(place.id, Family::V6, mac);
     }
     if !answers_for(place.wan, message.target) {
         return Answer::Kernel;
@@ -59,11 +59,11 @@ fn learn_from_advertisement(message: &Message, place: &Place<'_>) {
     if place.wan.link.next_hop6 != Some(message.target) {
         return;
     }
-    let known = place.neighbors.mac(place.id, false);
+    let known = place.neighbors.mac(place.id, Family::V6);
     match message.link_address {
-        None if message.flags & SOLICITED != 0 => place.neighbors.confirm(place.id, false),
+        None if message.flags & SOLICITED != 0 => place.neighbors.confirm(place.id, Family::V6),
         Some(mac) if known.is_none_or(|known| known == mac) || message.flags & OVERRIDE != 0 => {
-            place.neighbors.learn(place.id, false, mac);
+            place.neighbors.learn(place.id, Family::V6, mac);
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use super::announce::Announcer;
 use super::{FIXED, HEARD, Neighbors, PROBING, Place, REACHABLE, VALID, arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{MAX_WANS, Mac, Tick, WanId};
+use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
 use std::net::IpAddr;
 
 /// Milliseconds between the first questions.
@@ -76,13 +76,13 @@ impl Prober {
             if let Some(same) = old.iter().find(|old| old.is_same(target)) {
                 (target.tries, target.due) = (same.tries, same.due);
             } else {
-                neighbors.change(target.wan, target.next_hop.is_ipv4(), |_| PROBING);
+                neighbors.change(target.wan, Family::of(target.next_hop), |_| PROBING);
             }
         }
         for wan in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
-            for is_v4 in [true, false] {
-                if !self.targets.iter().any(|target| target.wan == wan && target.next_hop.is_ipv4() == is_v4) {
-                    neighbors.change(wan, is_v4, |_| 0);
+            for family in Family::ALL {
+                if !self.targets.iter().any(|target| target.wan == wan && Family::of(target.next_hop) == family) {
+                    neighbors.change(wan, family, |_| 0);
                 }
             }
         }
@@ -101,8 +101,8 @@ impl Target {
     }
 
     fn step(&mut self, now: Tick, place: &mut Place<'_>) {
-        let is_v4 = self.next_hop.is_ipv4();
-        let was = place.neighbors.change(self.wan, is_v4, |word| word & !HEARD);
+        let family = Family::of(self.next_hop);
+        let was = place.neighbors.change(self.wan, family, |word| word & !HEARD);
         if was & FIXED != 0 {
             self.due = now.plus_millis(RETRY_MS);
             return;
@@ -114,7 +114,7 @@ impl Target {
         if now < self.due {
             return;
         }
-        let mut known = place.neighbors.mac(self.wan, is_v4);
+        let mut known = place.neighbors.mac(self.wan, family);
         if known.is_some() && self.tries >= MISSES {
             known = None;
             self.tries = 0;
@@ -132,7 +132,7 @@ impl Target {
     /// Shows how the asking stands, unless an answer came in between.
     fn mark(&self, is_known: bool, neighbors: &Neighbors) {
         let tries = self.tries;
-        neighbors.change(self.wan, self.next_hop.is_ipv4(), |word| match (word & HEARD != 0, is_known) {
+        neighbors.change(self.wan, Family::of(self.next_hop), |word| match (word & HEARD != 0, is_known) {
             (true, _) => word,
             (false, true) if tries > 1 => word & !REACHABLE | PROBING,
             (false, true) => word,

@@ -11,7 +11,7 @@ use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Shared;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, End, MAX_WANS, Mac, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, End, Family, MAX_WANS, Mac, Offload, Standing, Tick, WanId};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -89,14 +89,14 @@ impl Held {
     /// Too much waits already, or there is no such WAN.
     pub fn push(
         &mut self,
-        to: (WanId, bool),
+        to: (WanId, Family),
         packet: &[u8],
         original: &[u8],
         offload: (Offload, u16),
         now: Tick,
     ) -> Result<(), Full> {
-        let (wan, is_v4) = to;
-        let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(usize::from(!is_v4)).ok_or(Full)?;
+        let (wan, family) = to;
+        let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(family.index()).ok_or(Full)?;
         let original = &original[..original.len().min(ORIGINAL)];
         let bytes = packet.len() + original.len();
         if queue.packets.len() >= PACKETS || queue.bytes + bytes > BYTES {
@@ -125,16 +125,16 @@ impl Held {
             return;
         }
         for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
-            for (is_v4, queue) in [true, false].into_iter().zip(queues) {
+            for (family, queue) in Family::ALL.into_iter().zip(queues) {
                 let before = queue.packets.len();
-                let is_dead = policy.wan(wan).is_some_and(|wan| wan.standing(is_v4) == Standing::HardDown);
+                let is_dead = policy.wan(wan).is_some_and(|wan| wan.standing(family) == Standing::HardDown);
                 if is_dead && before != 0 {
                     queue.give_back(wan, outbox, &mut expired);
                     self.waiting -= before;
                     continue;
                 }
-                let way = policy.wan(wan).zip(shared.neighbors.mac(wan, is_v4));
-                let mtu = |own: &Wan| shared.paths.mtu(wan, own, is_v4);
+                let way = policy.wan(wan).zip(shared.neighbors.mac(wan, family));
+                let mtu = |own: &Wan| shared.paths.mtu(wan, own, family);
                 let way = way.map(|(wan, mac)| Way { wan, mac, mtu: mtu(wan) });
                 queue.flush(now, wan, way, counters, outbox, &mut expired);
                 self.waiting -= before - queue.packets.len();
@@ -186,6 +186,10 @@ struct Way<'a> {
 }
 
 impl Waiting {
+    fn family(&self) -> Family {
+        if self.packet.first().is_some_and(|byte| byte >> 4 == 4) { Family::V4 } else { Family::V6 }
+    }
+
     /// Whether it may leave as it is; what may not be fragmented must.
     fn fits(&self, mtu: u16) -> bool {
         let may_fragment =
@@ -199,7 +203,7 @@ impl Waiting {
 
     fn leave(&mut self, id: WanId, way: Way<'_>, counters: &Counters, outbox: &mut Outbox) {
         let Way { wan, mac, mtu } = way;
-        let ethertype = ethertype::of(self.packet.first().is_some_and(|byte| byte >> 4 == 4));
+        let ethertype = ethertype::of(self.family());
         let link = link_header(wan, mac, ethertype);
         let fits = self.fits(mtu) || mtu::lower_segments(&mut self.offload, self.header_len, mtu);
         let sent = if fits {

@@ -2,7 +2,7 @@
 //! Must never know: policy, flows.
 
 use super::numbers::protocol;
-use crate::types::Offload;
+use crate::types::{Family, Offload};
 use std::net::IpAddr;
 
 /// A validated packet's fields. Made by `parse` only; `l4` and `len` lie inside the packet they were made from (those
@@ -34,6 +34,12 @@ impl Headers {
     #[must_use]
     pub fn is_v4(&self) -> bool {
         self.source.is_ipv4()
+    }
+
+    /// The family of both addresses.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        Family::of(self.source)
     }
 
     /// Bytes of network and transport header together; a protocol without a known header counts none.

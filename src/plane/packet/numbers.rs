@@ -3,6 +3,8 @@
 
 /// EtherTypes that flowpin speaks (IANA IEEE 802 numbers).
 pub mod ethertype {
+    use crate::types::Family;
+
     /// RFC 894.
     pub const IPV4: u16 = 0x0800;
     /// RFC 826.
@@ -12,8 +14,11 @@ pub mod ethertype {
 
     /// That of a packet of the family.
     #[must_use]
-    pub fn of(v4: bool) -> u16 {
-        if v4 { IPV4 } else { IPV6 }
+    pub fn of(family: Family) -> u16 {
+        match family {
+            Family::V4 => IPV4,
+            Family::V6 => IPV6,
+        }
     }
 }
 

@@ -10,15 +10,15 @@ use crate::plane::packet::parse::quoted;
 use crate::plane::policy::Policy;
 use crate::plane::state::Core;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, End, Frame, Mac, Tick, WanId};
+use crate::types::{Direction, End, Family, Frame, Mac, Tick, WanId};
 
 /// The beginning of a packet as its sender sent it: all that an ICMP error can quote (RFC 4443 §2.4(c)).
 pub type Original = Vec<u8>;
 
 impl Core {
     /// The MAC of the next hop on `id`, or a copy of the packet for its sender, for it will have to wait.
-    pub fn next_hop(&self, id: WanId, v4: bool, frame: &Frame<'_>) -> Result<Mac, Original> {
-        let mac = self.shared.neighbors.mac(id, v4);
+    pub fn next_hop(&self, id: WanId, family: Family, frame: &Frame<'_>) -> Result<Mac, Original> {
+        let mac = self.shared.neighbors.mac(id, family);
         mac.ok_or_else(|| {
             let packet = frame.packet();
             packet[..packet.len().min(ORIGINAL)].to_vec()
@@ -30,12 +30,12 @@ impl Core {
         &mut self,
         now: Tick,
         id: WanId,
-        v4: bool,
+        family: Family,
         frame: &Frame<'_>,
         original: &[u8],
     ) -> Result<(), DropReason> {
         let owed = (frame.offload, frame.header_len);
-        self.held.push((id, v4), frame.packet(), original, owed, now).map_err(|_| DropReason::HoldFull)
+        self.held.push((id, family), frame.packet(), original, owed, now).map_err(|_| DropReason::HoldFull)
     }
 
     /// Sends what waited for a MAC that is known by now, and gives up what waited too long.
@@ -47,7 +47,7 @@ impl Core {
         held.flush(now, policy, shared, counters, outbox, |_, original, outbox| {
             counters.count_drop(Direction::Outbound, DropReason::NoNeighbor);
             let Ok(headers) = quoted(original) else { return };
-            let from = policy.inside.router(headers.is_v4()).filter(|_| icmp::is_answerable(&headers, false));
+            let from = policy.inside.router(headers.family()).filter(|_| icmp::is_answerable(&headers, false));
             let Some(from) = from else { return };
             if limits.allow(now, End::Inside, headers.source) {
                 outbox

@@ -8,7 +8,7 @@ use crate::plane::packet::headers::Headers;
 use crate::plane::path;
 use crate::plane::policy::Wan;
 use crate::plane::state::Core;
-use crate::types::{Frame, Tick, WanId};
+use crate::types::{Family, Frame, Tick, WanId};
 
 impl Core {
     /// Whether a packet from a WAN is about a probe of its path or of its health, and has been taken note of.
@@ -27,9 +27,9 @@ impl Core {
 
     /// Tells the probes of a WAN's gateway that it was heard from, if it was.
     pub fn hear_neighbors(&self, now: Tick, id: WanId) {
-        for v4 in [true, false] {
-            if self.shared.neighbors.has_spoken(id, v4) {
-                health::neighbor_spoke(&self.shared.health, now, id, v4);
+        for family in Family::ALL {
+            if self.shared.neighbors.has_spoken(id, family) {
+                health::neighbor_spoke(&self.shared.health, now, id, family);
             }
         }
     }

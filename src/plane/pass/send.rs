@@ -37,10 +37,10 @@ impl Core {
         frame.header_len = headers.header_len();
         let mac = match hop {
             Ok(mac) => *mac,
-            Err(original) => return self.hold(now, id, headers.is_v4(), frame, original).map(|()| Verdict::Held),
+            Err(original) => return self.hold(now, id, headers.family(), frame, original).map(|()| Verdict::Held),
         };
-        let link = neighbor::link_header(wan, mac, ethertype::of(headers.is_v4()));
-        let mtu = self.mtu(id, wan, headers.is_v4());
+        let link = neighbor::link_header(wan, mac, ethertype::of(headers.family()));
+        let mtu = self.mtu(id, wan, headers.family());
         let onto = Onto { to: End::Wan(id), link: &link, mtu, counted: Some((id, Direction::Outbound)) };
         self.forward(onto, &headers, frame, outbox)
     }

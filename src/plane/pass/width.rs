@@ -9,12 +9,12 @@ use crate::plane::packet::mtu;
 use crate::plane::path::{floor, said_too_big};
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Core;
-use crate::types::{Direction, Frame, Tick, WanId};
+use crate::types::{Direction, Family, Frame, Tick, WanId};
 
 impl Core {
     /// The largest packet that goes through `wan`, in bytes.
-    pub fn mtu(&self, id: WanId, wan: &Wan, v4: bool) -> u16 {
-        self.shared.paths.mtu(id, wan, v4)
+    pub fn mtu(&self, id: WanId, wan: &Wan, family: Family) -> u16 {
+        self.shared.paths.mtu(id, wan, family)
     }
 
     /// Lowers the MSS of a SYN to what both links, the WAN's path and, if it is remembered, the remote's path carry.
@@ -31,7 +31,7 @@ impl Core {
         }
         let remote = if policy.is_inside(headers.source) { headers.destination } else { headers.source };
         let remembered = self.shared.paths.memory.find(id, remote, now).unwrap_or(u16::MAX);
-        let mtu = self.mtu(id, wan, headers.is_v4()).min(policy.inside.mtu).min(remembered);
+        let mtu = self.mtu(id, wan, headers.family()).min(policy.inside.mtu).min(remembered);
         self.clamp(headers, frame, mtu);
     }
 
@@ -57,8 +57,8 @@ impl Core {
         frame: &Frame<'_>,
     ) {
         let Some((mtu, wan)) = said_too_big(headers, frame.packet()).zip(policy.wan(id)) else { return };
-        let v4 = quoted.is_v4();
-        let sane = mtu >= floor(v4) && u32::from(mtu) < quoted.len && mtu < self.mtu(id, wan, v4);
+        let family = quoted.family();
+        let sane = mtu >= floor(family) && u32::from(mtu) < quoted.len && mtu < self.mtu(id, wan, family);
         if !sane || matches!(quoted.fragment, Fragment::Later(_)) {
             return;
         }

@@ -6,20 +6,20 @@ use crate::plane::craft::ask;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
-use crate::types::{Frame, WanId};
+use crate::types::{Family, Frame, WanId};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Whether a packet from `id` is about the probe under way there, and has been taken note of: token and sender must be
 /// right.
 #[must_use]
 pub fn heard(paths: &Paths, id: WanId, wan: &Wan, headers: &Headers, frame: &Frame<'_>) -> bool {
-    let v4 = headers.is_v4();
+    let family = headers.family();
     let is_answer = matches!(headers.transport, Transport::Query { request: false, .. } | Transport::Error);
-    let asked = if is_answer { paths.asked(id, v4) } else { None };
+    let asked = if is_answer { paths.asked(id, family) } else { None };
     match asked {
         Some(token) if headers.transport == Transport::Error => refused(paths, id, token, headers, frame),
         Some(token) if is_target(wan, headers.source) && ask::token(frame.packet(), headers) == Some(token) => {
-            if let Some(cell) = paths.cell(id, v4) {
+            if let Some(cell) = paths.cell(id, family) {
                 cell.answered.store(token, Relaxed);
             }
             true
@@ -29,7 +29,7 @@ pub fn heard(paths: &Paths, id: WanId, wan: &Wan, headers: &Headers, frame: &Fra
 }
 
 fn is_target(wan: &Wan, address: std::net::IpAddr) -> bool {
-    wan.probe.as_ref().is_some_and(|probe| probe.targets(address.is_ipv4()).contains(&address))
+    wan.probe.as_ref().is_some_and(|probe| probe.targets(Family::of(address)).contains(&address))
 }
 
 /// An error that quotes the probe with this token: of a quote 8 bytes behind the IP header are sure, so half of it.
@@ -41,7 +41,7 @@ fn refused(paths: &Paths, id: WanId, token: u64, headers: &Headers, frame: &Fram
     if !is_ours || quoted.is_none_or(|half| u64::from(u32::from_be_bytes(*half)) != token >> 32) {
         return false;
     }
-    if let (Some(mtu), Some(cell)) = (said_too_big(headers, frame.packet()), paths.cell(id, headers.is_v4())) {
+    if let (Some(mtu), Some(cell)) = (said_too_big(headers, frame.packet()), paths.cell(id, headers.family())) {
         cell.too_big.store(token & !u64::from(u32::MAX) | u64::from(mtu), Relaxed);
     }
     true

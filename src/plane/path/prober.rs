@@ -8,7 +8,7 @@ use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{End, MAX_WANS, Tick, WanId};
+use crate::types::{End, Family, MAX_WANS, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -30,7 +30,7 @@ pub struct Prober {
 #[derive(Debug)]
 struct Road {
     wan: WanId,
-    v4: bool,
+    family: Family,
     name: Box<str>,
     next_hop: IpAddr,
     targets: Vec<IpAddr>,
@@ -70,18 +70,19 @@ impl Prober {
     fn adopt(&mut self, now: Tick, policy: &Policy, paths: &Paths) {
         let mut old = std::mem::take(&mut self.roads);
         for (id, wan) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
-            for v4 in [true, false] {
-                let known = old.iter().position(|road| (road.wan, road.v4) == (id, v4) && road.name == wan.name);
+            for family in Family::ALL {
+                let known =
+                    old.iter().position(|road| (road.wan, road.family) == (id, family) && road.name == wan.name);
                 let known = known.map(|at| old.swap_remove(at));
-                match Road::new(now, id, wan, v4) {
+                match Road::new(now, id, wan, family) {
                     Some(road) => self.roads.push(road.after(known, now)),
-                    None => paths.publish(id, v4, None, State::Off),
+                    None => paths.publish(id, family, None, State::Off),
                 }
             }
         }
         for gone in old {
             if policy.wan(gone.wan).is_none() {
-                paths.publish(gone.wan, gone.v4, None, State::Off);
+                paths.publish(gone.wan, gone.family, None, State::Off);
             }
         }
     }
@@ -89,15 +90,15 @@ impl Prober {
 
 impl Road {
     /// `None`: not asked for, nobody to ask, no way there, or the link carries no more than every link must.
-    fn new(now: Tick, id: WanId, wan: &Wan, v4: bool) -> Option<Self> {
-        let next_hop = if v4 { wan.link.next_hop4.map(IpAddr::V4) } else { wan.link.next_hop6.map(IpAddr::V6) }?;
-        let targets = wan.probe.as_ref()?.targets(v4).to_vec();
-        let floor = search::floor(v4);
+    fn new(now: Tick, id: WanId, wan: &Wan, family: Family) -> Option<Self> {
+        let next_hop = wan.link.next_hop(family)?;
+        let targets = wan.probe.as_ref()?.targets(family).to_vec();
+        let floor = search::floor(family);
         if wan.mtu <= floor || !targets.iter().any(|target| ask::source(wan, *target).is_some()) {
             return None;
         }
         let search = Search::new(floor, wan.mtu, u32::try_from(targets.len()).unwrap_or(1), now);
-        Some(Self { wan: id, v4, name: wan.name.clone(), next_hop, targets, search, token: 0 })
+        Some(Self { wan: id, family, name: wan.name.clone(), next_hop, targets, search, token: 0 })
     }
 
     fn after(mut self, known: Option<Self>, now: Tick) -> Self {
@@ -119,7 +120,7 @@ impl Road {
         (paths, tokens): (&Paths, &mut u64),
         outbox: &mut Outbox,
     ) -> Tick {
-        let Some(cell) = paths.cell(self.wan, self.v4) else { return now.plus_millis(WAIT_MS) };
+        let Some(cell) = paths.cell(self.wan, self.family) else { return now.plus_millis(WAIT_MS) };
         if self.search.is_asking() && cell.answered.load(Relaxed) == self.token {
             self.search.answered(now);
         }
@@ -128,7 +129,7 @@ impl Road {
             self.search.too_big(u16::try_from(said & u64::from(u32::MAX)).unwrap_or(0), now);
             cell.too_big.store(0, Relaxed);
         }
-        let mac = neighbors.mac(self.wan, self.v4);
+        let mac = neighbors.mac(self.wan, self.family);
         if let Some(mac) = mac
             && let Some(what) = self.search.step(now)
         {
@@ -136,11 +137,11 @@ impl Road {
                 *tokens += 1;
                 self.token = ask::token_of(paths.secret, *tokens);
             }
-            let link = link_header(wan, mac, ethertype::of(self.v4));
+            let link = link_header(wan, mac, ethertype::of(self.family));
             cell.asked.store(self.token, Relaxed);
             outbox.push(End::Wan(self.wan), &link, |out| self.write(out, wan, what));
         }
-        paths.publish(self.wan, self.v4, self.search.found(), self.search.state());
+        paths.publish(self.wan, self.family, self.search.found(), self.search.state());
         match (mac.is_some(), self.search.is_asking()) {
             (true, true) => now.plus_millis(LOOK_MS),
             (true, false) => self.search.due(),

@@ -2,7 +2,7 @@
 //! (RFC 8899) with acknowledged probes. The smallest size is confirmed first, then the link's own MTU, which is the
 //! common case, then sizes between, down to the byte. Must never know: what a probe is, links, other paths.
 
-use crate::types::Tick;
+use crate::types::{Family, Tick};
 
 /// Probes of one size until it counts as too large (RFC 8899 §5.1.2 `MAX_PROBES`).
 const TRIES: u32 = 3;
@@ -46,8 +46,11 @@ impl State {
 
 /// The smallest size of a family: what every IPv4 host takes (RFC 791 §3.2), what every IPv6 link carries (RFC 8200 §5).
 #[must_use]
-pub fn floor(v4: bool) -> u16 {
-    if v4 { 576 } else { 1280 }
+pub fn floor(family: Family) -> u16 {
+    match family {
+        Family::V4 => 576,
+        Family::V6 => 1280,
+    }
 }
 
 /// A probe to be sent.

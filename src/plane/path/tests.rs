@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn nothing_is_limited_until_something_was_found() {
     let paths = Paths::new(0);
-    assert_eq!((paths.limit(WanId(3), true), paths.found(WanId(3), true)), (u16::MAX, None));
-    paths.publish(WanId(3), true, Some(1400), State::Found);
-    assert_eq!((paths.limit(WanId(3), true), paths.state(WanId(3), true)), (1400, State::Found));
-    assert_eq!((paths.limit(WanId(3), false), paths.state(WanId(3), false)), (u16::MAX, State::Off));
-    assert_eq!(paths.limit(WanId(200), true), u16::MAX);
+    assert_eq!((paths.limit(WanId(3), Family::V4), paths.found(WanId(3), Family::V4)), (u16::MAX, None));
+    paths.publish(WanId(3), Family::V4, Some(1400), State::Found);
+    assert_eq!((paths.limit(WanId(3), Family::V4), paths.state(WanId(3), Family::V4)), (1400, State::Found));
+    assert_eq!((paths.limit(WanId(3), Family::V6), paths.state(WanId(3), Family::V6)), (u16::MAX, State::Off));
+    assert_eq!(paths.limit(WanId(200), Family::V4), u16::MAX);
 }
 
 #[test]

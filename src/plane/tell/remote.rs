@@ -14,7 +14,7 @@ use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::{Core, Shared};
-use crate::types::{Direction, End, Frame, Standing, Tick, WanId};
+use crate::types::{Direction, End, Family, Frame, Standing, Tick, WanId};
 use std::net::SocketAddr;
 
 impl Core {
@@ -34,7 +34,7 @@ impl Core {
         let public = address::public_kept(wan, headers.source, &pin)?;
         let segment = exit::segment(headers, frame.packet())?;
         let ends = [(public.address, source), (headers.destination, destination)].map(SocketAddr::from);
-        say((&self.shared, &self.counters), (pin.wan, wan), headers.is_v4(), outbox, |out| {
+        say((&self.shared, &self.counters), (pin.wan, wan), headers.family(), outbox, |out| {
             rst::replace(out, ends, &segment)
         })
     }
@@ -50,7 +50,7 @@ impl Core {
         let Transport::Tcp { source, destination, .. } = headers.transport else { return None };
         let segment = exit::segment(headers, frame.packet())?;
         let [from, to] = [(headers.source, source), (headers.destination, destination)].map(SocketAddr::from);
-        say((&self.shared, &self.counters), at, headers.is_v4(), outbox, |out| rst::answer(out, from, to, &segment))
+        say((&self.shared, &self.counters), at, headers.family(), outbox, |out| rst::answer(out, from, to, &segment))
     }
 }
 
@@ -65,18 +65,18 @@ pub fn ask_remote(
     let wan = policy.wan(pin.wan)?;
     let public = address::public_kept(wan, key.inside(), pin)?;
     let ends = [(public.address, key.inside_port()), (key.remote(), key.remote_port())].map(SocketAddr::from);
-    say((shared, counters), (pin.wan, wan), key.is_v4(), outbox, |out| rst::ask(out, ends, sequence))
+    say((shared, counters), (pin.wan, wan), key.family(), outbox, |out| rst::ask(out, ends, sequence))
 }
 
 fn say(
     (shared, counters): (&Shared, &Counters),
     (id, wan): (WanId, &Wan),
-    v4: bool,
+    family: Family,
     outbox: &mut Outbox,
     write: impl FnOnce(&mut Vec<u8>) -> bool,
 ) -> Option<()> {
-    let mac = shared.neighbors.mac(id, v4).filter(|_| wan.standing(v4) != Standing::HardDown)?;
-    if outbox.push(End::Wan(id), &neighbor::link_header(wan, mac, ethertype::of(v4)), write) {
+    let mac = shared.neighbors.mac(id, family).filter(|_| wan.standing(family) != Standing::HardDown)?;
+    if outbox.push(End::Wan(id), &neighbor::link_header(wan, mac, ethertype::of(family)), write) {
         counters.event(Event::HungUp);
     }
     Some(())

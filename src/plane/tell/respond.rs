@@ -78,7 +78,7 @@ impl<'a> Back<'a> {
 
     fn source(&self, headers: &Headers) -> Option<IpAddr> {
         match self {
-            Self::Inside(policy) => policy.inside.router(headers.is_v4()),
+            Self::Inside(policy) => policy.inside.router(headers.family()),
             Self::Wan { from, .. } => Some(*from),
         }
     }
@@ -109,7 +109,7 @@ impl Core {
                     outbox.push(End::Inside, &[], |out| write(out, refusal, packet, headers, from, SOURCE))
                 }
                 Back::Wan { id, wan, to, .. } => {
-                    let link = neighbor::link_header(wan, to, ethertype::of(headers.is_v4()));
+                    let link = neighbor::link_header(wan, to, ethertype::of(headers.family()));
                     outbox.push(End::Wan(id), &link, |out| write(out, refusal, packet, headers, from, DESTINATION))
                 }
             };

@@ -13,7 +13,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Core;
-use crate::types::{End, Remedy, Tick};
+use crate::types::{End, Family, Remedy, Tick};
 use std::net::SocketAddr;
 
 /// Flows looked at in one step.
@@ -26,28 +26,28 @@ const RESETS: usize = 64;
 pub fn is_due(old: &Policy, new: &Policy) -> bool {
     let mut pairs = old.wans.iter().zip(&new.wans);
     let others = || old.wans.iter().zip(&new.wans).any(|(old, new)| old.standing != new.standing);
-    let spared = |wan| old.last_resort && [true, false].into_iter().any(|v4| ends(wan, v4)) && others();
+    let spared = |wan| old.last_resort && Family::ALL.into_iter().any(|family| ends(wan, family)) && others();
     pairs.any(|(old, new)| {
-        let falls = |v4| ends(new, v4) && !ends(old, v4);
-        let comes = |v4| recalls(new, v4) && !recalls(old, v4);
-        [true, false].into_iter().any(|v4| falls(v4) || comes(v4))
+        let falls = |family| ends(new, family) && !ends(old, family);
+        let comes = |family| recalls(new, family) && !recalls(old, family);
+        Family::ALL.into_iter().any(|family| falls(family) || comes(family))
             || new.remedy_without_address(true) == Remedy::Reset && has_lost_one(old, new)
             || spared(new)
     })
 }
 
-fn ends(wan: &Wan, v4: bool) -> bool {
-    wan.remedy(v4, true) == Some(Remedy::Reset)
+fn ends(wan: &Wan, family: Family) -> bool {
+    wan.remedy(family, true) == Some(Remedy::Reset)
 }
 
-fn recalls(wan: &Wan, v4: bool) -> bool {
-    wan.recalls(v4, true) == Some(Remedy::Reset)
+fn recalls(wan: &Wan, family: Family) -> bool {
+    wan.recalls(family, true) == Some(Remedy::Reset)
 }
 
 /// Whether a public address that comes and goes has gone.
 fn has_lost_one(old: &Wan, new: &Wan) -> bool {
-    old.nat44.leases().iter().any(|it| !new.has_lease(true, it.lease, it.since))
-        || old.nptv6.iter().any(|it| !new.has_lease(false, it.lease, it.since))
+    old.nat44.leases().iter().any(|it| !new.has_lease(Family::V4, it.lease, it.since))
+        || old.nptv6.iter().any(|it| !new.has_lease(Family::V6, it.lease, it.since))
 }
 
 impl Core {

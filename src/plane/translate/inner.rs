@@ -9,7 +9,7 @@ use crate::plane::packet::headers::Headers;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse;
 use crate::plane::verdict::DropReason;
-use crate::types::Offload;
+use crate::types::{Family, Offload};
 use std::net::IpAddr;
 
 /// The packet that an ICMP error quotes.
@@ -43,7 +43,7 @@ pub fn quote(packet: &[u8], headers: &Headers, offload: &Offload) -> Result<Quot
         return Err(DropReason::BadIcmpChecksum);
     }
     let (header, body) = message.split_first_chunk::<8>().ok_or(DropReason::StrayIcmpError)?;
-    let body = &body[..original_len(header, headers.is_v4()).unwrap_or(body.len()).min(body.len())];
+    let body = &body[..original_len(header, headers.family()).unwrap_or(body.len()).min(body.len())];
     let quoted = parse::quoted(body)?;
     if quoted.is_v4() != headers.is_v4() {
         return Err(DropReason::StrayIcmpError);
@@ -53,10 +53,10 @@ pub fn quote(packet: &[u8], headers: &Headers, offload: &Offload) -> Result<Quot
 }
 
 /// Length of the quoted packet where the message says it: extensions follow then (RFC 4884 §4, §5).
-fn original_len(header: &[u8; 8], v4: bool) -> Option<usize> {
-    let len = match (v4, header[0]) {
-        (true, 3 | 11 | 12) => usize::from(header[5]) * 4,
-        (false, 1 | 3) => usize::from(header[4]) * 8,
+fn original_len(header: &[u8; 8], family: Family) -> Option<usize> {
+    let len = match (family, header[0]) {
+        (Family::V4, 3 | 11 | 12) => usize::from(header[5]) * 4,
+        (Family::V6, 1 | 3) => usize::from(header[4]) * 8,
         _ => 0,
     };
     (len != 0).then_some(len)

@@ -47,7 +47,7 @@ fn news(with_hand: bool) -> impl Strategy<Value = News> {
 
 /// Rules that are quickly over a limit; probes in both families.
 fn rules() -> impl Strategy<Value = Rules> {
-    let probe = prop::bool::ANY.prop_map(|v4| Probe::new(Family::of(v4), "p"));
+    let probe = prop::bool::ANY.prop_map(|v4| Probe::new(if v4 { Family::V4 } else { Family::V6 }, "p"));
     (prop::collection::vec(probe, 0..4), 0..5_usize, 0..4_u32, 0..4_u32, 0..5_000_u64, 0..9_usize).prop_map(
         |(probes, quorum, fall, rise, hold_ms, window)| {
             let (max_hold_ms, quiet_ms) = (20_000, 60_000);

@@ -10,7 +10,7 @@ use crate::plane::policy::{OnDown, Policy};
 use crate::plane::sample::{A, B, Done, GATEWAY, Rig, SERVER, SERVER6, hosts, policy, port_for};
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::plane::{Plane, Shared};
-use crate::types::{Direction, End, Remedies, Remedy, Standing, WanId};
+use crate::types::{Direction, End, Family, Remedies, Remedy, Standing, WanId};
 use std::sync::Arc;
 
 const HOST: &str = "10.250.250.2";
@@ -357,6 +357,6 @@ fn packets_that_wait_for_a_dead_wans_next_hop_are_given_back_at_once() {
     let _ = rig.plane.tick(rig.now, &mut rig.outbox);
     let told = rig.sent().iter().filter(|(end, ..)| *end == End::Inside).count();
     assert_eq!((told, drops(&rig)), (1, vec![(DropReason::NoNeighbor, 1)]));
-    rig.plane.shared().neighbors.set(B, true, GATEWAY[1]);
+    rig.plane.shared().neighbors.set(B, Family::V4, GATEWAY[1]);
     assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(B)));
 }

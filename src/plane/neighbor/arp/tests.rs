@@ -67,7 +67,7 @@ fn the_next_hop_teaches_its_mac_by_reply_request_and_announcement() {
     let neighbors = Neighbors::new();
     for (body, last) in bodies.iter().zip([1, 2, 3]) {
         assert_eq!(receive(WanId(0), &neighbors, body), (Answer::Kernel, vec![]));
-        assert_eq!(neighbors.mac(WanId(0), true), Some(Mac([2, 0, 0, 0, 0xee, last])), "a new MAC is followed");
+        assert_eq!(neighbors.mac(WanId(0), Family::V4), Some(Mac([2, 0, 0, 0, 0xee, last])), "a new MAC is followed");
     }
 }
 
@@ -77,7 +77,7 @@ fn others_teach_nothing_and_neither_do_we() {
     receive(WanId(0), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000206 02000000000a c0000202");
     receive(WanId(0), &neighbors, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000203");
     receive(WanId(1), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202");
-    assert_eq!((neighbors.mac(WanId(0), true), neighbors.mac(WanId(1), true)), (None, None));
+    assert_eq!((neighbors.mac(WanId(0), Family::V4), neighbors.mac(WanId(1), Family::V4)), (None, None));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn learned(packets: &[Vec<u8>]) -> Option<Mac> {
     for packet in packets {
         assert_eq!(receive_under(&policy(), &neighbors, packet).1, vec![], "nothing to answer");
     }
-    neighbors.mac(A, false)
+    neighbors.mac(A, Family::V6)
 }
 
 fn solicitation(target: &str) -> Vec<u8> {

@@ -55,26 +55,26 @@ fn an_unknown_next_hop_is_asked_for_at_once_quickly_then_every_second() {
     assert!(asked.iter().all(|(_, frame)| *frame == hex(request)));
     let times: Vec<_> = asked.iter().map(|(time, _)| *time).collect();
     assert_eq!(times, [50_000, 50_100, 50_200, 50_300, 50_400, 50_500, 51_500, 52_500]);
-    assert_eq!(run.neighbors.state(A, true), NeighborState::Unresolved);
+    assert_eq!(run.neighbors.state(A, Family::V4), NeighborState::Unresolved);
 }
 
 #[test]
 fn it_is_shown_as_probing_while_the_quick_questions_last() {
     let mut run = Run::new(quiet());
     run.until(50_500);
-    assert_eq!(run.neighbors.state(A, true), NeighborState::Probing);
+    assert_eq!(run.neighbors.state(A, Family::V4), NeighborState::Probing);
 }
 
 #[test]
 fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, true, MAC);
+    run.neighbors.learn(A, Family::V4, MAC);
     assert_eq!(run.times(80_099), [] as [u64; 0]);
     let asked = run.until(80_100);
     assert_eq!((asked.len(), &asked[0].1[..6]), (1, &MAC.0[..]));
-    assert_eq!(run.neighbors.state(A, true), NeighborState::Reachable, "one question is no doubt");
-    run.neighbors.learn(A, true, MAC);
+    assert_eq!(run.neighbors.state(A, Family::V4), NeighborState::Reachable, "one question is no doubt");
+    run.neighbors.learn(A, Family::V4, MAC);
     assert_eq!(run.times(111_100), [111_100], "thirty seconds after the answer was noticed");
 }
 
@@ -82,12 +82,15 @@ fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
 fn a_next_hop_that_falls_silent_is_given_up_after_three_questions() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, true, MAC);
+    run.neighbors.learn(A, Family::V4, MAC);
     assert_eq!(run.times(82_100), [80_100, 81_100, 82_100]);
-    assert_eq!((run.neighbors.mac(A, true), run.neighbors.state(A, true)), (Some(MAC), NeighborState::Probing));
+    assert_eq!(
+        (run.neighbors.mac(A, Family::V4), run.neighbors.state(A, Family::V4)),
+        (Some(MAC), NeighborState::Probing)
+    );
     let asked = run.until(83_200);
     assert_eq!(asked.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [83_100, 83_200]);
-    assert_eq!((run.neighbors.mac(A, true), run.neighbors.state(A, true)), (None, NeighborState::Probing));
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.neighbors.state(A, Family::V4)), (None, NeighborState::Probing));
     assert_eq!(&asked[0].1[..6], [0xff; 6]);
 }
 
@@ -96,7 +99,7 @@ fn a_next_hop_that_speaks_by_itself_need_not_be_asked() {
     let mut run = Run::new(quiet());
     run.until(50_000);
     for seconds in 50..200 {
-        run.neighbors.learn(A, true, MAC);
+        run.neighbors.learn(A, Family::V4, MAC);
         assert_eq!(run.times(seconds * 1000), [] as [u64; 0]);
     }
 }
@@ -113,7 +116,7 @@ fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
     assert_eq!(frame[22..54], hex("fe800000000000000000000000000002 ff0200000000000000000001ff123456"));
     assert_eq!(frame[54..56], hex("8700"));
     assert_eq!(frame[58..], hex("00000000 fe800000000000000000000000123456 0101 02000000000a"));
-    run.neighbors.learn(A, false, MAC);
+    run.neighbors.learn(A, Family::V6, MAC);
     let frame = run.until(80_100).remove(0).1;
     assert_eq!((&frame[..6], &frame[38..54]), (&MAC.0[..], &hex("fe800000000000000000000000123456")[..]));
 }
@@ -124,27 +127,30 @@ fn a_new_next_hop_starts_over_and_the_others_go_on() {
     policy.wans[0].link.next_hop6 = Some("fe80::1".parse().unwrap());
     let mut run = Run::new(policy);
     run.until(50_000);
-    run.neighbors.learn(A, true, MAC);
-    run.neighbors.learn(A, false, MAC);
+    run.neighbors.learn(A, Family::V4, MAC);
+    run.neighbors.learn(A, Family::V6, MAC);
     run.until(51_000);
     run.policy.epoch = 2;
     run.policy.wans[0].link.next_hop4 = Some("192.0.2.6".parse().unwrap());
     let asked = run.until(run.next.millis());
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].1[38..42], [192, 0, 2, 6]);
-    assert_eq!((run.neighbors.mac(A, true), run.neighbors.mac(A, false)), (None, Some(MAC)));
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.neighbors.mac(A, Family::V6)), (None, Some(MAC)));
     run.policy.epoch = 3;
     run.policy.wans[0].link.next_hop6 = None;
     run.until(run.next.millis());
-    assert_eq!((run.neighbors.mac(A, false), run.neighbors.state(A, false)), (None, NeighborState::Unresolved));
+    assert_eq!(
+        (run.neighbors.mac(A, Family::V6), run.neighbors.state(A, Family::V6)),
+        (None, NeighborState::Unresolved)
+    );
 }
 
 #[test]
 fn a_fixed_mac_is_never_asked_for() {
     let mut run = Run::new(quiet());
-    run.neighbors.set(A, true, MAC);
+    run.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.times(200_000), [] as [u64; 0]);
-    assert_eq!(run.neighbors.mac(A, true), Some(MAC));
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(MAC));
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
     assert_eq!(announced.iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [4, 4]);
     run.policy.epoch = 3;
     run.policy.wans[0].link.next_hop4 = Some(address("192.0.2.1"));
-    run.neighbors.set(A, true, MAC);
+    run.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.until(80_000).iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4]);
     run.policy.epoch = 4;
     run.policy.wans[0].link.came_up = None;

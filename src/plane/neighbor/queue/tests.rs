@@ -32,7 +32,7 @@ impl Run {
 
     fn hold(&mut self, packet: &[u8], millis: u64) -> Result<(), Full> {
         let original = [b"sent: ", packet].concat();
-        self.held.push((A, true), packet, &original, (Offload::NONE, 40), Tick::from_millis(millis))
+        self.held.push((A, Family::V4), packet, &original, (Offload::NONE, 40), Tick::from_millis(millis))
     }
 
     /// The last bytes of what left, and of what expired.
@@ -54,9 +54,9 @@ fn packets_leave_in_order_once_their_next_hop_is_known() {
     assert!((1..=3).all(|mark| run.hold(&packet(mark), 0).is_ok()));
     assert_eq!(run.flush(100), (vec![], vec![]));
     assert_eq!(run.held.len(), 3);
-    run.shared.neighbors.set(A, false, MAC);
+    run.shared.neighbors.set(A, Family::V6, MAC);
     assert_eq!(run.flush(100), (vec![], vec![]), "the other family's MAC is of no use");
-    run.shared.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.flush(200), (vec![1, 2, 3], vec![]));
     assert!(run.held.is_empty());
 }
@@ -66,8 +66,8 @@ fn a_packet_leaves_with_its_link_header_and_what_the_kernel_owes_it() {
     let mut run = Run::new();
     let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1448, ecn: false });
     let offload = Offload { partial: None, gso };
-    run.held.push((A, true), &packet(9), &[], (offload, 52), Tick(0)).unwrap();
-    run.shared.neighbors.set(A, true, MAC);
+    run.held.push((A, Family::V4), &packet(9), &[], (offload, 52), Tick(0)).unwrap();
+    run.shared.neighbors.set(A, Family::V4, MAC);
     run.held.flush(Tick(0), &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, _, _| ());
     let mut seen = Vec::new();
     run.outbox.drain(|batch| seen.extend(batch.iter().map(|f| (f.link().to_vec(), f.offload, f.header_len))));
@@ -81,7 +81,7 @@ fn a_packet_waits_three_seconds_and_no_longer() {
     run.hold(&packet(2), 10).unwrap();
     assert_eq!(run.flush(2_999), (vec![], vec![]));
     assert_eq!(run.flush(3_000), (vec![], vec![1]));
-    run.shared.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.flush(9_000), (vec![2], vec![]), "late, but its way is known");
 }
 
@@ -90,8 +90,8 @@ fn no_more_wait_than_may() {
     let mut run = Run::new();
     assert!((0..64).all(|mark| run.hold(&packet(mark), 0).is_ok()));
     assert_eq!(run.hold(&packet(64), 0), Err(Full));
-    assert_eq!(run.held.push((A, false), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Ok(()), "another queue");
-    assert_eq!(run.held.push((WanId(32), true), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Err(Full));
+    assert_eq!(run.held.push((A, Family::V6), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Ok(()), "another queue");
+    assert_eq!(run.held.push((WanId(32), Family::V4), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Err(Full));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn no_more_bytes_wait_than_may() {
 #[test]
 fn the_quote_of_a_large_packet_is_cut() {
     let mut run = Run::new();
-    run.held.push((A, true), &packet(0), &[7; 9000], (Offload::NONE, 40), Tick(0)).unwrap();
+    run.held.push((A, Family::V4), &packet(0), &[7; 9000], (Offload::NONE, 40), Tick(0)).unwrap();
     let mut lens = Vec::new();
     let late = Tick::from_secs(3);
     run.held.flush(late, &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, original, _| {
@@ -119,7 +119,7 @@ fn the_quote_of_a_large_packet_is_cut() {
 fn a_packet_whose_source_the_wan_lost_does_not_leave() {
     let mut run = Run::new();
     run.hold(&packet(5), 0).unwrap();
-    run.shared.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, Family::V4, MAC);
     run.policy.wans.swap(0, 1);
     assert_eq!(run.flush(10), (vec![], vec![5]));
     run.hold(&packet(6), 20).unwrap();
@@ -135,7 +135,7 @@ fn what_finds_no_room_in_the_outbox_waits_on() {
         assert!(run.outbox.push(End::Inside, &[], |_| true));
     }
     assert!((1..=2).all(|mark| run.hold(&packet(mark), 0).is_ok()));
-    run.shared.neighbors.set(A, true, MAC);
+    run.shared.neighbors.set(A, Family::V4, MAC);
     assert_eq!((run.flush(10).0, run.held.len()), (vec![1], 1));
     assert_eq!((run.flush(10).0, run.held.len(), run.outbox.overflow), (vec![2], 0, 0));
 }

@@ -9,7 +9,7 @@ use crate::plane::policy::Policy;
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, hosts, policy, port_for};
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::plane::{Plane, Shared};
-use crate::types::{Direction, End, Frame, Gso, GsoKind, Offload};
+use crate::types::{Direction, End, Family, Frame, Gso, GsoKind, Offload};
 use std::sync::Arc;
 
 /// A packet that may be fragmented.
@@ -207,7 +207,7 @@ fn what_waits_for_its_next_hop_is_cut_when_it_leaves() {
     let offload = make_partial(&mut frame);
     let done = rig.process_owing(End::Inside, &[], &frame, None, offload);
     assert_eq!(done.verdict, Verdict::Held);
-    shared.neighbors.set(B, true, GATEWAY[1]);
+    shared.neighbors.set(B, Family::V4, GATEWAY[1]);
     rig.plane.tick(rig.now, &mut rig.outbox);
     assert!(is_right(&reassembled(&sent_to(&mut rig, End::Wan(B), 18))));
     assert_eq!(rig.totals().forwarded(B, Direction::Outbound).packets, 2);

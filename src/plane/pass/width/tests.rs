@@ -5,7 +5,9 @@ use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{icmp, is_right, packet, tcp, udp};
 use crate::plane::sample::{A, B, Rig, SERVER, SERVER6, policy, port_for};
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{End, Tick, WanId};
+use crate::types::{End, Family, Tick, WanId};
+
+use crate::types::Family::{V4, V6};
 
 const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
@@ -13,8 +15,8 @@ const HOST: &str = "10.250.250.2";
 const HOST6: &str = "fd00:bad:b01:1::100";
 
 /// A rig with a UDP flow from a host to the server in `family`, and the packet that left: 1400 bytes, its WAN.
-fn flow(v4: bool, id: WanId) -> (Rig, Vec<u8>) {
-    let (host, server, header) = if v4 { (HOST, SERVER, 28) } else { (HOST6, SERVER6, 48) };
+fn flow(family: Family, id: WanId) -> (Rig, Vec<u8>) {
+    let (host, server, header) = if family.is_v4() { (HOST, SERVER, 28) } else { (HOST6, SERVER6, 48) };
     (1..500u16)
         .find_map(|port| {
             let mut rig = Rig::new(policy());
@@ -49,16 +51,16 @@ fn mss(packet: &[u8]) -> u16 {
 
 #[test]
 fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_first_on() {
-    for (v4, host, server, size) in [(true, HOST, SERVER, 1260), (false, HOST6, SERVER6, 1240)] {
+    for (family, host, server, size) in [(V4, HOST, SERVER, 1260), (V6, HOST6, SERVER6, 1240)] {
         for id in [A, B] {
-            let (mut rig, quoted) = flow(v4, id);
+            let (mut rig, quoted) = flow(family, id);
             assert_eq!(
                 rig.inbound(id, &too_big(&quoted, 1300)).verdict,
                 Verdict::Forward(End::Inside),
                 "and delivered"
             );
             assert_eq!(known(&rig), [(id, server.to_owned(), 1300)]);
-            let public = if v4 {
+            let public = if family.is_v4() {
                 format!("{}.{}.{}.{}", quoted[12], quoted[13], quoted[14], quoted[15])
             } else {
                 std::net::Ipv6Addr::from(<[u8; 16]>::try_from(&quoted[8..24]).unwrap()).to_string()
@@ -69,7 +71,7 @@ fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_firs
             let answer = rig.outbound(&packet(host, server, protocol::TCP, &tcp(443, 5, SYN_ACK, &option, &[])));
             assert_eq!((answer.verdict, mss(&answer.packet)), (Verdict::Forward(End::Wan(id)), size));
             assert_eq!(rig.totals().events(Event::Clamped), 2);
-            let other = if v4 { "203.0.113.11" } else { "2001:db8:ffff::11" };
+            let other = if family.is_v4() { "203.0.113.11" } else { "2001:db8:ffff::11" };
             let elsewhere = rig.inbound(id, &packet(other, &public, protocol::TCP, &tcp(5, 443, SYN, &option, &[])));
             assert!(mss(&elsewhere.packet) > size, "another remote has another path");
         }
@@ -78,7 +80,7 @@ fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_firs
 
 #[test]
 fn after_ten_minutes_it_is_forgotten() {
-    let (mut rig, quoted) = flow(true, A);
+    let (mut rig, quoted) = flow(V4, A);
     rig.inbound(A, &too_big(&quoted, 1300));
     rig.now = rig.now.plus_millis(599_999);
     assert_eq!(known(&rig).len(), 1);
@@ -89,15 +91,15 @@ fn after_ten_minutes_it_is_forgotten() {
 
 #[test]
 fn messages_that_cannot_be_true_change_nothing_and_are_delivered() {
-    let below = [(true, 0), (true, 67), (true, 575), (false, 0), (false, 1279), (false, 0x1_0514)];
-    let above = [(true, 1400), (true, 1401), (true, 1500), (false, 1400), (false, 65_535)];
-    for (v4, mtu) in below.into_iter().chain(above) {
-        let (mut rig, quoted) = flow(v4, A);
+    let below = [(V4, 0), (V4, 67), (V4, 575), (V6, 0), (V6, 1279), (V6, 0x1_0514)];
+    let above = [(V4, 1400), (V4, 1401), (V4, 1500), (V6, 1400), (V6, 65_535)];
+    for (family, mtu) in below.into_iter().chain(above) {
+        let (mut rig, quoted) = flow(family, A);
         assert_eq!(rig.inbound(A, &too_big(&quoted, mtu)).verdict, Verdict::Forward(End::Inside), "{mtu}");
         assert_eq!(known(&rig), [], "{mtu}");
     }
-    for (v4, least) in [(true, 576), (false, 1280)] {
-        let (mut rig, quoted) = flow(v4, A);
+    for (family, least) in [(V4, 576), (V6, 1280)] {
+        let (mut rig, quoted) = flow(family, A);
         rig.inbound(A, &too_big(&quoted, least.into()));
         assert_eq!(known(&rig)[0].2, least);
     }
@@ -105,7 +107,7 @@ fn messages_that_cannot_be_true_change_nothing_and_are_delivered() {
 
 #[test]
 fn who_knows_no_flow_teaches_nothing() {
-    let (mut rig, _) = flow(true, A);
+    let (mut rig, _) = flow(V4, A);
     let unknown = packet("192.0.2.12", "203.0.113.99", protocol::UDP, &udp(1, 2, &[0; 1372]));
     rig.inbound(A, &too_big(&unknown, 1300));
     let port = port_for(A);
@@ -121,7 +123,7 @@ fn who_knows_no_flow_teaches_nothing() {
 
 #[test]
 fn a_message_by_the_other_wan_teaches_nothing() {
-    let (mut rig, mut quoted) = flow(true, A);
+    let (mut rig, mut quoted) = flow(V4, A);
     quoted[12..16].copy_from_slice(&[198, 51, 100, 12]);
     crate::plane::packet::sample::fix_ip(&mut quoted);
     rig.inbound(B, &too_big(&quoted, 1300));
@@ -130,7 +132,7 @@ fn a_message_by_the_other_wan_teaches_nothing() {
 
 #[test]
 fn a_flow_that_has_expired_teaches_nothing() {
-    let (mut rig, quoted) = flow(true, A);
+    let (mut rig, quoted) = flow(V4, A);
     rig.now = Tick(rig.now.0 + 301_000_000_000);
     rig.plane.tick(rig.now, &mut rig.outbox);
     rig.inbound(A, &too_big(&quoted, 1300));

@@ -8,7 +8,7 @@ use crate::plane::path::State;
 use crate::plane::policy::{Policy, Probe};
 use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, policy};
 use crate::plane::verdict::Verdict;
-use crate::types::{Direction, End, Offload, Tick, WanId};
+use crate::types::{Direction, End, Family, Offload, Tick, WanId};
 use proptest::prelude::*;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn too_big(sent: &Sent, mtu: u16) -> Vec<u8> {
 
 fn found(rig: &Rig, id: WanId) -> [(Option<u16>, State); 2] {
     let paths = &rig.plane.shared().paths;
-    [true, false].map(|v4| (paths.found(id, v4), paths.state(id, v4)))
+    Family::ALL.map(|family| (paths.found(id, family), paths.state(id, family)))
 }
 
 #[test]

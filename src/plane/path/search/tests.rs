@@ -203,10 +203,10 @@ proptest! {
         link in 577u16..=u16::MAX,
         part in 0.0..1.0f64,
         hints: bool,
-        v4: bool,
+        family in prop::sample::select(&Family::ALL[..]),
         loss in 0..3usize,
     ) {
-        let floor = floor(v4);
+        let floor = floor(family);
         prop_assume!(link > floor);
         let mtu = floor + (f64::from(link - floor) * part) as u16;
         // Never three in a row: then the first search is right.
