@@ -1,34 +1,53 @@
 //! The law of the house, read off the source: who may import whom, where `unsafe` lives, how long a file is, and that
 //! each file says what it is for. A broken rule fails the test as a sentence. Needs no root and no network.
 
+mod checks;
+mod circles;
+mod heads;
+mod modules;
+mod outline;
+mod rooms;
 mod source;
+mod standing;
 
+use circles::Circles;
+use modules::{Import, Modules};
+use rooms::{may_see, why_not};
 use source::Source;
 pub use source::all_sources;
+use standing::STANDING;
+use std::sync::LazyLock;
 
-/// What a room may see beside itself. `None`: everything.
-fn may_see(room: &str) -> Option<&'static [&'static str]> {
-    match room {
-        "types" => Some(&[]),
-        "plane" | "health" | "ports" | "config" | "api" | "clock" => Some(&["types"]),
-        "lab" => Some(&["clock"]),
-        "workers" => Some(&["types", "plane", "health", "ports", "config", "api", "clock"]),
-        "control" => Some(&["types", "plane", "health", "ports", "config", "api", "clock", "workers"]),
-        "cli" | "main" => None,
-        _ => Some(&[]),
-    }
+/// Every import that the law of rooms forbids, as sentences. Tests obey it too.
+fn forbidden_imports(modules: &Modules, file: usize) -> Vec<String> {
+    let room = modules.room(file);
+    let Some(allowed) = may_see(room) else { return Vec::new() };
+    let refused = |(_, seen): &(usize, String)| seen != room && !allowed.contains(&seen.as_str());
+    let may = if allowed.is_empty() { "nobody".to_owned() } else { allowed.join(", ") };
+    let sentence = |(line, seen): (usize, String)| {
+        format!("{}:{line}: `{room}` sees `{seen}`, and may see only: {may}", modules.paths[file])
+    };
+    modules.rooms_seen(file).into_iter().filter(refused).map(sentence).collect()
 }
 
-/// Every import that the law forbids, as sentences.
-fn forbidden_imports(source: &Source) -> Vec<String> {
-    let room = source.room();
-    let Some(allowed) = may_see(room) else { return Vec::new() };
-    let refused = |seen: &&(usize, String)| seen.1 != room && !allowed.contains(&seen.1.as_str());
-    let may = if allowed.is_empty() { "nobody".to_owned() } else { allowed.join(", ") };
-    let sentence = |(line, seen): &(usize, String)| {
-        format!("{}:{line}: `{room}` sees `{seen}`, and may see only: {may}", source.path)
+/// An import between two rooms of `plane`, or of `control`, that goes up or sideways, as a sentence.
+fn goes_up(modules: &Modules, import: &Import) -> Option<String> {
+    let why = why_not(modules.name(import.from), modules.name(import.to))?;
+    Some(format!("{}:{} imports from {}: {why}", modules.paths[import.from], import.line, modules.paths[import.to]))
+}
+
+/// Whether an import is one that still waits for its cut.
+fn is_standing(modules: &Modules, import: &Import) -> bool {
+    STANDING.contains(&(modules.paths[import.from].as_str(), modules.paths[import.to].as_str()))
+}
+
+/// Each knot of files that import each other, as a sentence with every import of it.
+fn knots(modules: &Modules, imports: &[Import]) -> Vec<String> {
+    let line = |import: &Import| {
+        format!("\n  {}:{} imports from {}", modules.paths[import.from], import.line, modules.paths[import.to])
     };
-    source.rooms_seen().iter().filter(refused).map(sentence).collect()
+    let sentence = |knot: Vec<Import>| format!("a circle:{}", knot.iter().map(line).collect::<String>());
+    Circles::among(imports).knots().into_iter().map(sentence).collect()
 }
 
 /// Shows sentences if there are any.
@@ -37,10 +56,67 @@ fn nobody_breaks(rule: &str, sentences: &[String]) {
     assert!(sentences.is_empty(), "{rule}:\n{}", sentences.join("\n"));
 }
 
+/// The crates whose files are in an order: the library, and the tests beside this one.
+fn crates() -> &'static [Modules; 2] {
+    static CRATES: LazyLock<[Modules; 2]> =
+        LazyLock::new(|| ["src", "netns-tests"].map(|root| Modules::read(&all_sources(root), root)));
+    &CRATES
+}
+
 #[test]
 fn imports_go_one_way() {
-    let broken: Vec<_> = all_sources("src").iter().flat_map(forbidden_imports).collect();
+    let [modules, _] = crates();
+    let broken: Vec<_> = (0..modules.paths.len()).flat_map(|file| forbidden_imports(modules, file)).collect();
     nobody_breaks("the law of imports (src/lib.rs) is broken", &broken);
+}
+
+#[test]
+fn rooms_of_the_plane_and_of_control_see_only_the_rows_below() {
+    let [modules, _] = crates();
+    let imports = modules.imports();
+    let rest = imports.iter().filter(|import| !is_standing(modules, import));
+    let broken: Vec<_> = rest.filter_map(|import| goes_up(modules, import)).collect();
+    nobody_breaks("the rows of rooms (netns-tests/law/rooms.rs) are broken", &broken);
+}
+
+#[test]
+fn no_files_import_each_other_not_even_through_others() {
+    for modules in crates() {
+        let mut imports = modules.imports();
+        imports.retain(|import| !is_standing(modules, import));
+        nobody_breaks("files stand in an order", &knots(modules, &imports));
+    }
+}
+
+#[test]
+fn what_a_head_must_never_know_is_not_imported() {
+    for (modules, root) in crates().iter().zip(["src", "netns-tests"]) {
+        let sources = all_sources(root);
+        let known = sources.iter().flat_map(|source| heads::known(source, modules));
+        let broken = known.filter(|known| !known.import.is_some_and(|import| is_standing(modules, &import)));
+        let broken: Vec<_> = broken.map(|known| known.sentence).collect();
+        nobody_breaks("a head is contradicted", &broken);
+        let strays: Vec<_> = sources.iter().flat_map(|source| heads::strays(source, modules)).collect();
+        nobody_breaks("brackets behind what a file must never know name the file that does", &strays);
+    }
+}
+
+#[test]
+fn what_is_cut_waits_no_longer() {
+    let mut standing = STANDING.to_vec();
+    for (modules, root) in crates().iter().zip(["src", "netns-tests"]) {
+        let imports = modules.imports();
+        let circles = Circles::among(&imports);
+        let broken = imports.iter().filter(|import| circles.holds(import) || goes_up(modules, import).is_some());
+        let known = all_sources(root).iter().flat_map(|source| heads::known(source, modules)).collect::<Vec<_>>();
+        for import in broken.chain(known.iter().filter_map(|known| known.import.as_ref())) {
+            let pair = (modules.paths[import.from].as_str(), modules.paths[import.to].as_str());
+            standing.retain(|entry| *entry != pair);
+        }
+    }
+    let sentence = |(from, to): &(&str, &str)| format!("{from} -> {to} breaks nothing now: strike it from the list");
+    let cut: Vec<_> = standing.iter().map(sentence).collect();
+    nobody_breaks("netns-tests/law/standing.rs only shrinks", &cut);
 }
 
 #[test]
@@ -84,44 +160,4 @@ fn no_file_is_a_drawer_for_everything() {
     let drawers = all_sources("src").into_iter().filter(|source| DRAWERS.contains(&name(source).as_str()));
     let broken: Vec<_> = drawers.map(|source| format!("{}: name it after what is in it", source.path)).collect();
     nobody_breaks("a file is named after its one subject", &broken);
-}
-
-#[test]
-fn the_law_sees_every_way_to_import() {
-    let seen = |path: &str, text: &str| {
-        let source = Source::new(path, text);
-        source.rooms_seen().iter().map(|(line, room)| format!("{line} {room}")).collect::<Vec<_>>()
-    };
-    assert_eq!(
-        seen("src/plane/x.rs", "use crate::types::Mac;\nlet a = crate::config::file::load();"),
-        ["1 types", "2 config"]
-    );
-    assert_eq!(seen("src/plane/x.rs", "use crate::{\n  types::{Mac, config},\n  api,\n};"), ["1 types", "1 api"]);
-    assert_eq!(seen("src/plane/x.rs", "use super::super::ports::Batch;\nuse super::policy::x;"), ["1 ports"]);
-    assert_eq!(seen("src/plane.rs", "mod tests { use super::super::api; }"), ["1 api"]);
-    assert_eq!(
-        seen("src/plane/x.rs", "// crate::api\n/* crate::api /* crate::api */ */ \"crate::api\" r#\"crate::api\"#"),
-        [] as [&str; 0]
-    );
-    assert_eq!(
-        seen("src/plane/x.rs", "let c = '\"'; crate::api; let d = '\\'' ; b'\"'; crate::cli::<'a>()"),
-        ["1 api", "1 cli"]
-    );
-}
-
-#[test]
-fn a_forbidden_import_is_named() {
-    let source = Source::new("src/plane/x.rs", "\nuse crate::control::service;");
-    assert_eq!(forbidden_imports(&source), ["src/plane/x.rs:2: `plane` sees `control`, and may see only: types"]);
-    let source = Source::new("src/types/x.rs", "use crate::clock::Clock;");
-    assert_eq!(forbidden_imports(&source), ["src/types/x.rs:1: `types` sees `clock`, and may see only: nobody"]);
-    assert!(forbidden_imports(&Source::new("src/cli/x.rs", "use crate::control::service;")).is_empty());
-}
-
-#[test]
-fn tests_and_comments_are_no_code() {
-    let text = "//! What for.\n//! What not.\n\nfn a() {\n    // why\n    /* long\n       story */\n}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n";
-    let source = Source::new("src/x.rs", text);
-    assert_eq!((source.lines_of_code(), source.opening()), (2, 2));
-    assert_eq!(Source::new("src/x/tests/y.rs", text).lines_of_code(), 0);
 }

@@ -1,6 +1,7 @@
 //! One file of source with its comments and texts taken out, and what the law wants to know of it.
 //! Must never know: the law.
 
+use super::outline::is_word;
 use std::fs;
 use std::path::Path;
 
@@ -39,58 +40,9 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: blanked(text) }
     }
 
-    /// The module below the crate's root that this file belongs to; `lib` and `main` are rooms of their own.
-    pub fn room(&self) -> &str {
-        let inside = self.path.trim_start_matches("src/");
-        inside.split('/').next().unwrap_or_default().trim_end_matches(".rs")
-    }
-
-    /// Every room named behind `crate::`, or behind enough `super::` to reach the crate's root, with its line.
-    pub fn rooms_seen(&self) -> Vec<(usize, String)> {
-        let mut seen = Vec::new();
-        for (at, _) in self.code.match_indices("crate::") {
-            if !self.code[..at].ends_with(is_word) {
-                seen.extend(self.heads(at, at + "crate::".len()));
-            }
-        }
-        let depth = self.path.matches('/').count();
-        for (at, _) in self.code.match_indices("super::") {
-            if self.code[..at].ends_with("super::") || self.code[..at].ends_with(is_word) {
-                continue;
-            }
-            let supers = self.code[at..].split("super::").take_while(|between| between.is_empty()).count();
-            if supers > depth.saturating_sub(1) {
-                let behind = at + supers * "super::".len();
-                seen.extend(self.heads(at, behind).into_iter().filter(|(_, head)| is_room(head)));
-            }
-        }
-        seen.sort_by_key(|(line, _)| *line);
-        seen
-    }
-
-    /// The first names of a path or of a group of paths in braces.
-    fn heads(&self, at: usize, behind: usize) -> Vec<(usize, String)> {
-        let line = self.code[..at].matches('\n').count() + 1;
-        let rest = &self.code[behind..];
-        let name = |text: &str| text.trim().chars().take_while(|c| is_word(*c)).collect::<String>();
-        let Some(group) = rest.strip_prefix('{') else { return vec![(line, name(rest))] };
-        let (mut depth, mut start, mut heads) = (0usize, 0usize, Vec::new());
-        for (at, character) in group.char_indices() {
-            match character {
-                '{' => depth += 1,
-                '}' if depth > 0 => depth -= 1,
-                ',' | '}' if depth == 0 => {
-                    heads.push((line, name(&group[start..at])));
-                    start = at + 1;
-                    if character == '}' {
-                        break;
-                    }
-                }
-                _ => {}
-            }
-        }
-        heads.retain(|(_, head)| !head.is_empty());
-        heads
+    /// The text with everything blanked that is no code.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     /// The first line with that word in code.
@@ -108,21 +60,15 @@ impl Source {
         code.lines().filter(|line| !line.trim().is_empty()).count()
     }
 
+    /// What the file opens with, without the marks, as one line.
+    pub fn head(&self) -> String {
+        self.text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
     /// How many lines of `//!` the file opens with.
     pub fn opening(&self) -> usize {
         self.text.lines().take_while(|line| line.starts_with("//!")).count()
     }
-}
-
-fn is_word(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
-}
-
-/// Whether a name is a file or directory right below src/.
-fn is_room(name: &str) -> bool {
-    const ROOMS: [&str; 11] =
-        ["api", "cli", "clock", "config", "control", "health", "lab", "plane", "ports", "types", "workers"];
-    ROOMS.contains(&name)
 }
 
 /// The text with everything blanked that is no code.
