@@ -6,7 +6,7 @@ use flowpin::clock;
 use flowpin::lab::Namespace;
 use flowpin::ports::batch::{Receive, Transmit};
 use flowpin::ports::tun::TunDevice;
-use flowpin::types::{Batch, End, Ends, Frame};
+use flowpin::types::{Batch, Disposition, End, Frame};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -136,7 +136,7 @@ fn answer(frame: &mut Frame) -> Option<String> {
             packet[42..44].copy_from_slice(&sum.wrapping_sub(0x0100).to_be_bytes());
         }
     }
-    frame.ends = Ends::At(End::Inside);
+    frame.disposition = Disposition::Send(End::Inside);
     destination
 }
 

@@ -13,7 +13,7 @@ use flowpin::ports::batch::{Receive, Transmit};
 use flowpin::ports::link::Link;
 use flowpin::ports::meter::Meter;
 use flowpin::ports::packet_socket::{self, PacketReceive, PacketTransmit};
-use flowpin::types::{Batch, End, Ends, Frame, HEADROOM, Offload, WanId};
+use flowpin::types::{Batch, Disposition, End, Frame, HEADROOM, Offload, WanId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -124,7 +124,7 @@ pub fn laid_out(link: &[u8], packet: &[u8]) -> Vec<u8> {
 pub fn outgoing(buffer: &mut [u8], link_len: usize, offload: Offload) -> Frame<'_> {
     let end = buffer.len();
     let mut frame = Frame::new(buffer, HEADROOM - link_len, HEADROOM, end, offload).unwrap();
-    frame.ends = Ends::At(WAN);
+    frame.disposition = Disposition::Send(WAN);
     frame
 }
 

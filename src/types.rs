@@ -5,7 +5,7 @@ mod frame;
 mod health;
 mod offload;
 
-pub use frame::{Batch, Ends, Frame, HEADROOM, MAX_BATCH};
+pub use frame::{Batch, Disposition, Frame, HEADROOM, MAX_BATCH};
 pub use health::{Failure, Family, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
 

@@ -8,7 +8,7 @@ use flowpin::lab::{Lab, Namespace};
 use flowpin::ports::batch::Transmit;
 use flowpin::ports::link::Link;
 use flowpin::ports::packet_socket;
-use flowpin::types::{Batch, End, Ends, Frame, Offload, WanId};
+use flowpin::types::{Batch, Disposition, End, Frame, Offload, WanId};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use std::io::{self, Error};
@@ -241,7 +241,7 @@ fn generate(link: &str, frames: Vec<[u8; 60]>, clock: Clock, seconds: u32) -> io
             let mut batch = Batch::new();
             for bytes in chunk {
                 if let Some(mut frame) = Frame::new(bytes, 0, 14, 60, Offload::NONE) {
-                    frame.ends = Ends::At(here);
+                    frame.disposition = Disposition::Send(here);
                     batch.push(frame);
                 }
             }

@@ -150,7 +150,7 @@ fn carry(
     for frame in &mut batch {
         if let Some(end) = decide(frame) {
             frame.header_len = 20 + u16::from(frame.packet()[32] >> 4) * 4;
-            frame.ends = Ends::At(end);
+            frame.disposition = Disposition::Send(end);
             largest.fetch_max(frame.packet().len(), Ordering::Relaxed);
         }
     }

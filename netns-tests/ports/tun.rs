@@ -46,7 +46,7 @@ fn a_tun_that_is_down_refuses_frames_and_one_that_is_gone_breaks() {
         let mut buffer = laid_out(&[], &packet);
         let mut batch = Batch::new();
         let mut frame = outgoing(&mut buffer, 0, Offload::NONE);
-        frame.ends = Ends::At(End::Inside);
+        frame.disposition = Disposition::Send(End::Inside);
         batch.push(frame);
         packet[8] -= 1;
         transmit.transmit(&batch, End::Inside)

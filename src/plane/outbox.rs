@@ -1,7 +1,7 @@
 //! Frames that the plane itself sends: ARP, ND, ICMP errors, and packets that waited for a next hop.
 //! Bounded, with recycled buffers. Must never know: ports.
 
-use crate::types::{Batch, End, Ends, Frame, HEADROOM, Offload};
+use crate::types::{Batch, Disposition, End, Frame, HEADROOM, Offload};
 
 /// Frames the outbox holds at the most; more are counted and forgotten. A batch leaves no more answers than frames, and
 /// one frame no more fragments than [`FRAGMENTS`].
@@ -100,7 +100,7 @@ impl Outbox {
             for made in chunk {
                 let end = made.buffer.len();
                 if let Some(mut frame) = Frame::new(&mut made.buffer, made.l2, HEADROOM, end, made.offload) {
-                    frame.ends = Ends::At(made.to);
+                    frame.disposition = Disposition::Send(made.to);
                     frame.header_len = made.header_len;
                     batch.push(frame);
                 }
@@ -133,11 +133,12 @@ mod tests {
             }));
         }
         let mut seen = Vec::new();
-        outbox
-            .drain(|batch| seen.extend(batch.iter().map(|frame| (frame.packet()[0], frame.bytes().len(), frame.ends))));
+        outbox.drain(|batch| {
+            seen.extend(batch.iter().map(|frame| (frame.packet()[0], frame.bytes().len(), frame.disposition)))
+        });
         assert_eq!(seen.len(), 70);
-        assert_eq!(seen[68], (68, 40, Ends::At(End::Inside)));
-        assert_eq!(seen[69], (69, 54, Ends::At(End::Wan(WanId(0)))));
+        assert_eq!(seen[68], (68, 40, Disposition::Send(End::Inside)));
+        assert_eq!(seen[69], (69, 54, Disposition::Send(End::Wan(WanId(0)))));
         assert!(outbox.is_empty());
     }
 

@@ -26,7 +26,7 @@ use crate::plane::tell::respond::{Back, Refusal};
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Ends, Frame, Standing, Tick, WanId};
+use crate::types::{Direction, Disposition, End, Frame, Standing, Tick, WanId};
 
 impl Plane {
     /// Decides about one frame from `from`, rewrites it in place and sets where it ends.
@@ -36,9 +36,9 @@ impl Plane {
             End::Wan(id) => (Direction::Inbound, self.core.inbound(&self.policy, now, id, frame, outbox)),
         };
         let verdict = decided.unwrap_or_else(Verdict::Drop);
-        frame.ends = match verdict {
-            Verdict::Forward(end) => Ends::At(end),
-            _ => Ends::Here,
+        frame.disposition = match verdict {
+            Verdict::Forward(end) => Disposition::Send(end),
+            _ => Disposition::Done,
         };
         self.core.count(direction, verdict);
         if !self.core.followers.is_empty() {

@@ -13,7 +13,7 @@ use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{
-    Direction, End, Ends, Family, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId,
+    Direction, Disposition, End, Family, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -131,8 +131,8 @@ impl Rig {
         let mut frame = Frame::new(&mut buffer, HEADROOM - link.len(), HEADROOM, end, offload).unwrap();
         frame.tag = tag;
         let verdict = self.plane.process(self.now, from, &mut frame, &mut self.outbox);
-        let ends = if let Verdict::Forward(end) = verdict { Ends::At(end) } else { Ends::Here };
-        assert_eq!(frame.ends, ends);
+        let ends = if let Verdict::Forward(end) = verdict { Disposition::Send(end) } else { Disposition::Done };
+        assert_eq!(frame.disposition, ends);
         Done { verdict, link: frame.link().to_vec(), packet: frame.packet().to_vec(), offload: frame.offload }
     }
 
@@ -141,7 +141,7 @@ impl Rig {
         let mut sent = Vec::new();
         self.outbox.drain(|batch| {
             for frame in batch.iter() {
-                let Ends::At(end) = frame.ends else { panic!("a frame without an end") };
+                let Disposition::Send(end) = frame.disposition else { panic!("a frame without an end") };
                 sent.push((end, frame.link().to_vec(), frame.packet().to_vec()));
             }
         });

@@ -2,7 +2,7 @@
 //! Must never know: what they are made for.
 
 use super::batch::{Receive, Sent, Transmit};
-use crate::types::{Batch, End, Ends, Frame, HEADROOM, MAX_BATCH, Offload};
+use crate::types::{Batch, End, Frame, HEADROOM, MAX_BATCH, Offload};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,7 +102,7 @@ impl Transmit for Sink {
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = kept.len();
-        kept.extend(frames.iter().filter(|frame| frame.ends == Ends::At(end)).map(Stored::of));
+        kept.extend(frames.iter().filter(|frame| frame.goes_to(end)).map(Stored::of));
         Ok(Sent { sent: u32::try_from(kept.len() - before).unwrap_or(u32::MAX), ..Sent::default() })
     }
 }
@@ -110,7 +110,7 @@ impl Transmit for Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::WanId;
+    use crate::types::{Disposition, WanId};
 
     #[test]
     fn frames_come_out_as_they_went_in_with_headroom_and_only_at_their_end() {
@@ -124,7 +124,8 @@ mod tests {
             source.receive(&mut batch).unwrap();
             assert_eq!(batch.len(), expected);
             for frame in &mut batch {
-                frame.ends = if frame.tag.is_some() { Ends::At(End::Inside) } else { Ends::At(End::Wan(WanId(0))) };
+                let end = if frame.tag.is_some() { End::Inside } else { End::Wan(WanId(0)) };
+                frame.disposition = Disposition::Send(end);
                 assert!(frame.tag.is_some() || frame.set_link(&[3; 18]));
             }
             for (end, sink) in &mut ends {

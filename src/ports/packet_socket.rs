@@ -13,7 +13,7 @@ use super::meter::{Meter, Reading};
 use super::sys::burst::{self, Message, Then};
 use super::sys::packet;
 use super::sys::ring::{Head, Ring};
-use crate::types::{Batch, End, Ends, Frame, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
+use crate::types::{Batch, End, Frame, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
 use arrayvec::ArrayVec;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, IoSliceMut, Read};
@@ -235,7 +235,7 @@ impl Transmit for PacketTransmit {
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut messages = ArrayVec::<Message<'_>, MAX_BATCH>::new();
         let mut super_frames = 0u64;
-        for frame in frames.iter().filter(|frame| frame.ends == Ends::At(end)).take(MAX_BATCH) {
+        for frame in frames.iter().filter(|frame| frame.goes_to(end)).take(MAX_BATCH) {
             super_frames |= u64::from(frame.offload.gso.is_some()) << messages.len();
             let link = u16::try_from(frame.link_len()).unwrap_or(0);
             messages.push(Message { header: frame.offload.encode(link, frame.header_len), bytes: frame.bytes() });

@@ -5,7 +5,7 @@ use super::arena::{Arena, LONGEST};
 use super::batch::{Receive, Sent, Transmit};
 use super::meter::{Meter, Reading};
 use super::sys::device;
-use crate::types::{Batch, End, Ends, Frame, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
+use crate::types::{Batch, End, Frame, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -175,7 +175,7 @@ impl Transmit for TunTransmit {
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut sent = Sent::default();
         let mut result = Ok(());
-        for frame in frames.iter().filter(|frame| frame.ends == Ends::At(end)) {
+        for frame in frames.iter().filter(|frame| frame.goes_to(end)) {
             let header = frame.offload.encode(0, frame.header_len);
             match write(&self.file, &header, frame.packet()) {
                 Ok(()) => sent.sent += 1,

@@ -13,13 +13,13 @@ pub const HEADROOM: usize = 18;
 /// The frames of one receive call. It borrows the port's memory until it is dropped.
 pub type Batch<'a> = ArrayVec<Frame<'a>, MAX_BATCH>;
 
-/// What became of a frame.
+/// What becomes of a frame after the data plane has seen it: what a worker does with a verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ends {
-    /// Nothing more happens to it: dropped, answered, held or left to the kernel.
-    Here,
-    /// It is to be sent there.
-    At(End),
+pub enum Disposition {
+    /// Nothing more happens to it: dropped, answered, queued or left to the kernel.
+    Done,
+    /// It is to be sent to that end of the router.
+    Send(End),
 }
 
 /// One packet in a borrowed buffer: `buffer[l2..l3]` link header (may be empty), `buffer[l3..end]` IP packet.
@@ -35,8 +35,8 @@ pub struct Frame<'a> {
     pub tag: Option<u16>,
     /// Length of network plus transport headers as the plane found it; the ports put it into the virtio header.
     pub header_len: u16,
-    /// Set by the plane.
-    pub ends: Ends,
+    /// Set by the plane; `Done` until then.
+    pub disposition: Disposition,
 }
 
 impl<'a> Frame<'a> {
@@ -52,8 +52,14 @@ impl<'a> Frame<'a> {
             offload,
             tag: None,
             header_len: 0,
-            ends: Ends::Here,
+            disposition: Disposition::Done,
         })
+    }
+
+    /// Whether it is to be sent to `end`.
+    #[must_use]
+    pub fn goes_to(&self, end: End) -> bool {
+        self.disposition == Disposition::Send(end)
     }
 
     /// The link header; empty for a frame from the TUN that has not been addressed yet.

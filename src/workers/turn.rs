@@ -5,7 +5,7 @@ use crate::plane::Plane;
 use crate::plane::outbox::Outbox;
 use crate::plane::verdict::Verdict;
 use crate::ports::batch::{Receive, Sent, Transmit};
-use crate::types::{Batch, End, Ends, Frame, Tick};
+use crate::types::{Batch, Disposition, End, Frame, Tick};
 use std::{fmt, io};
 
 /// Where frames go: one transmitter per end. A `None` is a WAN whose link is gone.
@@ -73,7 +73,7 @@ impl Exits {
         let mut result = Ok(());
         let mut served = 0u64;
         for frame in batch {
-            let Ends::At(end) = frame.ends else { continue };
+            let Disposition::Send(end) = frame.disposition else { continue };
             let bit = match end {
                 End::Inside => 1,
                 End::Wan(wan) => 2u64 << wan.0,
@@ -94,8 +94,7 @@ impl Exits {
             End::Wan(wan) => self.wans.get_mut(wan.index()).and_then(Option::as_mut),
         };
         let Some(port) = port else {
-            turned.no_link +=
-                u32::try_from(batch.iter().filter(|frame| frame.ends == Ends::At(end)).count()).unwrap_or(0);
+            turned.no_link += u32::try_from(batch.iter().filter(|frame| frame.goes_to(end)).count()).unwrap_or(0);
             return Ok(());
         };
         let sent = port.transmit(batch, end)?;

@@ -6,7 +6,7 @@ pub use crate::plane::packet::sample::hex;
 use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{End, Ends, Mac, Standing, WanId};
+use crate::types::{Disposition, End, Mac, Standing, WanId};
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
 pub fn policy() -> Policy {
@@ -67,7 +67,7 @@ pub fn sent(outbox: &mut Outbox) -> Vec<(WanId, Vec<u8>)> {
     let mut frames = Vec::new();
     outbox.drain(|batch| {
         for frame in batch.iter() {
-            if let Ends::At(End::Wan(wan)) = frame.ends {
+            if let Disposition::Send(End::Wan(wan)) = frame.disposition {
                 frames.push((wan, frame.bytes().to_vec()));
             }
         }

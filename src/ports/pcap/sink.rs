@@ -3,7 +3,7 @@
 
 use super::Writer;
 use crate::ports::batch::{Sent, Transmit};
-use crate::types::{End, Ends, Frame};
+use crate::types::{End, Frame};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -56,7 +56,7 @@ impl<W: Write> Sink<W> {
 impl<W: Write> Transmit for Sink<W> {
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         let mut sent = Sent::default();
-        for frame in frames.iter().filter(|frame| frame.ends == Ends::At(end)) {
+        for frame in frames.iter().filter(|frame| frame.goes_to(end)) {
             let bytes = if end == End::Inside { frame.packet() } else { frame.bytes() };
             self.tape.writer.borrow_mut().packet(self.interface, self.tape.now.get(), bytes, 0, None)?;
             self.sent.set(self.sent.get() + 1);

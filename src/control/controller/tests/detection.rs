@@ -7,7 +7,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{fix_transport, packet};
 use crate::plane::{Plane, Shared};
-use crate::types::{End, Ends, Frame, HEADROOM, Offload};
+use crate::types::{End, Frame, HEADROOM, Offload};
 
 /// A router with one WAN, and what it sends.
 struct World {
@@ -32,7 +32,7 @@ impl World {
     fn answers(&mut self) -> Vec<Vec<u8>> {
         let mut answers = Vec::new();
         self.outbox.drain(|batch| {
-            let asked = batch.iter().filter(|frame| frame.ends == Ends::At(End::Wan(FIBER)));
+            let asked = batch.iter().filter(|frame| frame.goes_to(End::Wan(FIBER)));
             answers.extend(asked.filter_map(|frame| answer(frame.link(), frame.packet())));
         });
         answers
