@@ -12,10 +12,9 @@ use flowpin::plane::craft::icmp;
 use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::flow::table::{FlowTable, Seen};
 use flowpin::plane::packet::{checksum, mtu, parse};
-use flowpin::plane::policy::{Balance, Timeouts};
-use flowpin::plane::translate::nptv6::{Mode, Translator};
+use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::translate::{inner, rewrite};
-use flowpin::types::{Direction, Offload, Tick, WanId};
+use flowpin::types::{Balance, Direction, NptMode, Offload, Tick, Timeouts, WanId};
 use packets::{SYN, ip};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv6Addr};
@@ -96,7 +95,7 @@ fn translating(c: &mut Criterion) {
 fn prefixes(c: &mut Criterion) {
     let mut group = c.benchmark_group("nptv6");
     let host: Ipv6Addr = "fd00:bad:b01:1::100".parse().expect("an address");
-    for (name, mode) in [("prefix", Mode::Prefix), ("rfc6296", Mode::Rfc6296)] {
+    for (name, mode) in [("prefix", NptMode::Prefix), ("rfc6296", NptMode::Rfc6296)] {
         let nets = ["fd00:bad:b01::/60", "2001:db8:a:c80::/60"].map(|net| net.parse().expect("a prefix"));
         let translator = Translator::new(nets[0], nets[1], mode);
         group.bench_function(name, |b| b.iter(|| translator.outbound(black_box(host))));

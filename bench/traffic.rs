@@ -5,13 +5,14 @@
 use crate::packets::{ACK, ethernet, ip};
 use flowpin::plane::lease::Leased;
 use flowpin::plane::outbox::Outbox;
-use flowpin::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
+use flowpin::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
 use flowpin::plane::translate::nat44::Nat44Map;
-use flowpin::plane::translate::nptv6::{Mode, Translator};
+use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, Shared};
 use flowpin::types::{
-    Direction, End, Family, Frame, Gso, GsoKind, HEADROOM, Mac, Offload, PartialChecksum, Standing, Tick, WanId,
+    Balance, Direction, End, Family, Frame, Gso, GsoKind, HEADROOM, Mac, NptMode, Offload, PartialChecksum, Standing,
+    Tick, Timeouts, WanId,
 };
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub const SIZES: [(&str, Size); 3] = [("64", Size::Small), ("1400", Size::Large)
 
 /// One policy of two equal WANs for all kinds of traffic; IPv6 is translated in that mode.
 pub fn policy(kind: Kind) -> Policy {
-    let mode = if kind == Kind::Rfc6296 { Mode::Rfc6296 } else { Mode::Prefix };
+    let mode = if kind == Kind::Rfc6296 { NptMode::Rfc6296 } else { NptMode::Prefix };
     Policy {
         epoch: 1,
         seed: 0,
@@ -65,7 +66,7 @@ pub fn policy(kind: Kind) -> Policy {
     }
 }
 
-fn wan(index: u8, outside: &str, mode: Mode) -> Wan {
+fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
     let pairs: Vec<_> =
         (2..7).map(|host| ([10, 250, 250, host].into(), [192, 0, 2, index * 64 + host].into())).collect();
     Wan {

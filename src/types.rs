@@ -1,13 +1,17 @@
 //! The words of the house: what every room may say. Plain values, no behaviour that belongs to a room.
 //! Must never know: any other module of the crate, sockets, clocks, configuration.
 
+mod family;
 mod frame;
 mod health;
 mod offload;
+mod setting;
 
+pub use family::Family;
 pub use frame::{Batch, Disposition, Frame, HEADROOM, MAX_BATCH};
-pub use health::{Failure, Family, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
+pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
+pub use setting::{Balance, NptMode, Timeouts};
 
 use std::fmt;
 

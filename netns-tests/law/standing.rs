@@ -40,7 +40,6 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/plane/craft/ask.rs", "src/plane/policy.rs"),
     ("src/plane/craft/rst.rs", "src/plane/flow/record.rs"),
     ("src/plane/flow/reachability.rs", "src/plane/flow/record.rs"),
-    ("src/plane/flow/table.rs", "src/plane/policy.rs"),
     ("src/plane/fragment/pins/waiting.rs", "src/plane/fragment/pins.rs"),
     ("src/plane/neighbor/arp.rs", "src/plane/neighbor.rs"),
     ("src/plane/neighbor/nd.rs", "src/plane/neighbor.rs"),

@@ -4,9 +4,10 @@
 use super::*;
 use crate::lab::run;
 use flowpin::clock::Clock;
-use flowpin::plane::policy::{Balance, Inside, Policy, Timeouts};
+use flowpin::plane::policy::{Inside, Policy};
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::tun::TunDevice;
+use flowpin::types::{Balance, Timeouts};
 use flowpin::workers::live::{self, Ports, Report, WorkerHandle};
 use std::sync::mpsc::{Receiver, channel};
 

@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML, files, links.
 
-use crate::types::{Family, OnUp, Remedies};
+use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -207,29 +207,6 @@ pub struct Nptv6 {
     pub mode: NptMode,
 }
 
-/// How NPTv6 treats the bits behind the prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NptMode {
-    /// They stay; the transport checksum is updated.
-    Prefix,
-    /// Checksum-neutral: one word of the address absorbs the difference (RFC 6296 §3).
-    Rfc6296,
-}
-
-/// What of a new flow is hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Balance {
-    /// Protocol, inside address, inside port.
-    #[default]
-    Endpoint,
-    /// Inside source, remote address.
-    Site,
-    /// Inside source.
-    Source,
-    /// The whole key.
-    Flow,
-}
-
 /// Bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -239,23 +216,6 @@ pub struct Limits {
     pub flows: usize,
     /// ICMP errors a second that each worker sends towards either side; 0 for none.
     pub icmp_errors: u32,
-}
-
-/// Seconds a silent flow lives, each at least 1. Sources of the defaults: RFC 5382, 4787, 5508, 7857, 6092.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Default 7440.
-    pub tcp_established: u32,
-    /// Default 240.
-    pub tcp_opening: u32,
-    /// Default 240.
-    pub tcp_closing: u32,
-    /// Default 300.
-    pub udp: u32,
-    /// Default 60.
-    pub icmp: u32,
-    /// Default 300.
-    pub other: u32,
 }
 
 /// Threads and seed.
@@ -283,12 +243,6 @@ pub struct Log {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug`, `trace`.
     pub level: String,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 }
-    }
 }
 
 impl Default for Control {

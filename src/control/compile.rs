@@ -6,12 +6,12 @@ mod leases;
 
 pub use leases::{WanLeases, lease};
 
-use crate::config::settings::{self, Mtu, NptMode, Nptv6, Settings};
+use crate::config::settings::{self, Mtu, Nptv6, Settings};
 use crate::plane::lease::Leased;
-use crate::plane::policy::{Balance, Inside, OnDown, Policy, Probe, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Inside, OnDown, Policy, Probe, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{Mac, Remedies, Remedy, Standing, WanId};
+use crate::plane::translate::nptv6::Translator;
+use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -82,7 +82,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
     Policy {
         epoch,
         seed: settings.workers.seed,
-        balance: balance(settings.balance),
+        balance: settings.balance,
         inside: Inside {
             prefixes: settings.downstream.prefixes.clone(),
             mtu: inside.mtu.map_or(settings.downstream.mtu, |mtu| mtu.min(settings.downstream.mtu)),
@@ -92,7 +92,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
         },
         wans: wans.collect(),
         martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
-        timeouts: timeouts(&settings.timeouts),
+        timeouts: settings.timeouts,
         icmp_errors: settings.limits.icmp_errors,
         last_resort: settings.last_resort,
     }
@@ -193,42 +193,18 @@ fn mtu(said: Mtu, link: u16) -> u16 {
 
 /// The hosts that were named, by family; for a family without one its gateway.
 fn probe(wan: &settings::Wan, link: &LinkState) -> Probe {
-    let targets = |v4: bool, gateway: Option<IpAddr>| {
-        let named: Vec<_> = wan.mtu_targets.iter().filter(|target| target.is_ipv4() == v4).copied().collect();
+    let targets = |family: Family, gateway: Option<IpAddr>| {
+        let named: Vec<_> = wan.mtu_targets.iter().filter(|it| Family::of(**it) == family).copied().collect();
         if named.is_empty() { gateway.into_iter().collect() } else { named }
     };
     Probe {
-        targets4: targets(true, wan.gateway4.or(link.gateway4).map(IpAddr::V4)),
-        targets6: targets(false, wan.gateway6.or(link.gateway6).map(IpAddr::V6)),
+        targets4: targets(Family::V4, wan.gateway4.or(link.gateway4).map(IpAddr::V4)),
+        targets6: targets(Family::V6, wan.gateway6.or(link.gateway6).map(IpAddr::V6)),
     }
 }
 
 fn translator(npt: &Nptv6, outside: Ipv6Net) -> Translator {
-    let mode = match npt.mode {
-        NptMode::Prefix => Mode::Prefix,
-        NptMode::Rfc6296 => Mode::Rfc6296,
-    };
-    Translator::new(npt.inside, outside, mode)
-}
-
-fn balance(balance: settings::Balance) -> Balance {
-    match balance {
-        settings::Balance::Endpoint => Balance::Endpoint,
-        settings::Balance::Site => Balance::Site,
-        settings::Balance::Source => Balance::Source,
-        settings::Balance::Flow => Balance::Flow,
-    }
-}
-
-fn timeouts(of: &settings::Timeouts) -> Timeouts {
-    Timeouts {
-        tcp_established: of.tcp_established,
-        tcp_opening: of.tcp_opening,
-        tcp_closing: of.tcp_closing,
-        udp: of.udp,
-        icmp: of.icmp,
-        other: of.other,
-    }
+    Translator::new(npt.inside, outside, npt.mode)
 }
 
 /// RFC 1812 §5.3.7, RFC 6092 REC-1 to REC-3. Private and documentation ranges are left alone: an uplink may sit behind
@@ -254,6 +230,7 @@ fn default_martians() -> Vec<IpNet> {
 mod tests {
     use super::*;
     use crate::control::sample::settings;
+    use crate::types::Balance;
 
     fn link(mtu: u16) -> LinkState {
         LinkState {

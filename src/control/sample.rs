@@ -1,8 +1,9 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Control, Downstream, Health, Judgement, Limits, Log, Mtu, Nptv6, Settings, Wan, Workers,
 };
+use crate::types::{Balance, NptMode, Timeouts};
 use std::net::Ipv4Addr;
 
 /// Two WANs, fiber and cable, on links of the same names with a 0.

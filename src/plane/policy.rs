@@ -8,7 +8,7 @@ pub use health::{ProbeSpec, Question, Target};
 use crate::plane::lease::{Lease, Leased};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
+use crate::types::{Balance, Family, Mac, Remedies, Remedy, Standing, Timeouts, WanId};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -269,42 +269,5 @@ impl Wan {
                     || self.nptv6.iter().any(|it| it.held.outside().contains(&address))
             }
         }
-    }
-}
-
-/// What of a new flow the rendezvous hash sees.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Balance {
-    /// Protocol, inside address and inside port (RFC 4787 REQ-1 holds).
-    #[default]
-    Endpoint,
-    /// Inside source and remote address, all protocols alike.
-    Site,
-    /// The inside source alone (RFC 4787 REQ-2 holds).
-    Source,
-    /// The whole key.
-    Flow,
-}
-
-/// Seconds a silent flow lives, by protocol and state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Timeouts {
-    /// RFC 5382 REQ-5: at least 2 h 4 min.
-    pub tcp_established: u32,
-    /// RFC 5382 REQ-5, RFC 7857 §2.1: at least 4 min.
-    pub tcp_opening: u32,
-    /// RFC 5382 REQ-5, RFC 7857 §2.1: at least 4 min.
-    pub tcp_closing: u32,
-    /// RFC 4787 REQ-5: 5 min recommended.
-    pub udp: u32,
-    /// RFC 5508 REQ-2: at least 60 s.
-    pub icmp: u32,
-    /// RFC 6092 REC-12: 5 min.
-    pub other: u32,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 }
     }
 }

@@ -7,13 +7,14 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{packet, udp};
-use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
 use crate::plane::state::Plane;
 use crate::plane::translate::nat44::Nat44Map;
-use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::plane::translate::nptv6::Translator;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{
-    Direction, Disposition, End, Family, Frame, HEADROOM, Mac, Offload, Remedies, Remedy, Standing, Tick, WanId,
+    Balance, Direction, Disposition, End, Family, Frame, HEADROOM, Mac, NptMode, Offload, Remedies, Remedy, Standing,
+    Tick, Timeouts, WanId,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub const GATEWAY: [Mac; 2] = [Mac([2, 0, 0, 0, 1, 0xa]), Mac([2, 0, 0, 0, 1, 0x
 pub const SERVER: &str = "203.0.113.10";
 pub const SERVER6: &str = "2001:db8:ffff::10";
 
-pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> Wan {
+pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -> Wan {
     let public = |last: u8| format!("{block}.{last}").parse().unwrap();
     let inside = "fd00:bad:b01::/60".parse().unwrap();
     Wan {
@@ -58,7 +59,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: Mode) -> W
 }
 
 pub fn policy() -> Policy {
-    let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", Mode::Prefix);
+    let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", NptMode::Prefix);
     a.inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
     Policy {
         epoch: 1,
@@ -71,7 +72,7 @@ pub fn policy() -> Policy {
             router4: Some("10.250.250.1".parse().unwrap()),
             router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
         },
-        wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", Mode::Rfc6296)],
+        wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", NptMode::Rfc6296)],
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,

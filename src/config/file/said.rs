@@ -3,10 +3,8 @@
 
 use super::reader::At;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{
-    self, Balance, Control, HealthProbe, Judgement, Limits, Log, Mtu, NptMode, Timeouts, Workers,
-};
-use crate::types::{OnUp, Remedies};
+use crate::config::settings::{self, Control, HealthProbe, Judgement, Limits, Log, Mtu, Workers};
+use crate::types::{Balance, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

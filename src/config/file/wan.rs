@@ -7,8 +7,8 @@ use super::said::{Health, Nptv6, Wan};
 use super::sections::{is_word, list, mtu};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{Judgement, Mtu, NptMode};
-use crate::types::{OnUp, Remedies, Remedy};
+use crate::config::settings::{Judgement, Mtu};
+use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
 

@@ -4,8 +4,8 @@
 //! Must never know: tables, packets, why a WAN stands as it does.
 
 use crate::plane::flow::key::FlowKey;
-use crate::plane::policy::{Balance, Policy};
-use crate::types::{Standing, WanId};
+use crate::plane::policy::Policy;
+use crate::types::{Balance, Standing, WanId};
 
 /// The WAN for a new flow: of the usable ones those that stand best, of these the lowest tier, inside it by weight. One
 /// that is down takes none; as a last resort, if the policy allows that, one that can still send does. `None` when none

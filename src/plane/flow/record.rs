@@ -12,8 +12,7 @@ use super::reachability::Sign;
 use super::state::State;
 use crate::plane::lease::{Exit, Lease};
 use crate::plane::packet::numbers::{protocol, tcp_flag};
-use crate::plane::policy::Timeouts;
-use crate::types::{Direction, Tick, WanId};
+use crate::types::{Direction, Tick, Timeouts, WanId};
 
 /// One packet or super-frame as the table sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,8 +9,7 @@
 //! SYN does, which starts over.
 
 use crate::plane::packet::numbers::{protocol, tcp_flag};
-use crate::plane::policy::Timeouts;
-use crate::types::Direction;
+use crate::types::{Direction, Timeouts};
 
 /// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST; and the inside has sent
 /// something since the last reply, which says nothing of what the flow is doing and is kept here for room's sake.

@@ -7,9 +7,9 @@ use crate::plane::packet::sample::{icmp, is_right, packet, tcp, udp};
 use crate::plane::policy::Policy;
 use crate::plane::sample::{A, B, Done, Rig, SERVER, SERVER6, hosts, policy};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::plane::translate::nptv6::Translator;
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Remedies, Remedy, Standing};
+use crate::types::{Direction, End, NptMode, Remedies, Remedy, Standing};
 use std::sync::Arc;
 
 const ACK: u8 = tcp_flag::ACK;
@@ -31,7 +31,7 @@ fn holding(epoch: u32, prefixes: &[Held<'_>], addresses: &[Held<'_>]) -> Policy 
     let inside = "fd00:bad:b01::/60".parse().unwrap();
     let leased = |(lease, since, text): &Held<'_>| (Lease(*lease), *since, (*text).to_owned());
     let prefix = |(lease, since, text): (Lease, u32, String)| {
-        let held = Translator::new(inside, text.parse().unwrap(), Mode::Prefix);
+        let held = Translator::new(inside, text.parse().unwrap(), NptMode::Prefix);
         Leased { lease, since, held }
     };
     let address = |(lease, since, text): (Lease, u32, String)| Leased { lease, since, held: text.parse().unwrap() };

@@ -3,10 +3,10 @@
 use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
-use crate::plane::policy::{Balance, Inside, OnDown, Policy, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::{Disposition, End, Mac, Standing, WanId};
+use crate::plane::translate::nptv6::Translator;
+use crate::types::{Balance, Disposition, End, Mac, NptMode, Standing, Timeouts, WanId};
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
 pub fn policy() -> Policy {
@@ -30,7 +30,7 @@ pub fn policy() -> Policy {
         nptv6: vec![Leased::fixed(Translator::new(
             "fd00:bad:b01::/60".parse().unwrap(),
             "2001:db8:a:c80::/60".parse().unwrap(),
-            Mode::Prefix,
+            NptMode::Prefix,
         ))],
         inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
         probe: None,

@@ -5,24 +5,16 @@
 //! arithmetic 0 and FFFF are the same number; the map never writes FFFF and never changes a word that is FFFF, which
 //! makes it bijective (§3.1 to §3.5). Must never know: packets.
 
+use crate::types::NptMode;
 use ipnet::Ipv6Net;
 use std::net::Ipv6Addr;
-
-/// How the bits behind the prefix are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// They stay; the caller updates transport checksums.
-    Prefix,
-    /// Checksum-neutral (RFC 6296 §3.1): one word absorbs the difference; no byte behind the IPv6 header changes.
-    Rfc6296,
-}
 
 /// One WAN's translator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translator {
     inside: Ipv6Net,
     outside: Ipv6Net,
-    mode: Mode,
+    mode: NptMode,
     /// Bits behind the longer of the two prefixes: they are kept.
     kept: u128,
     /// Adds the sum of the inside prefix and takes that of the outside prefix away.
@@ -47,7 +39,7 @@ impl Translator {
     /// A translator between two prefixes of at most 64 bits; it maps nothing if one is longer. Of prefixes of unequal
     /// length the shorter is continued with zeros (§3.1).
     #[must_use]
-    pub fn new(inside: Ipv6Net, outside: Ipv6Net, mode: Mode) -> Self {
+    pub fn new(inside: Ipv6Net, outside: Ipv6Net, mode: NptMode) -> Self {
         let (inside, outside) = (inside.trunc(), outside.trunc());
         let len = inside.prefix_len().max(outside.prefix_len());
         let plus = prefix_sum(inside);
@@ -77,7 +69,7 @@ impl Translator {
     /// Whether transport checksums stay as they are.
     #[must_use]
     pub fn is_neutral(&self) -> bool {
-        self.mode == Mode::Rfc6296
+        self.mode == NptMode::Rfc6296
     }
 
     /// The public form of an inside address.
@@ -106,8 +98,8 @@ impl Translator {
         }
         let swapped = to.network().to_bits() | (bits & self.kept);
         let mapped = match self.mode {
-            Mode::Prefix => swapped,
-            Mode::Rfc6296 => self.adjust(swapped, adjustment)?,
+            NptMode::Prefix => swapped,
+            NptMode::Rfc6296 => self.adjust(swapped, adjustment)?,
         };
         Ok(Ipv6Addr::from_bits(mapped))
     }

@@ -2,9 +2,9 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Balance, Control, Downstream, Health, Judgement, Limits, Log, Mtu, NptMode, Nptv6, Settings, Timeouts, Wan, Workers,
+    Control, Downstream, Health, Judgement, Limits, Log, Mtu, Nptv6, Settings, Wan, Workers,
 };
-use crate::types::{Family, OnUp, Remedies, Remedy};
+use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
 use std::path::Path;
 

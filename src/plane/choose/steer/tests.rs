@@ -1,9 +1,9 @@
 //! Claims about the choice of a WAN, over ten thousand flows each.
 
 use super::*;
-use crate::plane::policy::{Inside, OnDown, Timeouts, Wan, WanLink};
+use crate::plane::policy::{Inside, OnDown, Wan, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::types::{Mac, Standing};
+use crate::types::{Mac, Standing, Timeouts};
 use std::net::{IpAddr, Ipv4Addr};
 
 const FLOWS: u32 = 10_000;

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::plane::flow::table::{FlowTable, Seen};
-use crate::plane::policy::Timeouts;
-use crate::types::{Direction, Tick, WanId};
+use crate::types::{Direction, Tick, Timeouts, WanId};
 use std::net::IpAddr;
 
 /// One flow, one packet after the other.

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::plane::flow::table::{Seen, Segment};
-use crate::plane::policy::Timeouts;
-use crate::types::{Direction, WanId};
+use crate::types::{Direction, Timeouts, WanId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -4,8 +4,8 @@ use super::*;
 use crate::plane::packet::headers::Transport;
 use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{fix_transport, hex, icmp, ip, is_right, packet, tcp, udp};
-use crate::plane::translate::nptv6::{Mode, Translator};
-use crate::types::PartialChecksum;
+use crate::plane::translate::nptv6::Translator;
+use crate::types::{NptMode, PartialChecksum};
 use proptest::prelude::*;
 
 const INSIDE4: &str = "10.250.250.2";
@@ -62,7 +62,7 @@ fn fragmentation_needed_comes_back_to_the_inside_host_byte_for_byte() {
 #[test]
 fn a_neutral_translation_leaves_the_icmp_checksum_as_it_is() {
     let net = |text: &str| text.parse().unwrap();
-    let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), Mode::Rfc6296);
+    let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), NptMode::Rfc6296);
     let public = translator.outbound(INSIDE6.parse().unwrap()).unwrap().to_string();
     let sent = packet(&public, "2001:db8::7", protocol::UDP, &udp(40000, 443, &[7; 1300]));
     let mut bytes = error(&public, &sent[..1232]);

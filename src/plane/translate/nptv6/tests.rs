@@ -12,7 +12,7 @@ fn addr(text: &str) -> Ipv6Addr {
 }
 
 fn neutral(inside: &str, outside: &str) -> Translator {
-    Translator::new(net(inside), net(outside), Mode::Rfc6296)
+    Translator::new(net(inside), net(outside), NptMode::Rfc6296)
 }
 
 /// Inside prefix, outside prefix, adjustment, then pairs of addresses.
@@ -114,7 +114,7 @@ fn a_subnet_that_the_longer_prefix_has_no_room_for_is_unreachable() {
 
 #[test]
 fn an_address_outside_of_the_prefix_is_somebody_elses() {
-    for mode in [Mode::Prefix, Mode::Rfc6296] {
+    for mode in [NptMode::Prefix, NptMode::Rfc6296] {
         let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), mode);
         assert_eq!(translator.outbound(addr("fd00:bad:b01:10::1")), Err(Unmappable::NotOurs));
         assert_eq!(translator.inbound(addr("2001:db8:a:c90::1")), Err(Unmappable::NotOurs));
@@ -123,7 +123,7 @@ fn an_address_outside_of_the_prefix_is_somebody_elses() {
 
 #[test]
 fn prefix_mode_keeps_subnet_and_identifier_whatever_they_are() {
-    let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), Mode::Prefix);
+    let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), NptMode::Prefix);
     for (inside, outside) in [
         ("fd00:bad:b01:1::100", "2001:db8:a:c81::100"),
         ("fd00:bad:b01:f:ffff:ffff:ffff:ffff", "2001:db8:a:c8f:ffff:ffff:ffff:ffff"),
@@ -136,7 +136,7 @@ fn prefix_mode_keeps_subnet_and_identifier_whatever_they_are() {
 
 #[test]
 fn a_prefix_beyond_64_bits_maps_nothing() {
-    for mode in [Mode::Prefix, Mode::Rfc6296] {
+    for mode in [NptMode::Prefix, NptMode::Rfc6296] {
         let translator = Translator::new(net("fd00::/72"), net("2001:db8::/72"), mode);
         assert_eq!(translator.outbound(addr("fd00::1")), Err(Unmappable::NotOurs));
     }
@@ -153,7 +153,7 @@ fn c_48_the_map_is_a_bijection_over_all_65536_words_for_every_prefix_length() {
     for len in 32..=64u8 {
         let inside = Ipv6Net::new(addr("fd01:203:405:600::"), len).unwrap().trunc();
         let outside = Ipv6Net::new(addr("2001:db8:a:c80::"), len).unwrap().trunc();
-        let translator = Translator::new(inside, outside, Mode::Rfc6296);
+        let translator = Translator::new(inside, outside, NptMode::Rfc6296);
         let shift = if len <= 48 { 64 } else { 48 };
         let mut seen = vec![false; 65536];
         let mut unmapped = 0;
@@ -178,7 +178,7 @@ prop_compose! {
         -> Translator
     {
         let net = |bits, len| Ipv6Net::new(Ipv6Addr::from_bits(bits), len).unwrap();
-        Translator::new(net(inside, a), net(outside, b), if mode { Mode::Rfc6296 } else { Mode::Prefix })
+        Translator::new(net(inside, a), net(outside, b), if mode { NptMode::Rfc6296 } else { NptMode::Prefix })
     }
 }
 

@@ -5,7 +5,8 @@ use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{
     finish_partial, fix_transport, hex, icmp, ip, is_right, make_partial, packet, tcp, udp,
 };
-use crate::plane::translate::nptv6::{Mode, Translator};
+use crate::plane::translate::nptv6::Translator;
+use crate::types::NptMode;
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -141,7 +142,7 @@ fn a_neutral_rewrite_touches_nothing_behind_the_addresses() {
     let before = bytes.clone();
     let mut headers = parse(&bytes, &Offload::NONE).unwrap();
     let net = |text: &str| text.parse().unwrap();
-    let translator = Translator::new(net("3d06:bad:b01::/60"), net("2600:1700:2f71:c80::/60"), Mode::Rfc6296);
+    let translator = Translator::new(net("3d06:bad:b01::/60"), net("2600:1700:2f71:c80::/60"), NptMode::Rfc6296);
     let IpAddr::V6(inside) = headers.source else { unreachable!() };
     let outside = translator.outbound(inside).unwrap();
     source(&mut bytes, &mut headers, outside.into(), &Offload::NONE, true);
