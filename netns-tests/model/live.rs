@@ -14,7 +14,7 @@ use flowpin::plane::policy::Policy;
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::memory::{Sink, Source, Stored};
 use flowpin::types::{Direction, End, Family, Mac, Standing, Tick, WanId};
-use flowpin::workers::turn::{self, Exits, Turned};
+use flowpin::workers::turn::{self, Transmitters, Turned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,11 +37,11 @@ pub struct Live {
     pub sent: Vec<Left>,
 }
 
-/// One worker's plane with its exits.
+/// One worker's plane with its transmitters.
 pub struct Worker {
     pub plane: Plane,
     outbox: Outbox,
-    exits: Exits,
+    transmitters: Transmitters,
     sinks: Vec<(End, Sink)>,
     wanted: Tick,
     /// What the rules say that its counters show.
@@ -233,13 +233,13 @@ impl Worker {
     pub fn new(plane: Plane, wans: &[WanId]) -> Self {
         let inside = Sink::default();
         let mut sinks = vec![(End::Inside, inside.clone())];
-        let mut exits = Exits { inside: Box::new(inside), wans: Vec::new() };
+        let mut transmitters = Transmitters { inside: Box::new(inside), wans: Vec::new() };
         for wan in wans {
             let sink = Sink::default();
             sinks.push((End::Wan(*wan), sink.clone()));
-            exits.wans.push(Some(Box::new(sink)));
+            transmitters.wans.push(Some(Box::new(sink)));
         }
-        Self { plane, outbox: Outbox::new(), exits, sinks, wanted: Tick(0), tally: Tally::new() }
+        Self { plane, outbox: Outbox::new(), transmitters, sinks, wanted: Tick(0), tally: Tally::new() }
     }
 
     /// Lives through the time until `now` with the calls that the plane wants; of a long time, its ends.
@@ -249,7 +249,7 @@ impl Worker {
         while self.wanted <= now {
             let at = self.wanted;
             self.wanted = self.plane.tick(at, &mut self.outbox).max(at.plus_millis(1));
-            turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+            turn::flush(&mut self.transmitters, &mut self.outbox, &mut Turned::default()).unwrap();
             calls += 1;
             if calls == CALLS {
                 self.wanted = self.wanted.max(Tick(now.0.saturating_sub(2_000_000_000)));
@@ -261,7 +261,7 @@ impl Worker {
     /// One call that is due now, and what it sends inside.
     fn tick(&mut self, now: Tick) -> Vec<Vec<u8>> {
         self.plane.tick(now, &mut self.outbox);
-        turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+        turn::flush(&mut self.transmitters, &mut self.outbox, &mut Turned::default()).unwrap();
         self.sinks[0].1.take().into_iter().map(|frame| frame.packet).collect()
     }
 
@@ -276,7 +276,7 @@ impl Worker {
     pub fn send(&mut self, now: Tick, from: End, frame: Stored) -> Vec<(End, Stored)> {
         let mut source = Source::default();
         source.push(frame);
-        turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut ()).unwrap();
+        turn::turn(now, from, &mut source, &mut self.transmitters, &mut self.plane, &mut self.outbox, &mut ()).unwrap();
         self.sinks.iter().flat_map(|(end, sink)| sink.take().into_iter().map(|frame| (*end, frame))).collect()
     }
 

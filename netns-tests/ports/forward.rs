@@ -4,7 +4,7 @@ use super::*;
 use crate::lab::{exchange, run};
 use flowpin::ports::sys::wait::WaitSet;
 use flowpin::ports::tun::{TunDevice, TunReceive, TunTransmit};
-use flowpin::workers::turn::{Exits, Turned};
+use flowpin::workers::turn::{Transmitters, Turned};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::JoinHandle;
@@ -119,16 +119,16 @@ fn bridge(
     ethernet[6..12].copy_from_slice(&port.link.mac.0);
     ethernet[12] = 8;
     let mut wan = port.receive;
-    let mut exits = Exits { inside: Box::new(exit), wans: vec![Some(Box::new(port.transmit))] };
+    let mut transmitters = Transmitters { inside: Box::new(exit), wans: vec![Some(Box::new(port.transmit))] };
     let mut waits = WaitSet::default();
     waits.push(Some(inside.as_fd()));
     waits.push(Some(wan.as_fd()));
     while !stop.load(Ordering::Relaxed) {
-        let out = carry(&mut inside, &mut exits, &largest[0], |frame| {
+        let out = carry(&mut inside, &mut transmitters, &largest[0], |frame| {
             let ours = frame.packet()[..1] == [0x45] && frame.packet()[16] == 198;
             (ours && frame.set_link(&ethernet)).then_some(WAN)
         })?;
-        let back = carry(&mut wan, &mut exits, &largest[1], |frame| {
+        let back = carry(&mut wan, &mut transmitters, &largest[1], |frame| {
             (frame.link()[12..] == [8, 0] && frame.packet()[16] == 10).then_some(End::Inside)
         })?;
         if out + back == 0 {
@@ -141,7 +141,7 @@ fn bridge(
 /// One batch from `receive` to where `decide` sends it.
 fn carry(
     receive: &mut dyn Receive,
-    exits: &mut Exits,
+    transmitters: &mut Transmitters,
     largest: &AtomicUsize,
     mut decide: impl FnMut(&mut Frame<'_>) -> Option<End>,
 ) -> std::io::Result<usize> {
@@ -154,7 +154,7 @@ fn carry(
             largest.fetch_max(frame.packet().len(), Ordering::Relaxed);
         }
     }
-    exits.send(&batch, &mut Turned::default())?;
+    transmitters.send(&batch, &mut Turned::default())?;
     let count = batch.len();
     drop(batch);
     receive.release();

@@ -19,7 +19,7 @@ use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, Shared, choose::steer};
 use flowpin::ports::memory::{Sink, Source, Stored};
 use flowpin::types::{Direction, End, Failure, Family, Frame, Mac, Outcome, Probed, Remedy, Standing, Tick, WanId};
-use flowpin::workers::turn::{self, Exits, Observe, Turned};
+use flowpin::workers::turn::{self, Observe, Transmitters, Turned};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct Router {
 struct Worker {
     plane: Plane,
     outbox: Outbox,
-    exits: Exits,
+    transmitters: Transmitters,
     sinks: Vec<(End, Sink)>,
 }
 
@@ -424,19 +424,19 @@ impl Worker {
     fn new(plane: Plane) -> Self {
         let inside = Sink::default();
         let mut sinks = vec![(End::Inside, inside.clone())];
-        let mut exits = Exits { inside: Box::new(inside), wans: Vec::new() };
+        let mut transmitters = Transmitters { inside: Box::new(inside), wans: Vec::new() };
         for wan in (0..3).map(WanId) {
             let sink = Sink::default();
             sinks.push((End::Wan(wan), sink.clone()));
-            exits.wans.push(Some(Box::new(sink)));
+            transmitters.wans.push(Some(Box::new(sink)));
         }
-        Self { plane, outbox: Outbox::new(), exits, sinks }
+        Self { plane, outbox: Outbox::new(), transmitters, sinks }
     }
 
     /// One call that is due now, and what it sends.
     fn tick(&mut self, now: Tick) -> Vec<(End, Stored)> {
         self.plane.tick(now, &mut self.outbox);
-        turn::flush(&mut self.exits, &mut self.outbox, &mut Turned::default()).unwrap();
+        turn::flush(&mut self.transmitters, &mut self.outbox, &mut Turned::default()).unwrap();
         self.sent()
     }
 
@@ -444,7 +444,8 @@ impl Worker {
     fn send(&mut self, now: Tick, from: End, frame: Stored) -> (Verdict, Vec<(End, Stored)>) {
         let (mut source, mut decided) = (Source::default(), Decided::default());
         source.push(frame);
-        turn::turn(now, from, &mut source, &mut self.exits, &mut self.plane, &mut self.outbox, &mut decided).unwrap();
+        turn::turn(now, from, &mut source, &mut self.transmitters, &mut self.plane, &mut self.outbox, &mut decided)
+            .unwrap();
         (decided.0[0], self.sent())
     }
 

@@ -14,7 +14,7 @@ use crate::plane::verdict::Verdict;
 use crate::plane::{Plane, Shared};
 use crate::ports::pcap::{Loaded, Slot, ip_of};
 use crate::types::{End, Family, Tick, WanId};
-use crate::workers::turn::{self, Exits, Turned};
+use crate::workers::turn::{self, Transmitters, Turned};
 use indicatif::{ProgressBar, ProgressStyle};
 use input::{Arrival, Broken, INSIDE, Input, end_named, names};
 use output::{Output, Wanted};
@@ -110,7 +110,7 @@ fn captures<'a>(args: &'a ReplayArgs, wans: &[String]) -> Result<Vec<(Option<End
 struct Replay {
     input: Input,
     output: Output,
-    exits: Exits,
+    transmitters: Transmitters,
     plane: Plane,
     outbox: Outbox,
     slot: Slot,
@@ -152,11 +152,11 @@ impl Replay {
             shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
             shared.neighbors.set(wan, Family::V6, replay_gateway_mac(wan));
         }
-        let exits = output.exits();
+        let transmitters = output.transmitters();
         // Not the first worker: a capture has nobody who would answer questions or hear announcements.
         let plane = Plane::new(policy, shared, false);
         let (outbox, slot, counts, clock) = (Outbox::new(), Slot::default(), Counts::default(), Clock::default());
-        Self { input, output, exits, plane, outbox, slot, counts, clock }
+        Self { input, output, transmitters, plane, outbox, slot, counts, clock }
     }
 
     fn run(mut self, wans: &[String]) -> Result<Report, Stop> {
@@ -169,7 +169,7 @@ impl Replay {
             return Err(Stop::Failed(broken.sentence.clone()));
         }
         let sent = self.output.sent();
-        drop(self.exits);
+        drop(self.transmitters);
         self.output.finish().map_err(Stop::Failed)?;
         let damage = broken.map(|broken| broken.sentence);
         let (flows, nanoseconds) = (flows(&self.plane), self.clock.now.0);
@@ -185,19 +185,19 @@ impl Replay {
                 progress.set_position(self.input.position());
             }
             packets += 1;
-            let Self { input, output, exits, plane, outbox, slot, counts, clock } = self;
+            let Self { input, output, transmitters, plane, outbox, slot, counts, clock } = self;
             let arrival = match input.next() {
                 Ok(Some(arrival)) => arrival,
                 Ok(None) => return Ok(None),
                 Err(broken) => return Ok(Some(broken)),
             };
             let at = clock.at(arrival.packet.time);
-            wait(at, clock, plane, outbox, output, exits)?;
+            wait(at, clock, plane, outbox, output, transmitters)?;
             if load(slot, &arrival) == Loaded::NotIp {
                 counts.not_ip();
                 continue;
             }
-            turn::turn(at, arrival.from, slot, exits, plane, outbox, counts).map_err(|broken| broken.error)?;
+            turn::turn(at, arrival.from, slot, transmitters, plane, outbox, counts).map_err(|broken| broken.error)?;
             if let Some(Verdict::Drop(reason)) = counts.last.take() {
                 note_drop(output, &arrival, reason.name())?;
             }
@@ -207,7 +207,7 @@ impl Replay {
     /// The last look of the plane at the time.
     fn tick(&mut self) -> io::Result<()> {
         self.plane.tick(self.clock.now, &mut self.outbox);
-        flush(&mut self.exits, &mut self.outbox)
+        flush(&mut self.transmitters, &mut self.outbox)
     }
 }
 
@@ -222,7 +222,7 @@ fn wait(
     plane: &mut Plane,
     outbox: &mut Outbox,
     output: &Output,
-    exits: &mut Exits,
+    transmitters: &mut Transmitters,
 ) -> io::Result<()> {
     clock.wanted = clock.wanted.max(Tick(at.0.saturating_sub(LONGEST_WAIT)));
     while clock.wanted <= at {
@@ -230,15 +230,15 @@ fn wait(
         output.set_time(clock.absolute());
         // Progress even if the plane wants to be called again at once.
         clock.wanted = plane.tick(clock.now, outbox).max(clock.now.plus_millis(1));
-        flush(exits, outbox)?;
+        flush(transmitters, outbox)?;
     }
     clock.now = at;
     output.set_time(clock.absolute());
     Ok(())
 }
 
-fn flush(exits: &mut Exits, outbox: &mut Outbox) -> io::Result<()> {
-    turn::flush(exits, outbox, &mut Turned::default()).map_err(|broken| broken.error)
+fn flush(transmitters: &mut Transmitters, outbox: &mut Outbox) -> io::Result<()> {
+    turn::flush(transmitters, outbox, &mut Turned::default()).map_err(|broken| broken.error)
 }
 
 fn load(slot: &mut Slot, arrival: &Arrival<'_>) -> Loaded {

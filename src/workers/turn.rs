@@ -9,7 +9,7 @@ use crate::types::{Batch, Disposition, End, Frame, Tick};
 use std::{fmt, io};
 
 /// Where frames go: one transmitter per end. A `None` is a WAN whose link is gone.
-pub struct Exits {
+pub struct Transmitters {
     /// The TUN.
     pub inside: Box<dyn Transmit>,
     /// By `WanId`.
@@ -64,7 +64,7 @@ pub struct Turned {
     pub no_link: u32,
 }
 
-impl Exits {
+impl Transmitters {
     /// Sends every frame of `batch`, or of a part of one, to where it ends.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ pub fn turn<O: Observe>(
     now: Tick,
     from: End,
     rx: &mut dyn Receive,
-    exits: &mut Exits,
+    transmitters: &mut Transmitters,
     plane: &mut Plane,
     outbox: &mut Outbox,
     observer: &mut O,
@@ -129,25 +129,25 @@ pub fn turn<O: Observe>(
         let verdict = plane.process(now, from, frame, outbox);
         observer.verdict(from, frame, verdict);
         if outbox.keeps_order() {
-            let before = exits.send(batch.get(unsent..=at).unwrap_or_default(), &mut turned);
-            sent = sent.and(before).and(flush(exits, outbox, &mut turned));
+            let before = transmitters.send(batch.get(unsent..=at).unwrap_or_default(), &mut turned);
+            sent = sent.and(before).and(flush(transmitters, outbox, &mut turned));
             unsent = at + 1;
         }
     }
-    sent = sent.and(exits.send(batch.get(unsent..).unwrap_or_default(), &mut turned));
+    sent = sent.and(transmitters.send(batch.get(unsent..).unwrap_or_default(), &mut turned));
     drop(batch);
     rx.release();
-    received.and(sent).and(flush(exits, outbox, &mut turned)).map(|()| turned)
+    received.and(sent).and(flush(transmitters, outbox, &mut turned)).map(|()| turned)
 }
 
 /// Sends what the plane made itself.
 ///
 /// # Errors
 /// A port broke.
-pub fn flush(exits: &mut Exits, outbox: &mut Outbox, turned: &mut Turned) -> Result<(), Broken> {
+pub fn flush(transmitters: &mut Transmitters, outbox: &mut Outbox, turned: &mut Turned) -> Result<(), Broken> {
     let mut result = Ok(());
     if !outbox.is_empty() {
-        outbox.drain(|batch| result = std::mem::replace(&mut result, Ok(())).and(exits.send(batch, turned)));
+        outbox.drain(|batch| result = std::mem::replace(&mut result, Ok(())).and(transmitters.send(batch, turned)));
     }
     result
 }

@@ -5,7 +5,7 @@ use super::input::INSIDE;
 use crate::ports::batch::Transmit;
 use crate::ports::pcap::{LinkType, Sink, Tape, Writer};
 use crate::types::{End, WanId};
-use crate::workers::turn::Exits;
+use crate::workers::turn::Transmitters;
 use std::cell::Cell;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Write};
@@ -130,8 +130,8 @@ impl Output {
 
     /// The ends as the turn wants them.
     #[must_use]
-    pub fn exits(&self) -> Exits {
-        Exits { inside: self.inside.sink(), wans: self.wans.iter().map(|wan| Some(wan.sink())).collect() }
+    pub fn transmitters(&self) -> Transmitters {
+        Transmitters { inside: self.inside.sink(), wans: self.wans.iter().map(|wan| Some(wan.sink())).collect() }
     }
 
     /// Sets the time of what is written from now on, in nanoseconds since 1970.
@@ -154,7 +154,7 @@ impl Output {
         std::iter::once(&self.inside).chain(&self.wans).map(|place| place.packets.get()).collect()
     }
 
-    /// Completes the files and gives them their names. The exits must be gone.
+    /// Completes the files and gives them their names. The transmitters must be gone.
     ///
     /// # Errors
     /// One sentence: what could not be written.

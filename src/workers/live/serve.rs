@@ -2,7 +2,7 @@
 //! Must never know: what the frames mean, what control does about a broken port.
 
 use super::super::mailbox::{Mailbox, Order, PolicyCache};
-use super::super::turn::{self, Broken, Exits, Turned};
+use super::super::turn::{self, Broken, Transmitters, Turned};
 use super::{Own, Ports, Report, WanPort};
 use crate::clock::Clock;
 use crate::plane::Plane;
@@ -80,7 +80,7 @@ struct Service<'a> {
     outbox: Outbox,
     inside: TunReceive,
     wans: Vec<Option<PacketReceive>>,
-    exits: Exits,
+    transmitters: Transmitters,
     own: Arc<CachePadded<Own>>,
     waits: WaitSet,
     next_tick: Tick,
@@ -106,7 +106,7 @@ impl<'a> Service<'a> {
             outbox: worker.outbox,
             inside: worker.inside,
             wans: Vec::new(),
-            exits: Exits { inside: Box::new(worker.outside), wans: Vec::new() },
+            transmitters: Transmitters { inside: Box::new(worker.outside), wans: Vec::new() },
             own: worker.own,
             waits,
             next_tick: Tick(0),
@@ -128,12 +128,12 @@ impl<'a> Service<'a> {
         }
         while self.wans.len() <= wan.index() {
             self.wans.push(None);
-            self.exits.wans.push(None);
+            self.transmitters.wans.push(None);
             self.waits.push(None);
         }
         self.waits.set(FIRST_WAN + wan.index(), port.as_ref().map(|port| port.receive.as_fd()));
         let (receive, transmit) = port.map(|port| (port.receive, Box::new(port.transmit) as Box<dyn Transmit>)).unzip();
-        if let (Some(to), Some(exit)) = (self.wans.get_mut(wan.index()), self.exits.wans.get_mut(wan.index())) {
+        if let (Some(to), Some(exit)) = (self.wans.get_mut(wan.index()), self.transmitters.wans.get_mut(wan.index())) {
             *to = receive;
             *exit = transmit;
         }
@@ -158,7 +158,7 @@ impl<'a> Service<'a> {
         if now >= self.next_tick {
             self.next_tick = self.plane.tick(now, &mut self.outbox);
             let mut turned = Turned::default();
-            let result = turn::flush(&mut self.exits, &mut self.outbox, &mut turned);
+            let result = turn::flush(&mut self.transmitters, &mut self.outbox, &mut turned);
             self.settle(result.map(|()| turned));
         }
         if now >= self.next_look {
@@ -179,13 +179,13 @@ impl<'a> Service<'a> {
 
     /// One turn for every port. Returns how many frames came in.
     fn pass(&mut self) -> usize {
-        let Self { clock, plane, outbox, exits, .. } = self;
-        let result = turn::turn(clock.now(), End::Inside, &mut self.inside, exits, plane, outbox, &mut ());
+        let Self { clock, plane, outbox, transmitters, .. } = self;
+        let result = turn::turn(clock.now(), End::Inside, &mut self.inside, transmitters, plane, outbox, &mut ());
         let mut received = self.settle(result);
         for wan in (0..).map(WanId).take(self.wans.len()) {
             let Some(Some(port)) = self.wans.get_mut(wan.index()) else { continue };
-            let Self { clock, plane, outbox, exits, .. } = self;
-            let result = turn::turn(clock.now(), End::Wan(wan), port, exits, plane, outbox, &mut ());
+            let Self { clock, plane, outbox, transmitters, .. } = self;
+            let result = turn::turn(clock.now(), End::Wan(wan), port, transmitters, plane, outbox, &mut ());
             received += self.settle(result);
         }
         received

@@ -31,9 +31,10 @@ fn sent(packets: &[Vec<u8>]) -> Vec<(u8, u8)> {
     let mut source = Source::default();
     source.extend(packets.iter().map(|packet| Stored::new(&[], packet)));
     let (inside, wan) = (Sink::default(), Sink::default());
-    let mut exits = Exits { inside: Box::new(inside.clone()), wans: vec![None, Some(Box::new(wan.clone()))] };
+    let mut transmitters =
+        Transmitters { inside: Box::new(inside.clone()), wans: vec![None, Some(Box::new(wan.clone()))] };
     let Rig { plane, outbox, now } = &mut rig;
-    let turned = turn(*now, End::Inside, &mut source, &mut exits, plane, outbox, &mut ()).unwrap();
+    let turned = turn(*now, End::Inside, &mut source, &mut transmitters, plane, outbox, &mut ()).unwrap();
     let sent: Vec<_> = wan.take().iter().map(|frame| (frame.packet[5], frame.packet[7])).collect();
     assert_eq!((turned.received, turned.sent.sent as usize, inside.take().len()), (packets.len(), sent.len(), 0));
     sent
