@@ -50,6 +50,7 @@ pub fn policy(kind: Kind) -> Policy {
         seed: 0,
         balance: Balance::Endpoint,
         inside: Inside {
+            machine: vec![],
             prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
             mtu: 1500,
             hops: 0,

@@ -51,7 +51,7 @@ fn both_ends_of_a_silent_connection_are_reset() {
     drain(&lab);
     assert_eq!([end(&mut client), end(&mut server)], [ErrorKind::ConnectionReset; 2]);
     assert_eq!(event(&router, "reset"), 1);
-    assert!(event(&router, "hung-up") >= 2, "asked for its number, and told");
+    assert!(event(&router, "remote-reset") >= 2, "asked for its number, and told");
     router.end_with_losses();
 }
 

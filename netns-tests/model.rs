@@ -38,7 +38,7 @@ const HAPPENED: [&str; 40] = [
     "outbound reset",
     "reset",
     "moved",
-    "hung-up",
+    "remote-reset",
     "inbound table-full",
     "outbound table-full",
     "clamped",

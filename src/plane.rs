@@ -3,6 +3,7 @@
 //! Stages are called by `process` and do not call each other.
 
 pub mod choose;
+mod context;
 pub mod counters;
 pub mod craft;
 pub mod flow;
@@ -17,10 +18,12 @@ mod pass;
 pub mod path;
 pub mod policy;
 mod process;
+mod refusal;
 #[cfg(test)]
 pub(crate) mod sample;
 mod state;
 mod tell;
+mod tick;
 pub mod translate;
 pub mod verdict;
 

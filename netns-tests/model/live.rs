@@ -305,7 +305,7 @@ impl Worker {
         if outcome.clamped {
             self.count("clamped", 1);
         }
-        self.count("hung-up", outcome.farewell.iter().len() as u64);
+        self.count("remote-reset", outcome.farewell.iter().len() as u64);
     }
 }
 

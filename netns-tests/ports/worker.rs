@@ -16,7 +16,7 @@ fn policy(epoch: u32) -> Arc<Policy> {
         epoch,
         seed: 1,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: Vec::new(), mtu: 1500, hops: 0, router4: None, router6: None },
+        inside: Inside { prefixes: Vec::new(), mtu: 1500, hops: 0, machine: Vec::new(), router4: None, router6: None },
         wans: Vec::new(),
         martians: Vec::new(),
         timeouts: Timeouts::default(),

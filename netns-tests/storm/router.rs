@@ -63,7 +63,7 @@ impl Observe for Decided {
 }
 
 const ROUTER: InsideState =
-    InsideState { v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)), v6: None, mtu: Some(1500) };
+    InsideState { v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)), v6: None, mtu: Some(1500), machine: Vec::new() };
 
 fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16, lent: &[u8]) -> LinkState {
     let has = |family: usize| !matches!(fault[family], Some(Fault::NoGateway));

@@ -42,7 +42,7 @@ pub struct LinkState {
 }
 
 /// What the kernel says of the router's side towards inside: the addresses that its ICMP errors come from, and a bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct InsideState {
     /// `None`: no ICMPv4 error can be sent inside.
     pub v4: Option<Ipv4Addr>,
@@ -50,6 +50,36 @@ pub struct InsideState {
     pub v6: Option<Ipv6Addr>,
     /// Bytes of the largest IP packet on the firewall's link, where the kernel would refuse anything larger.
     pub mtu: Option<u16>,
+    /// Addresses of this machine that some map leads to: [`machine`].
+    pub machine: Vec<IpAddr>,
+}
+
+/// Those addresses of this machine that some map of the configuration leads to, in order, with the TUN's. The kernel takes
+/// for its own also the subnet-router anycast address of each IPv6 network (RFC 4291 §2.6.1), but of a point-to-point link.
+#[must_use]
+pub fn machine(settings: &Settings, addresses: &[IpNet]) -> Vec<IpAddr> {
+    let all = settings.downstream.addresses.iter().chain(addresses);
+    let own = all.flat_map(|net| {
+        let anycast = matches!(net, IpNet::V6(net) if net.prefix_len() < 127).then(|| net.network());
+        anycast.into_iter().chain([net.addr()])
+    });
+    let mut own: Vec<_> = own.filter(|address| leads_to(settings, *address)).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
+}
+
+fn leads_to(settings: &Settings, address: IpAddr) -> bool {
+    let by_wan = |wan: &settings::Wan| match address {
+        IpAddr::V4(address) => {
+            wan.nat44_interface == Some(address) || wan.nat44.iter().any(|(inside, _)| *inside == address)
+        }
+        IpAddr::V6(address) => {
+            wan.nptv6.as_ref().is_some_and(|nptv6| nptv6.inside.contains(&address))
+                || wan.inbound6.iter().any(|(_, inside)| *inside == address)
+        }
+    };
+    settings.wans.iter().any(by_wan)
 }
 
 /// Picks the router's addresses: of each family the first candidate that other hosts can send to.
@@ -75,7 +105,7 @@ pub fn no_link() -> LinkState {
 /// up in it, wants no flow back, and has the public addresses that the configuration names: how they stand, and what they
 /// hold beside that, is the controller's to say.
 #[must_use]
-pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epoch: u32) -> Policy {
+pub fn policy(settings: &Settings, links: &[LinkState], inside: &InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
     let wans =
         settings.wans.iter().enumerate().map(|(index, wan)| compile_wan(wan, links.get(index).unwrap_or(&unknown)));
@@ -87,6 +117,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
             prefixes: settings.downstream.prefixes.clone(),
             mtu: inside.mtu.map_or(settings.downstream.mtu, |mtu| mtu.min(settings.downstream.mtu)),
             hops: u8::from(settings.downstream.interface.is_some()),
+            machine: inside.machine.clone(),
             router4: inside.v4,
             router6: inside.v6,
         },
@@ -103,7 +134,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: InsideState, epo
 #[must_use]
 pub fn replay_policy(settings: &Settings) -> Policy {
     let links: Vec<_> = settings.wans.iter().zip(0u8..).map(|(wan, index)| replay_link(wan, index)).collect();
-    let mut policy = policy(settings, &links, replay_router(settings), 1);
+    let mut policy = policy(settings, &links, &replay_router(settings), 1);
     // Nobody would answer.
     policy.wans.iter_mut().for_each(|wan| wan.health.clear());
     policy
@@ -146,7 +177,7 @@ fn replay_router(settings: &Settings) -> InsideState {
         IpNet::V4(prefix) => IpAddr::V4(Ipv4Addr::from_bits(prefix.network().to_bits() | 1)),
         IpNet::V6(prefix) => IpAddr::V6(Ipv6Addr::from_bits(prefix.network().to_bits() | 1)),
     });
-    router_addresses(own.chain(first_hosts))
+    InsideState { machine: machine(settings, &[]), ..router_addresses(own.chain(first_hosts)) }
 }
 
 fn is_routable(address: IpAddr) -> bool {
@@ -243,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_wan_follows_its_link_where_the_configuration_is_silent() {
-        let policy = policy(&settings(), &[link(1492), link(1500)], InsideState::default(), 3);
+        let policy = policy(&settings(), &[link(1492), link(1500)], &InsideState::default(), 3);
         assert_eq!((policy.epoch, policy.seed, policy.balance), (3, 7, Balance::Site));
         let (fiber, cable) = (&policy.wans[0], &policy.wans[1]);
         assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
@@ -257,7 +288,7 @@ mod tests {
     fn who_is_probed_is_named_or_the_gateway() {
         let mut settings = settings();
         let fiber =
-            |settings: &Settings| policy(settings, &[link(1500)], InsideState::default(), 1).wans[0].probe.clone();
+            |settings: &Settings| policy(settings, &[link(1500)], &InsideState::default(), 1).wans[0].probe.clone();
         let gateway = IpAddr::from([192, 0, 2, 1]);
         assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![] }), "no IPv6 gateway");
         let server6: IpAddr = "2001:db8:ffff::10".parse().unwrap();
@@ -269,12 +300,21 @@ mod tests {
 
     #[test]
     fn no_packet_is_made_larger_than_its_link() {
-        let policy = policy(&settings(), &[link(1500), link(1280)], InsideState::default(), 1);
+        let policy = policy(&settings(), &[link(1500), link(1280)], &InsideState::default(), 1);
         assert_eq!((policy.wans[1].mtu, policy.inside.mtu), (1280, 1500));
         let narrow = InsideState { mtu: Some(1400), ..InsideState::default() };
-        assert_eq!(super::policy(&settings(), &[], narrow, 1).inside.mtu, 1400);
+        assert_eq!(super::policy(&settings(), &[], &narrow, 1).inside.mtu, 1400);
         let wide = InsideState { mtu: Some(9000), ..InsideState::default() };
-        assert_eq!(super::policy(&settings(), &[], wide, 1).inside.mtu, 1500);
+        assert_eq!(super::policy(&settings(), &[], &wide, 1).inside.mtu, 1500);
+    }
+
+    #[test]
+    fn of_the_machines_addresses_those_count_that_a_map_leads_to() {
+        let nets =
+            ["10.250.250.1/29", "10.250.250.2/29", "fd00:bad:b01:1::1/64", "fd00:bad:b01:2::1/128", "fd00:9::1/64"];
+        let nets: Vec<IpNet> = nets.iter().map(|text| text.parse().unwrap()).collect();
+        let own = ["10.250.250.2", "fd00:bad:b01:1::", "fd00:bad:b01:1::1", "fd00:bad:b01:2::1"];
+        assert_eq!(machine(&settings(), &nets), own.map(|text| text.parse::<IpAddr>().unwrap()));
     }
 
     #[test]

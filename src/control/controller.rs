@@ -50,7 +50,7 @@ impl Controller {
     pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
         let rules = settings.wans.iter().map(|wan| rules::of(wan, settings.traffic_evidence));
         let judge = Judge::new(rules.collect(), now);
-        let policy = Arc::new(compile::policy(&settings, &links, inside, 1));
+        let policy = Arc::new(compile::policy(&settings, &links, &inside, 1));
         let since = policy.epoch;
         let mut leases = Leases::new(Arc::clone(&settings));
         leases.seen(now, since, &links);
@@ -175,7 +175,7 @@ impl Controller {
     }
 
     fn snapshot(&self, now: Tick, epoch: u32) -> Policy {
-        let mut policy = compile::policy(&self.settings, &self.links, self.inside, epoch);
+        let mut policy = compile::policy(&self.settings, &self.links, &self.inside, epoch);
         for ((wan, id), (said, held)) in
             policy.wans.iter_mut().zip(0..).zip(self.settings.wans.iter().zip(self.leases.shown()))
         {

@@ -25,8 +25,8 @@ pub enum Event {
     /// Packets from inside to an own public address that came back inside.
     Hairpinned,
     /// ICMP errors that were due and not sent, because many were sent just before.
-    Untold,
-    /// Frames cut into fragments.
+    IcmpRateLimited,
+    /// Packets that were fragmented.
     Fragmented,
     /// Flows ended because their WAN is down, or a better one is back.
     Reset,
@@ -34,7 +34,7 @@ pub enum Event {
     Moved,
     /// Segments for remotes of TCP connections that have ended while their line could still send: RSTs, and questions of
     /// which number a RST must have.
-    HungUp,
+    RemoteReset,
 }
 
 impl Event {
@@ -45,11 +45,11 @@ impl Event {
         Self::Kernel,
         Self::Clamped,
         Self::Hairpinned,
-        Self::Untold,
+        Self::IcmpRateLimited,
         Self::Fragmented,
         Self::Reset,
         Self::Moved,
-        Self::HungUp,
+        Self::RemoteReset,
     ];
 
     /// The name in tables and JSON.
@@ -61,11 +61,11 @@ impl Event {
             Self::Kernel => "kernel",
             Self::Clamped => "clamped",
             Self::Hairpinned => "hairpinned",
-            Self::Untold => "untold",
+            Self::IcmpRateLimited => "icmp-rate-limited",
             Self::Fragmented => "fragmented",
             Self::Reset => "reset",
             Self::Moved => "moved",
-            Self::HungUp => "hung-up",
+            Self::RemoteReset => "remote-reset",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fragments: how a packet becomes some (IPv4 only; an IPv6 router never cuts, RFC 8200 §4.5), and how the later ones
+//! Fragments: how a packet becomes some (IPv4 only; an IPv6 router never fragments, RFC 8200 §4.5), and how the later ones
 //! find the way that the first one took. Must never know: policy, flows.
 
 pub mod pins;
@@ -10,8 +10,8 @@ use crate::types::{End, Offload};
 
 /// Queues `packet`, which does not fit `mtu`, for `to` behind the link header `link`, in fragments. The packet has been
 /// parsed as IPv4 together with `offload` and has no DF; its bytes are used up. The fragments and their IP bytes; `None`,
-/// and nothing queued, when it cannot be cut that small: a TCP super-frame, or an MTU below 68.
-pub fn cut(
+/// and nothing queued, when it cannot be made that small: a TCP super-frame, or an MTU below 68.
+pub fn fragment(
     packet: &mut [u8],
     offload: &Offload,
     mtu: u16,
@@ -19,7 +19,7 @@ pub fn cut(
     outbox: &mut Outbox,
 ) -> Option<(u32, u32)> {
     let (mut packets, mut bytes) = (0, 0);
-    let mut is_cut = true;
+    let mut is_split = true;
     let mut emit = |header: &[u8], payload: &[u8]| {
         let queued = outbox.push(to.0, to.1, |out| {
             out.extend_from_slice(header);
@@ -31,7 +31,8 @@ pub fn cut(
             bytes += (header.len() + payload.len()) as u32;
         }
     };
-    let is_paid = resolve_offload::pay(packet, offload, |packet| is_cut &= split::split(packet, mtu, &mut emit));
+    let is_resolved =
+        resolve_offload::resolve(packet, offload, |packet| is_split &= split::split(packet, mtu, &mut emit));
     outbox.keep_order();
-    (is_paid && is_cut).then_some((packets, bytes))
+    (is_resolved && is_split).then_some((packets, bytes))
 }

@@ -81,6 +81,9 @@ pub struct Inside {
     /// Routers between here and inside hosts: 1 where the kernel hands packets on from the TUN. A packet that would end
     /// its life there ends it here: the kernel would tell the sender of an inside address, on whichever WAN it likes.
     pub hops: u8,
+    /// Addresses of this machine that some map could lead to: nothing is brought there from a WAN, for the kernel would
+    /// hand it to the router's own sockets.
+    pub machine: Vec<IpAddr>,
     /// Source of ICMP errors towards inside; `None` and no error can be sent in this family.
     pub router4: Option<Ipv4Addr>,
     /// The same for IPv6.

@@ -1,284 +1,195 @@
-//! `Plane::process`: the whole way of a packet, outbound and inbound as mirror images.
-//! parse, flow, mtu, translate, link; the flow's pin says which WAN. Must never know: ports, clocks, settings.
+//! `Plane::process`: the whole life of a packet, outbound and inbound as mirror images. Each call names the file that does
+//! the step. Must never know: ports, clocks, settings.
 
-use crate::plane::choose::address;
-use crate::plane::choose::address::Mapped;
-use crate::plane::choose::exit;
-use crate::plane::choose::exit::{Arrival, Course};
-use crate::plane::counters::Event;
-use crate::plane::lease::Exit;
-use crate::plane::neighbor;
-use crate::plane::neighbor::Answer;
-use crate::plane::outbox::Outbox;
-use crate::plane::packet::headers::{Headers, Transport};
-use crate::plane::packet::numbers::protocol;
-use crate::plane::packet::parse::parse;
-use crate::plane::pass::admit;
-use crate::plane::pass::admit::Link;
-use crate::plane::pass::errors;
-use crate::plane::pass::fit::fits;
-use crate::plane::pass::hairpin;
-use crate::plane::pass::hairpin::Turn;
-use crate::plane::pass::send::has_hops;
-use crate::plane::policy::{Policy, Wan};
-use crate::plane::state::{Core, Plane};
-use crate::plane::tell::respond::{Back, Refusal};
-use crate::plane::translate::nptv6::Unmappable;
-use crate::plane::translate::rewrite;
-use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, Disposition, End, Frame, Standing, Tick, WanId};
+use super::choose::address;
+use super::choose::admit;
+use super::choose::exit::{self, Arrival, OutboundPath};
+use super::context::{Ctx, Line};
+use super::counters::Event;
+use super::lease::Exit;
+use super::outbox::Outbox;
+use super::packet::headers::{Headers, Transport};
+use super::packet::parse::parse;
+use super::pass::fit::{self, fits, has_hops};
+use super::pass::late_fragments::{self, LateFragments};
+use super::pass::link::{self, Link};
+use super::pass::{errors, hairpin, mss_clamp, neighbor_discovery, neighbor_queue, probe_answers, send};
+use super::refusal::Refusal;
+use super::state::{Core, Plane};
+use super::tell::respond::Back;
+use super::tell::{malformed, remote, respond};
+use super::translate::rewrite;
+use super::verdict::{DropReason, Verdict};
+use crate::types::{Direction, Disposition, End, Frame, HEADROOM, Offload, Standing, Tick, WanId};
 
 impl Plane {
     /// Decides about one frame from `from`, rewrites it in place and sets where it ends.
     pub fn process(&mut self, now: Tick, from: End, frame: &mut Frame<'_>, outbox: &mut Outbox) -> Verdict {
-        let (direction, decided) = match from {
-            End::Inside => (Direction::Outbound, self.core.outbound(&self.policy, now, frame, outbox)),
-            End::Wan(id) => (Direction::Inbound, self.core.inbound(&self.policy, now, id, frame, outbox)),
-        };
-        let verdict = decided.unwrap_or_else(Verdict::Drop);
-        frame.disposition = match verdict {
-            Verdict::Forward(end) => Disposition::Send(end),
-            _ => Disposition::Done,
-        };
-        self.core.count(direction, verdict);
-        if !self.core.followers.is_empty() {
-            self.core.follow(&self.policy, now, outbox);
-        }
-        verdict
-    }
-}
-
-impl Core {
-    pub(super) fn count(&self, direction: Direction, verdict: Verdict) {
-        match verdict {
-            Verdict::Forward(_) | Verdict::Cut(_) => {}
-            Verdict::Answered => self.counters.event(Event::Answered),
-            Verdict::Held => self.counters.event(Event::Held),
-            Verdict::Kernel => self.counters.event(Event::Kernel),
-            Verdict::Drop(reason) => self.counters.count_drop(direction, reason),
-        }
-    }
-
-    pub(super) fn outbound(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        let mut headers = match parse(frame.packet(), &frame.offload) {
-            Ok(headers) => headers,
-            Err(reason) => return Err(self.refuse_malformed(policy, now, End::Inside, reason, frame, outbox)),
-        };
-        frame.truncate(headers.len as usize);
-        if headers.transport == Transport::Error {
-            return self.outbound_error(policy, now, headers, frame, outbox);
-        }
-        let (id, wan, mapped) = match self.judge_outbound(policy, now, &headers, frame) {
-            Ok(Way::Out(id, wan, mapped)) => (id, wan, mapped),
-            Ok(Way::Round(turn)) => return self.turn_round(policy, headers, turn, frame, outbox),
-            Ok(Way::Wait) => return Ok(Verdict::Held),
-            Err(_) if admit::is_of_the_link(&headers, policy) => return Ok(Verdict::Kernel),
-            Err(refusal) => {
-                if refusal.reason == DropReason::Reset {
-                    let _ = self.hang_up(policy, now, &headers, frame, outbox);
+        let (core, ctx) = (&mut self.core, &mut Ctx { policy: &self.policy, now, outbox });
+        match from {
+            End::Inside => {
+                let (decided, late) = outbound(core, ctx, frame);
+                let verdict = conclude(core, Direction::Outbound, decided, frame);
+                if !late.is_empty() {
+                    send_late(core, ctx, late);
                 }
-                return Err(self.refuse(now, refusal, Back::inside(policy), &headers, frame, outbox));
+                verdict
             }
-        };
-        self.clamp_through(policy, now, (id, wan), &headers, frame);
-        let hop = self.next_hop(id, headers.family(), frame);
-        let offload = frame.offload;
-        rewrite::source(frame.packet_mut(), &mut headers, mapped.address, &offload, mapped.neutral);
-        self.leave(now, (id, wan), headers, &hop, frame, outbox)
-    }
-
-    fn inbound(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        id: WanId,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
-        let link = admit::link(frame, wan)?;
-        match link {
-            Link::Foreign => return Ok(Verdict::Kernel),
-            Link::Arp => return self.neighbor_frame(policy, now, id, frame, outbox),
-            Link::Unicast | Link::Group => {}
-        }
-        let headers = match parse(frame.packet(), &frame.offload) {
-            Ok(headers) => headers,
-            Err(reason) if link == Link::Group => return Err(reason),
-            Err(reason) => return Err(self.refuse_malformed(policy, now, End::Wan(id), reason, frame, outbox)),
-        };
-        frame.truncate(headers.len as usize);
-        if is_neighbor_discovery(&headers) {
-            return self.neighbor_frame(policy, now, id, frame, outbox);
-        }
-        if link == Link::Unicast && self.hear(now, (id, wan), &headers, frame, outbox) {
-            return Ok(if wan.owns(headers.destination) { Verdict::Answered } else { Verdict::Kernel });
-        }
-        let mapped = match receiver(policy, wan, &headers, link) {
-            Ok(Some(mapped)) => mapped,
-            Ok(None) => return Ok(Verdict::Kernel),
-            Err(reason) => {
-                let back = Back::wan(id, wan, &headers, frame);
-                return Err(self.refuse(now, reason.into(), back, &headers, frame, outbox));
+            End::Wan(id) => {
+                let decided = inbound(core, ctx, id, frame);
+                conclude(core, Direction::Inbound, decided, frame)
             }
-        };
-        if wan.standing(headers.family()) == Standing::HardDown {
-            return Err(DropReason::WanDown);
-        }
-        if headers.transport == Transport::Error {
-            self.inbound_error(policy, now, id, &headers, mapped, frame)?;
-            return self.go_inside(policy, headers, mapped, Some(id), frame, outbox);
-        }
-        match self.judge_inbound(policy, now, id, &headers, mapped, frame) {
-            Ok(Arrival::Known) => {}
-            Ok(Arrival::Ended) => _ = self.hang_up_inbound((id, wan), &headers, frame, outbox),
-            Err(refusal) => {
-                let back = Back::wan(id, wan, &headers, frame);
-                return Err(self.refuse(now, refusal, back, &headers, frame, outbox));
-            }
-        }
-        self.clamp_through(policy, now, (id, wan), &headers, frame);
-        self.go_inside(policy, headers, mapped, Some(id), frame, outbox)
-    }
-
-    /// The way of a packet from inside, and what becomes of its addresses.
-    fn judge_outbound<'p>(
-        &mut self,
-        policy: &'p Policy,
-        now: Tick,
-        headers: &Headers,
-        frame: &Frame<'_>,
-    ) -> Result<Way<'p>, Refusal> {
-        if let Err(expired) = has_hops(headers, 0) {
-            admit::outbound(headers, policy)?;
-            return Err(expired);
-        }
-        let Exit { wan: id, lease } = match self.pin_outbound(policy, now, headers, frame)? {
-            Course::Out(exit) => exit,
-            Course::Round(owner) => return hairpin::judge(policy, owner, headers, frame).map(Way::Round),
-            Course::Wait => return Ok(Way::Wait),
-        };
-        let wan = policy.wan(id).ok_or(DropReason::NoWan)?;
-        if wan.standing(headers.family()) == Standing::HardDown {
-            return Err(DropReason::WanDown.into());
-        }
-        let mapped = address::public_under(wan, headers.source, lease).map_err(|why| exit::reason_under(lease, why))?;
-        fits(headers, frame, self.mtu(id, wan, headers.family()))?;
-        Ok(Way::Out(id, wan, mapped))
-    }
-
-    /// Whether an inbound packet for the inside host `mapped` may pass; pins its flow to where it came in. What is
-    /// refused keeps no flow alive (RFC 7857 §7).
-    fn judge_inbound(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        id: WanId,
-        headers: &Headers,
-        mapped: Mapped,
-        frame: &Frame<'_>,
-    ) -> Result<Arrival, Refusal> {
-        let passes = has_hops(headers, policy.inside.hops).and_then(|()| fits(headers, frame, policy.inside.mtu));
-        if let Err(refusal) = passes {
-            admit::inbound(headers, policy)?;
-            return Err(refusal);
-        }
-        Ok(self.pin_inbound(policy, now, id, headers, mapped, frame)?)
-    }
-
-    fn outbound_error(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        mut headers: Headers,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        if let Some(owner) = admit::outbound(&headers, policy)? {
-            return self.turn_error_round(policy, owner, headers, frame, outbox);
-        }
-        let error = errors::outbound(policy, &self.shared.table, now, &headers, frame)?;
-        let wan = policy.wan(error.wan).ok_or(DropReason::StrayIcmpError)?;
-        if wan.standing(headers.family()) == Standing::HardDown {
-            return Err(DropReason::WanDown);
-        }
-        has_hops(&headers, 0)
-            .and_then(|()| fits(&headers, frame, self.mtu(error.wan, wan, headers.family())))
-            .map_err(|refusal| refusal.reason)?;
-        let hop = self.next_hop(error.wan, headers.family(), frame);
-        errors::rewrite_outbound(error, &mut headers, frame);
-        self.leave(now, (error.wan, wan), headers, &hop, frame, outbox)
-    }
-
-    /// Whether an error from outside may pass; restores the packet that it quotes, and learns from it.
-    fn inbound_error(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        id: WanId,
-        headers: &Headers,
-        mapped: Mapped,
-        frame: &mut Frame<'_>,
-    ) -> Result<(), DropReason> {
-        admit::inbound(headers, policy)?;
-        let hops = policy.inside.hops;
-        has_hops(headers, hops)
-            .and_then(|()| fits(headers, frame, policy.inside.mtu))
-            .map_err(|refusal| refusal.reason)?;
-        let quoted = errors::rewrite_inbound(headers, mapped, frame)?;
-        self.remember(policy, now, id, headers, &quoted, frame);
-        Ok(())
-    }
-
-    fn neighbor_frame(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        id: WanId,
-        frame: &Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        let answer = neighbor::answer(frame, policy, id, &self.shared.neighbors, outbox);
-        self.hear_neighbors(now, id);
-        self.release_held(policy, now, outbox);
-        match answer {
-            Answer::Answered => Ok(Verdict::Answered),
-            Answer::Kernel => Ok(Verdict::Kernel),
-            Answer::Drop(reason) => Err(reason),
         }
     }
 }
 
-/// The way of a packet from inside that nothing stops.
-enum Way<'p> {
-    /// Out of a WAN, with this source.
-    Out(WanId, &'p Wan, Mapped),
-    /// Back inside.
-    Round(Turn),
-    /// It waits for the first fragment of its datagram.
-    Wait,
+/// What is decided about a packet; why, if it is dropped.
+type Decided = Result<Verdict, DropReason>;
+
+/// The life of a packet from inside: read, told its exit, judged against that, rewritten, sent. The later fragments that
+/// are to follow it come beside.
+fn outbound(core: &mut Core, ctx: &mut Ctx<'_>, frame: &mut Frame<'_>) -> (Decided, LateFragments) {
+    let none = LateFragments::new();
+    let headers = match parse(frame.packet(), &frame.offload) {
+        Ok(headers) => headers,
+        Err(reason) => return (Err(malformed::refuse(core, ctx, End::Inside, reason, frame)), none),
+    };
+    frame.truncate(headers.len as usize);
+    if headers.transport == Transport::Error {
+        return (outbound_error(core, ctx, headers, frame), none);
+    }
+    let (decided, late) = match choose_exit(core, ctx, &headers, frame) {
+        Ok(OutboundPath::Out(exit)) => {
+            let late = late_fragments::release(core, ctx, &headers, exit);
+            (leave(core, ctx, exit, headers, frame), late)
+        }
+        Ok(OutboundPath::Hairpin(owner)) => (hairpin::pass(core, ctx, owner, headers, frame), none),
+        Ok(OutboundPath::Wait) => (Ok(Verdict::Held), none),
+        Err(_) if admit::is_of_the_link(&headers, ctx.policy) => (Ok(Verdict::Kernel), none),
+        Err(refusal) => (Err(refusal), none),
+    };
+    (decided.map_err(|refusal| respond::refuse(core, ctx, refusal, Back::Inside, &headers, frame)), late)
 }
 
-/// The inside host that a packet from `wan` is for; `None` when it is not flowpin's.
-fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, link: Link) -> Result<Option<Mapped>, DropReason> {
-    match address::inside(wan, headers.destination) {
-        Err(Unmappable::NotOurs) => Ok(None),
-        Ok(mapped) if admit::is_for_dhcp_client(headers, mapped.lease) => Ok(None),
-        _ if link == Link::Group => Err(DropReason::WrongMac),
-        Ok(mapped) => Ok(Some(mapped)),
-        Err(unmappable) => admit::inbound(headers, policy).and(Err(exit::reason(unmappable))),
+/// The life of a packet from a WAN: read, told its receiver, judged against its flow, rewritten, sent.
+fn inbound(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &mut Frame<'_>) -> Decided {
+    let line = ctx.line(id).ok_or(DropReason::NoWan)?;
+    let addressed = link::judge(frame, line.wan)?;
+    match addressed {
+        Link::Foreign => return Ok(Verdict::Kernel),
+        Link::Arp => return neighbor_discovery::handle(core, ctx, id, frame),
+        Link::Unicast | Link::Group => {}
+    }
+    let headers = match parse(frame.packet(), &frame.offload) {
+        Ok(headers) => headers,
+        Err(reason) if addressed == Link::Group => return Err(reason),
+        Err(reason) => return Err(malformed::refuse(core, ctx, End::Wan(id), reason, frame)),
+    };
+    frame.truncate(headers.len as usize);
+    if neighbor_discovery::is_one(&headers) {
+        return neighbor_discovery::handle(core, ctx, id, frame);
+    }
+    if addressed == Link::Unicast && probe_answers::handle(core, ctx, line, &headers, frame) {
+        return Ok(if line.wan.owns(headers.destination) { Verdict::Answered } else { Verdict::Kernel });
+    }
+    let decided = arrive(core, ctx, line, (headers, addressed), frame);
+    decided.map_err(|refusal| respond::refuse(core, ctx, refusal, Back::wan(line, &headers, frame), &headers, frame))
+}
+
+/// The exit of a packet from inside that has hops left.
+fn choose_exit(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<OutboundPath, Refusal> {
+    if let Err(expired) = has_hops(headers, 0) {
+        admit::outbound(headers, ctx.policy)?;
+        return Err(expired);
+    }
+    exit::outbound(core, ctx, headers, frame)
+}
+
+/// Out by an exit, if its line stands and carries a packet of this size.
+fn leave(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    exit: Exit,
+    mut headers: Headers,
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, Refusal> {
+    let line = ctx.line(exit.wan).ok_or(DropReason::NoWan)?;
+    let source = address::public_of_exit(line.wan, headers.source, exit)?;
+    fits(&headers, frame, fit::mtu(core, line, headers.family()))?;
+    mss_clamp::apply(core, ctx, line, &headers, frame);
+    let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    let offload = frame.offload;
+    rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
+    Ok(send::leave(core, ctx, line, &headers, &hop, frame)?)
+}
+
+/// Inside to its receiver, if its line stands and the inside carries a packet of this size. What is not flowpin's is the
+/// kernel's.
+fn arrive(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    line: Line<'_>,
+    (headers, addressed): (Headers, Link),
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, Refusal> {
+    let Some(receiver) = admit::receiver(ctx.policy, line.wan, &headers, addressed == Link::Group)? else {
+        return Ok(Verdict::Kernel);
+    };
+    if line.wan.standing(headers.family()) == Standing::HardDown {
+        return Err(DropReason::WanDown.into());
+    }
+    if headers.transport == Transport::Error {
+        return Ok(errors::pass_inbound(core, ctx, line, (headers, receiver), frame)?);
+    }
+    let passes = has_hops(&headers, ctx.policy.inside.hops).and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu));
+    if let Err(refusal) = passes {
+        // What is refused keeps no flow alive (RFC 7857 §7).
+        admit::inbound(&headers, ctx.policy)?;
+        return Err(refusal);
+    }
+    if exit::inbound(core, ctx, line.id, &headers, receiver, frame)? == Arrival::Ended {
+        remote::answer(core, ctx, line, &headers, frame);
+    }
+    mss_clamp::apply(core, ctx, line, &headers, frame);
+    Ok(send::to_inside(core, ctx, headers, receiver, Some(line.id), frame)?)
+}
+
+/// The life of an ICMP error from inside: out by the WAN of the flow that it is about, or back inside.
+fn outbound_error(core: &mut Core, ctx: &mut Ctx<'_>, headers: Headers, frame: &mut Frame<'_>) -> Decided {
+    match admit::outbound(&headers, ctx.policy)? {
+        Some(owner) => hairpin::pass_error(core, ctx, owner, headers, frame),
+        None => errors::pass_outbound(core, ctx, headers, frame),
     }
 }
 
-/// Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4).
-fn is_neighbor_discovery(headers: &Headers) -> bool {
-    headers.protocol == protocol::ICMPV6 && matches!(headers.transport, Transport::OtherIcmp(135 | 136))
+/// The end of every packet: its frame knows it, and so do the counters.
+fn conclude(core: &Core, direction: Direction, decided: Decided, frame: &mut Frame<'_>) -> Verdict {
+    let verdict = decided.unwrap_or_else(Verdict::Drop);
+    frame.disposition = match verdict {
+        Verdict::Forward(end) => Disposition::Send(end),
+        _ => Disposition::Done,
+    };
+    match verdict {
+        Verdict::Forward(_) | Verdict::Fragmented(_) => {}
+        Verdict::Answered => core.counters.event(Event::Answered),
+        Verdict::Held => core.counters.event(Event::Held),
+        Verdict::Kernel => core.counters.event(Event::Kernel),
+        Verdict::Drop(reason) => core.counters.count_drop(direction, reason),
+    }
+    verdict
+}
+
+/// Later fragments that waited for the first one just processed go behind it, in the order in which they came.
+#[cold]
+fn send_late(core: &mut Core, ctx: &mut Ctx<'_>, late: LateFragments) {
+    for mut buffer in late {
+        let end = buffer.len();
+        let Some(mut frame) = Frame::new(&mut buffer, HEADROOM, HEADROOM, end, Offload::NONE) else { continue };
+        let (decided, _) = outbound(core, ctx, &mut frame);
+        let verdict = conclude(core, Direction::Outbound, decided, &mut frame);
+        late_fragments::send(&frame, verdict, ctx.outbox);
+    }
+    ctx.outbox.keep_order();
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub fn policy() -> Policy {
             prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
             mtu: 1500,
             hops: 0,
+            machine: vec![],
             router4: Some("10.250.250.1".parse().unwrap()),
             router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
         },

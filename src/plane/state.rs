@@ -1,20 +1,16 @@
-//! One worker's data plane and what all workers share; what happens to both as time passes.
-//! Must never know: the way of a packet.
+//! One worker's data plane, and what all workers share. What becomes of a packet is in `process`, what time does in `tick`.
+//! Must never know: process, tick, choose, pass, tell.
 
 use crate::plane::counters::Counters;
 use crate::plane::flow::table::FlowTable;
 use crate::plane::flow::wheel::{Walk, Wheel};
 use crate::plane::fragment::pins::FragmentPins;
-use crate::plane::health;
-use crate::plane::health::Health;
+use crate::plane::health::{self, Health};
 use crate::plane::limiter::Limits;
-use crate::plane::neighbor::queue::Held;
-use crate::plane::neighbor::{Neighbors, Prober};
-use crate::plane::outbox::Outbox;
-use crate::plane::path;
-use crate::plane::path::Paths;
+use crate::plane::neighbor::queue::NeighborQueue;
+use crate::plane::neighbor::{self, Neighbors};
+use crate::plane::path::{self, Paths};
 use crate::plane::policy::Policy;
-use crate::plane::tell::sweep;
 use crate::types::{MAX_WANS, Tick};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -61,9 +57,8 @@ pub struct Core {
     pub shared: Arc<Shared>,
     pub counters: Arc<Counters>,
     pub wheel: Wheel,
-    /// Later fragments whose first has just been pinned, each behind `HEADROOM` free bytes.
-    pub followers: Vec<Vec<u8>>,
-    pub held: Held,
+    /// Packets that wait for the MAC of their next hop.
+    pub queue: NeighborQueue,
     pub limits: Limits,
     pub probers: Option<Probers>,
     /// By WAN and family: the remote that an inside host dialled last.
@@ -75,22 +70,10 @@ pub struct Core {
 /// What one worker does for all.
 #[derive(Debug, Default)]
 pub struct Probers {
-    neighbors: Prober,
-    paths: path::Prober,
-    health: health::Prober,
+    pub neighbors: neighbor::Prober,
+    pub paths: path::Prober,
+    pub health: health::Prober,
 }
-
-/// Milliseconds until `tick` looks at held packets again; another worker may have resolved their next hop.
-const HELD_RECHECK_MS: u64 = 20;
-
-/// Milliseconds until `tick` goes on with flows that should have expired, or been looked at, already.
-const BEHIND_MS: u64 = 1;
-
-/// Milliseconds between two calls of `tick` at the most.
-const TICK_MS: u64 = 1000;
-
-/// Flows examined for expiry in one `tick`.
-const EXPIRY_BUDGET: usize = 4096;
 
 impl Plane {
     /// A data plane that obeys `policy`. `first` marks the worker that asks next hops and probes paths and health;
@@ -101,25 +84,13 @@ impl Plane {
             shared,
             counters: Arc::default(),
             wheel: Wheel::new(Tick::default()),
-            followers: Vec::new(),
-            held: Held::new(),
+            queue: NeighborQueue::new(),
             limits: Limits::new(policy.icmp_errors),
             probers: first.then(Probers::default),
             dialled: [[None; 2]; MAX_WANS],
             sweep: None,
         };
         Self { policy, core }
-    }
-
-    /// Obeys another snapshot from the next packet on. [`Plane::tick`] is to be called at once.
-    pub fn adopt(&mut self, policy: Arc<Policy>) {
-        if policy.icmp_errors != self.policy.icmp_errors {
-            self.core.limits = Limits::new(policy.icmp_errors);
-        }
-        if sweep::is_due(&self.policy, &policy) {
-            self.core.begin_sweep();
-        }
-        self.policy = policy;
     }
 
     /// The snapshot in force.
@@ -138,32 +109,5 @@ impl Plane {
     #[must_use]
     pub fn shared(&self) -> &Arc<Shared> {
         &self.core.shared
-    }
-
-    /// Time passed: expires flows, ends silent connections over a WAN that is down, resolves next hops, announces addresses,
-    /// probes paths and health. Returns when it wants to be called next
-    /// (at most a second away), with packets or without.
-    pub fn tick(&mut self, now: Tick, outbox: &mut Outbox) -> Tick {
-        self.core.tick(&self.policy, now, outbox)
-    }
-}
-
-impl Core {
-    fn tick(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) -> Tick {
-        let mut next = now.plus_millis(TICK_MS);
-        let _ = self.wheel.turn(now, &self.shared.table, EXPIRY_BUDGET);
-        self.sweep(policy, now, outbox);
-        if self.wheel.is_behind(now) || self.sweep.is_some() {
-            next = now.plus_millis(BEHIND_MS);
-        }
-        if let Some(probers) = &mut self.probers {
-            let Shared { neighbors, paths, health, .. } = &*self.shared;
-            next = next.min(probers.neighbors.tick(now, policy, neighbors, outbox));
-            next = next.min(probers.paths.tick(now, policy, neighbors, paths, outbox));
-            next = next.min(probers.health.tick(now, policy, neighbors, health, outbox));
-        }
-        self.release_held(policy, now, outbox);
-        self.give_up_followers(now);
-        if self.held.is_empty() { next } else { next.min(now.plus_millis(HELD_RECHECK_MS)) }
     }
 }

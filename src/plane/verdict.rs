@@ -8,8 +8,8 @@ use crate::types::End;
 pub enum Verdict {
     /// Rewritten in place; to be sent there.
     Forward(End),
-    /// Cut into fragments for there; they are in the outbox.
-    Cut(End),
+    /// Fragmented for there; the fragments are in the outbox.
+    Fragmented(End),
     /// Consumed: the plane answered it (ARP, ND, an ICMP error) and the answers are in the outbox, or had asked for it.
     Answered,
     /// Copied aside until its next hop's MAC is known, or the first fragment of its datagram has come.
@@ -67,6 +67,9 @@ drop_reasons! {
     ForeignSource = "foreign-source",
     /// From a WAN with an inside or own source (RFC 6092 REC-6).
     SpoofedSource = "spoofed-source",
+    /// To a public address that stands for an address of this machine: no inside host has it, and the router's own sockets
+    /// are not reached through a translation.
+    RouterAddress = "router-address",
     /// From inside to an inside prefix; the firewall's own business.
     InsideToInside = "inside-to-inside",
     /// TTL or hop limit used up; time exceeded was sent (RFC 1812 §5.3.1, RFC 4443 §3.3).

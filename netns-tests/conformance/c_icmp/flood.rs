@@ -39,9 +39,9 @@ fn c_37_a_traceroute_lists_every_hop_while_another_host_floods() {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| flood(&mut link, floods, server, &stop));
-            let before = router.status().events.get("untold").copied().unwrap_or(0);
+            let before = router.status().events.get("icmp-rate-limited").copied().unwrap_or(0);
             crate::lab::wait_until("errors are held back", || {
-                router.status().events.get("untold").is_some_and(|untold| *untold > before)
+                router.status().events.get("icmp-rate-limited").is_some_and(|untold| *untold > before)
             });
             for _ in 0..5 {
                 let found = trace(&lab.fw, "traceroute", &["-n", "-q", "1", "-w", "3", "-m", "8", "-s", host, server]);

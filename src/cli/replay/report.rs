@@ -95,7 +95,7 @@ impl Observe for Counts {
             End::Wan(_) => &mut self.verdicts.inbound,
         };
         match verdict {
-            Verdict::Forward(_) | Verdict::Cut(_) => ended.forwarded += 1,
+            Verdict::Forward(_) | Verdict::Fragmented(_) => ended.forwarded += 1,
             Verdict::Answered => ended.answered += 1,
             Verdict::Held => ended.held += 1,
             Verdict::Kernel => ended.kernel += 1,

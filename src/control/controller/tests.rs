@@ -64,11 +64,11 @@ fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_tw
     assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop4), (1, None));
     let gateway4 = Some(Ipv4Addr::new(192, 0, 2, 1));
     let links = vec![LinkState { gateway4, ..no_link() }, no_link()];
-    let policy = controller.links_seen(at(1), links.clone(), router).policy.unwrap();
+    let policy = controller.links_seen(at(1), links.clone(), router.clone()).policy.unwrap();
     assert_eq!((policy.epoch, policy.wans[0].link.next_hop4), (2, gateway4));
     assert!(controller.links_seen(at(2), links.clone(), router).policy.is_none());
     let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
-    assert_eq!(controller.links_seen(at(3), links, router).policy.unwrap().inside.router4, router.v4);
+    assert_eq!(controller.links_seen(at(3), links, router.clone()).policy.unwrap().inside.router4, router.v4);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_ove
     let (mut controller, router) = (start([good(1), good(2)]), InsideState::default());
     assert_eq!(transitions(&answered(&mut controller, 10)).len(), 4);
     let dead = LinkState { came_up: None, ..good(2) };
-    let effects = controller.links_seen(at(1000), vec![good(1), dead], router);
+    let effects = controller.links_seen(at(1000), vec![good(1), dead], router.clone());
     assert_eq!(published(&effects), Some((2, vec![UP, HARD])));
     assert_eq!(transitions(&effects), Family::ALL.map(|family| (1, family, State::Up, State::LinkDown)));
     let effects = controller.links_seen(at(2000), vec![good(1), good(2)], router);

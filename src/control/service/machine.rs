@@ -16,6 +16,8 @@ pub struct Machine {
     pub downstream: Option<LinkFacts>,
     /// The links of the WANs in their order; `None` for a link that is not there.
     pub wans: Vec<Option<LinkFacts>>,
+    /// Every address of this machine.
+    pub addresses: Vec<IpNet>,
     /// Prefixes that are delegated over one of several links, and nothing says which.
     pub undecided: Vec<Ipv6Net>,
 }
@@ -34,6 +36,7 @@ impl Machine {
         let mut machine = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
             wans: settings.wans.iter().map(|wan| find(&wan.interface)).collect(),
+            addresses: all.iter().flat_map(|link| link.addresses.iter().copied()).collect(),
             undecided: Vec::new(),
         };
         machine.decide(all, settings);
@@ -83,6 +86,7 @@ impl Machine {
         let mtu = self.downstream.as_ref().map(|link| link.state().mtu);
         InsideState {
             mtu,
+            machine: compile::machine(settings, &self.addresses),
             ..compile::router_addresses(self.downstream.iter().flat_map(addresses).chain(tun).chain(wans))
         }
     }

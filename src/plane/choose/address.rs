@@ -1,10 +1,13 @@
 //! Which address a host has on the other side of a WAN. Must never know: packets.
 
+use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::table::Pin;
 use crate::plane::lease::{Exit, Lease, pick};
 use crate::plane::policy::Wan;
+use crate::plane::refusal::Refusal;
 use crate::plane::translate::nptv6::Unmappable;
-use crate::types::{Family, WanId};
+use crate::plane::verdict::DropReason;
+use crate::types::{Direction, Family, Standing, WanId};
 use std::net::IpAddr;
 
 /// The form of an address on the other side.
@@ -45,6 +48,22 @@ pub fn public(wan: &Wan, inside: IpAddr) -> Result<Mapped, Unmappable> {
 /// The WAN has no mapping for it any more, or none is possible.
 pub fn public_under(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, Unmappable> {
     map(wan, inside, Some(lease))
+}
+
+/// The public address of an inside host whose flow leaves by `exit`.
+///
+/// # Errors
+/// The WAN is down, has no mapping for it, or none any more.
+pub fn public_of_exit(wan: &Wan, inside: IpAddr, exit: Exit) -> Result<Mapped, Refusal> {
+    if wan.standing(Family::of(inside)) == Standing::HardDown {
+        return Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host));
+    }
+    public_under(wan, inside, exit.lease).map_err(|why| match why {
+        Unmappable::NotOurs if exit.lease != Lease::FIXED => {
+            Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)
+        }
+        other => Refusal::unmappable(other, Direction::Outbound),
+    })
 }
 
 /// The same for somebody who speaks to a host under `lease`: from there if possible, else from the current address.

@@ -1,48 +1,34 @@
 //! Which WAN and public address a packet's flow is pinned to: the flow table's word, or a new choice. Must never know: bytes of packets.
 
 use super::address::{self, Mapped};
+use super::admit;
 use super::failover;
 use super::steer;
+use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
+use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::reachability::Sign;
 use crate::plane::flow::table::{Pin, Seen, Segment};
-use crate::plane::fragment::pins::Datagram;
-use crate::plane::lease::{Exit, Lease};
+use crate::plane::fragment::pins::{Datagram, Found};
+use crate::plane::lease::Exit;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::tcp_flag;
-use crate::plane::pass::admit;
 use crate::plane::policy::Policy;
+use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, Frame, Tick, WanId};
 use std::net::IpAddr;
 
-/// The drop reason of an address that has no other side.
-pub fn reason(unmappable: Unmappable) -> DropReason {
-    match unmappable {
-        Unmappable::NotOurs => DropReason::NoWan,
-        Unmappable::NoWord => DropReason::Unmappable,
-        Unmappable::ZeroIdentifier => DropReason::UnmappableIdentifier,
-    }
-}
-
-/// The same for the address of a known flow, which may have gone.
-pub fn reason_under(lease: Lease, unmappable: Unmappable) -> DropReason {
-    match unmappable {
-        Unmappable::NotOurs if lease != Lease::FIXED => DropReason::AddressGone,
-        other => reason(other),
-    }
-}
-
 /// Where a packet from inside goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Course {
+pub enum OutboundPath {
     /// Out of this WAN, from this of its public addresses.
     Out(Exit),
     /// Back inside: a public address of this WAN is its destination.
-    Round(WanId),
+    Hairpin(WanId),
     /// Nowhere yet: a fragment whose first has not come.
     Wait,
 }
@@ -56,164 +42,172 @@ pub enum Arrival {
     Ended,
 }
 
-impl Core {
-    /// The course of an outbound packet. A known flow was admitted when it was made; others are admitted here.
-    pub fn pin_outbound(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        headers: &Headers,
-        frame: &Frame<'_>,
-    ) -> Result<Course, DropReason> {
-        if let Fragment::Later(id) = headers.fragment {
-            return Ok(match admit::outbound(headers, policy)? {
-                Some(owner) => Course::Round(owner),
-                None => self.pin_later(now, Datagram::new(headers, id), frame).map_or(Course::Wait, Course::Out),
-            });
-        }
-        let key = FlowKey::new(headers, Direction::Outbound, headers.source);
-        let seen = seen(headers, frame, Direction::Outbound, now);
-        let known = self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
-        let exit = match known {
-            Some(pin) if pin.epoch == policy.epoch => {
-                self.note_sign(headers, &pin);
-                pin.exit()
-            }
-            known => match admit::outbound(headers, policy)? {
-                Some(owner) => return Ok(Course::Round(owner)),
-                None => self.prove_outbound(policy, headers, &key, &seen, known)?,
-            },
-        };
-        if let Fragment::First(fragment) = headers.fragment {
-            self.followers = self.shared.fragments.remember(Datagram::new(headers, fragment), exit, now);
-        }
-        Ok(Course::Out(exit))
+/// Where an outbound packet goes. A known flow was admitted when it was made; others are admitted here.
+pub fn outbound(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<OutboundPath, Refusal> {
+    let (policy, now) = (ctx.policy, ctx.now);
+    if let Fragment::Later(id) = headers.fragment {
+        return Ok(match admit::outbound(headers, policy)? {
+            Some(owner) => OutboundPath::Hairpin(owner),
+            None => of_later_fragment(core, now, Datagram::new(headers, id), frame),
+        });
     }
+    let key = FlowKey::new(headers, Direction::Outbound, headers.source);
+    let seen = seen(headers, frame, Direction::Outbound, now);
+    let known = core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
+    let exit = match known {
+        Some(pin) if pin.epoch == policy.epoch => {
+            note_sign(core, headers, &pin);
+            pin.exit()
+        }
+        known => match admit::outbound(headers, policy)? {
+            Some(owner) => return Ok(OutboundPath::Hairpin(owner)),
+            None => prove_outbound(core, policy, headers, &key, &seen, known)?,
+        },
+    };
+    Ok(OutboundPath::Out(exit))
+}
 
-    /// The exit of a new flow, or of one pinned under another snapshot: the old one if the flow still has its public address
-    /// and the WAN's standing allows.
-    fn prove_outbound(
-        &mut self,
-        policy: &Policy,
-        headers: &Headers,
-        key: &FlowKey,
-        seen: &Seen,
-        known: Option<Pin>,
-    ) -> Result<Exit, DropReason> {
-        let new = || choose(policy, headers.source, key);
-        let Some(pin) = known else { return self.insert(policy, headers, key, new()?, seen) };
-        let held = || policy.wan(pin.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
-        // Whoever comes back to its WAN keeps its public address.
-        let other = || new().map(|exit| if exit.wan == pin.wan && held() { pin.exit() } else { exit });
-        let exit = match failover::outbound(policy, headers, key, &pin) {
-            failover::Course::Stays => pin.exit(),
-            failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
-            failover::Course::Moves { may_stay: false } => other()?,
-            failover::Course::BeginsAnew => return self.insert(policy, headers, key, new()?, seen),
-            failover::Course::Passes => return Ok(pin.exit()),
-            failover::Course::Refused(reason) => return Err(reason),
-            failover::Course::Ends => {
-                self.shared.table.cut(key, seen.now, &policy.timeouts);
-                self.counters.event(Event::Reset);
-                return Err(DropReason::Reset);
-            }
-        };
-        if exit != pin.exit() {
-            self.counters.event(Event::Moved);
+/// A later fragment takes the exit of its first, and waits for it when it overtook it.
+fn of_later_fragment(core: &Core, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> OutboundPath {
+    match core.shared.fragments.find(datagram, frame.packet(), now) {
+        Found::Pin(exit) => OutboundPath::Out(exit),
+        Found::Waits(gone) => {
+            count_unknown_fragments(core, gone);
+            OutboundPath::Wait
         }
-        self.shared.table.repin(key, exit, policy.epoch);
-        if let Some(pin) = self.shared.table.touch(key, policy.epoch, seen, &policy.timeouts) {
-            self.note_sign(headers, &pin);
-        }
-        Ok(exit)
     }
+}
 
-    /// Pins the flow of an inbound packet to the WAN and the public address it came in on, unless it has a pin that stays.
-    pub fn pin_inbound(
-        &mut self,
-        policy: &Policy,
-        now: Tick,
-        id: WanId,
-        headers: &Headers,
-        mapped: Mapped,
-        frame: &Frame<'_>,
-    ) -> Result<Arrival, DropReason> {
-        if matches!(headers.fragment, Fragment::Later(_)) {
-            return admit::inbound(headers, policy).map(|()| Arrival::Known);
-        }
-        let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
-        let seen = seen(headers, frame, Direction::Inbound, now);
-        match self.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
-            Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => {
-                self.note_sign(headers, &pin);
-                Ok(Arrival::Known)
-            }
-            Some(pin) if pin.is_cut() => {
-                admit::inbound(headers, policy)?;
-                if !is_request(headers) {
-                    return Ok(Arrival::Ended);
-                }
-                self.insert(policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
-            }
-            Some(pin) => {
-                admit::inbound(headers, policy)?;
-                let stale = pin.epoch != policy.epoch;
-                let again = || self.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
-                let pin = if stale { again().unwrap_or(pin) } else { pin };
-                if pin.wan == id {
-                    self.note_sign(headers, &pin);
-                }
-                if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
-                    self.shared.table.repin(&key, exit, policy.epoch);
-                }
-                Ok(Arrival::Known)
-            }
-            None => {
-                admit::inbound(headers, policy)?;
-                self.insert(policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
-            }
-        }
+/// Counts later fragments whose first did not come, or that found no room to wait for it.
+pub fn count_unknown_fragments(core: &Core, fragments: usize) {
+    for _ in 0..fragments {
+        core.counters.count_drop(Direction::Outbound, DropReason::UnknownFragment);
     }
+}
 
-    /// Makes the flow, unless the packet only ends one that is unknown: a RST needs no state to pass.
-    fn insert(
-        &mut self,
-        policy: &Policy,
-        headers: &Headers,
-        key: &FlowKey,
-        exit: Exit,
-        seen: &Seen,
-    ) -> Result<Exit, DropReason> {
-        if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
-            return Ok(exit);
+/// The exit of a new flow, or of one pinned under another snapshot: the old one if the flow still has its public address
+/// and the WAN's standing allows.
+fn prove_outbound(
+    core: &mut Core,
+    policy: &Policy,
+    headers: &Headers,
+    key: &FlowKey,
+    seen: &Seen,
+    known: Option<Pin>,
+) -> Result<Exit, Refusal> {
+    let new = || choose(policy, headers.source, key);
+    let Some(pin) = known else { return insert(core, policy, headers, key, new()?, seen) };
+    let held = || policy.wan(pin.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
+    // Whoever comes back to its WAN keeps its public address.
+    let other = || new().map(|exit| if exit.wan == pin.wan && held() { pin.exit() } else { exit });
+    let exit = match failover::outbound(policy, headers, key, &pin) {
+        failover::Course::Stays => pin.exit(),
+        failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
+        failover::Course::Moves { may_stay: false } => other()?,
+        failover::Course::BeginsAnew => return insert(core, policy, headers, key, new()?, seen),
+        failover::Course::Passes => return Ok(pin.exit()),
+        failover::Course::Refused(refusal) => return Err(refusal),
+        failover::Course::Ends => {
+            core.shared.table.cut(key, seen.now, &policy.timeouts);
+            core.counters.event(Event::Reset);
+            return Err(Refusal::reset(pin));
         }
-        let made = self.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts);
-        let pin = made.map_err(|_| DropReason::TableFull)?;
-        if pin.fresh {
-            self.wheel.schedule(*key, pin.expires);
-        }
-        self.note_sign(headers, &pin);
-        Ok(pin.exit())
+    };
+    if exit != pin.exit() {
+        core.counters.event(Event::Moved);
     }
+    core.shared.table.repin(key, exit, policy.epoch);
+    if let Some(pin) = core.shared.table.touch(key, policy.epoch, seen, &policy.timeouts) {
+        note_sign(core, headers, &pin);
+    }
+    Ok(exit)
+}
 
-    /// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
-    /// is no reply, and a remote that is dialled again and again counts once: whether it alone answers says nothing of the
-    /// line.
-    fn note_sign(&mut self, headers: &Headers, pin: &Pin) {
-        let is_none = match pin.sign {
-            Sign::Nothing => return,
-            Sign::Tried => self.is_dialled_again(pin.wan, headers.destination),
-            Sign::Answered | Sign::Replied => matches!(headers.transport, Transport::Query { request: true, .. }),
-        };
-        if !is_none {
-            self.counters.sign(pin.wan, headers.family(), pin.sign);
+/// Pins the flow of an inbound packet to the WAN and the public address it came in on, unless it has a pin that stays.
+pub fn inbound(
+    core: &mut Core,
+    ctx: &Ctx<'_>,
+    id: WanId,
+    headers: &Headers,
+    mapped: Mapped,
+    frame: &Frame<'_>,
+) -> Result<Arrival, Refusal> {
+    let (policy, now) = (ctx.policy, ctx.now);
+    if matches!(headers.fragment, Fragment::Later(_)) {
+        return Ok(admit::inbound(headers, policy).map(|()| Arrival::Known)?);
+    }
+    let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
+    let seen = seen(headers, frame, Direction::Inbound, now);
+    match core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
+        Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => {
+            note_sign(core, headers, &pin);
+            Ok(Arrival::Known)
+        }
+        Some(pin) if pin.is_cut() => {
+            admit::inbound(headers, policy)?;
+            if !is_request(headers) {
+                return Ok(Arrival::Ended);
+            }
+            insert(core, policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
+        }
+        Some(pin) => {
+            admit::inbound(headers, policy)?;
+            let stale = pin.epoch != policy.epoch;
+            let again = || core.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
+            let pin = if stale { again().unwrap_or(pin) } else { pin };
+            if pin.wan == id {
+                note_sign(core, headers, &pin);
+            }
+            if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
+                core.shared.table.repin(&key, exit, policy.epoch);
+            }
+            Ok(Arrival::Known)
+        }
+        None => {
+            admit::inbound(headers, policy)?;
+            insert(core, policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
         }
     }
+}
 
-    fn is_dialled_again(&mut self, wan: WanId, remote: IpAddr) -> bool {
-        let last = self.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote).index()]);
-        last.is_some_and(|last| last.replace(remote) == Some(remote))
+/// Makes the flow, unless the packet only ends one that is unknown: a RST needs no state to pass.
+fn insert(
+    core: &mut Core,
+    policy: &Policy,
+    headers: &Headers,
+    key: &FlowKey,
+    exit: Exit,
+    seen: &Seen,
+) -> Result<Exit, Refusal> {
+    if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
+        return Ok(exit);
     }
+    let made = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts);
+    let pin = made.map_err(|_| Refusal::unreachable(DropReason::TableFull, Unreachable::AdminProhibited))?;
+    if pin.fresh {
+        core.wheel.schedule(*key, pin.expires);
+    }
+    note_sign(core, headers, &pin);
+    Ok(pin.exit())
+}
+
+/// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
+/// is no reply, and a remote that is dialled again and again counts once: whether it alone answers says nothing of the
+/// line.
+fn note_sign(core: &mut Core, headers: &Headers, pin: &Pin) {
+    let is_none = match pin.sign {
+        Sign::Nothing => return,
+        Sign::Tried => is_dialled_again(core, pin.wan, headers.destination),
+        Sign::Answered | Sign::Replied => matches!(headers.transport, Transport::Query { request: true, .. }),
+    };
+    if !is_none {
+        core.counters.sign(pin.wan, headers.family(), pin.sign);
+    }
+}
+
+fn is_dialled_again(core: &mut Core, wan: WanId, remote: IpAddr) -> bool {
+    let last = core.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote).index()]);
+    last.is_some_and(|last| last.replace(remote) == Some(remote))
 }
 
 /// Whether a packet may ask for an answer: of TCP only a SYN does, of ICMP queries only the request.
@@ -245,19 +239,20 @@ pub fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
 }
 
 /// The exit of a new flow from `source`: the WAN that the hash gives it, and of its public addresses the current one.
-fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Exit, DropReason> {
+fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Exit, Refusal> {
     let exit = |id| policy.wan(id).and_then(|wan| address::public(wan, source).ok()).map(|mapped| mapped.exit(id));
     let id = steer::choose(policy, key, |id| exit(id).is_some());
     id.and_then(exit).ok_or_else(|| why_none(policy, source))
 }
 
 /// Why no WAN can take a flow from `source`: those that could are down, or the most telling of the WANs' answers.
-fn why_none(policy: &Policy, source: IpAddr) -> DropReason {
+fn why_none(policy: &Policy, source: IpAddr) -> Refusal {
     if policy.wans.iter().any(|wan| address::public(wan, source).is_ok()) {
-        return DropReason::AllWansDown;
+        return Refusal::unreachable(DropReason::AllWansDown, Unreachable::NoRoute);
     }
-    let refusals = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
-    refusals.filter(|refusal| *refusal != Unmappable::NotOurs).map(reason).next().unwrap_or(DropReason::NoWan)
+    let mut reasons = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
+    let telling = reasons.find(|reason| *reason != Unmappable::NotOurs).unwrap_or(Unmappable::NotOurs);
+    Refusal::unmappable(telling, Direction::Outbound)
 }
 
 #[cfg(test)]

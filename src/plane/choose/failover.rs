@@ -4,11 +4,13 @@
 
 use super::address;
 use super::failback::{recall, would_take};
+use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::Pin;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Policy;
+use crate::plane::refusal::Refusal;
 use crate::plane::verdict::DropReason;
 use crate::types::{Remedy, Standing};
 
@@ -27,7 +29,7 @@ pub enum Course {
     /// It ends now, and its host is told.
     Ends,
     /// This packet is refused, and nothing else changes.
-    Refused(DropReason),
+    Refused(Refusal),
     /// This packet passes by its WAN, and nothing else changes.
     Passes,
 }
@@ -46,19 +48,19 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
         return Course::Moves { may_stay: false };
     }
     let way = match wan.standing(family) {
-        _ if gone => Err(DropReason::AddressGone),
-        Standing::HardDown => Err(DropReason::WanDown),
+        _ if gone => Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)),
+        Standing::HardDown => Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host)),
         _ => Ok(()),
     };
     if pin.is_cut() {
-        return after_the_end(flags, way);
+        return after_the_end(flags, pin, way);
     }
     match (remedy(policy, key, pin), way) {
         (None, _) => Course::Stays,
         (Some(Remedy::Reset), _) => reset(flags, pin, way),
         (Some(Remedy::Move), _) if !pin.came_in => Course::Moves { may_stay: way.is_ok() },
         (Some(Remedy::Move | Remedy::Drain), Ok(())) => Course::Stays,
-        (Some(Remedy::Move | Remedy::Drain), Err(reason)) => Course::Refused(reason),
+        (Some(Remedy::Move | Remedy::Drain), Err(refusal)) => Course::Refused(refusal),
     }
 }
 
@@ -78,16 +80,16 @@ pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
 }
 
 /// A RST still tells the remote, where there is a `way`; else that says why not. Of TCP only a SYN begins another flow.
-fn after_the_end(flags: Option<u8>, way: Result<(), DropReason>) -> Course {
+fn after_the_end(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
-        Some(flags) if !tcp_flag::asks(flags) => Course::Refused(DropReason::Reset),
+        Some(flags) if !tcp_flag::asks(flags) => Course::Refused(Refusal::reset(*pin)),
         _ => Course::BeginsAnew,
     }
 }
 
 /// A RST is not answered by a RST, and a SYN that nobody answered yet may as well go by another WAN.
-fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), DropReason>) -> Course {
+fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
         Some(flags) if tcp_flag::asks(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },

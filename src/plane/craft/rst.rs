@@ -35,10 +35,10 @@ pub fn replace(out: &mut Vec<u8>, [from, to]: [SocketAddr; 2], segment: &Segment
     append(out, from, to, (segment.sequence, acknowledgment, tcp_flag::RST | flag))
 }
 
-/// Appends a segment whose number its receiver does not wait for, but for rare luck, so that it says which one it does;
-/// `awaited` is what the sender waits for.
-pub fn ask(out: &mut Vec<u8>, [from, to]: [SocketAddr; 2], awaited: u32) -> bool {
-    append(out, from, to, (awaited ^ 1 << 31, awaited, tcp_flag::ACK))
+/// Appends a segment whose number its receiver does not wait for, but for rare luck, so that it says which one it does
+/// (RFC 9293 §3.10.7.4); `rcv_nxt` is what the sender waits for.
+pub fn challenge(out: &mut Vec<u8>, [from, to]: [SocketAddr; 2], rcv_nxt: u32) -> bool {
+    append(out, from, to, (rcv_nxt ^ 1 << 31, rcv_nxt, tcp_flag::ACK))
 }
 
 /// Bytes of a TCP header without options, and where its checksum stands (RFC 9293 §3.1).

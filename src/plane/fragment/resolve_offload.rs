@@ -13,7 +13,7 @@ const CHECKSUM: usize = 6;
 /// Gives every packet that `packet` is on a wire to `each`, nothing owed any more but the IPv4 header checksum: the
 /// packet itself, or the segments of a UDP super-frame, each with an identification of its own. `packet` has been parsed
 /// as IPv4 together with `offload`, and is used up. False, and nothing given, for a super-frame of another kind.
-pub fn pay(packet: &mut [u8], offload: &Offload, mut each: impl FnMut(&[u8])) -> bool {
+pub fn resolve(packet: &mut [u8], offload: &Offload, mut each: impl FnMut(&[u8])) -> bool {
     match (offload.gso, offload.partial) {
         (None, partial) => {
             partial.into_iter().for_each(|partial| finish(packet, partial));

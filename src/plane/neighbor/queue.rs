@@ -8,10 +8,9 @@ use crate::plane::fragment;
 use crate::plane::outbox::{FRAGMENTS, Outbox};
 use crate::plane::packet::mtu;
 use crate::plane::packet::numbers::ethertype;
-use crate::plane::policy::{Policy, Wan};
-use crate::plane::state::Shared;
+use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, End, Family, MAX_WANS, Mac, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, End, Family, MAX_WANS, Mac, Offload, Tick, WanId};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -30,7 +29,7 @@ pub struct Full;
 
 /// The waiting packets of one worker.
 #[derive(Debug)]
-pub struct Held {
+pub struct NeighborQueue {
     queues: [[Queue; 2]; MAX_WANS],
     waiting: usize,
 }
@@ -56,13 +55,13 @@ impl Waiting {
     }
 }
 
-impl Default for Held {
+impl Default for NeighborQueue {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Held {
+impl NeighborQueue {
     /// Nothing waits.
     #[must_use]
     pub fn new() -> Self {
@@ -81,108 +80,106 @@ impl Held {
         self.waiting
     }
 
-    /// Copies a packet aside, ready to leave but for its link header; `offload` and `header_len` as in its frame.
-    /// `original` is the packet as its sender sent it, of which the first [`ORIGINAL`] bytes are kept; empty when nobody
-    /// is to be told.
+    /// Copies a packet aside that goes to the next hop of a WAN.
     ///
     /// # Errors
     /// Too much waits already, or there is no such WAN.
-    pub fn push(
-        &mut self,
-        to: (WanId, Family),
-        packet: &[u8],
-        original: &[u8],
-        offload: (Offload, u16),
-        now: Tick,
-    ) -> Result<(), Full> {
+    pub fn push(&mut self, to: (WanId, Family), packet: Queued<'_>, now: Tick) -> Result<(), Full> {
         let (wan, family) = to;
         let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(family.index()).ok_or(Full)?;
+        let Queued { packet, original, offload, header_len } = packet;
         let original = &original[..original.len().min(ORIGINAL)];
         let bytes = packet.len() + original.len();
         if queue.packets.len() >= PACKETS || queue.bytes + bytes > BYTES {
             return Err(Full);
         }
         let (packet, original) = (packet.to_vec(), original.to_vec());
-        queue.packets.push_back(Waiting { packet, original, offload: offload.0, header_len: offload.1, since: now });
+        queue.packets.push_back(Waiting { packet, original, offload, header_len, since: now });
         queue.bytes += bytes;
         self.waiting += 1;
         Ok(())
     }
 
     /// Puts into `outbox` what may leave by now, in the order in which it came and counted, and gives the originals of what
-    /// has waited too long, or may not leave any more under this policy, to `expired`. What finds no room in the outbox
-    /// waits on.
-    pub fn flush(
+    /// has waited too long, or may not leave any more, to `expired`. What finds no room in the outbox waits on. `egress`
+    /// says how each next hop stands.
+    pub fn flush<'a>(
         &mut self,
         now: Tick,
-        policy: &Policy,
-        shared: &Shared,
+        egress: impl Fn(WanId, Family) -> EgressState<'a>,
         counters: &Counters,
         outbox: &mut Outbox,
-        mut expired: impl FnMut(WanId, &[u8], &mut Outbox),
+        mut expired: impl FnMut(&[u8], &mut Outbox),
     ) {
-        if self.is_empty() {
-            return;
-        }
-        for (wan, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
+        for (id, queues) in (0..=u8::MAX).map(WanId).zip(&mut self.queues) {
             for (family, queue) in Family::ALL.into_iter().zip(queues) {
                 let before = queue.packets.len();
-                let is_dead = policy.wan(wan).is_some_and(|wan| wan.standing(family) == Standing::HardDown);
-                if is_dead && before != 0 {
-                    queue.give_back(wan, outbox, &mut expired);
-                    self.waiting -= before;
-                    continue;
+                if before != 0 {
+                    queue.flush(now, id, egress(id, family), counters, outbox, &mut expired);
+                    self.waiting -= before - queue.packets.len();
                 }
-                let way = policy.wan(wan).zip(shared.neighbors.mac(wan, family));
-                let mtu = |own: &Wan| shared.paths.mtu(wan, own, family);
-                let way = way.map(|(wan, mac)| Way { wan, mac, mtu: mtu(wan) });
-                queue.flush(now, wan, way, counters, outbox, &mut expired);
-                self.waiting -= before - queue.packets.len();
             }
         }
     }
 }
 
-impl Queue {
-    /// The way is closed: nobody need wait any longer.
-    fn give_back(&mut self, id: WanId, outbox: &mut Outbox, expired: &mut impl FnMut(WanId, &[u8], &mut Outbox)) {
-        self.packets.drain(..).for_each(|waiting| expired(id, &waiting.original, outbox));
-        self.bytes = 0;
-    }
+/// A packet that is to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Queued<'a> {
+    /// The packet, ready to leave but for its link header.
+    pub packet: &'a [u8],
+    /// The packet as its sender sent it, of which the first [`ORIGINAL`] bytes are kept; empty when nobody is to be told.
+    pub original: &'a [u8],
+    /// As in its frame.
+    pub offload: Offload,
+    /// As in its frame.
+    pub header_len: u16,
+}
 
+/// How a next hop stands to the packets that wait for it.
+#[derive(Clone, Copy, Debug)]
+pub enum EgressState<'a> {
+    /// The WAN is hard down: nobody need wait any longer.
+    Down,
+    /// Its MAC is not known yet.
+    Unresolved,
+    /// Packets may leave.
+    Ready {
+        /// The WAN.
+        wan: &'a Wan,
+        /// The next hop's.
+        mac: Mac,
+        /// The largest packet that goes through, in bytes.
+        mtu: u16,
+    },
+}
+
+impl Queue {
     fn flush(
         &mut self,
         now: Tick,
         id: WanId,
-        way: Option<Way<'_>>,
+        egress: EgressState<'_>,
         counters: &Counters,
         outbox: &mut Outbox,
-        expired: &mut impl FnMut(WanId, &[u8], &mut Outbox),
+        expired: &mut impl FnMut(&[u8], &mut Outbox),
     ) {
         while let Some(waiting) = self.packets.front_mut() {
             let is_late = now >= waiting.since.plus_millis(PATIENCE_MS);
-            match way {
-                Some(way) if may_leave(way.wan, &waiting.packet) => {
-                    if outbox.room() < if waiting.fits(way.mtu) { 1 } else { FRAGMENTS } {
+            match egress {
+                EgressState::Ready { wan, mac, mtu } if may_leave(wan, &waiting.packet) => {
+                    if outbox.room() < if waiting.fits(mtu) { 1 } else { FRAGMENTS } {
                         return;
                     }
-                    waiting.leave(id, way, counters, outbox);
+                    waiting.leave((id, wan), mac, mtu, counters, outbox);
                 }
-                None if !is_late => return,
-                _ => expired(id, &waiting.original, outbox),
+                EgressState::Unresolved if !is_late => return,
+                _ => expired(&waiting.original, outbox),
             }
             self.bytes -= waiting.bytes();
             self.packets.pop_front();
         }
     }
-}
-
-/// The way that is open to the packets of a queue, and the largest that goes through.
-#[derive(Clone, Copy)]
-struct Way<'a> {
-    wan: &'a Wan,
-    mac: Mac,
-    mtu: u16,
 }
 
 impl Waiting {
@@ -201,8 +198,7 @@ impl Waiting {
         u32::try_from(self.packet.len()).unwrap_or(u32::MAX)
     }
 
-    fn leave(&mut self, id: WanId, way: Way<'_>, counters: &Counters, outbox: &mut Outbox) {
-        let Way { wan, mac, mtu } = way;
+    fn leave(&mut self, (id, wan): (WanId, &Wan), mac: Mac, mtu: u16, counters: &Counters, outbox: &mut Outbox) {
         let ethertype = ethertype::of(self.family());
         let link = link_header(wan, mac, ethertype);
         let fits = self.fits(mtu) || mtu::lower_segments(&mut self.offload, self.header_len, mtu);
@@ -213,8 +209,8 @@ impl Waiting {
             });
             Some(self.offload.gso.map_or((1, self.len()), |gso| gso.segments(self.len(), self.header_len)))
         } else {
-            let cut = fragment::cut(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox);
-            cut.inspect(|_| counters.event(Event::Fragmented))
+            let made = fragment::fragment(&mut self.packet, &self.offload, mtu, (End::Wan(id), &link), outbox);
+            made.inspect(|_| counters.event(Event::Fragmented))
         };
         match sent {
             Some((packets, bytes)) => counters.forward(id, Direction::Outbound, packets.into(), bytes.into()),

@@ -53,7 +53,7 @@ pub fn policy() -> Policy {
         epoch: 1,
         seed: 0,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, router4: None, router6: None },
+        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, machine: vec![], router4: None, router6: None },
         wans: vec![a, b],
         martians: vec![],
         timeouts: Timeouts::default(),

@@ -1,23 +1,64 @@
 //! ICMP errors on their way through: matched by the packet they quote, translated outside and inside the quote
-//! (RFC 5508 §4, RFC 4443 §2.4). They neither make, refresh nor end flows. Must never know: ports.
+//! (RFC 5508 §4, RFC 4443 §2.4). They neither make, refresh nor end flows, and nobody is told of one that does not pass.
+//! Must never know: ports, hairpin.
 
-use crate::plane::choose::address;
-use crate::plane::choose::address::Mapped;
+use super::fit::{self, fits, has_hops};
+use super::{neighbor_queue, pmtu_learn, send};
+use crate::plane::choose::address::{self, Mapped};
+use crate::plane::choose::admit;
+use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowTable;
 use crate::plane::packet::headers::{Fragment, Headers};
 use crate::plane::policy::{Policy, Wan};
-use crate::plane::translate::inner;
-use crate::plane::translate::inner::Quote;
+use crate::plane::state::Core;
+use crate::plane::translate::inner::{self, Quote};
 use crate::plane::translate::{Side, rewrite};
-use crate::plane::verdict::DropReason;
-use crate::types::{Direction, Frame, Offload, Tick, WanId};
+use crate::plane::verdict::{DropReason, Verdict};
+use crate::types::{Direction, Frame, Offload, Standing, Tick, WanId};
+
+/// Sends an error from inside, whose addresses are admitted, out of the WAN of the flow that it is about.
+pub fn pass_outbound(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    mut headers: Headers,
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, DropReason> {
+    let error = find(ctx.policy, &core.shared.table, ctx.now, &headers, frame)?;
+    let line = ctx.line(error.wan).ok_or(DropReason::StrayIcmpError)?;
+    if line.wan.standing(headers.family()) == Standing::HardDown {
+        return Err(DropReason::WanDown);
+    }
+    has_hops(&headers, 0)
+        .and_then(|()| fits(&headers, frame, fit::mtu(core, line, headers.family())))
+        .map_err(|refusal| refusal.reason)?;
+    let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    rewrite_outbound(error, &mut headers, frame);
+    send::leave(core, ctx, line, &headers, &hop, frame)
+}
+
+/// Sends an error from a WAN inside, to `receiver`, with the packet that it quotes restored; and learns from it.
+pub fn pass_inbound(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    line: Line<'_>,
+    (headers, receiver): (Headers, Mapped),
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, DropReason> {
+    admit::inbound(&headers, ctx.policy)?;
+    has_hops(&headers, ctx.policy.inside.hops)
+        .and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu))
+        .map_err(|refusal| refusal.reason)?;
+    let quoted = rewrite_inbound(&headers, receiver, frame)?;
+    pmtu_learn::learn(core, ctx, line, &headers, &quoted, frame);
+    send::to_inside(core, ctx, headers, receiver, Some(line.id), frame)
+}
 
 /// An error from inside that belongs to a flow.
 #[derive(Clone, Copy, Debug)]
-pub struct Outbound {
+struct Outbound {
     /// The WAN of the flow.
-    pub wan: WanId,
+    wan: WanId,
     quote: Quote,
     source: Mapped,
     quoted: Mapped,
@@ -29,7 +70,7 @@ pub struct Outbound {
 ///
 /// # Errors
 /// The error is malformed, or quotes nothing that flowpin let in.
-pub fn outbound(
+fn find(
     policy: &Policy,
     table: &FlowTable,
     now: Tick,
@@ -50,7 +91,7 @@ pub fn outbound(
 }
 
 /// Gives an error from inside its public form.
-pub fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
+fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
     let Outbound { mut quote, source, quoted, .. } = error;
     let offload = frame.offload;
     inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
@@ -92,7 +133,7 @@ fn speaker(wan: &Wan, headers: &Headers, quoted: Mapped) -> Mapped {
 ///
 /// # Errors
 /// The error is malformed, or was sent to another address than the quoted packet came from (RFC 5508 REQ-4).
-pub fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<Headers, DropReason> {
+fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> Result<Headers, DropReason> {
     let mut quote = inner::quote(frame.packet(), headers, &frame.offload)?;
     if quote.headers.source != headers.destination {
         return Err(DropReason::StrayIcmpError);

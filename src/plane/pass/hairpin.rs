@@ -1,83 +1,84 @@
 //! Hairpin: a packet from inside to an own public address turns round and comes back inside, from the sender's public
 //! address on that WAN to the inside host of the address (RFC 4787 REQ-9a, RFC 5508 REQ-7, RFC 6296 §4.3).
-//! Stateless, so that every protocol and every fragment passes alike. Must never know: flows, ports.
+//! Stateless, so that every protocol and every fragment passes alike. Must never know: flow, ports.
 
-use super::errors;
-use super::fit::fits;
-use super::send::has_hops;
-use crate::plane::choose::address;
-use crate::plane::choose::address::Mapped;
-use crate::plane::choose::exit;
+use super::fit::{fits, has_hops};
+use super::{errors, mss_clamp, send};
+use crate::plane::choose::address::{self, Mapped};
+use crate::plane::choose::admit;
+use crate::plane::context::{Ctx, Line};
 use crate::plane::counters::Event;
+use crate::plane::craft::icmp::Unreachable;
 use crate::plane::lease::Lease;
-use crate::plane::outbox::Outbox;
 use crate::plane::packet::headers::Headers;
-use crate::plane::policy::{Policy, Wan};
+use crate::plane::policy::Policy;
+use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
-use crate::plane::tell::respond::Refusal;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Frame, WanId};
+use crate::types::{Direction, Frame, WanId};
 
 /// The two new addresses of a packet that turns round.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
+struct HairpinAddresses {
     source: Mapped,
     destination: Mapped,
 }
 
-/// Whether a packet to a public address of `owner` may come back inside, and with which addresses.
-pub fn judge(policy: &Policy, owner: WanId, headers: &Headers, frame: &Frame<'_>) -> Result<Turn, Refusal> {
-    let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
-    let destination = behind(wan, headers);
+/// Whether a packet to a public address of `line` may come back inside, and with which addresses.
+fn judge(policy: &Policy, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<HairpinAddresses, Refusal> {
+    let destination = receiver(policy, line, headers);
     let lease = destination.map_or(Lease::FIXED, |it| it.lease);
-    let source = address::public_beside(wan, headers.source, lease).map_err(exit::reason)?;
+    let source = address::public_beside(line.wan, headers.source, lease);
+    let source = source.map_err(|why| Refusal::unmappable(why, Direction::Outbound))?;
     let destination = destination?;
     has_hops(headers, policy.inside.hops)?;
     fits(headers, frame, policy.inside.mtu)?;
-    Ok(Turn { source, destination })
+    Ok(HairpinAddresses { source, destination })
 }
 
-fn behind(wan: &Wan, headers: &Headers) -> Result<Mapped, DropReason> {
-    address::inside(wan, headers.destination).map_err(|_| DropReason::Unmappable)
+fn receiver(policy: &Policy, line: Line<'_>, headers: &Headers) -> Result<Mapped, Refusal> {
+    match admit::inside_end(policy, line.wan, headers.destination) {
+        Ok(receiver) => receiver.map_err(Refusal::from),
+        Err(_) => Err(Refusal::unreachable(DropReason::Unmappable, Unreachable::Host)),
+    }
 }
 
-impl Core {
-    /// Gives the packet the addresses of its way back, and the rest of what any packet towards inside gets.
-    pub fn turn_round(
-        &mut self,
-        policy: &Policy,
-        mut headers: Headers,
-        turn: Turn,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        self.clamp(&headers, frame, policy.inside.mtu);
-        let (offload, source) = (frame.offload, turn.source);
-        rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
-        self.counters.event(Event::Hairpinned);
-        self.go_inside(policy, headers, turn.destination, None, frame, outbox)
-    }
+/// Gives a packet to a public address of `owner` the addresses of its way back, and the rest of what any packet towards
+/// inside gets.
+pub fn pass(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    owner: WanId,
+    mut headers: Headers,
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, Refusal> {
+    let line = ctx.line(owner).ok_or(DropReason::NoWan)?;
+    let HairpinAddresses { source, destination } = judge(ctx.policy, line, &headers, frame)?;
+    mss_clamp::lower(core, &headers, frame, ctx.policy.inside.mtu);
+    let offload = frame.offload;
+    rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
+    core.counters.event(Event::Hairpinned);
+    Ok(send::to_inside(core, ctx, headers, destination, None, frame)?)
+}
 
-    /// The same for an ICMP error from inside: the packet it quotes came round from the host that it goes to, and all four
-    /// addresses go back to what that host knows.
-    pub fn turn_error_round(
-        &mut self,
-        policy: &Policy,
-        owner: WanId,
-        mut headers: Headers,
-        frame: &mut Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> Result<Verdict, DropReason> {
-        let wan = policy.wan(owner).ok_or(DropReason::NoWan)?;
-        let destination = behind(wan, &headers)?;
-        has_hops(&headers, policy.inside.hops)
-            .and_then(|()| fits(&headers, frame, policy.inside.mtu))
-            .map_err(|refusal| refusal.reason)?;
-        errors::rewrite_hairpin(wan, destination, &mut headers, frame)?;
-        self.counters.event(Event::Hairpinned);
-        self.go_inside(policy, headers, destination, None, frame, outbox)
-    }
+/// The same for an ICMP error from inside: the packet it quotes came round from the host that it goes to, and all four
+/// addresses go back to what that host knows. Nobody is told of an error that does not pass.
+pub fn pass_error(
+    core: &mut Core,
+    ctx: &mut Ctx<'_>,
+    owner: WanId,
+    mut headers: Headers,
+    frame: &mut Frame<'_>,
+) -> Result<Verdict, DropReason> {
+    let line = ctx.line(owner).ok_or(DropReason::NoWan)?;
+    let destination = receiver(ctx.policy, line, &headers).map_err(|refusal| refusal.reason)?;
+    has_hops(&headers, ctx.policy.inside.hops)
+        .and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu))
+        .map_err(|refusal| refusal.reason)?;
+    errors::rewrite_hairpin(line.wan, destination, &mut headers, frame)?;
+    core.counters.event(Event::Hairpinned);
+    send::to_inside(core, ctx, headers, destination, None, frame)
 }
 
 #[cfg(test)]

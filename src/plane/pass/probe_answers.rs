@@ -1,36 +1,17 @@
-//! What arrives for the router itself, as the answer to something that the data plane asked.
-//! Must never know: what was asked.
+//! What comes back from a WAN to something that the data plane asked.
+//! Must never know: what was asked (path, health).
 
-use crate::plane::health;
-use crate::plane::health::Place;
-use crate::plane::outbox::Outbox;
+use crate::plane::context::{Ctx, Line};
+use crate::plane::health::{self, Place};
 use crate::plane::packet::headers::Headers;
 use crate::plane::path;
-use crate::plane::policy::Wan;
 use crate::plane::state::Core;
-use crate::types::{Family, Frame, Tick, WanId};
+use crate::types::Frame;
 
-impl Core {
-    /// Whether a packet from a WAN is about a probe of its path or of its health, and has been taken note of.
-    pub fn hear(
-        &self,
-        now: Tick,
-        (id, wan): (WanId, &Wan),
-        headers: &Headers,
-        frame: &Frame<'_>,
-        outbox: &mut Outbox,
-    ) -> bool {
-        let (health, neighbors) = (&self.shared.health, &self.shared.neighbors);
-        path::heard(&self.shared.paths, id, wan, headers, frame)
-            || health::heard(Place { now, id, wan, health, neighbors }, headers, frame, outbox)
-    }
-
-    /// Tells the probes of a WAN's gateway that it was heard from, if it was.
-    pub fn hear_neighbors(&self, now: Tick, id: WanId) {
-        for family in Family::ALL {
-            if self.shared.neighbors.has_spoken(id, family) {
-                health::neighbor_spoke(&self.shared.health, now, id, family);
-            }
-        }
-    }
+/// Whether a packet from a WAN is about a probe of its path or of its health; notes what it says then.
+pub fn handle(core: &Core, ctx: &mut Ctx<'_>, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
+    let (health, neighbors) = (&core.shared.health, &core.shared.neighbors);
+    let place = Place { now: ctx.now, id: line.id, wan: line.wan, health, neighbors };
+    path::heard(&core.shared.paths, line.id, line.wan, headers, frame)
+        || health::heard(place, headers, frame, ctx.outbox)
 }

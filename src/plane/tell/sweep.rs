@@ -1,19 +1,19 @@
 //! After a WAN went down or lost a public address, or a better one came back that ends what is elsewhere: TCP connections
 //! whose inside hosts are silent, and so would not notice for hours, are looked for among the flows that this worker
 //! watches, and ended. A few flows at a time, so that no packet waits for it.
-//! All others are judged when their next packet comes. Must never know: how the wheel and the table are made.
+//! All others are judged when their next packet comes. Must never know: how the wheel and the table are made (flow).
 
-use super::remote::ask_remote;
+use super::remote;
 use crate::plane::choose::failover;
+use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::craft::rst;
 use crate::plane::flow::table::Pin;
 use crate::plane::flow::wheel::Walk;
-use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Core;
-use crate::types::{End, Family, Remedy, Tick};
+use crate::types::{End, Family, Remedy};
 use std::net::SocketAddr;
 
 /// Flows looked at in one step.
@@ -50,36 +50,33 @@ fn has_lost_one(old: &Wan, new: &Wan) -> bool {
         || old.nptv6.iter().any(|it| !new.has_lease(Family::V6, it.lease, it.since))
 }
 
-impl Core {
-    /// One step. Nothing is left of the sweep after the last.
-    pub fn sweep(&mut self, policy: &Policy, now: Tick, outbox: &mut Outbox) {
-        let Some(walk) = self.sweep else { return };
-        let (shared, counters) = (&*self.shared, &*self.counters);
-        let mut resets = 0;
-        self.sweep = self.wheel.walk(walk, LOOKS, |key| {
-            if key.protocol() != protocol::TCP {
-                return true;
-            }
-            // For a RST and a question.
-            if resets >= RESETS || outbox.room() < 2 {
-                return false;
-            }
-            let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
-            if let Some((pin, sequence)) = shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
-                let (host, remote) = (key.inside(), key.remote());
-                let (host, remote) =
-                    (SocketAddr::new(host, key.inside_port()), SocketAddr::new(remote, key.remote_port()));
-                outbox.push(End::Inside, &[], |out| rst::unasked(out, remote, host, sequence));
-                let _ = ask_remote((shared, counters), policy, key, (&pin, sequence), outbox);
-                counters.event(Event::Reset);
-                resets += 1;
-            }
-            true
-        });
-    }
+/// Begins anew, from the flow that is due for a look next.
+pub fn begin(core: &mut Core) {
+    core.sweep = Some(Walk::default());
+}
 
-    /// Begins anew, from the flow that is due for a look next.
-    pub fn begin_sweep(&mut self) {
-        self.sweep = Some(Walk::default());
-    }
+/// One step. Nothing is left of the sweep after the last.
+pub fn step(core: &mut Core, ctx: &mut Ctx<'_>) {
+    let Some(walk) = core.sweep else { return };
+    let (policy, now) = (ctx.policy, ctx.now);
+    let mut resets = 0;
+    core.sweep = core.wheel.walk(walk, LOOKS, |key| {
+        if key.protocol() != protocol::TCP {
+            return true;
+        }
+        // For a RST and a challenge.
+        if resets >= RESETS || ctx.outbox.room() < 2 {
+            return false;
+        }
+        let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
+        if let Some((pin, rcv_nxt)) = core.shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
+            let host = SocketAddr::new(key.inside(), key.inside_port());
+            let remote = SocketAddr::new(key.remote(), key.remote_port());
+            ctx.outbox.push(End::Inside, &[], |out| rst::unasked(out, remote, host, rcv_nxt));
+            remote::challenge(core, ctx, key, &pin, rcv_nxt);
+            core.counters.event(Event::Reset);
+            resets += 1;
+        }
+        true
+    });
 }

@@ -38,7 +38,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         epoch: 1,
         seed: 7,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, router4: None, router6: None },
+        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, machine: vec![], router4: None, router6: None },
         wans: wans.iter().map(wan).collect(),
         martians: vec![],
         timeouts: Timeouts::default(),

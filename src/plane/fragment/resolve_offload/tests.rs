@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 fn paid(packet: &mut [u8], offload: Offload) -> Option<Vec<Vec<u8>>> {
     let mut all = Vec::new();
-    pay(packet, &offload, |packet| all.push(packet.to_vec())).then_some(all)
+    resolve(packet, &offload, |packet| all.push(packet.to_vec())).then_some(all)
 }
 
 /// A UDP super-frame.

@@ -1,7 +1,9 @@
 //! Claims about waiting packets.
 
 use super::*;
+use crate::plane::neighbor::Neighbors;
 use crate::plane::neighbor::sample::{policy, sent};
+use crate::plane::policy::Policy;
 use crate::types::{Gso, GsoKind};
 
 const A: WanId = WanId(0);
@@ -17,8 +19,8 @@ fn packet(mark: u8) -> Vec<u8> {
 }
 
 struct Run {
-    held: Held,
-    shared: Shared,
+    queue: NeighborQueue,
+    neighbors: Neighbors,
     counters: Counters,
     outbox: Outbox,
     policy: Policy,
@@ -26,21 +28,35 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let (held, shared, counters) = (Held::new(), Shared::new(1, 0), Counters::default());
-        Self { held, shared, counters, outbox: Outbox::new(), policy: policy() }
+        let (queue, neighbors, counters) = (NeighborQueue::new(), Neighbors::new(), Counters::default());
+        Self { queue, neighbors, counters, outbox: Outbox::new(), policy: policy() }
     }
 
     fn hold(&mut self, packet: &[u8], millis: u64) -> Result<(), Full> {
         let original = [b"sent: ", packet].concat();
-        self.held.push((A, Family::V4), packet, &original, (Offload::NONE, 40), Tick::from_millis(millis))
+        self.push((A, Family::V4), packet, &original, millis)
+    }
+
+    fn push(&mut self, to: (WanId, Family), packet: &[u8], original: &[u8], millis: u64) -> Result<(), Full> {
+        let queued = Queued { packet, original, offload: Offload::NONE, header_len: 40 };
+        self.queue.push(to, queued, Tick::from_millis(millis))
+    }
+
+    fn flush_into(&mut self, now: Tick, expired: impl FnMut(&[u8], &mut Outbox)) {
+        let Self { queue, neighbors, counters, outbox, policy } = self;
+        let egress = |id, family| match policy.wan(id).zip(neighbors.mac(id, family)) {
+            Some((wan, mac)) => EgressState::Ready { wan, mac, mtu: wan.mtu },
+            None => EgressState::Unresolved,
+        };
+        queue.flush(now, egress, counters, outbox, expired);
     }
 
     /// The last bytes of what left, and of what expired.
     fn flush(&mut self, millis: u64) -> (Vec<u8>, Vec<u8>) {
         let mut expired = Vec::new();
         let now = Tick::from_millis(millis);
-        self.held.flush(now, &self.policy, &self.shared, &self.counters, &mut self.outbox, |wan, original, _| {
-            assert_eq!((wan, &original[..6]), (A, &b"sent: "[..]));
+        self.flush_into(now, |original, _| {
+            assert_eq!(&original[..6], b"sent: ");
             expired.push(*original.last().unwrap());
         });
         let left = sent(&mut self.outbox).into_iter().map(|(_, bytes)| *bytes.last().unwrap()).collect();
@@ -53,12 +69,12 @@ fn packets_leave_in_order_once_their_next_hop_is_known() {
     let mut run = Run::new();
     assert!((1..=3).all(|mark| run.hold(&packet(mark), 0).is_ok()));
     assert_eq!(run.flush(100), (vec![], vec![]));
-    assert_eq!(run.held.len(), 3);
-    run.shared.neighbors.set(A, Family::V6, MAC);
+    assert_eq!(run.queue.len(), 3);
+    run.neighbors.set(A, Family::V6, MAC);
     assert_eq!(run.flush(100), (vec![], vec![]), "the other family's MAC is of no use");
-    run.shared.neighbors.set(A, Family::V4, MAC);
+    run.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.flush(200), (vec![1, 2, 3], vec![]));
-    assert!(run.held.is_empty());
+    assert!(run.queue.is_empty());
 }
 
 #[test]
@@ -66,9 +82,10 @@ fn a_packet_leaves_with_its_link_header_and_what_the_kernel_owes_it() {
     let mut run = Run::new();
     let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1448, ecn: false });
     let offload = Offload { partial: None, gso };
-    run.held.push((A, Family::V4), &packet(9), &[], (offload, 52), Tick(0)).unwrap();
-    run.shared.neighbors.set(A, Family::V4, MAC);
-    run.held.flush(Tick(0), &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, _, _| ());
+    let queued = Queued { packet: &packet(9), original: &[], offload, header_len: 52 };
+    run.queue.push((A, Family::V4), queued, Tick(0)).unwrap();
+    run.neighbors.set(A, Family::V4, MAC);
+    run.flush_into(Tick(0), |_, _| ());
     let mut seen = Vec::new();
     run.outbox.drain(|batch| seen.extend(batch.iter().map(|f| (f.link().to_vec(), f.offload, f.header_len))));
     assert_eq!(seen, [(vec![2, 0, 0, 0, 0xee, 1, 2, 0, 0, 0, 0, 0xa, 8, 0], offload, 52)]);
@@ -81,7 +98,7 @@ fn a_packet_waits_three_seconds_and_no_longer() {
     run.hold(&packet(2), 10).unwrap();
     assert_eq!(run.flush(2_999), (vec![], vec![]));
     assert_eq!(run.flush(3_000), (vec![], vec![1]));
-    run.shared.neighbors.set(A, Family::V4, MAC);
+    run.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.flush(9_000), (vec![2], vec![]), "late, but its way is known");
 }
 
@@ -90,8 +107,8 @@ fn no_more_wait_than_may() {
     let mut run = Run::new();
     assert!((0..64).all(|mark| run.hold(&packet(mark), 0).is_ok()));
     assert_eq!(run.hold(&packet(64), 0), Err(Full));
-    assert_eq!(run.held.push((A, Family::V6), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Ok(()), "another queue");
-    assert_eq!(run.held.push((WanId(32), Family::V4), &packet(0), &[], (Offload::NONE, 40), Tick(0)), Err(Full));
+    assert_eq!(run.push((A, Family::V6), &packet(0), &[], 0), Ok(()), "another queue");
+    assert_eq!(run.push((WanId(32), Family::V4), &packet(0), &[], 0), Err(Full));
 }
 
 #[test]
@@ -106,12 +123,10 @@ fn no_more_bytes_wait_than_may() {
 #[test]
 fn the_quote_of_a_large_packet_is_cut() {
     let mut run = Run::new();
-    run.held.push((A, Family::V4), &packet(0), &[7; 9000], (Offload::NONE, 40), Tick(0)).unwrap();
+    run.push((A, Family::V4), &packet(0), &[7; 9000], 0).unwrap();
     let mut lens = Vec::new();
     let late = Tick::from_secs(3);
-    run.held.flush(late, &run.policy, &run.shared, &run.counters, &mut run.outbox, |_, original, _| {
-        lens.push(original.len())
-    });
+    run.flush_into(late, |original, _| lens.push(original.len()));
     assert_eq!(lens, [1232]);
 }
 
@@ -119,7 +134,7 @@ fn the_quote_of_a_large_packet_is_cut() {
 fn a_packet_whose_source_the_wan_lost_does_not_leave() {
     let mut run = Run::new();
     run.hold(&packet(5), 0).unwrap();
-    run.shared.neighbors.set(A, Family::V4, MAC);
+    run.neighbors.set(A, Family::V4, MAC);
     run.policy.wans.swap(0, 1);
     assert_eq!(run.flush(10), (vec![], vec![5]));
     run.hold(&packet(6), 20).unwrap();
@@ -135,7 +150,7 @@ fn what_finds_no_room_in_the_outbox_waits_on() {
         assert!(run.outbox.push(End::Inside, &[], |_| true));
     }
     assert!((1..=2).all(|mark| run.hold(&packet(mark), 0).is_ok()));
-    run.shared.neighbors.set(A, Family::V4, MAC);
-    assert_eq!((run.flush(10).0, run.held.len()), (vec![1], 1));
-    assert_eq!((run.flush(10).0, run.held.len(), run.outbox.overflow), (vec![2], 0, 0));
+    run.neighbors.set(A, Family::V4, MAC);
+    assert_eq!((run.flush(10).0, run.queue.len()), (vec![1], 1));
+    assert_eq!((run.flush(10).0, run.queue.len(), run.outbox.overflow), (vec![2], 0, 0));
 }

@@ -1,6 +1,6 @@
 //! Claims about packets that are longer than the next link carries. WAN b carries 1400 bytes, the inside 1500.
 
-use super::Onto;
+use super::{NextLink, forward};
 use crate::plane::counters::Event;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse::parse;
@@ -61,7 +61,7 @@ fn what_may_be_fragmented_leaves_in_fragments_with_the_link_header_of_its_wan() 
     let mut rig = Rig::new(policy());
     let payload = udp(port_for(B), 53, &[7; 4000]);
     let done = rig.outbound(&may_fragment("10.250.250.2", SERVER, protocol::UDP, &payload));
-    assert_eq!(done.verdict, Verdict::Cut(End::Wan(B)));
+    assert_eq!(done.verdict, Verdict::Fragmented(End::Wan(B)));
     assert!(rig.outbox.keeps_order());
     let sent = rig.sent();
     let link = [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44, 8, 0]].concat();
@@ -91,7 +91,7 @@ fn what_comes_in_is_cut_to_what_the_inside_carries_fragments_too() {
     let whole = may_fragment(SERVER, "198.51.100.12", protocol::UDP, &udp(53, 4000, &[3; 2600]));
     let mut pieces = Vec::new();
     for (from, to) in [(0, 1352), (1352, 2608)] {
-        assert_eq!(rig.inbound(B, &fragment(&whole, from, to)).verdict, Verdict::Cut(End::Inside));
+        assert_eq!(rig.inbound(B, &fragment(&whole, from, to)).verdict, Verdict::Fragmented(End::Inside));
         pieces.extend(sent_to(&mut rig, End::Inside, 0));
     }
     assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [996, 396, 996, 300]);
@@ -153,7 +153,7 @@ fn a_udp_super_frame_is_cut_datagram_by_datagram() {
     let partial = make_partial(&mut frame);
     let gso = Some(Gso { kind: GsoKind::UdpL4, size: 1400, ecn: false });
     let done = rig.process_owing(End::Inside, &[], &frame, None, Offload { gso, ..partial });
-    assert_eq!(done.verdict, Verdict::Cut(End::Wan(B)));
+    assert_eq!(done.verdict, Verdict::Fragmented(End::Wan(B)));
     let pieces = sent_to(&mut rig, End::Wan(B), 18);
     assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [1396, 52, 628]);
     let first = reassembled(&pieces[..2]);
@@ -168,7 +168,7 @@ fn an_owed_checksum_is_finished_before_the_packet_is_cut() {
     let mut frame = may_fragment("10.250.250.2", SERVER, protocol::UDP, &udp(port_for(B), 53, &[9; 1471]));
     let offload = make_partial(&mut frame);
     let done = rig.process_owing(End::Inside, &[], &frame, None, offload);
-    assert_eq!(done.verdict, Verdict::Cut(End::Wan(B)));
+    assert_eq!(done.verdict, Verdict::Fragmented(End::Wan(B)));
     let whole = reassembled(&sent_to(&mut rig, End::Wan(B), 18));
     assert!(is_right(&whole));
     assert_eq!((hosts(&whole).0, whole.len()), (ip("198.51.100.12"), 1499));
@@ -179,7 +179,7 @@ fn what_turns_round_is_cut_to_what_the_inside_carries() {
     let mut rig = Rig::new(narrow());
     let payload = udp(5000, 53, &[7; 1200]);
     let done = rig.outbound(&may_fragment("10.250.250.2", "192.0.2.13", protocol::UDP, &payload));
-    assert_eq!(done.verdict, Verdict::Cut(End::Inside));
+    assert_eq!(done.verdict, Verdict::Fragmented(End::Inside));
     let whole = reassembled(&sent_to(&mut rig, End::Inside, 0));
     assert_eq!(hosts(&whole), (ip("192.0.2.12"), ip("10.250.250.3")));
     assert!(is_right(&whole));
@@ -191,7 +191,7 @@ fn an_icmp_error_that_may_be_fragmented_is_cut_too() {
     let mut rig = Rig::new(narrow());
     let quoted = packet("198.51.100.12", SERVER, protocol::UDP, &udp(4000, 53, &[1; 1200]));
     let error = may_fragment("198.18.0.1", "198.51.100.12", protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
-    assert_eq!(rig.inbound(B, &error).verdict, Verdict::Cut(End::Inside));
+    assert_eq!(rig.inbound(B, &error).verdict, Verdict::Fragmented(End::Inside));
     let whole = reassembled(&sent_to(&mut rig, End::Inside, 0));
     assert!(is_right(&whole));
     assert_eq!(hosts(&whole[28..]), (ip("10.250.250.2"), ip(SERVER)));
@@ -235,8 +235,8 @@ fn what_may_not_be_fragmented_is_not_when_the_link_shrinks_behind_its_back() {
         let headers = parse(&packet, &Offload::NONE).unwrap();
         let end = packet.len();
         let mut frame = Frame::new(&mut packet, 0, 0, end, Offload::NONE).unwrap();
-        let onto = Onto { to: End::Inside, link: &[], mtu: 68, counted: None };
-        let verdict = rig.plane.core.forward(onto, &headers, &mut frame, &mut rig.outbox);
+        let next = NextLink { to: End::Inside, header: &[], mtu: 68, counted: None };
+        let verdict = forward(&mut rig.plane.core, next, &headers, &mut frame, &mut rig.outbox);
         assert_eq!((verdict, frame.packet()), (Ok(Verdict::Forward(End::Inside)), &before[..]));
     }
     assert!(rig.sent().is_empty());

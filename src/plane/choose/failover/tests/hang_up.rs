@@ -37,7 +37,7 @@ fn a_remote_gets_a_rst_in_the_place_of_each_refused_segment() {
     assert_eq!(inside.iter().map(|(end, ..)| *end).collect::<Vec<_>>(), [End::Wan(A), End::Inside]);
     out(&mut rig, port, ACK, [113, 2001]);
     assert_eq!(said(&mut rig), [from_host(port, "00000071 000007d1 5014")]);
-    assert_eq!(events(&rig), [(Event::Reset, 1), (Event::HungUp, 2)]);
+    assert_eq!(events(&rig), [(Event::Reset, 1), (Event::RemoteReset, 2)]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_remote_of_a_silent_connection_is_asked_for_its_number_and_told() {
     // As RFC 9293 §3.10.7.4 has it: what is out of the window is answered with the number that is waited for.
     back(&mut rig, A, port, ACK, [2001, 105]);
     assert_eq!(said(&mut rig), [from_host(port, "00000069 00000000 5004")]);
-    assert_eq!(events(&rig), [(Event::Reset, 1), (Event::HungUp, 2)]);
+    assert_eq!(events(&rig), [(Event::Reset, 1), (Event::RemoteReset, 2)]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn flows_on_a_worse_tier_stay_move_or_end_as_the_better_wan_says() {
     let rows = [
         (Remedy::Drain, [BY_B, BY_B], vec![]),
         (Remedy::Move, [BY_A, BY_A], vec![(Event::Moved, 2)]),
-        (Remedy::Reset, [RESET, RESET], vec![(Event::Reset, 2), (Event::HungUp, 1)]),
+        (Remedy::Reset, [RESET, RESET], vec![(Event::Reset, 2), (Event::RemoteReset, 1)]),
     ];
     for (remedy, verdicts, counted) in rows {
         let mut rig = on_b(tiers(2, Standing::Up, remedy));

@@ -1,64 +1,15 @@
-//! Who may pass: the checks of link header and addresses before a packet touches any state.
-//! Must never know: flows, translations.
+//! Who may have a flow at all: the checks of a packet's addresses before it touches any state.
+//! Must never know: flow, state.
 
+use super::address::{self, Mapped};
 use crate::plane::lease::Lease;
 use crate::plane::packet::headers::{Headers, Transport};
-use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
+use crate::plane::refusal::Refusal;
+use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
-use crate::types::{Frame, Mac, WanId};
+use crate::types::{Direction, WanId};
 use std::net::IpAddr;
-
-/// What a frame from a WAN is by its link header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Link {
-    /// ARP, to be answered or learnt from.
-    Arp,
-    /// IP, sent to our station.
-    Unicast,
-    /// IP, sent to a link-layer group.
-    Group,
-    /// Another protocol: the kernel's.
-    Foreign,
-}
-
-const ETHERNET_LEN: usize = 14;
-const VLAN_ID: u16 = 0x0fff;
-
-/// Judges the link header of a frame from `wan`. A priority tag (VLAN id 0) counts as untagged (IEEE 802.1Q §9.6).
-///
-/// # Errors
-/// The frame is cut, tagged for another VLAN, for another station, or holds another IP version than it says.
-pub fn link(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
-    let header = frame.link();
-    if header.len() < ETHERNET_LEN {
-        return Err(DropReason::Truncated);
-    }
-    let vlan = frame.tag.map(|tci| tci & VLAN_ID).filter(|id| *id != 0);
-    if vlan != wan.link.vlan {
-        return Err(DropReason::WrongVlan);
-    }
-    let to = Mac([header[0], header[1], header[2], header[3], header[4], header[5]]);
-    if !to.is_group() && to != wan.link.mac && !wan.link.any_mac {
-        return Err(DropReason::WrongMac);
-    }
-    let version = match u16::from_be_bytes([header[12], header[13]]) {
-        ethertype::ARP => return Ok(Link::Arp),
-        ethertype::IPV4 => 4,
-        ethertype::IPV6 => 6,
-        _ => return Ok(Link::Foreign),
-    };
-    if frame.packet().first().is_some_and(|octet| octet >> 4 != version) {
-        return Err(DropReason::BadIpHeader);
-    }
-    Ok(if to.is_group() { Link::Group } else { Link::Unicast })
-}
-
-/// The station that sent a frame from a WAN. The header has been judged by [`link`].
-#[must_use]
-pub fn sender(frame: &Frame<'_>) -> Mac {
-    frame.link().get(6..12).and_then(|octets| octets.try_into().ok()).map_or(Mac::default(), Mac)
-}
 
 /// Whether a packet from inside may pass by its addresses. The WAN whose public address it goes to, if it does: it will
 /// come back inside.
@@ -92,7 +43,7 @@ pub fn is_of_the_link(headers: &Headers, policy: &Policy) -> bool {
 /// Whether a packet to an owned address is for the kernel all the same: an answer to its DHCP client, from which it has
 /// that address (RFC 2131 §4.1).
 #[must_use]
-pub fn is_for_dhcp_client(headers: &Headers, lease: Lease) -> bool {
+fn is_for_dhcp_client(headers: &Headers, lease: Lease) -> bool {
     headers.is_v4() && lease != Lease::FIXED && headers.transport == Transport::Udp { source: 67, destination: 68 }
 }
 
@@ -108,6 +59,33 @@ pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
         return Err(DropReason::SpoofedSource);
     }
     Ok(())
+}
+
+/// The inside host that a packet from `wan` is for; `None` when it is not flowpin's. `to_group`: its frame was sent to a
+/// link-layer group.
+///
+/// # Errors
+/// Nobody has that address inside, or it may not be reached so; or the source may not pass.
+pub fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, to_group: bool) -> Result<Option<Mapped>, Refusal> {
+    match inside_end(policy, wan, headers.destination) {
+        Err(Unmappable::NotOurs) => Ok(None),
+        Ok(Ok(host)) if is_for_dhcp_client(headers, host.lease) => Ok(None),
+        _ if to_group => Err(DropReason::WrongMac.into()),
+        Ok(host) => Ok(host.map(Some)?),
+        Err(unmappable) => {
+            inbound(headers, policy)?;
+            Err(Refusal::unmappable(unmappable, Direction::Inbound))
+        }
+    }
+}
+
+/// The inside host behind a public address of `wan`; an address of this machine is no inside host, whatever maps to it.
+///
+/// # Errors
+/// The address is not owned, or no inside address is possible.
+pub fn inside_end(policy: &Policy, wan: &Wan, public: IpAddr) -> Result<Result<Mapped, DropReason>, Unmappable> {
+    let host = address::inside(wan, public)?;
+    Ok(if policy.inside.machine.contains(&host.address) { Err(DropReason::RouterAddress) } else { Ok(host) })
 }
 
 /// Whether no single host has this address: a group, a martian, or all hosts of a WAN's link (RFC 2644).

@@ -1,0 +1,33 @@
+//! ARP and ND frames from a WAN: answered, learnt from, and what waited for them is sent.
+//! Must never know: how an answer is written (neighbor).
+
+use super::neighbor_queue;
+use crate::plane::context::Ctx;
+use crate::plane::health;
+use crate::plane::neighbor::{self, Answer};
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::protocol;
+use crate::plane::state::Core;
+use crate::plane::verdict::{DropReason, Verdict};
+use crate::types::{Family, Frame, WanId};
+
+/// Whether the packet is a neighbour solicitation or advertisement (RFC 4861 §4.3, §4.4).
+pub fn is_one(headers: &Headers) -> bool {
+    headers.protocol == protocol::ICMPV6 && matches!(headers.transport, Transport::OtherIcmp(135 | 136))
+}
+
+/// Takes an ARP or ND frame from a WAN.
+pub fn handle(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &Frame<'_>) -> Result<Verdict, DropReason> {
+    let answer = neighbor::answer(frame, ctx.policy, id, &core.shared.neighbors, ctx.outbox);
+    for family in Family::ALL {
+        if core.shared.neighbors.has_spoken(id, family) {
+            health::neighbor_spoke(&core.shared.health, ctx.now, id, family);
+        }
+    }
+    neighbor_queue::release(core, ctx);
+    match answer {
+        Answer::Answered => Ok(Verdict::Answered),
+        Answer::Kernel => Ok(Verdict::Kernel),
+        Answer::Drop(reason) => Err(reason),
+    }
+}
