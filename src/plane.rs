@@ -17,6 +17,7 @@ pub mod packet;
 mod pass;
 pub mod path;
 pub mod policy;
+mod probing;
 mod process;
 mod refusal;
 #[cfg(test)]

@@ -3,16 +3,16 @@
 //! it was asked with; so one host may be asked through all WANs. Must never know: sockets, clocks, what the outcomes mean
 //! for a WAN.
 
+mod answers;
 mod asked;
 mod dns;
 mod http;
-mod listen;
 mod prober;
 mod tcp;
 
+pub use answers::{ProbeContext, handle, on_neighbor_answer};
 pub use dns::question;
 pub use http::request;
-pub use listen::{Place, heard, neighbor_spoke};
 pub use prober::Prober;
 
 use crate::types::{MAX_WANS, Outcome, Probed, Tick, WanId};

@@ -165,7 +165,7 @@ pub fn link_header(wan: &Wan, destination: Mac, ethertype: u16) -> ArrayVec<u8, 
 /// NS and NA also when they are addressed to an owned address: they are never forwarded.
 pub fn answer(frame: &Frame<'_>, policy: &Policy, wan: WanId, neighbors: &Neighbors, outbox: &mut Outbox) -> Answer {
     let Some(own) = policy.wan(wan) else { return Answer::Kernel };
-    let mut place = Place { id: wan, wan: own, neighbors, outbox };
+    let mut place = NeighborContext { id: wan, wan: own, neighbors, outbox };
     match frame.link() {
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::ARP => arp::answer(frame, &mut place),
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::IPV6 => nd::answer(frame, &mut place),
@@ -174,29 +174,29 @@ pub fn answer(frame: &Frame<'_>, policy: &Policy, wan: WanId, neighbors: &Neighb
 }
 
 /// Asks for the next hop of `id`, by its known address or everybody.
-pub(super) fn ask(
+pub(super) fn solicit(
     wan: &Wan,
     (id, next_hop): (WanId, IpAddr),
     known: Option<Mac>,
     neighbors: &Neighbors,
     outbox: &mut Outbox,
 ) {
-    let mut place = Place { id, wan, neighbors, outbox };
+    let mut place = NeighborContext { id, wan, neighbors, outbox };
     match next_hop {
-        IpAddr::V4(next_hop) => arp::ask(&mut place, next_hop, known),
-        IpAddr::V6(next_hop) => nd::ask(&mut place, next_hop, known),
+        IpAddr::V4(next_hop) => arp::send_request(&mut place, next_hop, known),
+        IpAddr::V6(next_hop) => nd::send_solicitation(&mut place, next_hop, known),
     }
 }
 
 /// Where a frame arrived, what is known there and where an answer goes.
-struct Place<'a> {
+struct NeighborContext<'a> {
     id: WanId,
     wan: &'a Wan,
     neighbors: &'a Neighbors,
     outbox: &'a mut Outbox,
 }
 
-impl Place<'_> {
+impl NeighborContext<'_> {
     fn send(&mut self, destination: Mac, ethertype: u16, packet: &[u8]) {
         let link = link_header(self.wan, destination, ethertype);
         self.outbox.push(crate::types::End::Wan(self.id), &link, |buffer| {

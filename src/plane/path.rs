@@ -3,12 +3,12 @@
 //! lock; all workers hear the answers, one of them (`Prober`) asks. Must never know: sockets, clocks, what the MTU is
 //! used for.
 
-mod listen;
+mod answers;
 mod memory;
 mod prober;
 mod search;
 
-pub use listen::{heard, said_too_big};
+pub use answers::{handle, said_too_big};
 pub use memory::{Memory, Remembered};
 pub use prober::Prober;
 pub use search::{State, floor};

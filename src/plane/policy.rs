@@ -2,6 +2,7 @@
 //! Built by `control::compile` for the live service and by the replay; must never know: files, links, sockets.
 
 mod health;
+pub mod source;
 
 pub use health::{ProbeSpec, Question, Target};
 

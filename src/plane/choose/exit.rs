@@ -10,7 +10,7 @@ use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::reachability::Sign;
 use crate::plane::flow::table::{Pin, Seen, Segment};
-use crate::plane::fragment::pins::{Datagram, Found};
+use crate::plane::fragment::pins::{Datagram, PinLookup};
 use crate::plane::lease::Exit;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::tcp_flag;
@@ -70,8 +70,8 @@ pub fn outbound(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame
 /// A later fragment takes the exit of its first, and waits for it when it overtook it.
 fn of_later_fragment(core: &Core, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> OutboundPath {
     match core.shared.fragments.find(datagram, frame.packet(), now) {
-        Found::Pin(exit) => OutboundPath::Out(exit),
-        Found::Waits(gone) => {
+        PinLookup::Pin(exit) => OutboundPath::Out(exit),
+        PinLookup::Waits(gone) => {
             count_unknown_fragments(core, gone);
             OutboundPath::Wait
         }

@@ -2,12 +2,10 @@
 //! Whether one may be sent at all is decided here (RFC 1812 §4.3.2.7, RFC 4443 §2.4 e); how many per second is not.
 //! Must never know: policy, links, rates.
 
+use super::ip;
 use crate::plane::packet::checksum;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::protocol;
-use pnet::packet::ip::IpNextHeaderProtocol;
-use pnet::packet::ipv4::{Ipv4Flags, MutableIpv4Packet};
-use pnet::packet::ipv6::MutableIpv6Packet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a destination cannot be reached.
@@ -127,9 +125,6 @@ const UNKNOWN4: u8 = 19;
 const REDIRECT6: u8 = 137;
 const TOO_BIG6: u8 = 2;
 
-/// Hops that an error may travel.
-const TTL: u8 = 64;
-
 /// An error is at most this long (RFC 1812 §4.3.2.3).
 const MAX_LEN4: usize = 576;
 
@@ -139,44 +134,20 @@ const MAX_LEN6: usize = 1280;
 fn append4(out: &mut Vec<u8>, original: &[u8], from: Ipv4Addr, to: Ipv4Addr, message: Message) -> bool {
     const HEADER: usize = 20;
     let quote = &original[..original.len().min(MAX_LEN4 - HEADER - 8)];
-    let (start, tos) = (out.len(), original.get(1).copied().unwrap_or(0));
-    out.resize(start + HEADER, 0);
-    append_message(out, message, quote, 0);
-    let packet = &mut out[start..];
-    let len = packet.len() as u16;
-    let Some(mut ip) = MutableIpv4Packet::new(packet) else { return false };
-    ip.set_version(4);
-    ip.set_header_length(5);
     // Internetwork control, and the type of service of what provoked it, without ECN (RFC 1812 §4.3.2.5).
-    ip.set_dscp((0xc0 | tos & 0x1c) >> 2);
-    ip.set_total_length(len);
-    // An atomic datagram needs no identification (RFC 6864 §4.1).
-    ip.set_flags(Ipv4Flags::DontFragment);
-    ip.set_ttl(TTL);
-    ip.set_next_level_protocol(IpNextHeaderProtocol(protocol::ICMP));
-    ip.set_source(from);
-    ip.set_destination(to);
-    let sum = checksum::sum(&out[start..start + HEADER]);
-    out[start + 10..start + 12].copy_from_slice(&(!sum).to_be_bytes());
-    true
+    let tos = 0xc0 | original.get(1).copied().unwrap_or(0) & 0x1c;
+    let is_begun = ip::header(out, from.into(), to.into(), protocol::ICMP, tos, (8 + quote.len()) as u16);
+    append_message(out, message, quote, 0);
+    is_begun
 }
 
 fn append6(out: &mut Vec<u8>, original: &[u8], from: Ipv6Addr, to: Ipv6Addr, message: Message) -> bool {
     const HEADER: usize = 40;
     let quote = &original[..original.len().min(MAX_LEN6 - HEADER - 8)];
-    let start = out.len();
     let len = 8 + quote.len();
-    out.resize(start + HEADER, 0);
-    let pseudo = checksum::pseudo(from.into(), to.into(), protocol::ICMPV6, len as u32);
-    append_message(out, message, quote, pseudo);
-    let Some(mut ip) = MutableIpv6Packet::new(&mut out[start..]) else { return false };
-    ip.set_version(6);
-    ip.set_payload_length(len as u16);
-    ip.set_next_header(IpNextHeaderProtocol(protocol::ICMPV6));
-    ip.set_hop_limit(TTL);
-    ip.set_source(from);
-    ip.set_destination(to);
-    true
+    let is_begun = ip::header(out, from.into(), to.into(), protocol::ICMPV6, 0, len as u16);
+    append_message(out, message, quote, checksum::pseudo(from.into(), to.into(), protocol::ICMPV6, len as u32));
+    is_begun
 }
 
 /// The ICMP message, its checksum complete; `pseudo` is the sum of the pseudo-header, 0 for IPv4.

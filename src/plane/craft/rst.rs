@@ -1,7 +1,7 @@
 //! RSTs towards inside hosts, in the name of their remotes, whose connections have lost their WAN, so that applications
 //! redial at once; and towards remotes, in the name of the hosts. Must never know: policy, tables, links.
 
-use super::ask;
+use super::ip;
 use crate::plane::flow::table::Segment;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use std::net::SocketAddr;
@@ -57,7 +57,7 @@ fn append(
     tcp[4..8].copy_from_slice(&sequence.to_be_bytes());
     tcp[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
     tcp[12..14].copy_from_slice(&[0x50, flags]);
-    ask::segment(out, from.ip(), to.ip(), protocol::TCP, (&tcp, CHECKSUM))
+    ip::packet(out, from.ip(), to.ip(), protocol::TCP, (&tcp, CHECKSUM))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub struct FragmentPins {
 
 /// What a later fragment found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum PinLookup {
     /// The exit that the first fragment took.
     Pin(Exit),
     /// Nothing yet: it waits, and this many that had waited before had to give way.
@@ -81,7 +81,7 @@ impl FragmentPins {
     /// came, each behind `HEADROOM` free bytes.
     #[must_use]
     pub fn remember(&self, datagram: Datagram, exit: impl Into<Exit>, now: Tick) -> Vec<Vec<u8>> {
-        let place = Place::of(&datagram);
+        let place = Slot::of(&datagram);
         let mut shard = self.lock(place.shard);
         shard.remember(place.set, Pin { datagram, exit: exit.into(), at: now });
         let ready = shard.waiting.take(&datagram);
@@ -92,16 +92,16 @@ impl FragmentPins {
     /// Where the first fragment of `datagram` went, if it passed within the lifetime; else keeps a copy of the later
     /// fragment `packet` until it does.
     #[must_use]
-    pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> Found {
-        let place = Place::of(&datagram);
+    pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> PinLookup {
+        let place = Slot::of(&datagram);
         let mut shard = self.lock(place.shard);
         if let Some(exit) = shard.find(place.set, &datagram, now) {
-            return Found::Pin(exit);
+            return PinLookup::Pin(exit);
         }
         let gone = shard.waiting.push(datagram, packet, now);
         self.waiting.fetch_add(1, Relaxed);
         self.waiting.fetch_sub(gone, Relaxed);
-        Found::Waits(gone)
+        PinLookup::Waits(gone)
     }
 
     /// Forgets the fragments whose first has not come in time; how many.
@@ -127,12 +127,12 @@ impl Default for FragmentPins {
 }
 
 /// Where a datagram belongs.
-struct Place {
+struct Slot {
     shard: usize,
     set: usize,
 }
 
-impl Place {
+impl Slot {
     fn of(datagram: &Datagram) -> Self {
         let hash = foldhash::fast::FixedState::default().hash_one(datagram) as usize;
         Self { shard: hash % SHARDS, set: hash / SHARDS % SETS }

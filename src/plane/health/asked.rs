@@ -1,9 +1,9 @@
 //! One question: how it looks on the wire, and what comes of the packets that are about it.
 //! Must never know: who else is asked, when it is asked again.
 
-use super::tcp::{Client, News, Received, Segment};
+use super::tcp::{Client, Received, Segment, TcpEvent};
 use super::{dns, http, tcp};
-use crate::plane::craft::ask;
+use crate::plane::craft::{echo, ip};
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{ProbeSpec, Question};
@@ -44,7 +44,7 @@ enum Talk {
 
 /// What a packet was to a question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Heard {
+pub(super) enum Handled {
     /// About something else.
     Foreign,
     /// It is about the question. What is to be said, and the end of it.
@@ -96,12 +96,12 @@ impl Asked {
         let (source, target) = self.ends;
         match &self.talk {
             Talk::Neighbor => false,
-            Talk::Echo => ask::echo(out, source, target, ECHO, self.token),
+            Talk::Echo => echo::request(out, source, target, ECHO, self.token),
             Talk::Dns(query) => {
                 let len = u16::try_from(8 + query.len()).unwrap_or(u16::MAX);
                 let header = [self.port(), DNS_PORT, len, 0].map(u16::to_be_bytes);
                 let datagram = [header.as_flattened(), query].concat();
-                ask::segment(out, source, target, protocol::UDP, (&datagram, 6))
+                ip::packet(out, source, target, protocol::UDP, (&datagram, 6))
             }
             Talk::Tcp(client) => self.write_segment(out, client.syn()),
         }
@@ -113,19 +113,19 @@ impl Asked {
         let request: &[u8] = if let Question::Fetch { request, .. } = &self.spec.question { request } else { &[] };
         let mss = MSS[usize::from(!target.is_ipv4())];
         let bytes = tcp::write([self.port(), self.remote_port()], segment, client.window(), mss, request);
-        ask::segment(out, source, target, protocol::TCP, (&bytes, 16))
+        ip::packet(out, source, target, protocol::TCP, (&bytes, 16))
     }
 
     /// A whole packet with right checksums, from the WAN it was asked on.
-    pub(super) fn hear(&mut self, now: Tick, headers: &Headers, frame: &Frame<'_>) -> Heard {
+    pub(super) fn handle(&mut self, now: Tick, headers: &Headers, frame: &Frame<'_>) -> Handled {
         if (headers.destination, headers.source) != self.ends {
-            return Heard::Foreign;
+            return Handled::Foreign;
         }
         let rest = frame.packet().get(usize::from(headers.l4)..headers.len as usize).unwrap_or_default();
         let passed = Outcome::Passed { round_trip: now.since(self.at) };
         let outcome = match (&mut self.talk, headers.transport) {
             (Talk::Echo, Transport::Query { request: false, .. }) => {
-                (ask::token(frame.packet(), headers) == Some(self.token)).then_some(Ok(()))
+                (echo::token(frame.packet(), headers) == Some(self.token)).then_some(Ok(()))
             }
             (Talk::Dns(query), Transport::Udp { source: DNS_PORT, .. }) => {
                 let asked = query.get(12..).unwrap_or_default();
@@ -134,32 +134,32 @@ impl Asked {
             (Talk::Tcp(_), Transport::Tcp { source, flags, header_len: len @ 20.., .. }) => {
                 let ours = source == self.remote_port();
                 let received = received(rest, flags, usize::from(len)).filter(|_| ours);
-                return received.map_or(Heard::Foreign, |received| self.hear_segment(&received, passed));
+                return received.map_or(Handled::Foreign, |received| self.handle_segment(&received, passed));
             }
             _ => None,
         };
-        outcome.map_or(Heard::Foreign, |outcome| {
-            Heard::Ours(None, Some(outcome.map_or_else(Outcome::Failed, |()| passed)))
+        outcome.map_or(Handled::Foreign, |outcome| {
+            Handled::Ours(None, Some(outcome.map_or_else(Outcome::Failed, |()| passed)))
         })
     }
 
-    fn hear_segment(&mut self, received: &Received<'_>, passed: Outcome) -> Heard {
-        let Talk::Tcp(client) = &mut self.talk else { return Heard::Foreign };
-        match client.hear(received) {
-            News::Foreign => Heard::Foreign,
-            News::Refused => Heard::Ours(None, Some(Outcome::Failed(Failure::Refused))),
-            _ if self.end.is_some() => Heard::Ours(Some(client.reset()), None),
-            News::Nothing if received.payload.is_empty() => Heard::Ours(None, None),
-            News::Nothing => Heard::Ours(Some(client.acknowledge()), None),
-            News::Connected => match self.spec.question {
-                Question::Fetch { .. } => Heard::Ours(Some(client.request()), None),
-                _ => Heard::Ours(Some(client.reset()), Some(passed)),
+    fn handle_segment(&mut self, received: &Received<'_>, passed: Outcome) -> Handled {
+        let Talk::Tcp(client) = &mut self.talk else { return Handled::Foreign };
+        match client.handle(received) {
+            TcpEvent::Foreign => Handled::Foreign,
+            TcpEvent::Refused => Handled::Ours(None, Some(Outcome::Failed(Failure::Refused))),
+            _ if self.end.is_some() => Handled::Ours(Some(client.reset()), None),
+            TcpEvent::Nothing if received.payload.is_empty() => Handled::Ours(None, None),
+            TcpEvent::Nothing => Handled::Ours(Some(client.acknowledge()), None),
+            TcpEvent::Connected => match self.spec.question {
+                Question::Fetch { .. } => Handled::Ours(Some(client.request()), None),
+                _ => Handled::Ours(Some(client.reset()), Some(passed)),
             },
-            News::More => match self.judge_page(false) {
-                None => Heard::Ours(self.client().map(Client::acknowledge), None),
+            TcpEvent::More => match self.judge_page(false) {
+                None => Handled::Ours(self.client().map(Client::acknowledge), None),
                 Some(outcome) => {
                     let outcome = outcome.map_or_else(Outcome::Failed, |()| passed);
-                    Heard::Ours(self.client().map(Client::reset), Some(outcome))
+                    Handled::Ours(self.client().map(Client::reset), Some(outcome))
                 }
             },
         }
@@ -177,14 +177,14 @@ impl Asked {
     }
 
     /// The gateway has spoken.
-    pub(super) fn hear_neighbor(&self, now: Tick) -> Outcome {
+    pub(super) fn handle_neighbor(&self, now: Tick) -> Outcome {
         Outcome::Passed { round_trip: now.since(self.at) }
     }
 
     /// A router or host returned the beginning of a packet of ours: what it quotes behind the IP header.
-    pub(super) fn hear_error(&self, quoted: &Headers, rest: &[u8], is_refusal: bool) -> Heard {
+    pub(super) fn handle_error(&self, quoted: &Headers, rest: &[u8], is_refusal: bool) -> Handled {
         let Some(head) = rest.first_chunk::<8>().filter(|_| (quoted.source, quoted.destination) == self.ends) else {
-            return Heard::Foreign;
+            return Handled::Foreign;
         };
         let is_ours = match &self.talk {
             Talk::Neighbor => false,
@@ -199,9 +199,9 @@ impl Asked {
             }
         };
         match (is_ours, is_refusal) {
-            (false, _) => Heard::Foreign,
-            (true, false) => Heard::Ours(None, None),
-            (true, true) => Heard::Ours(None, Some(Outcome::Failed(Failure::Unreachable))),
+            (false, _) => Handled::Foreign,
+            (true, false) => Handled::Ours(None, None),
+            (true, true) => Handled::Ours(None, Some(Outcome::Failed(Failure::Unreachable))),
         }
     }
 

@@ -1,14 +1,14 @@
-//! Asks: each probe at its interval, and gives up on answers that are late. Owned by one worker; the others only hear.
+//! Asks: each probe at its interval, and gives up on answers that are late. Owned by one worker; all others take the answers.
 //! Must never know: how a question looks on the wire, what an outcome means.
 
+use super::answers::{ProbeContext, send_segment};
 use super::asked::Asked;
-use super::listen::{Place, say};
 use super::{Health, MOST};
-use crate::plane::craft::ask;
 use crate::plane::neighbor::{self, Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
-use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan};
+use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan, source};
+use crate::plane::probing::{Task, TaskList, Tokens};
 use crate::types::{End, Failure, Family, MAX_WANS, Outcome, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,15 +21,13 @@ const RETRY_MS: u64 = 10;
 /// Asks what the policy wants to know of the WANs' health.
 #[derive(Debug, Default)]
 pub struct Prober {
-    epoch: Option<u32>,
-    roads: Vec<Road>,
-    /// Tokens used.
-    tokens: u64,
+    list: TaskList<ProbeTask>,
+    tokens: Tokens,
 }
 
 /// One probe of one WAN. Those of a WAN stand side by side.
 #[derive(Debug)]
-struct Road {
+struct ProbeTask {
     wan: WanId,
     probe: u16,
     name: Box<str>,
@@ -70,36 +68,35 @@ impl Prober {
         health: &Health,
         outbox: &mut Outbox,
     ) -> Tick {
-        if self.epoch != Some(policy.epoch) {
-            self.epoch = Some(policy.epoch);
+        if self.list.is_outdated(policy.epoch) {
             self.adopt(now, policy, health);
         }
-        let place = |id| policy.wan(id).map(|wan| Place { now, id, wan, health, neighbors });
-        for road in &mut self.roads {
-            place(road.wan).into_iter().for_each(|place| road.settle(place, outbox));
+        let place = |id| policy.wan(id).map(|wan| ProbeContext { now, id, wan, health, neighbors });
+        for task in self.list.tasks() {
+            place(task.wan).into_iter().for_each(|place| task.settle(place, outbox));
         }
         self.hurry();
         let mut next = now.plus_millis(TICK_MS);
-        for road in &mut self.roads {
-            let Some(place) = place(road.wan) else { continue };
-            next = next.min(road.step(place, &mut self.tokens, outbox));
+        for task in self.list.tasks() {
+            let Some(place) = place(task.wan) else { continue };
+            next = next.min(task.step(place, &mut self.tokens, outbox));
         }
         next
     }
 
     /// Where a cycle failed as a whole, the next is due when its last answer would have been late.
     fn hurry(&mut self) {
-        for roads in self.roads.chunk_by_mut(|a, b| a.wan == b.wan) {
+        for tasks in self.list.tasks().chunk_by_mut(|a, b| a.wan == b.wan) {
             for family in Family::ALL {
-                let group = || roads.iter().filter(|road| road.spec.family == family);
+                let group = || tasks.iter().filter(|task| task.spec.family == family);
                 let (Some(vain), Some(until)) =
-                    (group().map(|road| road.vain).min(), group().map(|road| road.until).max())
+                    (group().map(|task| task.vain).min(), group().map(|task| task.until).max())
                 else {
                     continue;
                 };
-                if group().all(|road| road.stage == Stage::Idle && (1..=road.spec.urgent).contains(&vain)) {
-                    let group = roads.iter_mut().filter(|road| road.spec.family == family);
-                    group.for_each(|road| road.due = road.due.min(until));
+                if group().all(|task| task.stage == Stage::Idle && (1..=task.spec.urgent).contains(&vain)) {
+                    let group = tasks.iter_mut().filter(|task| task.spec.family == family);
+                    group.for_each(|task| task.due = task.due.min(until));
                 }
             }
         }
@@ -107,30 +104,35 @@ impl Prober {
 
     /// Probes that stayed go on, the others start over.
     fn adopt(&mut self, now: Tick, policy: &Policy, health: &Health) {
-        let old = std::mem::take(&mut self.roads);
+        let mut wanted = Vec::new();
         let mut wans = policy.wans.iter();
         for id in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
             let (name, specs) = wans.next().map_or((Box::default(), &[][..]), |wan| (wan.name.clone(), &*wan.health));
             for (probe, spec) in (0..).zip(specs.iter().take(MOST)) {
-                self.roads.push(Road::new((id, probe), name.clone(), spec, (now, policy.epoch)));
+                wanted.push(ProbeTask::new((id, probe), name.clone(), spec, (now, policy.epoch)));
             }
             health.set_count(id, specs.len());
         }
-        for road in &mut self.roads {
-            match old.iter().find(|old| old.is_same(road)) {
-                Some(same) => {
-                    (road.due, road.stage, road.until, road.vain) = (same.due, same.stage, same.until, same.vain)
-                }
-                None => health.put(road.wan, road.probe, None),
+        let gone = self.list.renew(wanted, |begun| health.put(begun.wan, begun.probe, None));
+        for gone in gone {
+            if !self.list.tasks().iter().any(|task| task.place() == gone.place()) {
+                health.put(gone.wan, gone.probe, None);
             }
-        }
-        for gone in old.iter().filter(|gone| !self.roads.iter().any(|road| road.place() == gone.place())) {
-            health.put(gone.wan, gone.probe, None);
         }
     }
 }
 
-impl Road {
+impl Task for ProbeTask {
+    fn continues(&self, old: &Self) -> bool {
+        self.place() == old.place() && self.name == old.name && self.spec == old.spec
+    }
+
+    fn take_over(&mut self, old: Self) {
+        (self.due, self.stage, self.until, self.vain) = (old.due, old.stage, old.until, old.vain);
+    }
+}
+
+impl ProbeTask {
     fn new((wan, probe): (WanId, u16), name: Box<str>, spec: &ProbeSpec, (now, epoch): (Tick, u32)) -> Self {
         let spec = Arc::new(spec.clone());
         Self { wan, probe, name, spec, due: now, stage: Stage::Idle, until: now, vain: 0, epoch }
@@ -140,19 +142,15 @@ impl Road {
         (self.wan, self.probe)
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        self.place() == other.place() && self.name == other.name && self.spec == other.spec
-    }
-
     /// Asks if it is time. When it wants to be called next.
-    fn step(&mut self, place: Place<'_>, tokens: &mut u64, outbox: &mut Outbox) -> Tick {
+    fn step(&mut self, place: ProbeContext<'_>, tokens: &mut Tokens, outbox: &mut Outbox) -> Tick {
         let (now, interval) = (place.now, self.spec.interval.into());
         if self.stage == Stage::Idle && now >= self.due {
             let next = self.due.plus_millis(interval);
             self.due = if next > now { next } else { now.plus_millis(interval) };
             (self.stage, self.until) = (Stage::Waiting, now.plus_millis(self.spec.timeout.into()));
         }
-        if self.stage == Stage::Waiting && self.ask(place, tokens, outbox) {
+        if self.stage == Stage::Waiting && self.send_question(place, tokens, outbox) {
             (self.stage, self.until) = (Stage::Asked, now.plus_millis(self.spec.timeout.into()));
         }
         match self.stage {
@@ -163,7 +161,7 @@ impl Road {
     }
 
     /// Notices that a question was answered, or that its time is over.
-    fn settle(&mut self, place: Place<'_>, outbox: &mut Outbox) {
+    fn settle(&mut self, place: ProbeContext<'_>, outbox: &mut Outbox) {
         let is_over = place.now >= self.until;
         let report = |epoch, why| {
             place.health.report((self.wan, self.probe), epoch, place.now, Outcome::Failed(why));
@@ -177,7 +175,7 @@ impl Road {
                     None if is_over => {
                         let (segment, failure) = asked.give_up();
                         if let Some(segment) = segment {
-                            say(place, asked, segment, outbox);
+                            send_segment(place, asked, segment, outbox);
                         }
                         report(asked.epoch, failure)
                     }
@@ -194,7 +192,7 @@ impl Road {
     }
 
     /// Whether the question could leave.
-    fn ask(&self, place: Place<'_>, tokens: &mut u64, outbox: &mut Outbox) -> bool {
+    fn send_question(&self, place: ProbeContext<'_>, tokens: &mut Tokens, outbox: &mut Outbox) -> bool {
         let family = self.spec.family;
         let hop = place.wan.link.next_hop(family);
         let (Some(hop), Some(_)) = (hop, place.wan.link.came_up) else { return false };
@@ -202,18 +200,17 @@ impl Road {
             Target::Gateway => hop,
             Target::Host(host) => host,
         };
-        *tokens += 1;
-        let token = ask::token_of(place.health.secret, *tokens);
+        let token = tokens.next(place.health.secret);
         let asked =
             |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token, self.epoch));
         let mac = place.neighbors.mac(self.wan, family);
         if self.spec.question == Question::Neighbor {
             // Whoever did not answer at its known address may have got another one.
             place.health.put(self.wan, self.probe, Some(asked(hop)));
-            neighbor::ask(place.wan, (self.wan, hop), mac.filter(|_| self.vain == 0), place.neighbors, outbox);
+            neighbor::solicit(place.wan, (self.wan, hop), mac.filter(|_| self.vain == 0), place.neighbors, outbox);
             return true;
         }
-        let (Some(mac), Some(source)) = (mac, source(&self.spec.question, place.wan, target)) else { return false };
+        let (Some(mac), Some(source)) = (mac, source_for(&self.spec.question, place.wan, target)) else { return false };
         let asked = asked(source);
         let link = link_header(place.wan, mac, ethertype::of(Family::of(target)));
         let sent = outbox.push(End::Wan(self.wan), &link, |out| asked.write(out));
@@ -225,9 +222,11 @@ impl Road {
 }
 
 /// The kernel would refuse the answer of a server that it knows nothing of.
-fn source(question: &Question, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
+fn source_for(question: &Question, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
     match question {
-        Question::Neighbor | Question::Echo => ask::source(wan, target),
-        Question::Connect { .. } | Question::Fetch { .. } | Question::Resolve { .. } => ask::owned_source(wan, target),
+        Question::Neighbor | Question::Echo => source::towards(wan, target),
+        Question::Connect { .. } | Question::Fetch { .. } | Question::Resolve { .. } => {
+            source::owned_towards(wan, target)
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Segment {
 
 /// What a segment did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum News {
+pub(super) enum TcpEvent {
     /// It is none of this connection.
     Foreign,
     /// The connection is there; or the server has not heard that it is.
@@ -109,19 +109,19 @@ impl Client {
     }
 
     /// Takes what came. Whoever has not seen our numbers, and the server's, cannot make it believe anything.
-    pub(super) fn hear(&mut self, segment: &Received<'_>) -> News {
+    pub(super) fn handle(&mut self, segment: &Received<'_>) -> TcpEvent {
         let confirmed = segment.ack.wrapping_sub(self.isn);
         let is_ours = segment.flags & ACK != 0 && (1..=self.request.saturating_add(1)).contains(&confirmed);
-        let Some(next) = self.next else { return self.hear_first(segment, is_ours && confirmed == 1) };
+        let Some(next) = self.next else { return self.handle_first(segment, is_ours && confirmed == 1) };
         if segment.flags & RST != 0 {
-            return if segment.seq == next { News::Refused } else { News::Foreign };
+            return if segment.seq == next { TcpEvent::Refused } else { TcpEvent::Foreign };
         }
         let behind = next.wrapping_sub(segment.seq);
         if !is_ours || behind > WINDOW_MOST && behind.wrapping_neg() > WINDOW_MOST {
-            return News::Foreign;
+            return TcpEvent::Foreign;
         }
         if segment.flags & SYN != 0 {
-            return if behind == 1 && self.answer.is_empty() { News::Connected } else { News::Nothing };
+            return if behind == 1 && self.answer.is_empty() { TcpEvent::Connected } else { TcpEvent::Nothing };
         }
         if confirmed > self.acked.wrapping_sub(self.isn) {
             self.acked = segment.ack;
@@ -129,31 +129,31 @@ impl Client {
         self.take(segment, behind as usize, next)
     }
 
-    fn hear_first(&mut self, segment: &Received<'_>, is_ours: bool) -> News {
+    fn handle_first(&mut self, segment: &Received<'_>, is_ours: bool) -> TcpEvent {
         match segment.flags & (SYN | RST) {
-            _ if !is_ours => News::Foreign,
+            _ if !is_ours => TcpEvent::Foreign,
             SYN => {
                 self.next = Some(segment.seq.wrapping_add(1));
                 self.acked = segment.ack;
-                News::Connected
+                TcpEvent::Connected
             }
-            RST => News::Refused,
-            _ => News::Foreign,
+            RST => TcpEvent::Refused,
+            _ => TcpEvent::Foreign,
         }
     }
 
     /// `behind`: bytes of the segment that are known already.
-    fn take(&mut self, segment: &Received<'_>, behind: usize, next: u32) -> News {
-        let Some(fresh) = segment.payload.get(behind..) else { return News::Nothing };
+    fn take(&mut self, segment: &Received<'_>, behind: usize, next: u32) -> TcpEvent {
+        let Some(fresh) = segment.payload.get(behind..) else { return TcpEvent::Nothing };
         let taken = fresh.get(..ROOM - self.answer.len().min(ROOM)).unwrap_or(fresh);
         let ends = segment.flags & FIN != 0 && taken.len() == fresh.len() && !self.over;
         if taken.is_empty() && !ends {
-            return News::Nothing;
+            return TcpEvent::Nothing;
         }
         self.answer.extend_from_slice(taken);
         self.over |= ends;
         self.next = Some(next.wrapping_add(taken.len() as u32).wrapping_add(u32::from(ends)));
-        News::More
+        TcpEvent::More
     }
 }
 

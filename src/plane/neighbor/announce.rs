@@ -2,7 +2,7 @@
 //! §7.2.6): at the start, when an address, a link's MAC or its gateway is new, and when a link comes back, whose
 //! switches may have forgotten us. Must never know: whether a next hop is resolved.
 
-use super::{Neighbors, Place, arp, nd};
+use super::{NeighborContext, Neighbors, arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{MAX_WANS, Mac, Tick, WanId};
@@ -59,7 +59,7 @@ impl Announcer {
         {
             left -= 1;
             if let Some(wan) = policy.wan(id) {
-                let place = &mut Place { id, wan, neighbors, outbox };
+                let place = &mut NeighborContext { id, wan, neighbors, outbox };
                 match address {
                     IpAddr::V4(address) => arp::announce(place, address),
                     IpAddr::V6(address) => nd::announce(place, address),

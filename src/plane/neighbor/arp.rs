@@ -1,7 +1,7 @@
 //! ARP for IPv4 over Ethernet (RFC 826), address probes and announcements (RFC 5227).
 //! Must never know: when to ask.
 
-use super::{Answer, Place};
+use super::{Answer, NeighborContext};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
@@ -17,7 +17,7 @@ const REPLY: u16 = 2;
 const LEN: usize = 28;
 
 /// Learns from an ARP frame, and answers a request for an owned address, a probe (RFC 5227 §2.1.1) too.
-pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
+pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answer {
     let arp = match Arp::parse(frame.packet()) {
         Ok(Some(arp)) => arp,
         Ok(None) => return Answer::Kernel,
@@ -38,14 +38,14 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
 }
 
 /// Asks who has `target`: everybody, or the one who is believed to have it.
-pub(super) fn ask(place: &mut Place<'_>, target: Ipv4Addr, known: Option<Mac>) {
+pub(super) fn send_request(place: &mut NeighborContext<'_>, target: Ipv4Addr, known: Option<Mac>) {
     let source = source_for(place.wan, target);
     let request = build(REQUEST, (place.wan.link.mac, source), (Mac::default(), target));
     place.send(known.unwrap_or(Mac::BROADCAST), ethertype::ARP, &request);
 }
 
 /// Announces `address` as ours (RFC 5227 §2.3).
-pub(super) fn announce(place: &mut Place<'_>, address: Ipv4Addr) {
+pub(super) fn announce(place: &mut NeighborContext<'_>, address: Ipv4Addr) {
     let request = build(REQUEST, (place.wan.link.mac, address), (Mac::default(), address));
     place.send(Mac::BROADCAST, ethertype::ARP, &request);
 }

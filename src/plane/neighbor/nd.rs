@@ -1,7 +1,8 @@
 //! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
 //! Must never know: when to ask.
 
-use super::{Answer, Place};
+use super::{Answer, NeighborContext};
+use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
@@ -25,7 +26,7 @@ const LEN: usize = IP_HEADER + FIXED_PART + 8;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// Learns from an NS or NA, and answers a solicitation for an owned address.
-pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
+pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answer {
     let message = match Message::parse(frame) {
         Ok(Some(message)) => message,
         Ok(None) => return Answer::Kernel,
@@ -55,7 +56,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut Place<'_>) -> Answer {
 
 /// RFC 4861 §7.2.5: an advertisement without a MAC confirms; another MAC is taken over if it overrides, or if there is
 /// none yet.
-fn learn_from_advertisement(message: &Message, place: &Place<'_>) {
+fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
     if place.wan.link.next_hop6 != Some(message.target) {
         return;
     }
@@ -82,7 +83,7 @@ fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
 }
 
 /// RFC 4861 §7.2.4: to the one who asked, or to all nodes when it has no address yet.
-fn advertise_to(message: &Message, mac: Mac, place: &mut Place<'_>) {
+fn advertise_to(message: &Message, mac: Mac, place: &mut NeighborContext<'_>) {
     let own = place.wan.link.mac;
     if message.source.is_unspecified() {
         let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (message.target, ALL_NODES), message.target, own);
@@ -95,14 +96,14 @@ fn advertise_to(message: &Message, mac: Mac, place: &mut Place<'_>) {
 }
 
 /// Asks who has `target`: everybody, or the one who is believed to have it.
-pub(super) fn ask(place: &mut Place<'_>, target: Ipv6Addr, known: Option<Mac>) {
+pub(super) fn send_solicitation(place: &mut NeighborContext<'_>, target: Ipv6Addr, known: Option<Mac>) {
     let destination = if known.is_some() { target } else { solicited_node(target) };
     let packet = build(SOLICITATION, 0, (source_of(place.wan), destination), target, place.wan.link.mac);
     place.send(known.unwrap_or_else(|| multicast_mac(destination)), ethertype::IPV6, &packet);
 }
 
 /// Announces `address` as ours (RFC 4861 §7.2.6).
-pub(super) fn announce(place: &mut Place<'_>, address: Ipv6Addr) {
+pub(super) fn announce(place: &mut NeighborContext<'_>, address: Ipv6Addr) {
     let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (address, ALL_NODES), address, place.wan.link.mac);
     place.send(multicast_mac(ALL_NODES), ethertype::IPV6, &packet);
 }
@@ -210,12 +211,7 @@ fn checksum(message: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> u16 {
 fn build(kind: u8, flags: u8, ends: (Ipv6Addr, Ipv6Addr), target: Ipv6Addr, own: Mac) -> [u8; LEN] {
     let mut packet = [0; LEN];
     let (header, message) = packet.split_at_mut(IP_HEADER);
-    header[0] = 0x60;
-    header[5] = 32;
-    header[6] = protocol::ICMPV6;
-    header[7] = 255;
-    header[8..24].copy_from_slice(&ends.0.octets());
-    header[24..].copy_from_slice(&ends.1.octets());
+    header.copy_from_slice(&ip::header6(ends.0, ends.1, protocol::ICMPV6, 255, (LEN - IP_HEADER) as u16));
     message[0] = kind;
     message[4] = flags;
     message[8..24].copy_from_slice(&target.octets());

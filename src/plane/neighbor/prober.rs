@@ -2,7 +2,7 @@
 //! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
 
 use super::announce::Announcer;
-use super::{FIXED, HEARD, Neighbors, PROBING, Place, REACHABLE, VALID, arp, nd};
+use super::{FIXED, HEARD, NeighborContext, Neighbors, PROBING, REACHABLE, VALID, arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
@@ -58,7 +58,7 @@ impl Prober {
         let mut next = now.plus_millis(RETRY_MS);
         for target in &mut self.targets {
             if let Some(wan) = policy.wan(target.wan) {
-                target.step(now, &mut Place { id: target.wan, wan, neighbors, outbox });
+                target.step(now, &mut NeighborContext { id: target.wan, wan, neighbors, outbox });
                 next = next.min(target.due);
             }
         }
@@ -100,7 +100,7 @@ impl Target {
         identity(self) == identity(other) && self.name == other.name
     }
 
-    fn step(&mut self, now: Tick, place: &mut Place<'_>) {
+    fn step(&mut self, now: Tick, place: &mut NeighborContext<'_>) {
         let family = Family::of(self.next_hop);
         let was = place.neighbors.change(self.wan, family, |word| word & !HEARD);
         if was & FIXED != 0 {
@@ -124,8 +124,8 @@ impl Target {
         self.due = now.plus_millis(if is_quick { QUICK_MS } else { RETRY_MS });
         self.mark(known.is_some(), place.neighbors);
         match self.next_hop {
-            IpAddr::V4(next_hop) => arp::ask(place, next_hop, known),
-            IpAddr::V6(next_hop) => nd::ask(place, next_hop, known),
+            IpAddr::V4(next_hop) => arp::send_request(place, next_hop, known),
+            IpAddr::V6(next_hop) => nd::send_solicitation(place, next_hop, known),
         }
     }
 

@@ -21,7 +21,7 @@ pub fn handle(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &Frame<'_>) 
     let answer = neighbor::answer(frame, ctx.policy, id, &core.shared.neighbors, ctx.outbox);
     for family in Family::ALL {
         if core.shared.neighbors.has_spoken(id, family) {
-            health::neighbor_spoke(&core.shared.health, ctx.now, id, family);
+            health::on_neighbor_answer(&core.shared.health, ctx.now, id, family);
         }
     }
     neighbor_queue::release(core, ctx);

@@ -2,7 +2,7 @@
 //! Must never know: what was asked (path, health).
 
 use crate::plane::context::{Ctx, Line};
-use crate::plane::health::{self, Place};
+use crate::plane::health::{self, ProbeContext};
 use crate::plane::packet::headers::Headers;
 use crate::plane::path;
 use crate::plane::state::Core;
@@ -11,7 +11,7 @@ use crate::types::Frame;
 /// Whether a packet from a WAN is about a probe of its path or of its health; notes what it says then.
 pub fn handle(core: &Core, ctx: &mut Ctx<'_>, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
     let (health, neighbors) = (&core.shared.health, &core.shared.neighbors);
-    let place = Place { now: ctx.now, id: line.id, wan: line.wan, health, neighbors };
-    path::heard(&core.shared.paths, line.id, line.wan, headers, frame)
-        || health::heard(place, headers, frame, ctx.outbox)
+    let place = ProbeContext { now: ctx.now, id: line.id, wan: line.wan, health, neighbors };
+    path::handle(&core.shared.paths, line.id, line.wan, headers, frame)
+        || health::handle(place, headers, frame, ctx.outbox)
 }

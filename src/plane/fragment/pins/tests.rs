@@ -27,19 +27,23 @@ const NOW: Tick = Tick::from_secs(100);
 fn a_later_fragment_finds_the_pin_of_its_first_until_the_lifetime_ends() {
     let pins = FragmentPins::new();
     assert!(remember(&pins, datagram(7), WanId(1), NOW).is_empty());
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), Found::Pin(WanId(1).into()));
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(130)), Found::Waits(0));
-    assert_eq!(pins.find(datagram(8), b"x", NOW), Found::Waits(0));
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), PinLookup::Pin(WanId(1).into()));
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(130)), PinLookup::Waits(0));
+    assert_eq!(pins.find(datagram(8), b"x", NOW), PinLookup::Waits(0));
     remember(&pins, datagram(7), WanId(0), Tick::from_secs(131));
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(131)), Found::Pin(WanId(0).into()), "the newest counts");
+    assert_eq!(
+        pins.find(datagram(7), b"x", Tick::from_secs(131)),
+        PinLookup::Pin(WanId(0).into()),
+        "the newest counts"
+    );
 }
 
 #[test]
 fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
     let pins = FragmentPins::new();
     for byte in 1..=3 {
-        assert_eq!(pins.find(datagram(7), &[byte], NOW), Found::Waits(0));
-        assert_eq!(pins.find(datagram(8), &[byte + 10], NOW), Found::Waits(0));
+        assert_eq!(pins.find(datagram(7), &[byte], NOW), PinLookup::Waits(0));
+        assert_eq!(pins.find(datagram(8), &[byte + 10], NOW), PinLookup::Waits(0));
     }
     assert_eq!(remember(&pins, datagram(7), WanId(1), NOW), [[1], [2], [3]]);
     assert!(remember(&pins, datagram(7), WanId(1), NOW).is_empty());
@@ -50,8 +54,8 @@ fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
 #[test]
 fn a_fragment_waits_three_seconds() {
     let pins = FragmentPins::new();
-    assert_eq!(pins.find(datagram(7), b"a", NOW), Found::Waits(0));
-    assert_eq!(pins.find(datagram(8), b"b", NOW.plus_millis(1)), Found::Waits(0));
+    assert_eq!(pins.find(datagram(7), b"a", NOW), PinLookup::Waits(0));
+    assert_eq!(pins.find(datagram(8), b"b", NOW.plus_millis(1)), PinLookup::Waits(0));
     assert_eq!(pins.expire(NOW.plus_millis(2_999)), 0);
     assert_eq!(pins.expire(NOW.plus_millis(3_000)), 1);
     assert!(remember(&pins, datagram(7), WanId(0), NOW).is_empty());
@@ -90,20 +94,20 @@ fn a_flood_of_first_fragments_takes_fixed_memory_and_no_other_senders_pins() {
     remember(&pins, from([10, 250, 250, 3], 1), WanId(1), NOW);
     for id in 0..100_000 {
         remember(&pins, datagram(id), WanId(0), NOW.plus_millis(1));
-        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), Found::Pin(WanId(0).into()));
+        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), PinLookup::Pin(WanId(0).into()));
     }
-    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), Found::Pin(WanId(1).into()));
+    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), PinLookup::Pin(WanId(1).into()));
     assert_eq!(counted(&pins), (SHARDS * SETS * WAYS, 0));
 }
 
 #[test]
 fn a_flood_of_later_fragments_takes_fixed_memory_and_no_other_senders_room() {
     let pins = FragmentPins::new();
-    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"patient", NOW), Found::Waits(0));
+    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"patient", NOW), PinLookup::Waits(0));
     let gone: usize = (0..100_000)
         .map(|id| match pins.find(datagram(id), &[0; 1000], NOW) {
-            Found::Waits(gone) => gone,
-            Found::Pin(_) => panic!("there is no pin"),
+            PinLookup::Waits(gone) => gone,
+            PinLookup::Pin(_) => panic!("there is no pin"),
         })
         .sum();
     let (_, bytes) = counted(&pins);
@@ -132,7 +136,7 @@ fn a_whole_datagram_in_reverse_fits_twice_over() {
     let pins = FragmentPins::new();
     for id in [1, 2] {
         for number in (1..54u8).rev() {
-            assert_eq!(pins.find(datagram(id), &[number; 1280], NOW), Found::Waits(0));
+            assert_eq!(pins.find(datagram(id), &[number; 1280], NOW), PinLookup::Waits(0));
         }
     }
     for id in [1, 2] {

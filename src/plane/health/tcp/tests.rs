@@ -12,11 +12,11 @@ proptest! {
     ) {
         let mut client = Client::new(isn, 10);
         let server = 0xffff_f000u32;
-        let _ = client.hear(&Received { flags: SYN | ACK, seq: server, ack: isn.wrapping_add(1), payload: &[] });
+        let _ = client.handle(&Received { flags: SYN | ACK, seq: server, ack: isn.wrapping_add(1), payload: &[] });
         let bytes = [7u8; 3000];
         for (flags, seq, ack, len) in segments {
             let (seq, ack) = (server.wrapping_add(seq as u32), isn.wrapping_add(ack as u32));
-            let _ = client.hear(&Received { flags, seq, ack, payload: &bytes[..len] });
+            let _ = client.handle(&Received { flags, seq, ack, payload: &bytes[..len] });
             prop_assert!(client.answer().0.len() <= ROOM);
             prop_assert_eq!(usize::from(client.window()), ROOM - client.answer().0.len());
         }

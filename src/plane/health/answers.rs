@@ -2,7 +2,7 @@
 //! Must never know: how often a probe is asked.
 
 use super::Health;
-use super::asked::{Asked, Heard, key, neighbor_key};
+use super::asked::{Asked, Handled, key, neighbor_key};
 use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::checksum;
@@ -14,7 +14,7 @@ use crate::types::{End, Family, Frame, Tick, WanId};
 
 /// Where and when a packet arrived, and what is known there.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct ProbeContext<'a> {
     /// The time.
     pub now: Tick,
     /// The WAN.
@@ -29,12 +29,12 @@ pub struct Place<'a> {
 
 /// Whether a packet is about a probe of its WAN, and has been taken note of. What is to be said back is in the outbox.
 #[must_use]
-pub fn heard(place: Place<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mut Outbox) -> bool {
+pub fn handle(place: ProbeContext<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mut Outbox) -> bool {
     if !place.health.is_probed(place.id) {
         return false;
     }
     let own = match headers.transport {
-        Transport::Error => return heard_error(place, headers, frame),
+        Transport::Error => return handle_error(place, headers, frame),
         Transport::Tcp { destination, .. } | Transport::Udp { destination, .. } => destination,
         Transport::Query { id, request: false } => id,
         _ => return false,
@@ -43,39 +43,39 @@ pub fn heard(place: Place<'_>, headers: &Headers, frame: &Frame<'_>, outbox: &mu
     let mut is_right = None;
     place.health.with_key(place.id, key).any(|probe| {
         *is_right.get_or_insert_with(|| is_whole_and_right(headers, frame))
-            && hear(
+            && handle_by(
                 place,
                 probe,
-                |asked| asked.hear(place.now, headers, frame),
+                |asked| asked.handle(place.now, headers, frame),
                 |asked, segment| {
-                    say(place, asked, segment, outbox);
+                    send_segment(place, asked, segment, outbox);
                 },
             )
     })
 }
 
 /// The next hop of one family has said something on its link.
-pub fn neighbor_spoke(health: &Health, now: Tick, id: WanId, family: Family) {
+pub fn on_neighbor_answer(health: &Health, now: Tick, id: WanId, family: Family) {
     for probe in health.with_key(id, neighbor_key(family)) {
         let Some(mut slot) = health.asked(id, probe) else { continue };
         if let Some(asked) = slot.as_mut().filter(|asked| asked.end.is_none()) {
-            let outcome = asked.hear_neighbor(now);
+            let outcome = asked.handle_neighbor(now);
             asked.end = Some(outcome);
             health.report((id, probe), asked.epoch, now, outcome);
         }
     }
 }
 
-/// Lets one probe hear something. Whether it was about it.
-fn hear(
-    place: Place<'_>,
+/// Gives a packet to one probe by `handle`. Whether it was about it.
+fn handle_by(
+    place: ProbeContext<'_>,
     probe: u16,
-    hear: impl FnOnce(&mut Asked) -> Heard,
+    handle: impl FnOnce(&mut Asked) -> Handled,
     say: impl FnOnce(&Asked, super::tcp::Segment),
 ) -> bool {
     let Some(mut slot) = place.health.asked(place.id, probe) else { return false };
     let Some(asked) = slot.as_mut() else { return false };
-    let Heard::Ours(segment, outcome) = hear(asked) else { return false };
+    let Handled::Ours(segment, outcome) = handle(asked) else { return false };
     if let Some(segment) = segment {
         say(asked, segment);
     }
@@ -87,7 +87,7 @@ fn hear(
 }
 
 /// Sends a segment of the connection that a probe made.
-pub(super) fn say(place: Place<'_>, asked: &Asked, segment: super::tcp::Segment, outbox: &mut Outbox) {
+pub(super) fn send_segment(place: ProbeContext<'_>, asked: &Asked, segment: super::tcp::Segment, outbox: &mut Outbox) {
     let family = asked.family();
     if let Some(mac) = place.neighbors.mac(place.id, family) {
         let link = link_header(place.wan, mac, ethertype::of(family));
@@ -96,7 +96,7 @@ pub(super) fn say(place: Place<'_>, asked: &Asked, segment: super::tcp::Segment,
 }
 
 /// Errors that say that a packet did not arrive (RFC 792, RFC 4443 §3); others that quote a probe are taken and forgotten.
-fn heard_error(place: Place<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
+fn handle_error(place: ProbeContext<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
     let Ok(quote) = inner::quote(frame.packet(), headers, &frame.offload) else { return false };
     let quoted = quote.headers;
     let own = match quoted.transport {
@@ -112,7 +112,9 @@ fn heard_error(place: Place<'_>, headers: &Headers, frame: &Frame<'_>) -> bool {
     };
     let rest = frame.packet().get(usize::from(quote.at) + usize::from(quoted.l4)..).unwrap_or_default();
     let probes = place.health.with_key(place.id, key(quoted.protocol, own));
-    probes.into_iter().any(|probe| hear(place, probe, |asked| asked.hear_error(&quoted, rest, is_refusal), |_, _| {}))
+    probes
+        .into_iter()
+        .any(|probe| handle_by(place, probe, |asked| asked.handle_error(&quoted, rest, is_refusal), |_, _| {}))
 }
 
 /// No fragment, and its transport checksum is right; one that the kernel still owes is.

@@ -2,7 +2,7 @@
 //! too-big message says. Must never know: how the search goes on.
 
 use super::Paths;
-use crate::plane::craft::ask;
+use crate::plane::craft::echo;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::policy::Wan;
 use crate::plane::translate::inner;
@@ -12,13 +12,13 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Whether a packet from `id` is about the probe under way there, and has been taken note of: token and sender must be
 /// right.
 #[must_use]
-pub fn heard(paths: &Paths, id: WanId, wan: &Wan, headers: &Headers, frame: &Frame<'_>) -> bool {
+pub fn handle(paths: &Paths, id: WanId, wan: &Wan, headers: &Headers, frame: &Frame<'_>) -> bool {
     let family = headers.family();
     let is_answer = matches!(headers.transport, Transport::Query { request: false, .. } | Transport::Error);
     let asked = if is_answer { paths.asked(id, family) } else { None };
     match asked {
-        Some(token) if headers.transport == Transport::Error => refused(paths, id, token, headers, frame),
-        Some(token) if is_target(wan, headers.source) && ask::token(frame.packet(), headers) == Some(token) => {
+        Some(token) if headers.transport == Transport::Error => handle_error(paths, id, token, headers, frame),
+        Some(token) if is_target(wan, headers.source) && echo::token(frame.packet(), headers) == Some(token) => {
             if let Some(cell) = paths.cell(id, family) {
                 cell.answered.store(token, Relaxed);
             }
@@ -33,7 +33,7 @@ fn is_target(wan: &Wan, address: std::net::IpAddr) -> bool {
 }
 
 /// An error that quotes the probe with this token: of a quote 8 bytes behind the IP header are sure, so half of it.
-fn refused(paths: &Paths, id: WanId, token: u64, headers: &Headers, frame: &Frame<'_>) -> bool {
+fn handle_error(paths: &Paths, id: WanId, token: u64, headers: &Headers, frame: &Frame<'_>) -> bool {
     let Ok(quote) = inner::quote(frame.packet(), headers, &frame.offload) else { return false };
     let at = usize::from(quote.at) + usize::from(quote.headers.l4) + 4;
     let quoted = frame.packet().get(at..).and_then(<[u8]>::first_chunk);
