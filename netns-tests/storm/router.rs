@@ -97,8 +97,7 @@ impl Router {
         let worker = || Worker::new(Plane::new(Arc::clone(controller.policy()), Arc::clone(&shared), false));
         let workers = vec![worker(), worker()];
         let lines: Vec<_> = net.lines.iter().map(|said| [0, 1].map(|_| Line::new(said, None))).collect();
-        let flows = Flows::new(net, stand(&lines, 0));
-        let paths = vec![[Some(true); 2]; net.lines.len()];
+        let (flows, paths) = (Flows::new(net, stand(&lines, 0)), vec![[Some(true); 2]; net.lines.len()]);
         let mut lent = vec![Prefixes::default(); net.lines.len()];
         lent.iter_mut().zip(&net.lent).for_each(|(lent, listed)| lent.listed(0, listed));
         let (faults, listed) = (vec![[None; 2]; net.lines.len()], net.lent.clone());

@@ -1,5 +1,5 @@
 //! Later fragments of outbound datagrams that overtook their first: they are sent behind it, in the order in which they
-//! came. Must never know: where they wait (fragment/pins), how each passes (process).
+//! came. Must never know: where they wait (fragment/pins.rs), how each passes (process.rs).
 
 use crate::plane::context::Ctx;
 use crate::plane::fragment::pins::Datagram;

@@ -1,5 +1,5 @@
 //! Which MSS the SYNs of TCP may announce on their way: what both links, the WAN's path and the remote's path carry.
-//! Must never know: bytes of options (packet/mtu), how a path is searched (path).
+//! Must never know: bytes of options (packet/mtu.rs), how a path is searched (path.rs).
 
 use super::fit;
 use crate::plane::context::{Ctx, Line};

@@ -1,5 +1,5 @@
 //! ARP and ND frames from a WAN: answered, learnt from, and what waited for them is sent.
-//! Must never know: how an answer is written (neighbor).
+//! Must never know: how an answer is written (neighbor.rs).
 
 use super::neighbor_queue;
 use crate::plane::context::Ctx;

@@ -1,5 +1,5 @@
 //! What of others' too-big messages is believed and remembered. All of them are translated and delivered; this is about
-//! what flowpin itself makes of them. Must never know: how long a message is believed (path/memory), who uses it.
+//! what flowpin itself makes of them. Must never know: how long a message is believed (path/memory.rs), who uses it.
 
 use super::fit;
 use crate::plane::context::{Ctx, Line};

@@ -1,5 +1,5 @@
 //! What comes back from a WAN to something that the data plane asked.
-//! Must never know: what was asked (path, health).
+//! Must never know: what was asked (path.rs).
 
 use crate::plane::context::{Ctx, Line};
 use crate::plane::health::{self, ProbeContext};

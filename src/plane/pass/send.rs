@@ -1,5 +1,5 @@
 //! The last steps of a packet that nothing stops: its new address, one hop less, what it owes, then out of a WAN behind its
-//! link header, or inside. Must never know: how the packet was judged (choose).
+//! link header, or inside. Must never know: how the packet was judged (choose.rs).
 
 use super::fit::{self, NextLink};
 use super::neighbor_queue::{self, Original};

@@ -1,4 +1,4 @@
-//! Packets that cannot be read: dropped, and in one case answered. Must never know: how packets are read (packet/parse).
+//! Packets that cannot be read: dropped, and in one case answered. Must never know: how packets are read (packet/parse.rs).
 
 use super::respond::{self, Back};
 use crate::plane::choose::{address, admit};

@@ -1,5 +1,5 @@
 //! What the sender of a refused packet is told, and how the answer finds its way back.
-//! Must never know: why the packet was refused (refusal).
+//! Must never know: why the packet was refused (refusal.rs).
 
 use super::remote;
 use crate::plane::context::{Ctx, Line};

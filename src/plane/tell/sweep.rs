@@ -1,7 +1,7 @@
 //! After a WAN went down or lost a public address, or a better one came back that ends what is elsewhere: TCP connections
 //! whose inside hosts are silent, and so would not notice for hours, are looked for among the flows that this worker
 //! watches, and ended. A few flows at a time, so that no packet waits for it.
-//! All others are judged when their next packet comes. Must never know: how the wheel and the table are made (flow).
+//! All others are judged when their next packet comes. Must never know: how the wheel and the table are made (flow.rs).
 
 use super::remote;
 use crate::plane::choose::failover;
