@@ -74,6 +74,25 @@ fn a_killed_run_is_taken_over_and_its_originals_come_back() {
 }
 
 #[test]
+fn tables_that_nobody_owns_are_taken_over_after_the_kernel_refuses_to_give_them_an_owner() {
+    in_namespace(|| async {
+        build_router();
+        let plan = plan("ownerless");
+        add_tun();
+        sh("for family in netdev inet; do nft add table $family flowpin-flowpin0; done");
+        let mut kernel = set_up(&plan).await;
+        let tables = "table inet flowpin-flowpin0\ntable netdev flowpin-flowpin0\n";
+        assert_eq!(output("nft list tables | sort"), tables);
+        assert!(output("nft list table netdev flowpin-flowpin0").contains("192.0.2.193"));
+        kernel.guard(&["192.0.2.194/32".parse().unwrap()]).await.unwrap();
+        let table = output("nft list table netdev flowpin-flowpin0");
+        assert!(table.contains("192.0.2.194") && !table.contains("192.0.2.193"), "{table}");
+        tear_down(kernel, &plan).await;
+        assert_eq!(output("nft list tables"), "");
+    });
+}
+
+#[test]
 fn every_conflict_is_named_and_nothing_is_changed() {
     in_namespace(|| async {
         build_router();

@@ -1,8 +1,9 @@
 //! One conversation with rtnetlink: dumps and changes in the words of this room, errors as sentences.
 //! Must never know: what the answers are for.
 
-use futures_util::TryStreamExt;
+use futures_util::{Stream, StreamExt as _};
 use ipnet::IpNet;
+use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
@@ -11,6 +12,7 @@ use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::{Error, Handle, IpVersion};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::pin::pin;
 use tokio::task::JoinHandle;
 
 /// `RT_TABLE_MAIN` and `RT_TABLE_LOCAL` (linux/rtnetlink.h).
@@ -88,21 +90,24 @@ pub(crate) struct Hop {
 impl Netlink {
     /// Opens the socket of the calling thread's network namespace.
     pub fn connect() -> Result<Self, String> {
-        let (connection, handle, _) =
+        let (mut connection, handle, _) =
             rtnetlink::new_connection().map_err(|e| format!("cannot open a netlink socket: {e}"))?;
+        connection.set_forward_done(true);
         Ok(Self { handle, task: tokio::spawn(connection) })
     }
 
     /// Every link of this network namespace.
     pub async fn links(&self) -> Result<Vec<LinkMessage>, String> {
-        let links = self.handle.link().get().execute().try_collect().await;
-        links.map_err(|e| format!("cannot read the kernel's links: {}", sentence(&e)))
+        let mut links = Vec::new();
+        let done = dump(self.handle.link().get().execute(), |link| links.push(link)).await;
+        done.map(|()| links).map_err(|sentence| format!("cannot read the kernel's links: {sentence}"))
     }
 
     /// Every address of every link.
     pub async fn addresses(&self) -> Result<Vec<AddressMessage>, String> {
-        let addresses = self.handle.address().get().execute().try_collect().await;
-        addresses.map_err(|e| format!("cannot read the kernel's addresses: {}", sentence(&e)))
+        let mut addresses = Vec::new();
+        let done = dump(self.handle.address().get().execute(), |address| addresses.push(address)).await;
+        done.map(|()| addresses).map_err(|sentence| format!("cannot read the kernel's addresses: {sentence}"))
     }
 
     /// The routes of every table that are wanted: there may be a million others, which are never held together.
@@ -110,20 +115,37 @@ impl Netlink {
         let mut request = RouteMessage::default();
         request.header.address_family = family.of_header();
         let mut routes = Vec::new();
-        let mut messages = self.handle.route().get(request).execute();
-        loop {
-            match messages.try_next().await {
-                Ok(Some(message)) => routes.extend(Route::read(&message).filter(&wanted)),
-                Ok(None) => return Ok(routes),
-                Err(error) => return Err(format!("cannot read the kernel's routes: {}", sentence(&error))),
-            }
-        }
+        let take = |message| routes.extend(Route::read(&message).filter(&wanted));
+        let done = dump(self.handle.route().get(request).execute(), take).await;
+        done.map(|()| routes).map_err(|sentence| format!("cannot read the kernel's routes: {sentence}"))
     }
 
     /// Every policy rule, in the kernel's order.
     pub async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, String> {
-        let rules = self.handle.rule().get(family.version()).execute().try_collect().await;
-        rules.map_err(|e| format!("cannot read the kernel's policy rules: {}", sentence(&e)))
+        let mut rules = Vec::new();
+        let done = dump(self.handle.rule().get(family.version()).execute(), |rule| rules.push(rule)).await;
+        done.map(|()| rules).map_err(|sentence| format!("cannot read the kernel's policy rules: {sentence}"))
+    }
+}
+
+/// Takes every message of a dump, to the kernel's word that there are no more (`NLMSG_DONE`). A dump that ends without
+/// that word, or whose last word is an error, is no list of what is there: a link that it lacks may be up.
+async fn dump<T>(messages: impl Stream<Item = Result<T, Error>>, mut take: impl FnMut(T)) -> Result<(), String> {
+    let mut messages = pin!(messages);
+    loop {
+        match messages.next().await {
+            Some(Ok(message)) => take(message),
+            Some(Err(Error::UnexpectedMessage(message))) => {
+                let NetlinkPayload::Done(done) = &message.payload else {
+                    return Err(sentence(&Error::UnexpectedMessage(message)));
+                };
+                let code = done.code;
+                let refused = || io::Error::from_raw_os_error(code.saturating_neg()).to_string();
+                return if code < 0 { Err(refused()) } else { Ok(()) };
+            }
+            Some(Err(error)) => return Err(sentence(&error)),
+            None => return Err("the answer broke off".to_owned()),
+        }
     }
 }
 
@@ -217,5 +239,38 @@ fn route_address(address: &RouteAddress) -> Option<IpAddr> {
         RouteAddress::Inet(address) => Some((*address).into()),
         RouteAddress::Inet6(address) => Some((*address).into()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+    use rtnetlink::packet_core::{DoneMessage, NetlinkHeader, NetlinkMessage};
+
+    /// The messages of a dump, then its end with this code.
+    fn ended(messages: &[u8], code: i32) -> Vec<Result<u8, Error>> {
+        let mut done = DoneMessage::default();
+        done.code = code;
+        let end = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::Done(done));
+        let end = Err(Error::UnexpectedMessage(end));
+        messages.iter().map(|message| Ok(*message)).chain([end]).collect()
+    }
+
+    async fn read(messages: Vec<Result<u8, Error>>) -> (Vec<u8>, Result<(), String>) {
+        let mut taken = Vec::new();
+        let done = dump(stream::iter(messages), |message| taken.push(message)).await;
+        (taken, done)
+    }
+
+    #[tokio::test]
+    async fn a_dump_is_whole_only_if_the_kernel_says_so() {
+        assert_eq!(read(ended(&[1, 2], 0)).await, (vec![1, 2], Ok(())));
+        assert_eq!(read(ended(&[], 0)).await, (vec![], Ok(())));
+        assert_eq!(read(vec![Ok(1)]).await, (vec![1], Err("the answer broke off".to_owned())));
+        assert_eq!(read(vec![]).await.1, Err("the answer broke off".to_owned()));
+        let refused = read(ended(&[1], -libc::ENOBUFS)).await.1.unwrap_err();
+        assert!(refused.starts_with("No buffer space available"), "{refused}");
+        assert_eq!(read(vec![Ok(1), Err(Error::RequestFailed), Ok(2)]).await.0, [1]);
     }
 }

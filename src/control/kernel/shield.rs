@@ -3,7 +3,8 @@
 //! A second table keeps the kernel from telling the outside about inside hosts. Must never know: the policy, the plane.
 
 use super::hush;
-use super::nft::{APPEND, Attributes, Base, Batch, CREATE, End, Family, Message, Meta, Netfilter, Rule};
+use super::nft::batch::{Batch, Netfilter, Refused};
+use super::nft::{APPEND, Attributes, Base, CREATE, End, Family, Message, Meta, Rule};
 use ipnet::IpNet;
 use std::io;
 
@@ -47,7 +48,7 @@ impl Shield {
     /// # Errors
     /// A sentence; nothing has changed then.
     pub(super) fn raise(tun: &str, wans: Wans, silence: Silence) -> Result<Self, String> {
-        let shield = Self { netfilter: open()?, table: table_name(tun) };
+        let mut shield = Self { netfilter: open()?, table: table_name(tun) };
         shield.update(wans, silence)?;
         Ok(shield)
     }
@@ -56,43 +57,30 @@ impl Shield {
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
-    pub(super) fn update(&self, wans: Wans, silence: Silence) -> Result<(), String> {
-        let mut refused = io::Error::other("no attempt was made");
+    pub(super) fn update(&mut self, wans: Wans, silence: Silence) -> Result<(), String> {
+        let mut refused = Refused::from(io::Error::other("no attempt was made"));
         for links in [wans.all, wans.present] {
             for (left, wanted) in FLAGS {
-                match self.netfilter.commit(replacement(&self.table, left, wanted, links, silence)) {
+                match self.netfilter.commit(&replacement(&self.table, left, wanted, links, silence)) {
                     Ok(()) => return Ok(()),
                     Err(error) => refused = error,
                 }
-                match refused.raw_os_error() {
+                match refused.error.raw_os_error() {
                     Some(libc::EOPNOTSUPP | libc::EINVAL) => {}
                     // An older kernel, and a link that is not there.
                     Some(libc::ENOENT | libc::ENODEV) => break,
-                    _ => return Err(self.refusal(&refused)),
+                    _ => return Err(refusal(&self.table, &refused)),
                 }
             }
         }
-        Err(self.refusal(&refused))
-    }
-
-    fn refusal(&self, error: &io::Error) -> String {
-        let table = &self.table;
-        match error.raw_os_error() {
-            Some(libc::EPERM) => {
-                format!("the nftables table \"{table}\" belongs to another program: end it, it may be a second flowpin")
-            }
-            _ => format!(
-                "cannot keep the kernel from answering for owned addresses (nftables table \"{table}\"): {error}; the \
-                 kernel needs nf_tables with netdev ingress and the inet family"
-            ),
-        }
+        Err(refusal(&self.table, &refused))
     }
 
     /// Takes the shield down.
     ///
     /// # Errors
     /// A sentence, when the kernel refuses. A table that is gone already is no error.
-    pub(super) fn lower(self) -> Result<(), String> {
+    pub(super) fn lower(mut self) -> Result<(), String> {
         self.remove()
     }
 
@@ -101,19 +89,45 @@ impl Shield {
         Self { netfilter: open()?, table: table_name(tun) }.remove()
     }
 
-    fn remove(&self) -> Result<(), String> {
+    fn remove(&mut self) -> Result<(), String> {
         for family in [Family::Netdev, Family::Inet] {
             let mut batch = Batch::new(family);
-            batch.add(Message::DelTable, 0, &Attributes::new().string(1, &self.table));
-            match self.netfilter.commit(batch) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(format!("cannot remove the nftables table \"{}\": {error}", self.table));
+            batch.add(Message::DelTable, 0, Attributes::new().string(1, &self.table));
+            match self.netfilter.commit(&batch) {
+                Err(refused) if refused.error.kind() != io::ErrorKind::NotFound => {
+                    return Err(format!("cannot remove the nftables table \"{}\": {}", self.table, refused.error));
                 }
                 _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// Why the tables cannot be as they must be: the part that is refused, and what the kernel may lack for it.
+fn refusal(table: &str, refused: &Refused) -> String {
+    use Message::{DelTable, NewChain, NewTable};
+    let lacks = match (refused.part, refused.error.raw_os_error()) {
+        (Some((NewTable | DelTable, _)), Some(libc::EPERM)) => {
+            return format!(
+                "the nftables table \"{table}\" belongs to another program: end it, it may be a second flowpin"
+            );
+        }
+        (None, Some(libc::EOPNOTSUPP | libc::EINVAL)) => "; the kernel needs nf_tables",
+        (Some((NewTable, Family::Netdev)), Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT)) => {
+            "; the kernel needs nf_tables with the family netdev"
+        }
+        (Some((NewTable, Family::Inet)), Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT)) => {
+            "; the kernel needs nf_tables with the family inet"
+        }
+        (Some((NewChain, Family::Netdev)), Some(libc::ENOENT | libc::EOPNOTSUPP)) => {
+            "; a WAN link went away just now, or the kernel lacks the ingress hook (CONFIG_NETFILTER_INGRESS)"
+        }
+        _ => "",
+    };
+    format!(
+        "cannot keep the kernel from answering for owned addresses: of the nftables table \"{table}\" {refused}{lacks}"
+    )
 }
 
 fn open() -> Result<Netfilter, String> {
@@ -144,7 +158,7 @@ fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: S
     batch.turn_to(Family::Inet);
     renew(&mut batch, table, left, wanted);
     let (v4, v6) = add_sets(&mut batch, table, hush::SETS, silence.inside);
-    batch.add(Message::NewChain, CREATE, &hush::chain(table));
+    batch.add(Message::NewChain, CREATE, hush::chain(table));
     add_rules(&mut batch, table, hush::CHAIN, hush::rules(v4, v6));
     batch
 }
@@ -152,15 +166,15 @@ fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: S
 /// Names the old table (or makes it), deletes it and makes the new one.
 fn renew(batch: &mut Batch, table: &str, left: u32, wanted: u32) {
     let named = |flags| Attributes::new().string(1, table).number(2, flags);
-    batch.add(Message::NewTable, CREATE, &named(left));
-    batch.add(Message::DelTable, 0, &Attributes::new().string(1, table));
-    batch.add(Message::NewTable, CREATE, &named(wanted));
+    batch.add(Message::NewTable, CREATE, named(left));
+    batch.add(Message::DelTable, 0, Attributes::new().string(1, table));
+    batch.add(Message::NewTable, CREATE, named(wanted));
 }
 
 fn add_rules(batch: &mut Batch, table: &str, chain: &str, rules: Vec<Attributes>) {
     for rule in rules {
         let rule = Attributes::new().string(1, table).string(2, chain).nest(4, rule);
-        batch.add(Message::NewRule, CREATE | APPEND, &rule);
+        batch.add(Message::NewRule, CREATE | APPEND, rule);
     }
 }
 
@@ -169,7 +183,7 @@ fn add_chain(batch: &mut Batch, table: &str, links: &[String]) {
     // Hook 0 is NF_NETDEV_INGRESS.
     let hook = Attributes::new().number(1, 0).number(2, PRIORITY.cast_unsigned()).nest(4, devices);
     let chain = Attributes::new().string(1, table).string(3, CHAIN).nest(4, hook).number(5, End::Accept as u32);
-    batch.add(Message::NewChain, CREATE, &chain.string(7, "filter"));
+    batch.add(Message::NewChain, CREATE, chain.string(7, "filter"));
 }
 
 /// What the kernel must not see. DHCP answers are let through first: the client is the kernel's side.
@@ -220,7 +234,7 @@ fn add_set(batch: &mut Batch, table: &str, name: &str, kind: &SetKind, ranges: &
     let set = Attributes::new().string(1, table).string(2, name).number(3, INTERVAL);
     // The identifier is unique in the batch only.
     let set = set.number(4, kind.data_type).number(5, length).number(10, kind.data_type);
-    batch.add(Message::NewSet, CREATE, &set);
+    batch.add(Message::NewSet, CREATE, set);
     for some in ranges.chunks(RANGES_PER_MESSAGE) {
         let elements = some.iter().fold(Attributes::new(), |elements, (first, last)| {
             let elements = elements.nest(1, element(kind, *first));
@@ -231,7 +245,7 @@ fn add_set(batch: &mut Batch, table: &str, name: &str, kind: &SetKind, ranges: &
             }
         });
         let list = Attributes::new().string(1, table).string(2, name).nest(3, elements);
-        batch.add(Message::NewElement, CREATE, &list);
+        batch.add(Message::NewElement, CREATE, list);
     }
 }
 
