@@ -1,29 +1,26 @@
 //! Reads a configuration file: text to settings, or every fault in it at once with its place and what to write instead.
-//! Text becomes a TOML document, `sections` and `wan` read that into what was `said`, `check` finds what contradicts
-//! what, and only then are the settings built. Must never know: links, whether anything that is named exists.
+//! `syntax` makes a TOML document of the text, `sections` and `wan` read that into a `raw` configuration, `check` finds what
+//! contradicts what, and only then are the settings built. Must never know: links, whether anything named exists.
 
 mod check;
 mod health;
-mod judgement;
+mod inside;
 mod owners;
 mod probes;
+mod raw;
 mod reader;
-mod said;
 mod sections;
 mod syntax;
+mod thresholds;
 mod values;
 mod wan;
 
 use super::diagnostics::{Code, Diagnostics, Fault, Span};
-use super::settings::{Downstream, Health, Nptv6, Settings, Wan};
-use reader::{At, Faults};
+use super::settings::{DEFAULT_MTU, DEFAULT_TUN, Downstream, Health, Nptv6, Settings, Wan};
+use reader::{Faults, Spanned};
 use std::path::Path;
 pub use values::seconds;
 
-/// The name of the TUN, unless the file says another.
-const DEFAULT_TUN: &str = "flowpin0";
-/// The MTU of the TUN in bytes, unless the file says another.
-const DEFAULT_MTU: u16 = 1500;
 /// Larger files are no configuration.
 const LARGEST_FILE: usize = 1 << 20;
 
@@ -83,23 +80,23 @@ pub fn parse(text: &str, name: &str) -> Result<Settings, Diagnostics> {
 }
 
 /// What was said means this. Only called without faults, so nothing that is required is missing.
-fn settings(said: said::Said) -> Settings {
+fn settings(raw: raw::RawConfig) -> Settings {
     Settings {
-        downstream: downstream(said.downstream),
-        wans: said.wans.into_iter().map(wan_settings).collect(),
-        balance: said.balance,
-        last_resort: said.last_resort,
-        traffic_evidence: said.traffic_evidence.unwrap_or(true),
-        limits: said.limits,
-        timeouts: said.timeouts,
-        workers: said.workers,
-        control: said.control,
-        log: said.log,
-        hooks: said.hooks,
+        downstream: downstream(raw.downstream),
+        wans: raw.wans.into_iter().map(wan_settings).collect(),
+        balance: raw.balance,
+        last_resort: raw.last_resort,
+        traffic_evidence: raw.traffic_evidence.unwrap_or(true),
+        limits: raw.limits,
+        timeouts: raw.timeouts,
+        workers: raw.workers,
+        control: raw.control,
+        log: raw.log,
+        hooks: raw.hooks,
     }
 }
 
-fn downstream(said: said::Downstream) -> Downstream {
+fn downstream(said: raw::Downstream) -> Downstream {
     Downstream {
         interface: value(said.interface),
         tun: value(said.tun).unwrap_or_else(|| DEFAULT_TUN.to_owned()),
@@ -111,8 +108,8 @@ fn downstream(said: said::Downstream) -> Downstream {
     }
 }
 
-fn wan_settings(said: said::Wan) -> Wan {
-    let said::Health { probes, interval, timeout } = said.health;
+fn wan_settings(said: raw::Wan) -> Wan {
+    let raw::Health { probes, interval, timeout } = said.health;
     let health = Health { probes: probes.into_iter().map(|probe| probe.value).collect(), interval, timeout };
     let npt = said.nptv6.and_then(|npt| Some((npt.inside?.value, value(npt.outside), npt.mode)));
     Wan {
@@ -129,7 +126,7 @@ fn wan_settings(said: said::Wan) -> Wan {
         nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
-        judgement: said.judgement,
+        thresholds: said.thresholds,
         on_soft_down: said.on_soft_down,
         on_hard_down: said.on_hard_down,
         on_up: said.on_up,
@@ -137,7 +134,7 @@ fn wan_settings(said: said::Wan) -> Wan {
     }
 }
 
-fn value<T>(said: Option<At<T>>) -> Option<T> {
+fn value<T>(said: Option<Spanned<T>>) -> Option<T> {
     said.map(|said| said.value)
 }
 

@@ -1,5 +1,5 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
-//! `file` makes these values, nobody else. Must never know: TOML, files, links.
+//! `file` makes these values, nobody else. Must never know: TOML (file/reader.rs), links.
 
 use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
@@ -32,6 +32,12 @@ pub struct Settings {
     /// The program that is told what becomes of WANs, with its arguments; empty: none (`[hooks] on_event`).
     pub hooks: Vec<String>,
 }
+
+/// The name of the TUN, unless the file says another.
+pub const DEFAULT_TUN: &str = "flowpin0";
+
+/// The MTU of the TUN in bytes, unless the file says another.
+pub const DEFAULT_MTU: u16 = 1500;
 
 /// The firewall's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +87,8 @@ pub struct Wan {
     pub nptv6: Option<Nptv6>,
     /// External and inside host.
     pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
-    /// What its health is judged by.
-    pub judgement: Judgement,
+    /// How bad its probes may be, and for how long, before it is down.
+    pub thresholds: Thresholds,
     /// What becomes of its flows when the probes fail, or an operator drains it.
     pub on_soft_down: Remedies,
     /// What becomes of its flows when its link can send nothing any more.
@@ -160,9 +166,9 @@ pub enum ProbeKind {
     },
 }
 
-/// What the health of a WAN is judged by.
+/// How many probes of a WAN must pass, how often in a row, how late and for how long, for it to be up or down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Thresholds {
     /// Probes of a family that must pass for a cycle to count as good; all of them, if it has fewer. 1 or more.
     pub quorum: u32,
     /// Bad cycles in a row until down, 1 or more.
@@ -177,7 +183,7 @@ pub struct Judgement {
     pub hold: u32,
 }
 
-impl Default for Judgement {
+impl Default for Thresholds {
     fn default() -> Self {
         Self { quorum: 1, fall: 3, rise: 5, max_loss: 200, max_latency: 250, hold: 10_000 }
     }

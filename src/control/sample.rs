@@ -1,7 +1,7 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Control, Downstream, Health, Judgement, Limits, Log, Mtu, Nptv6, Settings, Wan, Workers,
+    Control, Downstream, Health, Limits, Log, Mtu, Nptv6, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, NptMode, Timeouts};
 use std::net::Ipv4Addr;
@@ -60,7 +60,7 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
             mode: NptMode::Rfc6296,
         }),
         inbound6: Vec::new(),
-        judgement: Judgement::default(),
+        thresholds: Thresholds::default(),
         on_soft_down: crate::types::Remedies::all(crate::types::Remedy::Drain),
         on_hard_down: crate::types::Remedies::default(),
         on_up: crate::types::OnUp::default(),

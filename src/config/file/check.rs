@@ -1,44 +1,40 @@
 //! What contradicts what: links, names, MTUs, gateways, inside prefixes. Each rule is one function.
-//! Must never know: TOML; who owns which address is `owners`.
+//! Must never know: TOML (reader.rs), who owns which address (owners.rs).
 
+use super::inside::{inside_of, overlap};
 use super::owners::Owners;
 use super::probes;
-use super::reader::{At, Faults};
-use super::said::{Downstream, Said, Wan};
+use super::raw::{Downstream, RawConfig, Wan};
+use super::reader::{Faults, Spanned};
 use crate::config::diagnostics::{Code, Fault, Span};
-use crate::config::settings::Mtu;
+use crate::config::settings::{DEFAULT_TUN, Mtu};
 use crate::types::MAX_WANS;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Every rule.
-pub(super) fn check(said: &Said, faults: &mut Faults) {
-    inside_prefixes(&said.downstream, faults);
-    next_hops_have_a_link(&said.downstream, faults);
-    downstream_mtu(&said.downstream, faults);
-    number_of_wans(said, faults);
-    names(said, faults);
-    links(said, faults);
-    for wan in &said.wans {
+pub(super) fn check(raw: &RawConfig, faults: &mut Faults) {
+    inside_prefixes(&raw.downstream, faults);
+    next_hops_have_a_link(&raw.downstream, faults);
+    downstream_mtu(&raw.downstream, faults);
+    number_of_wans(raw, faults);
+    names(raw, faults);
+    links(raw, faults);
+    for wan in &raw.wans {
         translates_something(wan, faults);
         wan_mtu(wan, faults);
         prefix_lengths(wan, faults);
         one_host_has_the_links_address(wan, faults);
-        mappings_are_inside(wan, &said.downstream, faults);
+        mappings_are_inside(wan, &raw.downstream, faults);
     }
-    let owners = Owners::collect(said, faults);
-    inbound_hosts(said, &owners, faults);
-    gateways(said, &owners, faults);
-    said.wans.iter().for_each(|wan| mtu_targets(wan, said, &owners, faults));
-    said.wans.iter().for_each(|wan| probes::check(wan, said, &owners, faults));
-    own_addresses(said, &owners, faults);
-    martians(said, &owners, faults);
-}
-
-/// Whether two prefixes share an address.
-pub(super) fn overlap(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
+    let owners = Owners::collect(raw, faults);
+    inbound_hosts(raw, &owners, faults);
+    gateways(raw, &owners, faults);
+    raw.wans.iter().for_each(|wan| mtu_targets(wan, raw, &owners, faults));
+    raw.wans.iter().for_each(|wan| probes::check(wan, raw, &owners, faults));
+    own_addresses(raw, &owners, faults);
+    martians(raw, &owners, faults);
 }
 
 fn inside_prefixes(downstream: &Downstream, faults: &mut Faults) {
@@ -73,7 +69,7 @@ fn next_hops_have_a_link(downstream: &Downstream, faults: &mut Faults) {
 /// The least MTU of a link that carries IPv6 (RFC 8200 §5).
 const IPV6_MIN_MTU: u16 = 1280;
 
-fn too_small_for_ipv6(mtu: Option<&At<u16>>, uses_ipv6: bool, faults: &mut Faults) {
+fn too_small_for_ipv6(mtu: Option<&Spanned<u16>>, uses_ipv6: bool, faults: &mut Faults) {
     if let Some(mtu) = mtu.filter(|mtu| uses_ipv6 && mtu.value < IPV6_MIN_MTU) {
         let message = format!("an MTU of {} is too small for IPv6", mtu.value);
         faults.add(Code::Conflict, mtu.at, message, format!("write {IPV6_MIN_MTU} or more"));
@@ -87,14 +83,14 @@ fn downstream_mtu(downstream: &Downstream, faults: &mut Faults) {
 
 fn wan_mtu(wan: &Wan, faults: &mut Faults) {
     let said = match wan.mtu.value {
-        Mtu::Bytes(value) => Some(At { value, at: wan.mtu.at }),
+        Mtu::Bytes(value) => Some(Spanned { value, at: wan.mtu.at }),
         Mtu::Auto | Mtu::Probe => None,
     };
     too_small_for_ipv6(said.as_ref(), wan.nptv6.is_some() || !wan.inbound6.is_empty(), faults);
 }
 
 /// A target is asked through this WAN and answers from outside.
-fn mtu_targets(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+fn mtu_targets(wan: &Wan, raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
     for (index, target) in wan.mtu_targets.iter().enumerate() {
         let (address, at) = (target.value, target.at);
         let earlier = wan.mtu_targets.iter().take(index).find(|earlier| earlier.value == address);
@@ -103,21 +99,21 @@ fn mtu_targets(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults)
             let fault = Fault::new(Code::Duplicate, at, message, "keep one of the two");
             faults.found.push(fault.against(earlier.at, "said here"));
         } else {
-            probes::is_outside(address, at, said, owners, faults);
+            probes::is_outside(address, at, raw, owners, faults);
         }
     }
 }
 
-fn number_of_wans(said: &Said, faults: &mut Faults) {
-    if let Some(wan) = said.wans.get(MAX_WANS) {
+fn number_of_wans(raw: &RawConfig, faults: &mut Faults) {
+    if let Some(wan) = raw.wans.get(MAX_WANS) {
         let message = format!("this is WAN {}, and flowpin has room for {MAX_WANS}", MAX_WANS + 1);
-        faults.add(Code::BadValue, wan.at, message, format!("keep {MAX_WANS} of the {}", said.wans.len()));
+        faults.add(Code::BadValue, wan.at, message, format!("keep {MAX_WANS} of the {}", raw.wans.len()));
     }
 }
 
-fn names(said: &Said, faults: &mut Faults) {
+fn names(raw: &RawConfig, faults: &mut Faults) {
     let mut seen: HashMap<&str, Span> = HashMap::new();
-    for name in said.wans.iter().filter_map(|wan| wan.name.as_ref()) {
+    for name in raw.wans.iter().filter_map(|wan| wan.name.as_ref()) {
         if let Some(first) = seen.get(name.value.as_str()) {
             let message = format!("two WANs have the name `{}`", name.value);
             let fault = Fault::new(Code::Duplicate, name.at, message, "give each WAN a `name` of its own");
@@ -128,15 +124,15 @@ fn names(said: &Said, faults: &mut Faults) {
     }
 }
 
-fn links(said: &Said, faults: &mut Faults) {
-    let downstream = &said.downstream;
-    let tun = downstream.tun.as_ref().map_or(super::DEFAULT_TUN, |tun| &tun.value);
+fn links(raw: &RawConfig, faults: &mut Faults) {
+    let downstream = &raw.downstream;
+    let tun = downstream.tun.as_ref().map_or(DEFAULT_TUN, |tun| &tun.value);
     if let Some(interface) = downstream.interface.as_ref().filter(|interface| interface.value == tun) {
         let message = format!("`{tun}` is the TUN that flowpin creates and cannot be the firewall's link too");
         faults.add(Code::Conflict, interface.at, message, "name the link that the firewall sits on, or another `tun`");
     }
     let mut seen: HashMap<(&str, Option<u16>), Span> = HashMap::new();
-    for wan in &said.wans {
+    for wan in &raw.wans {
         let Some(interface) = &wan.interface else { continue };
         if let Some(inside) = downstream.interface.as_ref().filter(|inside| inside.value == interface.value) {
             let message = format!("`{}` is the firewall's link and cannot be a WAN too", interface.value);
@@ -210,8 +206,8 @@ fn mappings_are_inside(wan: &Wan, downstream: &Downstream, faults: &mut Faults) 
     }
 }
 
-fn inbound_hosts(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
-    for (_, inside) in said.wans.iter().flat_map(|wan| &wan.inbound6) {
+fn inbound_hosts(raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
+    for (_, inside) in raw.wans.iter().flat_map(|wan| &wan.inbound6) {
         if let Some((owner, owned_at)) = owners.owner_of(inside.value.into()) {
             let message = format!("the inside host `{}` is a public address of WAN {}", inside.value, owner.label());
             let fault = Fault::new(Code::Conflict, inside.at, message, "write the host's inside address");
@@ -220,13 +216,13 @@ fn inbound_hosts(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
     }
 }
 
-fn gateways(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+fn gateways(raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
     let hop = |key, address: IpAddr, at| (key, address, at);
-    let downstream = &said.downstream;
+    let downstream = &raw.downstream;
     let mut hops = Vec::new();
     hops.extend(downstream.next_hop4.as_ref().map(|next| hop("next_hop4", next.value.into(), next.at)));
     hops.extend(downstream.next_hop6.as_ref().map(|next| hop("next_hop6", next.value.into(), next.at)));
-    for wan in &said.wans {
+    for wan in &raw.wans {
         hops.extend(wan.gateway4.as_ref().map(|next| hop("gateway4", next.value.into(), next.at)));
         hops.extend(wan.gateway6.as_ref().map(|next| hop("gateway6", next.value.into(), next.at)));
     }
@@ -244,13 +240,8 @@ fn gateways(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
     }
 }
 
-/// The inside prefix that shares an address with `net`.
-pub(super) fn inside_of<'s>(downstream: &'s Downstream, net: &IpNet) -> Option<&'s At<IpNet>> {
-    downstream.prefixes.iter().find(|prefix| overlap(&prefix.value, net))
-}
-
-fn own_addresses(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
-    for own in &said.downstream.addresses {
+fn own_addresses(raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
+    for own in &raw.downstream.addresses {
         if let Some((owner, owned_at)) = owners.owner_of(own.value.addr()) {
             let message = format!(
                 "`{}` is a public address of WAN {}, and the kernel would answer for it",
@@ -263,9 +254,9 @@ fn own_addresses(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
     }
 }
 
-fn martians(said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
-    for martian in &said.martians {
-        let (what, at) = match (inside_of(&said.downstream, &martian.value), owners.owner_within(&martian.value)) {
+fn martians(raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
+    for martian in &raw.martians {
+        let (what, at) = match (inside_of(&raw.downstream, &martian.value), owners.owner_within(&martian.value)) {
             (Some(inside), _) => (format!("the inside prefix `{}`", inside.value), inside.at),
             (None, Some((net, at))) if net.prefix_len() == net.max_prefix_len() => {
                 (format!("`{}`, which flowpin owns", net.addr()), at)

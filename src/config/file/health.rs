@@ -1,9 +1,10 @@
-//! Reads `[wan.health]`: its probes, what it is judged by, and what becomes of flows when a WAN goes down or comes back.
-//! Must never know: how a WAN is found to be down.
+//! Reads the table `[wan.health]`, all its keys: `probes`, `interval` and `timeout` by `probes`; `quorum`, `fall`, `rise`,
+//! `max_loss`, `max_latency` and `hold` by `thresholds`; `on_soft_down`, `on_hard_down` and `on_up` here.
+//! Must never know: how a WAN is found to be down (health/judge.rs).
 
+use super::raw::Wan;
 use super::reader::{Faults, Item, Table};
-use super::said::Wan;
-use super::{judgement, probes};
+use super::{probes, thresholds};
 use crate::types::{OnUp, Remedies, Remedy};
 use toml::de::DeValue;
 
@@ -15,7 +16,7 @@ const REMEDIES: [(&str, Remedy); 3] = [("drain", Remedy::Drain), ("reset", Remed
 pub(super) fn health(item: &Item<'_>, wan: &mut Wan, faults: &mut Faults) {
     let Some(mut table) = item.table(TITLE, faults) else { return };
     wan.health = probes::probes(&mut table, faults);
-    wan.judgement = judgement::judgement(&mut table, faults);
+    wan.thresholds = thresholds::thresholds(&mut table, faults);
     wan.on_soft_down = remedies(&mut table, "on_soft_down", wan.on_soft_down, faults);
     wan.on_hard_down = remedies(&mut table, "on_hard_down", wan.on_hard_down, faults);
     wan.on_up = on_up(&mut table, faults);

@@ -1,9 +1,9 @@
 //! Which WAN owns which public address, and every way in which two mappings can collide.
 //! Must never know: TOML, links, gateways.
 
-use super::check::{inside_of, overlap};
-use super::reader::{At, Faults};
-use super::said::{Said, Wan};
+use super::inside::{inside_of, overlap};
+use super::raw::{RawConfig, Wan};
+use super::reader::{Faults, Spanned};
 use crate::config::diagnostics::{Code, Fault, Span};
 use ipnet::{IpNet, Ipv6Net};
 use std::collections::HashMap;
@@ -13,21 +13,21 @@ use std::net::IpAddr;
 #[derive(Default)]
 pub(super) struct Owners<'s> {
     hosts: HashMap<IpAddr, (&'s Wan, Span)>,
-    prefixes: Vec<(&'s Wan, At<Ipv6Net>)>,
+    prefixes: Vec<(&'s Wan, Spanned<Ipv6Net>)>,
 }
 
 impl<'s> Owners<'s> {
     /// Walks all mappings and reports collisions.
-    pub(super) fn collect(said: &'s Said, faults: &mut Faults) -> Self {
+    pub(super) fn collect(raw: &'s RawConfig, faults: &mut Faults) -> Self {
         let mut owners = Self::default();
-        for wan in &said.wans {
-            owners.claim_prefix(wan, said, faults);
+        for wan in &raw.wans {
+            owners.claim_prefix(wan, raw, faults);
         }
-        for wan in &said.wans {
+        for wan in &raw.wans {
             let pairs4 = wan.nat44.iter().map(|(inside, public)| (host(inside), host(public)));
-            owners.claim_hosts(wan, pairs4, said, faults);
+            owners.claim_hosts(wan, pairs4, raw, faults);
             let pairs6 = wan.inbound6.iter().map(|(external, inside)| (host(inside), host(external)));
-            owners.claim_hosts(wan, pairs6, said, faults);
+            owners.claim_hosts(wan, pairs6, raw, faults);
         }
         owners
     }
@@ -49,10 +49,10 @@ impl<'s> Owners<'s> {
         hosts.chain(prefixes).filter(|(owned, _)| overlap(owned, net)).min_by_key(|(_, at)| *at)
     }
 
-    fn claim_prefix(&mut self, wan: &'s Wan, said: &Said, faults: &mut Faults) {
+    fn claim_prefix(&mut self, wan: &'s Wan, raw: &RawConfig, faults: &mut Faults) {
         let Some(outside) = wan.nptv6.as_ref().and_then(|npt| npt.outside.as_ref()) else { return };
         let net = IpNet::V6(outside.value);
-        if let Some(inside) = inside_of(&said.downstream, &net) {
+        if let Some(inside) = inside_of(&raw.downstream, &net) {
             let message = format!("the outside prefix `{net}` overlaps the inside prefix `{}`", inside.value);
             let fault = Fault::new(Code::Overlap, outside.at, message, "write the prefix that this line delegates");
             faults.found.push(fault.against(inside.at, "an inside prefix"));
@@ -71,8 +71,8 @@ impl<'s> Owners<'s> {
     fn claim_hosts(
         &mut self,
         wan: &'s Wan,
-        pairs: impl Iterator<Item = (At<IpAddr>, At<IpAddr>)>,
-        said: &Said,
+        pairs: impl Iterator<Item = (Spanned<IpAddr>, Spanned<IpAddr>)>,
+        raw: &RawConfig,
         faults: &mut Faults,
     ) {
         let mut insides: HashMap<IpAddr, Span> = HashMap::new();
@@ -84,7 +84,7 @@ impl<'s> Owners<'s> {
             } else {
                 insides.insert(inside.value, inside.at);
             }
-            if let Some(prefix) = inside_of(&said.downstream, &public.value.into()) {
+            if let Some(prefix) = inside_of(&raw.downstream, &public.value.into()) {
                 let message = format!("the public address `{}` is inside", public.value);
                 let fault = Fault::new(Code::Overlap, public.at, message, "write an address that the ISP gave you");
                 faults.found.push(fault.against(prefix.at, "an inside prefix"));
@@ -93,7 +93,7 @@ impl<'s> Owners<'s> {
         }
     }
 
-    fn claim_host(&mut self, wan: &'s Wan, public: &At<IpAddr>, faults: &mut Faults) {
+    fn claim_host(&mut self, wan: &'s Wan, public: &Spanned<IpAddr>, faults: &mut Faults) {
         let address = public.value;
         let in_prefix_of_other = self
             .prefixes
@@ -124,6 +124,6 @@ impl<'s> Owners<'s> {
     }
 }
 
-fn host<A: Copy + Into<IpAddr>>(said: &At<A>) -> At<IpAddr> {
-    At { value: said.value.into(), at: said.at }
+fn host<A: Copy + Into<IpAddr>>(said: &Spanned<A>) -> Spanned<IpAddr> {
+    Spanned { value: said.value.into(), at: said.at }
 }

@@ -1,10 +1,10 @@
-//! Reads the probes of `[wan.health]`: whom they ask and what, how often, and what contradicts that.
+//! Reads `probes`, `interval` and `timeout` of `[wan.health]`: whom is asked and what, how often, and what contradicts that.
 //! Must never know: what comes of the answers.
 
-use super::check::inside_of;
+use super::inside::inside_of;
 use super::owners::Owners;
-use super::reader::{At, Faults, Item, Table, Wrong};
-use super::said::{Health, Said, Wan};
+use super::raw::{Health, RawConfig, Wan};
+use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
 use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};
@@ -39,7 +39,7 @@ pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Health {
 }
 
 /// A time in this range, in milliseconds.
-pub(super) fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &mut Faults) -> Option<At<u32>> {
+pub(super) fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &mut Faults) -> Option<Spanned<u32>> {
     let text = item.parse(values::milliseconds, faults)?;
     let value = u32::try_from(text.value).ok().filter(|value| (least..=most).contains(value));
     if value.is_none() {
@@ -51,11 +51,11 @@ pub(super) fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &
             format!("write a time from \"{least}ms\" to \"{}h\"", most / 3_600_000),
         );
     }
-    value.map(|value| At { value, at: text.at })
+    value.map(|value| Spanned { value, at: text.at })
 }
 
 /// One probe: a table with one of the kinds as key, and what belongs to that kind.
-fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<At<HealthProbe>> {
+fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<HealthProbe>> {
     let mut table = item.table("a probe", faults)?;
     let said: Vec<_> = KINDS.into_iter().filter_map(|kind| table.take(kind)).collect();
     let (at, kinds) = (table.at, KINDS.map(|kind| format!("`{kind}`")).join(", "));
@@ -77,7 +77,7 @@ fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<At<HealthProbe>> {
         }
     };
     table.finish(&[], faults);
-    probe.map(|value| At { value, at })
+    probe.map(|value| Spanned { value, at })
 }
 
 fn of_kind(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<HealthProbe> {
@@ -194,7 +194,7 @@ fn body(text: &str) -> Result<String, Wrong> {
 }
 
 /// Whom the probes of a WAN ask answers from outside, and can be asked from here.
-pub(super) fn check(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+pub(super) fn check(wan: &Wan, raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
     let health = &wan.health;
     if let Some(first) = health.probes.get(MOST) {
         let message = format!("this is probe {}, and a WAN has room for {MOST}", MOST + 1);
@@ -205,18 +205,18 @@ pub(super) fn check(wan: &Wan, said: &Said, owners: &Owners<'_>, faults: &mut Fa
             let fault = Fault::new(Code::Duplicate, probe.at, "this probe is given twice", "keep one of the two");
             faults.found.push(fault.against(earlier.at, "said here"));
         } else if let ProbeTarget::Host(host) = probe.value.target {
-            is_outside(host, probe.at, said, owners, faults);
+            is_outside(host, probe.at, raw, owners, faults);
             has_source(host, &probe.value.kind, probe.at, wan, faults);
         }
     }
 }
 
 /// A host that is asked is neither owned nor inside. Whether it is.
-pub(super) fn is_outside(host: IpAddr, at: Span, said: &Said, owners: &Owners<'_>, faults: &mut Faults) {
+pub(super) fn is_outside(host: IpAddr, at: Span, raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
     let fault = if let Some((owner, owned_at)) = owners.owner_of(host) {
         let message = format!("`{host}` cannot be asked: flowpin itself owns it for WAN {}", owner.label());
         Fault::new(Code::Conflict, at, message, "name a host outside").against(owned_at, "owned here")
-    } else if let Some(inside) = inside_of(&said.downstream, &host.into()) {
+    } else if let Some(inside) = inside_of(&raw.downstream, &host.into()) {
         let message = format!("`{host}` cannot be asked: it is inside");
         Fault::new(Code::Conflict, at, message, "name a host outside").against(inside.at, "an inside prefix")
     } else {

@@ -4,12 +4,12 @@
 use crate::config::diagnostics::{Code, Fault, Span, quote};
 use crate::config::nearest::nearest;
 use std::ops::RangeInclusive;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value and where the file says it.
+/// A value that the file says, understood, and where it says it. The parser's own, of a value as it is written, is always
+/// written `toml::Spanned`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct At<T> {
+pub(super) struct Spanned<T> {
     pub(super) value: T,
     pub(super) at: Span,
 }
@@ -88,7 +88,7 @@ impl<'d> Table<'d> {
     }
 
     /// All entries with their keys as text, for tables whose keys are addresses. Takes them all.
-    pub(super) fn entries(&self) -> Vec<(At<&'d str>, Item<'d>)> {
+    pub(super) fn entries(&self) -> Vec<(Spanned<&'d str>, Item<'d>)> {
         let mut entries: Vec<_> = self.entries.iter().map(entry).collect();
         entries.sort_by_key(|(key, _)| key.at);
         entries
@@ -116,11 +116,11 @@ pub(super) fn not_supported(what: &str) -> String {
 }
 
 fn entry<'d>(
-    (key, value): (&'d Spanned<std::borrow::Cow<'d, str>>, &'d Spanned<DeValue<'d>>),
-) -> (At<&'d str>, Item<'d>) {
+    (key, value): (&'d toml::Spanned<std::borrow::Cow<'d, str>>, &'d toml::Spanned<DeValue<'d>>),
+) -> (Spanned<&'d str>, Item<'d>) {
     let at: Span = key.span().into();
     let item = Item { key: "", key_at: at, at: value.span().into(), value: value.get_ref(), is_one_of_many: false };
-    (At { value: key.get_ref(), at }, item)
+    (Spanned { value: key.get_ref(), at }, item)
 }
 
 /// A value with its key.
@@ -137,19 +137,23 @@ pub(super) struct Item<'d> {
 
 impl<'d> Item<'d> {
     /// Any text.
-    pub(super) fn text(&self, faults: &mut Faults) -> Option<At<&'d str>> {
+    pub(super) fn text(&self, faults: &mut Faults) -> Option<Spanned<&'d str>> {
         match self.value {
-            DeValue::String(text) => Some(At { value: text, at: self.at }),
+            DeValue::String(text) => Some(Spanned { value: text, at: self.at }),
             DeValue::Integer(number) => self.wrong_type("text", &format!("write \"{}\"", number.as_str()), faults),
             _ => self.wrong_type("text", "put it in quotes", faults),
         }
     }
 
     /// A text that `meaning` understands.
-    pub(super) fn parse<T>(&self, meaning: impl Fn(&str) -> Result<T, Wrong>, faults: &mut Faults) -> Option<At<T>> {
+    pub(super) fn parse<T>(
+        &self,
+        meaning: impl Fn(&str) -> Result<T, Wrong>,
+        faults: &mut Faults,
+    ) -> Option<Spanned<T>> {
         let text = self.text(faults)?;
         match meaning(text.value) {
-            Ok(value) => Some(At { value, at: self.at }),
+            Ok(value) => Some(Spanned { value, at: self.at }),
             Err(wrong) => {
                 faults.add(Code::BadValue, self.at, wrong.message, wrong.suggestion);
                 None
@@ -158,12 +162,23 @@ impl<'d> Item<'d> {
     }
 
     /// A whole number in a range.
-    pub(super) fn number(&self, range: RangeInclusive<u64>, faults: &mut Faults) -> Option<At<u64>> {
+    pub(super) fn number(&self, range: RangeInclusive<u64>, faults: &mut Faults) -> Option<Spanned<u64>> {
         self.number_or("a number", range, faults)
     }
 
+    /// A whole number of 16 bits in a range.
+    pub(super) fn number16(&self, range: RangeInclusive<u16>, faults: &mut Faults) -> Option<Spanned<u16>> {
+        let number = self.number(u64::from(*range.start())..=u64::from(*range.end()), faults)?;
+        u16::try_from(number.value).ok().map(|value| Spanned { value, at: number.at })
+    }
+
     /// A whole number in a range, `what` being the words for all that the key takes.
-    pub(super) fn number_or(&self, what: &str, range: RangeInclusive<u64>, faults: &mut Faults) -> Option<At<u64>> {
+    pub(super) fn number_or(
+        &self,
+        what: &str,
+        range: RangeInclusive<u64>,
+        faults: &mut Faults,
+    ) -> Option<Spanned<u64>> {
         let DeValue::Integer(said) = self.value else {
             let meant =
                 matches!(self.value, DeValue::String(text) if text.parse().is_ok_and(|number| range.contains(&number)));
@@ -175,7 +190,7 @@ impl<'d> Item<'d> {
             return self.wrong_type("a number", &suggestion, faults);
         };
         match u64::from_str_radix(said.as_str(), said.radix()) {
-            Ok(value) if range.contains(&value) => Some(At { value, at: self.at }),
+            Ok(value) if range.contains(&value) => Some(Spanned { value, at: self.at }),
             _ => {
                 let message = format!("{} cannot be {}", self.name(), quote(&said.to_string()));
                 let suggestion = format!("write {what} from {} to {}", range.start(), range.end());
@@ -207,12 +222,29 @@ impl<'d> Item<'d> {
         None
     }
 
+    /// Whether it is that text.
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        matches!(self.value, DeValue::String(text) if text == word)
+    }
+
+    /// The texts of a list that `meaning` understands, and whether it understands all of them.
+    pub(super) fn parse_list<T>(
+        &self,
+        meaning: impl Fn(&str) -> Result<T, Wrong>,
+        faults: &mut Faults,
+    ) -> (Vec<Spanned<T>>, bool) {
+        let Some(items) = self.list(faults) else { return (Vec::new(), false) };
+        let values: Vec<_> = items.iter().filter_map(|item| item.parse(&meaning, faults)).collect();
+        let complete = values.len() == items.len();
+        (values, complete)
+    }
+
     /// The values of a list.
     pub(super) fn list(&self, faults: &mut Faults) -> Option<Vec<Item<'d>>> {
         let DeValue::Array(values) = self.value else {
             return self.wrong_type("a list", "put it in brackets: [...]", faults);
         };
-        let item = |value: &'d Spanned<DeValue<'d>>| Item {
+        let item = |value: &'d toml::Spanned<DeValue<'d>>| Item {
             at: value.span().into(),
             value: value.get_ref(),
             is_one_of_many: true,

@@ -1,8 +1,8 @@
 //! Reads the sections that are not a WAN: what keys each has, their defaults and their ranges.
-//! Must never know: what contradicts what; that is `check`.
+//! Must never know: what contradicts what (check.rs), what a text means (values.rs).
 
-use super::reader::{At, Faults, Item, Table, Wrong};
-use super::said::{Downstream, Said};
+use super::raw::{Downstream, RawConfig};
+use super::reader::{Faults, Item, Spanned, Table};
 use super::values;
 use super::wan;
 use crate::config::diagnostics::{Code, Span, quote};
@@ -16,7 +16,7 @@ use toml::de::DeTable;
 const HEAD: Span = Span { start: 0, end: 0 };
 
 /// Reads the whole document.
-pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
+pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> RawConfig {
     const LATER: [&str; 2] = ["policy", "host"];
     let mut root = Table::new("the file", HEAD, root);
     let downstream = downstream(&mut root, faults);
@@ -31,7 +31,7 @@ pub(super) fn document(root: &DeTable<'_>, faults: &mut Faults) -> Said {
     let hooks = section(&mut root, "hooks", "[hooks]", faults, hooks).unwrap_or_default();
     root.refuse(&LATER, faults);
     root.finish(&LATER, faults);
-    Said {
+    RawConfig {
         downstream,
         wans,
         balance,
@@ -67,8 +67,8 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
     let Some(mut table) = item.table("[downstream]", faults) else { return Downstream::default() };
     let interface = table.take("interface");
     let tun = table.take("tun").and_then(|item| item.parse(values::new_link_name, faults));
-    let mtu = table.take("mtu").and_then(|item| mtu(&item, faults));
-    let addresses = table.take("addresses").map(|item| list(&item, values::link_address, faults).0);
+    let mtu = table.take("mtu").and_then(|item| item.number16(values::MTUS, faults));
+    let addresses = table.take("addresses").map(|item| item.parse_list(values::link_address, faults).0);
     let prefixes = table.require("prefixes", "[\"10.250.250.0/29\"]", faults);
     let (prefixes, prefixes_known) = prefixes.map(|item| inside_prefixes(&item, faults)).unwrap_or_default();
     let next_hop4 = table.take("next_hop4").and_then(|item| item.parse(values::address4, faults));
@@ -87,26 +87,8 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
     }
 }
 
-/// An MTU in bytes. 576 is what every IPv4 host must take (RFC 791 §3.2); IPv6's 1280 is asked for where it is used.
-pub(super) fn mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<u16>> {
-    let bytes = item.number(576..=65_535, faults)?;
-    u16::try_from(bytes.value).ok().map(|value| At { value, at: bytes.at })
-}
-
-/// The good values of a list, and whether all of them were.
-pub(super) fn list<T>(
-    item: &Item<'_>,
-    meaning: impl Fn(&str) -> Result<T, Wrong>,
-    faults: &mut Faults,
-) -> (Vec<At<T>>, bool) {
-    let Some(items) = item.list(faults) else { return (Vec::new(), false) };
-    let values: Vec<_> = items.iter().filter_map(|item| item.parse(&meaning, faults)).collect();
-    let complete = values.len() == items.len();
-    (values, complete)
-}
-
-fn inside_prefixes(item: &Item<'_>, faults: &mut Faults) -> (Vec<At<IpNet>>, bool) {
-    let (prefixes, complete) = list(item, values::prefix, faults);
+fn inside_prefixes(item: &Item<'_>, faults: &mut Faults) -> (Vec<Spanned<IpNet>>, bool) {
+    let (prefixes, complete) = item.parse_list(values::prefix, faults);
     let prefixes: Vec<_> = prefixes.into_iter().map(|prefix| values::network(prefix, faults)).collect();
     if complete && prefixes.is_empty() {
         let suggestion = "name the inside sources, such as \"10.250.250.0/29\"; any other source is refused";
@@ -131,16 +113,16 @@ fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool, Option<
     (balance.unwrap_or_default(), last_resort.unwrap_or_default(), traffic_evidence)
 }
 
-fn default_limits() -> (Limits, Vec<At<IpNet>>) {
+fn default_limits() -> (Limits, Vec<Spanned<IpNet>>) {
     (Limits { martians: None, flows: 1_000_000, icmp_errors: 1000 }, Vec::new())
 }
 
-fn limits(mut table: Table<'_>, faults: &mut Faults) -> (Limits, Vec<At<IpNet>>) {
+fn limits(mut table: Table<'_>, faults: &mut Faults) -> (Limits, Vec<Spanned<IpNet>>) {
     const LATER: [&str; 1] = ["flows_per_source"];
     const MOST_FLOWS: u64 = 16 << 20;
     const MOST_ERRORS: u64 = 1_000_000;
     let (mut limits, mut martians) = default_limits();
-    if let Some(item) = table.take("martians").filter(|item| !is_word(item, "default")) {
+    if let Some(item) = table.take("martians").filter(|item| !item.is_word("default")) {
         martians = prefix_list(&item, faults);
         limits.martians = Some(martians.iter().map(|prefix| prefix.value).collect());
     }
@@ -155,19 +137,14 @@ fn limits(mut table: Table<'_>, faults: &mut Faults) -> (Limits, Vec<At<IpNet>>)
     (limits, martians)
 }
 
-fn prefix_list(item: &Item<'_>, faults: &mut Faults) -> Vec<At<IpNet>> {
+fn prefix_list(item: &Item<'_>, faults: &mut Faults) -> Vec<Spanned<IpNet>> {
     if let toml::de::DeValue::String(text) = item.value {
         let message = format!("`martians` cannot be {}", quote(text));
         faults.add(Code::BadValue, item.at, message, "write \"default\" or a list of prefixes");
         return Vec::new();
     }
-    let (prefixes, _) = list(item, values::any_prefix, faults);
+    let (prefixes, _) = item.parse_list(values::any_prefix, faults);
     prefixes.into_iter().map(|prefix| values::network(prefix, faults)).collect()
-}
-
-/// Whether a value is that word.
-pub(super) fn is_word(item: &Item<'_>, word: &str) -> bool {
-    matches!(item.value, toml::de::DeValue::String(text) if text == word)
 }
 
 fn timeouts(mut table: Table<'_>, faults: &mut Faults) -> Timeouts {
@@ -197,7 +174,7 @@ fn seconds(item: &Item<'_>, faults: &mut Faults) -> Option<u32> {
 
 fn workers(mut table: Table<'_>, faults: &mut Faults) -> Workers {
     const MOST_THREADS: u64 = 64;
-    let threads = table.take("threads").filter(|item| !is_word(item, "auto"));
+    let threads = table.take("threads").filter(|item| !item.is_word("auto"));
     let threads = threads.and_then(|item| item.number_or("\"auto\" or a number", 1..=MOST_THREADS, faults));
     let seed = table.take("seed").and_then(|item| item.number(0..=u64::MAX, faults));
     table.finish(&[], faults);
@@ -209,7 +186,8 @@ fn workers(mut table: Table<'_>, faults: &mut Faults) -> Workers {
 
 fn control(mut table: Table<'_>, faults: &mut Faults) -> Control {
     const LATER: [&str; 1] = ["metrics"];
-    let socket: Option<At<PathBuf>> = table.take("socket").and_then(|item| item.parse(values::socket_path, faults));
+    let socket: Option<Spanned<PathBuf>> =
+        table.take("socket").and_then(|item| item.parse(values::socket_path, faults));
     let group = table.take("group").and_then(|item| item.parse(values::group, faults));
     table.refuse(&LATER, faults);
     table.finish(&LATER, faults);
@@ -230,7 +208,7 @@ fn log(mut table: Table<'_>, faults: &mut Faults) -> Log {
 
 /// `on_event`: a program and its arguments.
 fn hooks(mut table: Table<'_>, faults: &mut Faults) -> Vec<String> {
-    let command = table.take("on_event").map(|item| list(&item, |text| Ok(text.to_owned()), faults).0);
+    let command = table.take("on_event").map(|item| item.parse_list(|text| Ok(text.to_owned()), faults).0);
     table.finish(&[], faults);
     let command = command.unwrap_or_default();
     if let Some(program) = command.first().filter(|program| !program.value.starts_with('/')) {

@@ -3,14 +3,13 @@
 
 use super::reader::Faults;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The parser's words for a key that is there already.
 const GIVEN_TWICE: &str = "duplicate key";
 
 /// The document, if its structure can be trusted. Faults of its grammar are added, one per line at most.
-pub(super) fn document<'t>(text: &'t str, faults: &mut Faults) -> Option<Spanned<DeTable<'t>>> {
+pub(super) fn document<'t>(text: &'t str, faults: &mut Faults) -> Option<toml::Spanned<DeTable<'t>>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let errors: Vec<_> =
         errors.iter().map(|error| (Span::from(error.span().unwrap_or_default()), error.message())).collect();
@@ -49,7 +48,7 @@ fn is_bad_word(table: &DeTable<'_>, at: Span) -> bool {
 }
 
 /// Whether the place lies in a single value. The parser bounds the depth of tables and lists.
-fn holds(value: &Spanned<DeValue<'_>>, at: Span) -> bool {
+fn holds(value: &toml::Spanned<DeValue<'_>>, at: Span) -> bool {
     match value.get_ref() {
         DeValue::Table(table) => is_bad_word(table, at),
         DeValue::Array(values) => values.iter().any(|value| holds(value, at)),

@@ -1,11 +1,15 @@
 //! What a single text means: addresses, prefixes, link names, durations. Each says what is wrong and what to write.
-//! Must never know: keys, tables.
+//! Must never know: keys (sections.rs, wan.rs), tables.
 
-use super::reader::{At, Faults, Wrong};
+use super::reader::{Faults, Spanned, Wrong};
 use crate::config::diagnostics::{Code, quote};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+
+/// MTUs in bytes. 576 is what every IPv4 host must take (RFC 791 §3.2); IPv6's 1280 is asked for where it is used.
+pub(super) const MTUS: RangeInclusive<u16> = 576..=65_535;
 
 /// An address of either family that a host can have.
 pub(super) fn address(text: &str) -> Result<IpAddr, Wrong> {
@@ -105,13 +109,13 @@ pub(super) fn any_prefix(text: &str) -> Result<IpNet, Wrong> {
 }
 
 /// The network of a prefix, with a fault if host bits were set: what is meant is clear enough to read on.
-pub(super) fn network(said: At<IpNet>, faults: &mut Faults) -> At<IpNet> {
+pub(super) fn network(said: Spanned<IpNet>, faults: &mut Faults) -> Spanned<IpNet> {
     let network = said.value.trunc();
     if network != said.value {
         let message = format!("`{}` has bits set behind its prefix length", said.value);
         faults.add(Code::BadValue, said.at, message, format!("write \"{network}\""));
     }
-    At { value: network, at: said.at }
+    Spanned { value: network, at: said.at }
 }
 
 /// An address of a link: host bits and prefix length.

@@ -1,13 +1,12 @@
 //! Reads `[[wan]]` with its tables of mappings: keys, defaults, ranges, and what later versions bring.
-//! Must never know: what contradicts what; that is `check`.
+//! Must never know: what contradicts what (check.rs), what a text means (values.rs).
 
 use super::health;
-use super::reader::{At, Faults, Item, Table, Wrong};
-use super::said::{Health, Nptv6, Wan};
-use super::sections::{is_word, list, mtu};
+use super::raw::{Health, Nptv6, Wan};
+use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{Judgement, Mtu};
+use crate::config::settings::{Mtu, Thresholds};
 use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
@@ -52,7 +51,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     let name = table.take("name");
     let interface = table.require("interface", "\"wan0\"", faults);
     let interface = interface.and_then(|item| item.parse(values::link_name, faults));
-    let vlan = table.take("vlan").and_then(|item| item.number(1..=4094, faults)).map(|vlan| narrow(&vlan));
+    let vlan = table.take("vlan").and_then(|item| item.number16(1..=4094, faults));
     let name = match name {
         Some(item) => item.parse(values::wan_name, faults),
         None => default_name(interface.as_ref(), vlan.as_ref(), faults),
@@ -60,10 +59,10 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     let weight = table.take("weight").and_then(|item| weight(&item, faults));
     let tier = table.take("tier").and_then(|item| item.number(0..=255, faults));
     let mtu =
-        table.take("mtu").and_then(|item| wan_mtu(&item, faults)).unwrap_or(At { value: Mtu::Auto, at: table.at });
-    let mtu_targets = table.take("mtu_targets").map(|item| list(&item, values::address, faults).0);
-    let gateway4 = table.take("gateway4").filter(|item| !is_word(item, "auto"));
-    let gateway6 = table.take("gateway6").filter(|item| !is_word(item, "auto"));
+        table.take("mtu").and_then(|item| wan_mtu(&item, faults)).unwrap_or(Spanned { value: Mtu::Auto, at: table.at });
+    let mtu_targets = table.take("mtu_targets").map(|item| item.parse_list(values::address, faults).0);
+    let gateway4 = table.take("gateway4").filter(|item| !item.is_word("auto"));
+    let gateway6 = table.take("gateway6").filter(|item| !item.is_word("auto"));
     let mut wan = Wan {
         at: table.at,
         name,
@@ -79,7 +78,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         nat44_interface: Vec::new(),
         nptv6: None,
         inbound6: Vec::new(),
-        judgement: Judgement::default(),
+        thresholds: Thresholds::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
         on_up: OnUp::default(),
@@ -103,19 +102,19 @@ fn or_auto<T>(read: Result<T, Wrong>) -> Result<T, Wrong> {
 fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
     if let Some(item) = table.take("nat44") {
         let public = |item: &Item<'_>, faults: &mut Faults| {
-            if is_word(item, "interface") {
-                return Some(At { value: None, at: item.at });
+            if item.is_word("interface") {
+                return Some(Spanned { value: None, at: item.at });
             }
             let or_interface =
                 |wrong: Wrong| Wrong { suggestion: format!("{}, or \"interface\"", wrong.suggestion), ..wrong };
             let public = item.parse(|text| values::address4(text).map_err(or_interface), faults)?;
-            Some(At { value: Some(public.value), at: public.at })
+            Some(Spanned { value: Some(public.value), at: public.at })
         };
         let pairs = mappings(&item, "[wan.nat44]", values::address4, public, faults);
         wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
-        for (inside, At { value, at }) in pairs.unwrap_or_default() {
+        for (inside, Spanned { value, at }) in pairs.unwrap_or_default() {
             match value {
-                Some(value) => wan.nat44.push((inside, At { value, at })),
+                Some(value) => wan.nat44.push((inside, Spanned { value, at })),
                 None => wan.nat44_interface.push(inside),
             }
         }
@@ -133,7 +132,11 @@ fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
 }
 
 /// A WAN without a name is called as its link.
-fn default_name(interface: Option<&At<String>>, vlan: Option<&At<u16>>, faults: &mut Faults) -> Option<At<String>> {
+fn default_name(
+    interface: Option<&Spanned<String>>,
+    vlan: Option<&Spanned<u16>>,
+    faults: &mut Faults,
+) -> Option<Spanned<String>> {
     let interface = interface?;
     let name = vlan.map_or_else(|| interface.value.clone(), |vlan| format!("{}.{}", interface.value, vlan.value));
     if values::wan_name(&name).is_err() {
@@ -141,12 +144,7 @@ fn default_name(interface: Option<&At<String>>, vlan: Option<&At<u16>>, faults: 
         faults.add(Code::Missing, interface.at, message, "add a name such as `name = \"fiber\"`");
         return None;
     }
-    Some(At { value: name, at: interface.at })
-}
-
-/// A number that its range keeps inside 16 bits.
-fn narrow(number: &At<u64>) -> At<u16> {
-    At { value: u16::try_from(number.value).unwrap_or(u16::MAX), at: number.at }
+    Some(Spanned { value: name, at: interface.at })
 }
 
 fn weight(item: &Item<'_>, faults: &mut Faults) -> Option<u32> {
@@ -158,17 +156,17 @@ fn weight(item: &Item<'_>, faults: &mut Faults) -> Option<u32> {
     u32::try_from(item.number(1..=u64::from(u32::MAX), faults)?.value).ok()
 }
 
-fn wan_mtu(item: &Item<'_>, faults: &mut Faults) -> Option<At<Mtu>> {
+fn wan_mtu(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<Mtu>> {
     match item.value {
         DeValue::String(text) if text == "auto" => None,
-        DeValue::String(text) if text == "probe" => Some(At { value: Mtu::Probe, at: item.at }),
+        DeValue::String(text) if text == "probe" => Some(Spanned { value: Mtu::Probe, at: item.at }),
         DeValue::String(text) => {
             let message = format!("`mtu` cannot be {}", quote(text));
             let suggestion = "write \"auto\", \"probe\" or a number of bytes without quotes";
             faults.add(Code::BadValue, item.at, message, suggestion);
             None
         }
-        _ => mtu(item, faults).map(|mtu| At { value: Mtu::Bytes(mtu.value), at: mtu.at }),
+        _ => item.number16(values::MTUS, faults).map(|mtu| Spanned { value: Mtu::Bytes(mtu.value), at: mtu.at }),
     }
 }
 
@@ -178,7 +176,7 @@ fn nptv6(mut table: Table<'_>, faults: &mut Faults) -> Nptv6 {
     let outside = table.require("outside", "\"2001:db8:a:c80::/60\"", faults);
     let mode = table.take("mode").and_then(|item| item.word(&MODES, faults));
     table.finish(&[], faults);
-    let outside = outside.filter(|item| !is_word(item, "auto"));
+    let outside = outside.filter(|item| !item.is_word("auto"));
     Nptv6 {
         inside: inside.and_then(|item| prefix6(&item, values::prefix6, faults)),
         outside: outside.and_then(|item| prefix6(&item, |text| or_auto(values::prefix6(text)), faults)),
@@ -190,11 +188,11 @@ fn prefix6(
     item: &Item<'_>,
     meaning: impl Fn(&str) -> Result<Ipv6Net, Wrong>,
     faults: &mut Faults,
-) -> Option<At<Ipv6Net>> {
+) -> Option<Spanned<Ipv6Net>> {
     let said = item.parse(meaning, faults)?;
-    let network = values::network(At { value: said.value.into(), at: said.at }, faults);
+    let network = values::network(Spanned { value: said.value.into(), at: said.at }, faults);
     match network.value {
-        IpNet::V6(value) => Some(At { value, at: said.at }),
+        IpNet::V6(value) => Some(Spanned { value, at: said.at }),
         IpNet::V4(_) => None,
     }
 }
@@ -204,9 +202,9 @@ fn mappings<K, V>(
     item: &Item<'_>,
     title: &str,
     key_meaning: impl Fn(&str) -> Result<K, Wrong>,
-    value_meaning: impl Fn(&Item<'_>, &mut Faults) -> Option<At<V>>,
+    value_meaning: impl Fn(&Item<'_>, &mut Faults) -> Option<Spanned<V>>,
     faults: &mut Faults,
-) -> Option<Vec<(At<K>, At<V>)>> {
+) -> Option<Vec<(Spanned<K>, Spanned<V>)>> {
     let entries = item.table(title, faults)?.entries();
     let mut pairs = Vec::with_capacity(entries.len());
     for (key, value) in &entries {
@@ -220,14 +218,14 @@ fn mappings<K, V>(
             key_meaning(key.value).map_err(|wrong| faults.add(Code::BadValue, key.at, wrong.message, wrong.suggestion));
         let read_value = value_meaning(value, faults);
         pairs.extend(
-            read_key.ok().zip(read_value).map(|(key_value, value)| (At { value: key_value, at: key.at }, value)),
+            read_key.ok().zip(read_value).map(|(key_value, value)| (Spanned { value: key_value, at: key.at }, value)),
         );
     }
     (!pairs.is_empty() || entries.is_empty()).then_some(pairs)
 }
 
 /// TOML reads an address without quotes as tables inside tables; this is what it was, and its place.
-fn dotted_key(key: &At<&str>, value: &Item<'_>) -> (String, Span) {
+fn dotted_key(key: &Spanned<&str>, value: &Item<'_>) -> (String, Span) {
     let (mut dotted, mut at, mut value) = (key.value.to_owned(), key.at, value.value);
     while let DeValue::Table(table) = value
         && let Some((key, behind)) = table.iter().next()

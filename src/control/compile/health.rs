@@ -11,7 +11,7 @@ use crate::types::Family;
 pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
     let health = &wan.health;
     let (interval, timeout) = (health.interval, health.timeout);
-    let urgent = wan.judgement.fall.saturating_sub(1);
+    let urgent = wan.thresholds.fall.saturating_sub(1);
     let carried: Vec<_> = Family::ALL.into_iter().filter(|family| wan.carries(*family)).collect();
     let mut specs = Vec::new();
     for HealthProbe { target, kind } in &health.probes {

@@ -6,7 +6,7 @@ use crate::health::{Limit, Probe, Rules};
 
 /// The rules of one WAN. Its probes stand in the order of the policy's, by which their outcomes are known.
 pub(super) fn of(wan: &Wan, traffic_evidence: bool) -> Rules {
-    let said = wan.judgement;
+    let said = wan.thresholds;
     let probes = health::probes(wan).iter().map(|spec| Probe::new(spec.family, &spec.to_string())).collect();
     let default = Rules::default();
     Rules {
@@ -28,7 +28,7 @@ pub(super) fn of(wan: &Wan, traffic_evidence: bool) -> Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Health, HealthProbe, Judgement, ProbeKind, ProbeTarget};
+    use crate::config::settings::{Health, HealthProbe, ProbeKind, ProbeTarget, Thresholds};
     use crate::control::sample::settings;
     use crate::types::Family;
 
@@ -39,7 +39,7 @@ mod tests {
         let gateway = Family::ALL.map(|family| named(family, "neighbor gateway"));
         let default = Rules { probes: gateway.to_vec(), ..Rules::default() };
         assert_eq!(of(&wan, true), default, "the defaults are the judge's");
-        wan.judgement = Judgement { quorum: 2, fall: 4, rise: 6, max_loss: 300, max_latency: 50, hold: 400_000 };
+        wan.thresholds = Thresholds { quorum: 2, fall: 4, rise: 6, max_loss: 300, max_latency: 50, hold: 400_000 };
         let target = ProbeTarget::Host("2001:db8:ffff::10".parse().unwrap());
         let probes = vec![HealthProbe { target, kind: ProbeKind::Tcp { port: 443 } }];
         wan.health = Health { probes, interval: 100, timeout: 90 };

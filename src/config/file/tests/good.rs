@@ -2,7 +2,7 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Control, Downstream, Health, Judgement, Limits, Log, Mtu, Nptv6, Settings, Wan, Workers,
+    Control, Downstream, Health, Limits, Log, Mtu, Nptv6, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ fn the_least_file_has_every_default() {
         nat44_interface: None,
         nptv6: None,
         inbound6: vec![],
-        judgement: Judgement::default(),
+        thresholds: Thresholds::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
         on_up: OnUp::default(),
@@ -174,14 +174,14 @@ fn the_example_of_the_readme_passes_the_check() {
 fn what_a_wan_is_judged_by_has_defaults_and_can_be_said() {
     let said = |line: &str| {
         let settings = parse(&TWO.replace("name = \"cable\"", line), "flowpin.toml").unwrap();
-        (settings.wans[1].judgement, settings.wans[1].on_soft_down)
+        (settings.wans[1].thresholds, settings.wans[1].on_soft_down)
     };
-    let default = Judgement { quorum: 1, fall: 3, rise: 5, max_loss: 200, max_latency: 250, hold: 10_000 };
+    let default = Thresholds { quorum: 1, fall: 3, rise: 5, max_loss: 200, max_latency: 250, hold: 10_000 };
     assert_eq!(said("health = {}"), (default, Remedies::all(Remedy::Drain)));
     let all = "health = { quorum = 2, fall = 4, rise = 6, max_loss = \"2.5%\", max_latency = \"1s\", hold = \"0s\", \
                on_soft_down = \"move\" }";
-    let judgement = Judgement { quorum: 2, fall: 4, rise: 6, max_loss: 25, max_latency: 1000, hold: 0 };
-    assert_eq!(said(all), (judgement, Remedies::all(Remedy::Move)));
+    let thresholds = Thresholds { quorum: 2, fall: 4, rise: 6, max_loss: 25, max_latency: 1000, hold: 0 };
+    assert_eq!(said(all), (thresholds, Remedies::all(Remedy::Move)));
 }
 
 #[test]

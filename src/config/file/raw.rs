@@ -1,16 +1,16 @@
-//! What the user said, key by key, each value with its place: the shape between text and meaning. A value that is `None`
-//! here was left out, or was wrong and is reported. Must never know: TOML.
+//! The raw configuration: what the file says, key by key, each value with its place. It stands between the text and the
+//! `Settings` that it means. A value that is `None` was left out, or was wrong and is reported. Must never know: TOML.
 
-use super::reader::At;
+use super::reader::Spanned;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{self, Control, HealthProbe, Judgement, Limits, Log, Mtu, Workers};
+use crate::config::settings::{self, Control, HealthProbe, Limits, Log, Mtu, Thresholds, Workers};
 use crate::types::{Balance, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The whole file.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct RawConfig {
     pub(super) downstream: Downstream,
     pub(super) wans: Vec<Wan>,
     pub(super) balance: Balance,
@@ -18,7 +18,7 @@ pub(super) struct Said {
     pub(super) traffic_evidence: Option<bool>,
     pub(super) limits: Limits,
     /// The prefixes of `limits.martians`.
-    pub(super) martians: Vec<At<IpNet>>,
+    pub(super) martians: Vec<Spanned<IpNet>>,
     pub(super) timeouts: Timeouts,
     pub(super) workers: Workers,
     pub(super) control: Control,
@@ -29,17 +29,17 @@ pub(super) struct Said {
 /// `[downstream]`
 #[derive(Debug, Default)]
 pub(super) struct Downstream {
-    pub(super) interface: Option<At<String>>,
+    pub(super) interface: Option<Spanned<String>>,
     /// Whether the key is there, good or not.
     pub(super) has_interface: bool,
-    pub(super) tun: Option<At<String>>,
-    pub(super) mtu: Option<At<u16>>,
-    pub(super) addresses: Vec<At<IpNet>>,
-    pub(super) prefixes: Vec<At<IpNet>>,
+    pub(super) tun: Option<Spanned<String>>,
+    pub(super) mtu: Option<Spanned<u16>>,
+    pub(super) addresses: Vec<Spanned<IpNet>>,
+    pub(super) prefixes: Vec<Spanned<IpNet>>,
     /// Whether each prefix was good: else nothing can be said about what lies outside them.
     pub(super) prefixes_known: bool,
-    pub(super) next_hop4: Option<At<Ipv4Addr>>,
-    pub(super) next_hop6: Option<At<Ipv6Addr>>,
+    pub(super) next_hop4: Option<Spanned<Ipv4Addr>>,
+    pub(super) next_hop6: Option<Spanned<Ipv6Addr>>,
 }
 
 /// `[[wan]]`
@@ -47,23 +47,23 @@ pub(super) struct Downstream {
 pub(super) struct Wan {
     /// Its header.
     pub(super) at: Span,
-    pub(super) name: Option<At<String>>,
-    pub(super) interface: Option<At<String>>,
-    pub(super) vlan: Option<At<u16>>,
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) interface: Option<Spanned<String>>,
+    pub(super) vlan: Option<Spanned<u16>>,
     pub(super) weight: u32,
     pub(super) tier: u8,
-    pub(super) mtu: At<Mtu>,
-    pub(super) mtu_targets: Vec<At<IpAddr>>,
-    pub(super) gateway4: Option<At<Ipv4Addr>>,
-    pub(super) gateway6: Option<At<Ipv6Addr>>,
+    pub(super) mtu: Spanned<Mtu>,
+    pub(super) mtu_targets: Vec<Spanned<IpAddr>>,
+    pub(super) gateway4: Option<Spanned<Ipv4Addr>>,
+    pub(super) gateway6: Option<Spanned<Ipv6Addr>>,
     /// Inside and public address.
-    pub(super) nat44: Vec<(At<Ipv4Addr>, At<Ipv4Addr>)>,
+    pub(super) nat44: Vec<(Spanned<Ipv4Addr>, Spanned<Ipv4Addr>)>,
     /// Inside addresses that are to have the link's own.
-    pub(super) nat44_interface: Vec<At<Ipv4Addr>>,
+    pub(super) nat44_interface: Vec<Spanned<Ipv4Addr>>,
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
-    pub(super) inbound6: Vec<(At<Ipv6Addr>, At<Ipv6Addr>)>,
-    pub(super) judgement: Judgement,
+    pub(super) inbound6: Vec<(Spanned<Ipv6Addr>, Spanned<Ipv6Addr>)>,
+    pub(super) thresholds: Thresholds,
     pub(super) on_soft_down: Remedies,
     pub(super) on_hard_down: Remedies,
     pub(super) on_up: OnUp,
@@ -82,7 +82,7 @@ impl Wan {
 /// `[wan.health]`
 #[derive(Debug)]
 pub(super) struct Health {
-    pub(super) probes: Vec<At<HealthProbe>>,
+    pub(super) probes: Vec<Spanned<HealthProbe>>,
     /// Milliseconds.
     pub(super) interval: u32,
     /// Milliseconds.
@@ -99,8 +99,8 @@ impl Default for Health {
 /// `[wan.nptv6]`
 #[derive(Debug)]
 pub(super) struct Nptv6 {
-    pub(super) inside: Option<At<Ipv6Net>>,
+    pub(super) inside: Option<Spanned<Ipv6Net>>,
     /// Also `None` for "auto".
-    pub(super) outside: Option<At<Ipv6Net>>,
+    pub(super) outside: Option<Spanned<Ipv6Net>>,
     pub(super) mode: NptMode,
 }

@@ -1,17 +1,17 @@
-//! Reads what a WAN's health is judged by: how many probes, how often, how bad, how long.
-//! Must never know: how it is judged.
+//! Reads the thresholds of `[wan.health]`: `quorum`, `fall`, `rise`, `max_loss`, `max_latency` and `hold`.
+//! Must never know: how they are applied, what the probes are.
 
 use super::probes;
 use super::reader::{Faults, Table, Wrong};
 use crate::config::diagnostics::quote;
-use crate::config::settings::Judgement;
+use crate::config::settings::Thresholds;
 
 /// Milliseconds at the most, of a limit and of a hold.
 const MOST: u32 = 3_600_000;
 
 /// The keys of `[wan.health]` that say so, or their defaults.
-pub(super) fn judgement(table: &mut Table<'_>, faults: &mut Faults) -> Judgement {
-    let default = Judgement::default();
+pub(super) fn thresholds(table: &mut Table<'_>, faults: &mut Faults) -> Thresholds {
+    let default = Thresholds::default();
     let mut count = |key, default| {
         let said = table.take(key).and_then(|item| item.number(1..=1000, faults));
         said.and_then(|said| u32::try_from(said.value).ok()).unwrap_or(default)
@@ -21,7 +21,7 @@ pub(super) fn judgement(table: &mut Table<'_>, faults: &mut Faults) -> Judgement
     let max_loss = table.take("max_loss").and_then(|item| item.parse(thousandths, faults));
     let mut time = |key, least| table.take(key).and_then(|item| probes::milliseconds(&item, (least, MOST), faults));
     let (max_latency, hold) = (time("max_latency", 1), time("hold", 0));
-    Judgement {
+    Thresholds {
         quorum,
         fall,
         rise,
