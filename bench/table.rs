@@ -4,7 +4,8 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use flowpin::clock::Clock;
 use flowpin::plane::flow::key::FlowKey;
-use flowpin::plane::flow::table::{FlowTable, Seen, Segment};
+use flowpin::plane::flow::table::{FlowTable, Seen};
+use flowpin::plane::packet::segment::Segment;
 use flowpin::types::{Direction, Tick, Timeouts, WanId};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

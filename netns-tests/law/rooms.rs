@@ -17,12 +17,11 @@ pub fn may_see(room: &str) -> Option<&'static [&'static str]> {
 /// The rooms of `plane` from the bottom up. A room sees the rows below its own, never a room beside it.
 const PLANE: &[&[&str]] = &[
     &["verdict", "outbox", "limiter", "lease"],
-    &["packet"],
+    &["packet", "counters"],
     &["translate", "craft"],
     &["policy"],
     &["probing", "context", "flow", "fragment"],
     &["refusal"],
-    &["counters"],
     &["neighbor"],
     &["path", "health"],
     &["state"],

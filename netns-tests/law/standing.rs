@@ -32,8 +32,6 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/lab/namespace.rs", "src/lab.rs"),
     ("src/lab/service.rs", "src/lab.rs"),
     ("src/lab/wire.rs", "src/lab.rs"),
-    ("src/plane/craft/rst.rs", "src/plane/flow/record.rs"),
-    ("src/plane/flow/reachability.rs", "src/plane/flow/record.rs"),
     ("src/plane/fragment/pins/waiting.rs", "src/plane/fragment/pins.rs"),
     ("src/plane/neighbor/arp.rs", "src/plane/neighbor.rs"),
     ("src/plane/neighbor/nd.rs", "src/plane/neighbor.rs"),

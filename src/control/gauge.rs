@@ -2,7 +2,7 @@
 //! Must never know: clocks, workers, who asks.
 
 use crate::health::{Evidence, Traffic};
-use crate::plane::counters::{Signs, Totals};
+use crate::plane::counters::{ReachabilityCounts, Totals};
 use crate::types::{Direction, Family, Tick, WanId};
 use std::collections::VecDeque;
 
@@ -34,7 +34,8 @@ impl Gauge {
     pub fn read(&mut self, now: Tick, totals: Totals, wans: u8) -> Evidence {
         let (earlier, before) = self.last.replace((now, totals)).unwrap_or((now, totals));
         self.mark(now, totals);
-        let traffic = |wan, family| shown(earlier, &before.signs(wan, family), &totals.signs(wan, family));
+        let traffic =
+            |wan, family| shown(earlier, &before.reachability(wan, family), &totals.reachability(wan, family));
         let of = |index| Family::ALL.map(|family| traffic(WanId(index), family));
         Evidence { wans: (0..wans).map(of).collect() }
     }
@@ -61,10 +62,11 @@ impl Gauge {
 }
 
 /// What the difference between two readings says. The reply came at some time between them: the earlier one is sure.
-fn shown(earlier: Tick, before: &Signs, after: &Signs) -> Traffic {
-    let more = |of: fn(&Signs) -> u64| u32::try_from(of(after).saturating_sub(of(before))).unwrap_or(u32::MAX);
-    let has_replied = more(|signs| signs.replied) > 0;
-    let (tried, answered) = (more(|signs| signs.tried), more(|signs| signs.answered));
+fn shown(earlier: Tick, before: &ReachabilityCounts, after: &ReachabilityCounts) -> Traffic {
+    let more =
+        |of: fn(&ReachabilityCounts) -> u64| u32::try_from(of(after).saturating_sub(of(before))).unwrap_or(u32::MAX);
+    let has_replied = more(|counts| counts.replied) > 0;
+    let (tried, answered) = (more(|counts| counts.tried), more(|counts| counts.answered));
     Traffic { replied: has_replied.then_some(earlier), tried, answered }
 }
 
@@ -81,7 +83,7 @@ fn per_second(count: u64, span: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::plane::counters::Counters;
-    use crate::plane::flow::reachability::Sign;
+    use crate::plane::counters::Reachability;
 
     const A: WanId = WanId(0);
     const B: WanId = WanId(1);
@@ -93,12 +95,12 @@ mod tests {
     #[test]
     fn a_reading_shows_what_was_counted_since_the_one_before_and_a_reply_is_as_old_as_that() {
         let (mut gauge, counters) = (Gauge::default(), Counters::default());
-        counters.sign(A, Family::V4, Sign::Replied);
+        counters.reachability(A, Family::V4, Reachability::Replied);
         let nothing = Evidence { wans: vec![[Traffic::default(); 2]; 2] };
         assert_eq!(gauge.read(at(1000), counters.snapshot(), 2), nothing, "nobody knows when that was");
-        counters.sign(B, Family::V6, Sign::Tried);
-        counters.sign(B, Family::V6, Sign::Tried);
-        counters.sign(B, Family::V6, Sign::Answered);
+        counters.reachability(B, Family::V6, Reachability::Tried);
+        counters.reachability(B, Family::V6, Reachability::Tried);
+        counters.reachability(B, Family::V6, Reachability::Answered);
         let mut due = nothing.clone();
         due.wans[1][1] = Traffic { replied: Some(at(1000)), tried: 2, answered: 1 };
         assert_eq!(gauge.read(at(1200), counters.snapshot(), 2), due);
@@ -110,7 +112,7 @@ mod tests {
         let mut gauge = Gauge::default();
         let counted = |times| {
             let counters = Counters::default();
-            (0..times).for_each(|_| counters.sign(A, Family::V4, Sign::Replied));
+            (0..times).for_each(|_| counters.reachability(A, Family::V4, Reachability::Replied));
             counters.forward(A, Direction::Inbound, times, times * 100);
             counters.snapshot()
         };

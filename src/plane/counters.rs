@@ -1,14 +1,35 @@
 //! Counters of one worker, written by it alone and read by anybody: plain loads and stores, no locked instruction.
 //! Must never know: how they are shown.
 
-use crate::plane::flow::reachability::Sign;
-use crate::plane::flow::table::Traffic;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, MAX_WANS, WanId};
 use crossbeam::utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const REASONS: usize = DropReason::ALL.len();
+
+/// Packets and IP bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Packets; a super-frame counts as its segments.
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+}
+
+/// What one packet shows of whether the path behind its WAN works, both ways. A reply confirms it, as RFC 4861 §7.3.1 has
+/// it for next hops: what came in cannot have been sent without something having arrived there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reachability {
+    /// Nothing.
+    Nothing,
+    /// An inside host begins a TCP handshake.
+    Tried,
+    /// The remote answers it, if only with a refusal: the path works both ways.
+    Answered,
+    /// The remote replies to something that came from inside: the same.
+    Replied,
+}
 
 /// What is counted besides forwarding and dropping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,8 +103,8 @@ struct Cells {
     events: [AtomicU64; EVENTS],
     /// By WAN and direction: packets, bytes.
     forwarded: [[[AtomicU64; 2]; 2]; MAX_WANS],
-    /// By WAN and family: as in [`Signs`].
-    signs: [[[AtomicU64; 3]; 2]; MAX_WANS],
+    /// By WAN and family: as in [`ReachabilityCounts`].
+    reachability: [[[AtomicU64; 3]; 2]; MAX_WANS],
 }
 
 impl Default for Counters {
@@ -92,7 +113,7 @@ impl Default for Counters {
             drops: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
             events: std::array::from_fn(|_| AtomicU64::new(0)),
             forwarded: std::array::from_fn(|_| Default::default()),
-            signs: std::array::from_fn(|_| Default::default()),
+            reachability: std::array::from_fn(|_| Default::default()),
         }))
     }
 }
@@ -113,18 +134,19 @@ impl Counters {
     }
 
     /// A packet of `wan` showed something of its path.
-    pub fn sign(&self, wan: WanId, family: Family, sign: Sign) {
-        let Some([tried, answered, replied]) = self.0.signs.get(wan.index()).map(|both| &both[family.index()]) else {
+    pub fn reachability(&self, wan: WanId, family: Family, shown: Reachability) {
+        let Some([tried, answered, replied]) = self.0.reachability.get(wan.index()).map(|both| &both[family.index()])
+        else {
             return;
         };
-        match sign {
-            Sign::Nothing => {}
-            Sign::Tried => add(tried, 1),
-            Sign::Answered => {
+        match shown {
+            Reachability::Nothing => {}
+            Reachability::Tried => add(tried, 1),
+            Reachability::Answered => {
                 add(answered, 1);
                 add(replied, 1);
             }
-            Sign::Replied => add(replied, 1),
+            Reachability::Replied => add(replied, 1),
         }
     }
 
@@ -144,7 +166,7 @@ impl Counters {
             read(&mut sum.packets, p);
             read(&mut sum.bytes, b);
         }
-        for (sum, cells) in totals.signs.iter_mut().flatten().zip(self.0.signs.iter().flatten()) {
+        for (sum, cells) in totals.reachability.iter_mut().flatten().zip(self.0.reachability.iter().flatten()) {
             let [tried, answered, replied] = cells;
             read(&mut sum.tried, tried);
             read(&mut sum.answered, answered);
@@ -174,7 +196,7 @@ fn add(cell: &AtomicU64, count: u64) {
 
 /// What the flows that began inside show of the path behind a WAN, in one family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Signs {
+pub struct ReachabilityCounts {
     /// TCP handshakes begun, each with another remote than the one before; a SYN that is sent again is none.
     pub tried: u64,
     /// TCP handshakes answered, whenever they began.
@@ -189,7 +211,7 @@ pub struct Totals {
     drops: [[u64; REASONS]; 2],
     events: [u64; EVENTS],
     forwarded: [[Traffic; 2]; MAX_WANS],
-    signs: [[Signs; 2]; MAX_WANS],
+    reachability: [[ReachabilityCounts; 2]; MAX_WANS],
 }
 
 impl Default for Totals {
@@ -198,7 +220,7 @@ impl Default for Totals {
             drops: [[0; REASONS]; 2],
             events: [0; EVENTS],
             forwarded: [[Traffic::default(); 2]; MAX_WANS],
-            signs: [[Signs::default(); 2]; MAX_WANS],
+            reachability: [[ReachabilityCounts::default(); 2]; MAX_WANS],
         }
     }
 }
@@ -224,8 +246,8 @@ impl Totals {
 
     /// What the flows on `wan` show.
     #[must_use]
-    pub fn signs(&self, wan: WanId, family: Family) -> Signs {
-        self.signs.get(wan.index()).map_or_else(Signs::default, |both| both[family.index()])
+    pub fn reachability(&self, wan: WanId, family: Family) -> ReachabilityCounts {
+        self.reachability.get(wan.index()).map_or_else(ReachabilityCounts::default, |both| both[family.index()])
     }
 
     /// What happened at all, in the order of the events, and how often.
@@ -253,9 +275,9 @@ mod tests {
         one.forward(WanId(31), Direction::Outbound, 45, 65_000);
         two.forward(WanId(31), Direction::Outbound, 1, 40);
         one.event(Event::Clamped);
-        one.sign(WanId(3), Family::V6, Sign::Tried);
-        for sign in [Sign::Answered, Sign::Replied, Sign::Nothing] {
-            two.sign(WanId(3), Family::V6, sign);
+        one.reachability(WanId(3), Family::V6, Reachability::Tried);
+        for shown in [Reachability::Answered, Reachability::Replied, Reachability::Nothing] {
+            two.reachability(WanId(3), Family::V6, shown);
         }
         let mut totals = one.snapshot();
         two.add_into(&mut totals);
@@ -263,8 +285,8 @@ mod tests {
         assert_eq!(totals.drops(Direction::Outbound).collect::<Vec<_>>(), [(DropReason::NoHeadroom, 1)]);
         assert_eq!(totals.forwarded(WanId(31), Direction::Outbound), Traffic { packets: 46, bytes: 65_040 });
         assert_eq!(totals.forwarded(WanId(31), Direction::Inbound), Traffic::default());
-        assert_eq!(totals.signs(WanId(3), Family::V6), Signs { tried: 1, answered: 1, replied: 2 });
-        assert_eq!(totals.signs(WanId(3), Family::V4), Signs::default());
+        assert_eq!(totals.reachability(WanId(3), Family::V6), ReachabilityCounts { tried: 1, answered: 1, replied: 2 });
+        assert_eq!(totals.reachability(WanId(3), Family::V4), ReachabilityCounts::default());
         assert_eq!((totals.events(Event::Clamped), totals.events(Event::Held)), (1, 0));
     }
 
@@ -272,7 +294,7 @@ mod tests {
     fn a_wan_that_cannot_be_is_counted_nowhere() {
         let counters = Counters::default();
         counters.forward(WanId(200), Direction::Inbound, 1, 1);
-        counters.sign(WanId(200), Family::V4, Sign::Replied);
+        counters.reachability(WanId(200), Family::V4, Reachability::Replied);
         assert_eq!(counters.snapshot(), Totals::default());
     }
 

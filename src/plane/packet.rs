@@ -9,3 +9,4 @@ pub mod parse;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sctp;
+pub mod segment;

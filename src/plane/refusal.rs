@@ -2,7 +2,7 @@
 //! Must never know: counters, state, policy.
 
 use super::craft::icmp::Unreachable;
-use super::flow::table::Pin;
+use super::flow::pin::Pin;
 use super::translate::nptv6::Unmappable;
 use super::verdict::DropReason;
 use crate::types::Direction;

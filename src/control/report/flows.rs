@@ -4,8 +4,9 @@ use crate::api::{Flow, FlowQuery, Flows, Traffic};
 use crate::config::nearest::nearest;
 use crate::config::settings::Settings;
 use crate::plane::choose::address;
+use crate::plane::counters;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::table::{self, FlowRecord, FlowTable};
+use crate::plane::flow::table::{FlowRecord, FlowTable};
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::Policy;
 use crate::types::{Direction, Tick, WanId};
@@ -129,7 +130,7 @@ pub fn direction_name(direction: Direction) -> &'static str {
 }
 
 /// Traffic in the words of `api`.
-pub fn traffic(traffic: table::Traffic) -> Traffic {
+pub fn traffic(traffic: counters::Traffic) -> Traffic {
     Traffic { packets: traffic.packets, bytes: traffic.bytes }
 }
 
@@ -138,7 +139,8 @@ mod tests {
     use super::*;
     use crate::control::compile;
     use crate::control::sample::settings;
-    use crate::plane::flow::table::{Seen, Segment};
+    use crate::plane::flow::table::Seen;
+    use crate::plane::packet::segment::Segment;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()

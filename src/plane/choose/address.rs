@@ -1,7 +1,7 @@
 //! Which address a host has on the other side of a WAN. Must never know: packets.
 
 use crate::plane::craft::icmp::Unreachable;
-use crate::plane::flow::table::Pin;
+use crate::plane::flow::pin::Pin;
 use crate::plane::lease::{Exit, Lease, pick};
 use crate::plane::policy::Wan;
 use crate::plane::refusal::Refusal;
@@ -83,7 +83,7 @@ pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
 /// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
 #[must_use]
 pub fn is_gone(wan: &Wan, family: Family, pin: &Pin) -> bool {
-    pin.lease != Lease::FIXED && !wan.has_lease(family, pin.lease, pin.proved())
+    pin.lease != Lease::FIXED && !wan.has_lease(family, pin.lease, pin.epoch)
 }
 
 fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {

@@ -5,15 +5,16 @@ use super::admit;
 use super::failover;
 use super::steer;
 use crate::plane::context::Ctx;
-use crate::plane::counters::Event;
+use crate::plane::counters::{Event, Reachability};
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::reachability::Sign;
-use crate::plane::flow::table::{Pin, Seen, Segment};
+use crate::plane::flow::pin::Pin;
+use crate::plane::flow::table::Seen;
 use crate::plane::fragment::pins::{Datagram, PinLookup};
 use crate::plane::lease::Exit;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::tcp_flag;
+use crate::plane::packet::segment::Segment;
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
@@ -55,8 +56,8 @@ pub fn outbound(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame
     let seen = seen(headers, frame, Direction::Outbound, now);
     let known = core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
     let exit = match known {
-        Some(pin) if pin.epoch == policy.epoch => {
-            note_sign(core, headers, &pin);
+        Some(pin) if pin.is_proved(policy.epoch) => {
+            note_reachability(core, headers, &pin);
             pin.exit()
         }
         known => match admit::outbound(headers, policy)? {
@@ -108,7 +109,7 @@ fn prove_outbound(
         failover::Course::Passes => return Ok(pin.exit()),
         failover::Course::Refused(refusal) => return Err(refusal),
         failover::Course::Ends => {
-            core.shared.table.cut(key, seen.now, &policy.timeouts);
+            core.shared.table.terminate(key, seen.now, &policy.timeouts);
             core.counters.event(Event::Reset);
             return Err(Refusal::reset(pin));
         }
@@ -118,7 +119,7 @@ fn prove_outbound(
     }
     core.shared.table.repin(key, exit, policy.epoch);
     if let Some(pin) = core.shared.table.touch(key, policy.epoch, seen, &policy.timeouts) {
-        note_sign(core, headers, &pin);
+        note_reachability(core, headers, &pin);
     }
     Ok(exit)
 }
@@ -139,11 +140,11 @@ pub fn inbound(
     let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
     let seen = seen(headers, frame, Direction::Inbound, now);
     match core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
-        Some(pin) if pin.exit() == exit && pin.epoch == policy.epoch => {
-            note_sign(core, headers, &pin);
+        Some(pin) if pin.exit() == exit && pin.is_proved(policy.epoch) => {
+            note_reachability(core, headers, &pin);
             Ok(Arrival::Known)
         }
-        Some(pin) if pin.is_cut() => {
+        Some(pin) if pin.terminated => {
             admit::inbound(headers, policy)?;
             if !is_request(headers) {
                 return Ok(Arrival::Ended);
@@ -156,7 +157,7 @@ pub fn inbound(
             let again = || core.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
             let pin = if stale { again().unwrap_or(pin) } else { pin };
             if pin.wan == id {
-                note_sign(core, headers, &pin);
+                note_reachability(core, headers, &pin);
             }
             if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
                 core.shared.table.repin(&key, exit, policy.epoch);
@@ -187,21 +188,23 @@ fn insert(
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires);
     }
-    note_sign(core, headers, &pin);
+    note_reachability(core, headers, &pin);
     Ok(pin.exit())
 }
 
 /// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
 /// is no reply, and a remote that is dialled again and again counts once: whether it alone answers says nothing of the
 /// line.
-fn note_sign(core: &mut Core, headers: &Headers, pin: &Pin) {
-    let is_none = match pin.sign {
-        Sign::Nothing => return,
-        Sign::Tried => is_dialled_again(core, pin.wan, headers.destination),
-        Sign::Answered | Sign::Replied => matches!(headers.transport, Transport::Query { request: true, .. }),
+fn note_reachability(core: &mut Core, headers: &Headers, pin: &Pin) {
+    let is_none = match pin.shown {
+        Reachability::Nothing => return,
+        Reachability::Tried => is_dialled_again(core, pin.wan, headers.destination),
+        Reachability::Answered | Reachability::Replied => {
+            matches!(headers.transport, Transport::Query { request: true, .. })
+        }
     };
     if !is_none {
-        core.counters.sign(pin.wan, headers.family(), pin.sign);
+        core.counters.reachability(pin.wan, headers.family(), pin.shown);
     }
 }
 
@@ -213,7 +216,7 @@ fn is_dialled_again(core: &mut Core, wan: WanId, remote: IpAddr) -> bool {
 /// Whether a packet may ask for an answer: of TCP only a SYN does, of ICMP queries only the request.
 fn is_request(headers: &Headers) -> bool {
     match headers.transport {
-        Transport::Tcp { flags, .. } => tcp_flag::asks(flags),
+        Transport::Tcp { flags, .. } => tcp_flag::is_initial_syn(flags),
         Transport::Query { request, .. } => request,
         _ => true,
     }
@@ -221,21 +224,7 @@ fn is_request(headers: &Headers) -> bool {
 
 fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -> Seen {
     let (packets, bytes) = headers.segments(&frame.offload);
-    Seen { direction, now, bytes, packets, segment: segment(headers, frame.packet()), refresh: true }
-}
-
-/// What a TCP header says. A first fragment does not tell how long the segment is: it counts as empty.
-pub fn segment(headers: &Headers, packet: &[u8]) -> Option<Segment> {
-    let Transport::Tcp { flags, .. } = headers.transport else { return None };
-    let header: &[u8; 20] = packet.get(usize::from(headers.l4)..)?.first_chunk()?;
-    let [_, _, _, _, s0, s1, s2, s3, a0, a1, a2, a3, ..] = *header;
-    let is_whole = headers.fragment == Fragment::Whole;
-    Some(Segment {
-        flags,
-        sequence: u32::from_be_bytes([s0, s1, s2, s3]),
-        acknowledgment: u32::from_be_bytes([a0, a1, a2, a3]),
-        payload: if is_whole { headers.len.saturating_sub(headers.header_len().into()) } else { 0 },
-    })
+    Seen { direction, now, bytes, packets, segment: Segment::read(headers, frame.packet()), refresh: true }
 }
 
 /// The exit of a new flow from `source`: the WAN that the hash gives it, and of its public addresses the current one.

@@ -4,7 +4,7 @@
 use super::address;
 use super::steer;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::table::Pin;
+use crate::plane::flow::pin::Pin;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Remedy, WanId};

@@ -6,7 +6,7 @@ use super::address;
 use super::failback::{recall, would_take};
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::table::Pin;
+use crate::plane::flow::pin::Pin;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Policy;
@@ -52,7 +52,7 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
         Standing::HardDown => Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host)),
         _ => Ok(()),
     };
-    if pin.is_cut() {
+    if pin.terminated {
         return after_the_end(flags, pin, way);
     }
     match (remedy(policy, key, pin), way) {
@@ -83,7 +83,7 @@ pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
 fn after_the_end(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
-        Some(flags) if !tcp_flag::asks(flags) => Course::Refused(Refusal::reset(*pin)),
+        Some(flags) if !tcp_flag::is_initial_syn(flags) => Course::Refused(Refusal::reset(*pin)),
         _ => Course::BeginsAnew,
     }
 }
@@ -92,7 +92,7 @@ fn after_the_end(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Cour
 fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
     match flags {
         Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
-        Some(flags) if tcp_flag::asks(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
+        Some(flags) if tcp_flag::is_initial_syn(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
         _ => Course::Ends,
     }
 }

@@ -2,8 +2,8 @@
 //! redial at once; and towards remotes, in the name of the hosts. Must never know: policy, tables, links.
 
 use super::ip;
-use crate::plane::flow::table::Segment;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
+use crate::plane::packet::segment::Segment;
 use std::net::SocketAddr;
 
 /// Appends the RST that answers a segment from `from` to `to` (RFC 9293 §3.10.7.1): it bears the number that the host

@@ -12,57 +12,45 @@
 //! - Everything else: the first answer alone. Media may come unasked.
 
 use super::key::FlowKey;
-use super::record::Segment;
 use super::state::State;
+use crate::plane::counters::Reachability;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
-
-/// What a packet shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sign {
-    /// Nothing.
-    Nothing,
-    /// An inside host begins a TCP handshake.
-    Tried,
-    /// The remote answers it, if only with a refusal: the way is alive both ways.
-    Answered,
-    /// The remote replies to something that came from inside: the same.
-    Replied,
-}
+use crate::plane::packet::segment::Segment;
 
 /// Ports whose every datagram answers one (RFC 1035 §4.2.1, RFC 5905 §7.2).
 const DNS: u16 = 53;
 const NTP: u16 = 123;
 
 /// What a first packet from inside shows.
-pub(super) fn of_first(segment: Option<Segment>) -> Sign {
+pub(super) fn of_first(segment: Option<Segment>) -> Reachability {
     let begins = |segment: Segment| segment.flags & (tcp_flag::SYN | tcp_flag::ACK | tcp_flag::RST) == tcp_flag::SYN;
-    if segment.is_some_and(begins) { Sign::Tried } else { Sign::Nothing }
+    if segment.is_some_and(begins) { Reachability::Tried } else { Reachability::Nothing }
 }
 
-/// What a packet from outside shows that belongs to a flow from inside in this state, before it changes it. `awaited`: the
+/// What a packet from outside shows that belongs to a flow from inside in this state, before it changes it. `rcv_nxt`: the
 /// sequence number that the inside host of a TCP connection waits for.
-pub(super) fn of_inbound(key: &FlowKey, state: State, awaited: u32, segment: Option<Segment>) -> Sign {
+pub(super) fn of_inbound(key: &FlowKey, state: State, rcv_nxt: u32, segment: Option<Segment>) -> Reachability {
     match (key.protocol(), segment) {
-        (protocol::TCP, None) => Sign::Nothing,
+        (protocol::TCP, None) => Reachability::Nothing,
         (protocol::TCP, Some(segment)) if state.is_untouched() => of_opening(segment),
         (protocol::TCP, Some(segment)) => {
-            reply_if(state.waits() && state.inside_spoke() && segment.sequence == awaited)
+            reply_if(state.waits() && state.inside_spoke() && segment.sequence == rcv_nxt)
         }
-        _ if !state.is_two_way() => Sign::Replied,
+        _ if !state.is_two_way() => Reachability::Replied,
         (protocol::ICMP | protocol::ICMPV6, _) => reply_if(state.waits()),
         (protocol::UDP, _) => reply_if(state.waits() && matches!(key.remote_port(), DNS | NTP)),
-        _ => Sign::Nothing,
+        _ => Reachability::Nothing,
     }
 }
 
 /// The answer to a SYN acknowledges it (RFC 9293 §3.10.7.1, §3.10.7.2).
-fn of_opening(segment: Segment) -> Sign {
+fn of_opening(segment: Segment) -> Reachability {
     let is_answer = segment.has(tcp_flag::ACK) && segment.flags & (tcp_flag::SYN | tcp_flag::RST) != 0;
-    if is_answer { Sign::Answered } else { Sign::Nothing }
+    if is_answer { Reachability::Answered } else { Reachability::Nothing }
 }
 
-fn reply_if(is_reply: bool) -> Sign {
-    if is_reply { Sign::Replied } else { Sign::Nothing }
+fn reply_if(is_reply: bool) -> Reachability {
+    if is_reply { Reachability::Replied } else { Reachability::Nothing }
 }
 
 #[cfg(test)]

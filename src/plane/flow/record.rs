@@ -7,11 +7,13 @@
 //! segment passes, believed or not.
 
 use super::key::FlowKey;
+use super::pin::Pin;
 use super::reachability;
-use super::reachability::Sign;
 use super::state::State;
+use crate::plane::counters::{Reachability, Traffic};
 use crate::plane::lease::{Exit, Lease};
 use crate::plane::packet::numbers::{protocol, tcp_flag};
+use crate::plane::packet::segment::Segment;
 use crate::types::{Direction, Tick, Timeouts, WanId};
 
 /// One packet or super-frame as the table sees it.
@@ -39,43 +41,6 @@ impl Seen {
     }
 }
 
-/// A TCP segment (RFC 9293 §3.1).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Segment {
-    /// Flags byte.
-    pub flags: u8,
-    /// Its sequence number.
-    pub sequence: u32,
-    /// What it acknowledges.
-    pub acknowledgment: u32,
-    /// Bytes of payload, all segments of a super-frame together.
-    pub payload: u32,
-}
-
-impl Segment {
-    /// Whether a flag is set.
-    #[must_use]
-    pub fn has(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-
-    /// The sequence number of the next segment: SYN and FIN take one, too.
-    #[must_use]
-    pub fn end(&self) -> u32 {
-        let marks = u32::from(self.has(tcp_flag::SYN)) + u32::from(self.has(tcp_flag::FIN));
-        self.sequence.wrapping_add(self.payload).wrapping_add(marks)
-    }
-}
-
-/// Packets and IP bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Traffic {
-    /// Packets; a super-frame counts as its segments.
-    pub packets: u64,
-    /// IP bytes.
-    pub bytes: u64,
-}
-
 /// A flow as it is listed. Times are whole seconds of the workers' clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowRecord {
@@ -101,9 +66,6 @@ pub struct FlowRecord {
     pub inbound: Traffic,
 }
 
-/// The epoch of a flow that flowpin has ended itself; snapshots count from 1.
-pub(super) const CUT: u32 = 0;
-
 /// What the map holds: 56 bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
@@ -114,7 +76,7 @@ pub(super) struct Record {
     last: u32,
     pub(super) expires: u32,
     /// The sequence number that the inside host of a TCP connection waits for, once it has acknowledged anything.
-    awaited: u32,
+    rcv_nxt: u32,
     pub(super) wan: WanId,
     pub(super) lease: Lease,
     origin: Direction,
@@ -123,12 +85,12 @@ pub(super) struct Record {
 
 impl Record {
     /// Whether the flow follows a request that arrives on another WAN: it came from outside, and no TCP connection stands.
-    pub(super) fn follows_arrival(&self, protocol: u8) -> bool {
+    fn follows_arrival(&self, protocol: u8) -> bool {
         self.origin == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
     }
 
     /// The record of a flow with this first packet, and what that shows.
-    pub(super) fn new(key: &FlowKey, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> (Self, Sign) {
+    pub(super) fn new(key: &FlowKey, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> (Self, Reachability) {
         let from_inside = seen.direction == Direction::Outbound;
         let state = State::NEW.after(key.protocol(), seen.direction, seen.flags());
         let mut record = Self {
@@ -138,24 +100,24 @@ impl Record {
             created: seen.now.secs(),
             last: seen.now.secs(),
             expires: deadline(seen.now, state.timeout(key.protocol(), timeouts)),
-            awaited: seen.segment.map_or(0, |segment| segment.acknowledgment),
+            rcv_nxt: seen.segment.map_or(0, |segment| segment.acknowledgment),
             wan: exit.wan,
             lease: exit.lease,
             origin: seen.direction,
             state: state.waiting(from_inside),
         };
         record.count(seen);
-        (record, if from_inside { reachability::of_first(seen.segment) } else { Sign::Nothing })
+        (record, if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing })
     }
 
     /// One more packet, and what it shows.
-    pub(super) fn see(&mut self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Sign {
+    pub(super) fn see(&mut self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Reachability {
         self.count(seen);
         let reset = seen.segment.is_some_and(|segment| segment.has(tcp_flag::RST));
         if !seen.refresh && !reset || !self.believes(seen) {
-            return Sign::Nothing;
+            return Reachability::Nothing;
         }
-        let sign = self.step(key, seen);
+        let shown = self.step(key, seen);
         let expires = deadline(seen.now, self.state.timeout(key.protocol(), timeouts));
         if reset {
             self.expires = self.expires.min(expires);
@@ -163,23 +125,23 @@ impl Record {
             self.expires = expires;
             self.last = seen.now.secs();
         }
-        sign
+        shown
     }
 
     /// Moves the state.
-    fn step(&mut self, key: &FlowKey, seen: &Seen) -> Sign {
+    fn step(&mut self, key: &FlowKey, seen: &Seen) -> Reachability {
         let from_inside = seen.direction == Direction::Outbound;
         let before = self.state;
         let shown = match (from_inside, self.origin) {
-            (false, Direction::Outbound) => reachability::of_inbound(key, before, self.awaited, seen.segment),
-            _ => Sign::Nothing,
+            (false, Direction::Outbound) => reachability::of_inbound(key, before, self.rcv_nxt, seen.segment),
+            _ => Reachability::Nothing,
         };
-        self.await_next(seen);
+        self.advance_rcv_nxt(seen);
         let after = before.after(key.protocol(), seen.direction, seen.flags());
-        self.state = after.waiting(from_inside || before.waits() && shown == Sign::Nothing);
+        self.state = after.waiting(from_inside || before.waits() && shown == Reachability::Nothing);
         if after == State::NEW && before != State::NEW {
             self.origin = seen.direction;
-            return if from_inside { reachability::of_first(seen.segment) } else { Sign::Nothing };
+            return if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing };
         }
         shown
     }
@@ -188,23 +150,38 @@ impl Record {
     fn believes(&self, seen: &Seen) -> bool {
         match (seen.direction, seen.segment) {
             (Direction::Inbound, Some(segment)) if segment.has(tcp_flag::RST) => {
-                !self.state.is_two_way() || segment.sequence == self.awaited
+                !self.state.is_two_way() || segment.sequence == self.rcv_nxt
             }
             _ => true,
         }
     }
 
     /// Follows what the inside host waits for: its acknowledgments never go back, and what arrives counts without a gap.
-    fn await_next(&mut self, seen: &Seen) {
+    fn advance_rcv_nxt(&mut self, seen: &Seen) {
         match (seen.direction, seen.segment) {
             (Direction::Outbound, Some(segment)) if segment.has(tcp_flag::ACK) => {
-                let ahead = segment.acknowledgment.wrapping_sub(self.awaited) < 1 << 31;
+                let ahead = segment.acknowledgment.wrapping_sub(self.rcv_nxt) < 1 << 31;
                 if ahead || !self.state.inside_spoke() {
-                    self.awaited = segment.acknowledgment;
+                    self.rcv_nxt = segment.acknowledgment;
                 }
             }
-            (Direction::Inbound, Some(segment)) if segment.sequence == self.awaited => self.awaited = segment.end(),
+            (Direction::Inbound, Some(segment)) if segment.sequence == self.rcv_nxt => self.rcv_nxt = segment.end(),
             _ => {}
+        }
+    }
+
+    /// The flow as it is known to a packet that shows this; `fresh`: the packet made it.
+    pub(super) fn pin(&self, key: &FlowKey, fresh: bool, shown: Reachability) -> Pin {
+        Pin {
+            wan: self.wan,
+            lease: self.lease,
+            epoch: self.epoch,
+            fresh,
+            expires: self.expires,
+            follows_arrival: self.follows_arrival(key.protocol()),
+            came_in: self.origin == Direction::Inbound,
+            terminated: self.is_terminated(),
+            shown,
         }
     }
 
@@ -233,24 +210,29 @@ impl Record {
         traffic.bytes += u64::from(seen.bytes);
     }
 
+    /// Whether a packet under the snapshot of this epoch belongs to the flow without being judged anew: the pin was proved
+    /// against it, and the flow has not been terminated.
+    pub(super) fn is_proved(&self, epoch: u32) -> bool {
+        self.epoch == epoch && !self.is_terminated()
+    }
+
     pub(super) fn is_over(&self, now: Tick) -> bool {
         now.secs() >= self.expires
     }
 
-    /// Ends the flow by flowpin's own will: no snapshot has this epoch, so that every packet of it is looked at.
-    pub(super) fn cut(&mut self, now: Tick, timeouts: &Timeouts) {
-        self.epoch = CUT;
-        self.state = State::CUT;
+    /// Ends the flow by flowpin's own will.
+    pub(super) fn terminate(&mut self, now: Tick, timeouts: &Timeouts) {
+        self.state = State::TERMINATED;
         self.expires = self.expires.min(deadline(now, timeouts.tcp_closing));
     }
 
     /// What a RST to the inside host of a silent TCP connection says; `None` where there is nothing to end.
     pub(super) fn reset_sequence(&self) -> Option<u32> {
-        (self.epoch != CUT && self.state.inside_spoke() && !self.state.is_closing()).then_some(self.awaited)
+        (self.state.inside_spoke() && !self.state.is_closing()).then_some(self.rcv_nxt)
     }
 
-    pub(super) fn came_in(&self) -> bool {
-        self.origin == Direction::Inbound
+    pub(super) fn is_terminated(&self) -> bool {
+        self.state.is_terminated()
     }
 }
 

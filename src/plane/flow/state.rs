@@ -1,6 +1,6 @@
-//! What a flow is doing and how long its silence may last: RFC 7857 §2 for TCP, RFC 4787, 5508 and 6092 for the rest.
-//! Sequence numbers are not looked at, so that a flow met in mid-stream works (RFC 6092 REC-32); which RST is believed is
-//! the record's question.
+//! The state machine of one flow: what it is doing and how long its silence may last (RFC 7857 §2 for TCP, RFC 4787, 5508
+//! and 6092 for the rest). Sequence numbers are not looked at, so that a flow met in mid-stream works (RFC 6092 REC-32);
+//! record.rs decides which RST is believed. What a worker keeps is in plane/state.rs, what a WAN is in health/state.rs.
 //! Must never know: time, tables.
 //!
 //! TCP in one picture. *Opening*: not both ends have acknowledged anything. *Established*: both have; a handshake, a
@@ -11,8 +11,9 @@
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::types::{Direction, Timeouts};
 
-/// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST; and the inside has sent
-/// something since the last reply, which says nothing of what the flow is doing and is kept here for room's sake.
+/// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST; flowpin has terminated
+/// the flow; and the inside has sent something since the last reply, which says nothing of what the flow is doing and is
+/// kept here for room's sake.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State(u8);
 
@@ -21,12 +22,13 @@ const SPOKE: u8 = 0b11;
 const FIN: u8 = 0b1100;
 const RESET: u8 = 0b1_0000;
 const WAITS: u8 = 0b10_0000;
+const TERMINATED: u8 = 0b100_0000;
 
 impl State {
     /// A flow of which nothing has been seen.
     pub const NEW: Self = Self(0);
-    /// A flow that flowpin has ended itself.
-    pub const CUT: Self = Self(SPOKE | RESET);
+    /// A flow that flowpin has ended itself. No packet leads out of this state: only a new flow takes its place.
+    pub const TERMINATED: Self = Self(SPOKE | RESET | TERMINATED);
 
     /// The state after one more packet. `tcp_flags`: the flags byte of a TCP segment; `None` when it is not at hand, as
     /// in a later fragment, which leaves a TCP flow where it is.
@@ -49,7 +51,7 @@ impl State {
             return Self(self.0 | RESET);
         }
         if seen(tcp_flag::SYN) && !seen(tcp_flag::ACK) {
-            return if self.is_closing() { Self::NEW } else { self };
+            return if self.is_closing() && !self.is_terminated() { Self::NEW } else { self };
         }
         if !seen(tcp_flag::ACK) {
             return self;
@@ -61,6 +63,12 @@ impl State {
             bits &= !RESET;
         }
         Self(bits)
+    }
+
+    /// Whether flowpin has ended the flow itself.
+    #[must_use]
+    pub fn is_terminated(self) -> bool {
+        self.0 & TERMINATED != 0
     }
 
     /// Whether it is about to end.
@@ -241,6 +249,18 @@ mod tests {
         assert_eq!(State::NEW.timeout(protocol::TCP, &times), 2);
         assert_eq!(State(SPOKE | RESET).timeout(protocol::TCP, &times), 3);
         assert_eq!([17, 1, 58, 47].map(|protocol| two_way.timeout(protocol, &times)), [4, 5, 5, 6]);
+    }
+
+    #[test]
+    fn no_packet_leads_out_of_a_terminated_flow() {
+        assert!(!State(SPOKE | RESET).is_terminated(), "a RST of one end is not flowpin's");
+        for direction in [Direction::Outbound, Direction::Inbound] {
+            for flags in 0..=u8::MAX {
+                let after = |state: State| state.after(protocol::TCP, direction, Some(flags)).waiting(true);
+                assert!(after(State::TERMINATED).is_terminated() && !after(State::NEW).is_terminated(), "{flags:x}");
+            }
+        }
+        assert_eq!(State::TERMINATED.name(protocol::TCP), "closing");
     }
 
     #[test]

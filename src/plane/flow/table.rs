@@ -2,9 +2,10 @@
 //! No guard leaves it and nothing calls into the map while one is held. Must never know: policy, packets, clocks.
 
 use super::key::FlowKey;
-use super::reachability::Sign;
-use super::record::{CUT, Record};
-use crate::plane::lease::{Exit, Lease};
+use super::pin::Pin;
+use super::record::Record;
+use crate::plane::counters::Reachability;
+use crate::plane::lease::Exit;
 use crate::types::{MAX_WANS, Tick, Timeouts, WanId};
 use crossbeam::utils::CachePadded;
 use dashmap::DashMap;
@@ -13,7 +14,7 @@ use foldhash::fast::RandomState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-pub use super::record::{FlowRecord, Seen, Segment, Traffic};
+pub use super::record::{FlowRecord, Seen};
 
 /// Many, so that a growing or listed shard delays few flows, and short ones at that.
 const SHARDS: usize = 256;
@@ -29,48 +30,6 @@ pub struct FlowTable {
     created: AtomicU64,
     expired: AtomicU64,
     refused: AtomicU64,
-}
-
-/// Which WAN a flow is bound to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pin {
-    /// The WAN.
-    pub wan: WanId,
-    /// Which of that WAN's public addresses it has.
-    pub lease: Lease,
-    /// Epoch of the policy that this pin was last proved against.
-    pub epoch: u32,
-    /// Whether this call made the entry: the caller must have its wheel watch the key.
-    pub fresh: bool,
-    /// The second at which the flow ends if it stays silent.
-    pub expires: u32,
-    /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
-    /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
-    pub follows_arrival: bool,
-    /// Whether it came from outside: the remote knows it by a public address of this WAN.
-    pub came_in: bool,
-    /// What the packet of this call shows.
-    pub sign: Sign,
-}
-
-impl Pin {
-    /// Whether flowpin has ended the flow itself: its entry only says so.
-    #[must_use]
-    pub fn is_cut(&self) -> bool {
-        self.epoch == CUT
-    }
-
-    /// Where it leaves.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        Exit { wan: self.wan, lease: self.lease }
-    }
-
-    /// The epoch from which it is known that the lease is its own; of a flow that was ended none is known.
-    #[must_use]
-    pub fn proved(&self) -> u32 {
-        if self.is_cut() { u32::MAX } else { self.epoch }
-    }
 }
 
 /// The table holds as many flows as it may.
@@ -111,21 +70,21 @@ impl FlowTable {
         if record.is_over(seen.now) {
             return None;
         }
-        let is_proved = record.epoch == epoch;
-        let sign = if is_proved { record.see(key, seen, timeouts) } else { Sign::Nothing };
-        Some(pin(key, &record, false, sign))
+        let is_proved = record.is_proved(epoch);
+        let shown = if is_proved { record.see(key, seen, timeouts) } else { Reachability::Nothing };
+        Some(record.pin(key, false, shown))
     }
 
-    /// Ends a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as ended.
-    pub fn cut(&self, key: &FlowKey, now: Tick, timeouts: &Timeouts) {
+    /// Terminates a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as terminated.
+    pub fn terminate(&self, key: &FlowKey, now: Tick, timeouts: &Timeouts) {
         if let Some(mut record) = self.flows.get_mut(key) {
-            record.cut(now, timeouts);
+            record.terminate(now, timeouts);
         }
     }
 
-    /// Ends a TCP connection that `is_doomed` by its pin, if there is anything to end. That pin, and the sequence
+    /// Terminates a TCP connection that `is_doomed` by its pin, if there is anything to end. That pin, and the sequence
     /// number that its inside host waits for.
-    pub fn cut_silent(
+    pub fn terminate_silent(
         &self,
         key: &FlowKey,
         now: Tick,
@@ -133,13 +92,13 @@ impl FlowTable {
         is_doomed: impl Fn(&Pin) -> bool,
     ) -> Option<(Pin, u32)> {
         let mut record = self.flows.get_mut(key)?;
-        let pin = pin(key, &record, false, Sign::Nothing);
+        let pin = record.pin(key, false, Reachability::Nothing);
         let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin))?;
-        record.cut(now, timeouts);
+        record.terminate(now, timeouts);
         Some((pin, sequence))
     }
 
-    /// Binds a new flow to `exit`, also in the place of one that was cut. If it lives already (another worker was faster),
+    /// Binds a new flow to `exit`, also in the place of one that was terminated. If it lives already (another worker was faster),
     /// that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
@@ -156,16 +115,16 @@ impl FlowTable {
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
-                let sign;
-                if record.is_over(seen.now) || record.epoch == CUT {
+                let shown;
+                if record.is_over(seen.now) || record.is_terminated() {
                     self.count_wan(record.wan, exit.wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
-                    (*record, sign) = Record::new(&key, exit, epoch, seen, timeouts);
+                    (*record, shown) = Record::new(&key, exit, epoch, seen, timeouts);
                 } else {
-                    sign = record.see(&key, seen, timeouts);
+                    shown = record.see(&key, seen, timeouts);
                 }
-                Ok(pin(&key, record, false, sign))
+                Ok(record.pin(&key, false, shown))
             }
             Entry::Vacant(entry) => {
                 if self.len.fetch_add(1, Relaxed) >= self.limit {
@@ -177,8 +136,8 @@ impl FlowTable {
                 if let Some(count) = self.per_wan.get(exit.wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                let (record, sign) = Record::new(&key, exit, epoch, seen, timeouts);
-                let pin = pin(&key, &record, true, sign);
+                let (record, shown) = Record::new(&key, exit, epoch, seen, timeouts);
+                let pin = record.pin(&key, true, shown);
                 entry.insert(record);
                 Ok(pin)
             }
@@ -189,7 +148,7 @@ impl FlowTable {
     #[must_use]
     pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
         let record = self.flows.get(key)?;
-        (!record.is_over(now)).then(|| pin(key, &record, false, Sign::Nothing))
+        (!record.is_over(now)).then(|| record.pin(key, false, Reachability::Nothing))
     }
 
     /// Binds a known flow to another exit, or proves its pin against another epoch. False when it is unknown.
@@ -276,20 +235,6 @@ impl FlowTable {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
-    }
-}
-
-fn pin(key: &FlowKey, record: &Record, fresh: bool, sign: Sign) -> Pin {
-    let follows_arrival = record.follows_arrival(key.protocol());
-    Pin {
-        wan: record.wan,
-        lease: record.lease,
-        epoch: record.epoch,
-        fresh,
-        expires: record.expires,
-        follows_arrival,
-        came_in: record.came_in(),
-        sign,
     }
 }
 

@@ -55,9 +55,9 @@ pub mod tcp_flag {
     /// Acknowledgment field significant.
     pub const ACK: u8 = 16;
 
-    /// Whether a segment with these flags asks for a connection.
+    /// Whether a segment with these flags is the first of a connection: a SYN that acknowledges nothing.
     #[must_use]
-    pub fn asks(flags: u8) -> bool {
+    pub fn is_initial_syn(flags: u8) -> bool {
         flags & (SYN | ACK) == SYN
     }
 }

@@ -3,15 +3,15 @@
 //! say it, as after a crash (RFC 9293 §3.5.1, figure 9; RFC 5961 §3.2). Must never know: why the connection has ended.
 
 use crate::plane::choose::address;
-use crate::plane::choose::exit;
 use crate::plane::context::{Ctx, Line};
 use crate::plane::counters::Event;
 use crate::plane::craft::rst;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::table::{Pin, Segment};
+use crate::plane::flow::pin::Pin;
 use crate::plane::neighbor;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::ethertype;
+use crate::plane::packet::segment::Segment;
 use crate::plane::state::Core;
 use crate::types::{End, Family, Frame, Standing};
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ pub fn challenge(core: &Core, ctx: &mut Ctx<'_>, key: &FlowKey, pin: &Pin, rcv_n
 pub fn read(headers: &Headers, frame: &Frame<'_>) -> Option<([SocketAddr; 2], Segment)> {
     let Transport::Tcp { source, destination, .. } = headers.transport else { return None };
     let ends = [(headers.source, source), (headers.destination, destination)].map(SocketAddr::from);
-    exit::segment(headers, frame.packet()).map(|segment| (ends, segment))
+    Segment::read(headers, frame.packet()).map(|segment| (ends, segment))
 }
 
 fn send(core: &Core, ctx: &mut Ctx<'_>, line: Line<'_>, family: Family, write: impl FnOnce(&mut Vec<u8>) -> bool) {

@@ -8,7 +8,7 @@ use crate::plane::choose::failover;
 use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::craft::rst;
-use crate::plane::flow::table::Pin;
+use crate::plane::flow::pin::Pin;
 use crate::plane::flow::wheel::Walk;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{Policy, Wan};
@@ -69,7 +69,7 @@ pub fn step(core: &mut Core, ctx: &mut Ctx<'_>) {
             return false;
         }
         let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
-        if let Some((pin, rcv_nxt)) = core.shared.table.cut_silent(key, now, &policy.timeouts, is_doomed) {
+        if let Some((pin, rcv_nxt)) = core.shared.table.terminate_silent(key, now, &policy.timeouts, is_doomed) {
             let host = SocketAddr::new(key.inside(), key.inside_port());
             let remote = SocketAddr::new(key.remote(), key.remote_port());
             ctx.outbox.push(End::Inside, &[], |out| rst::unasked(out, remote, host, rcv_nxt));

@@ -1,7 +1,7 @@
 //! Claims about what packets are counted to show, on the WAN and in the family of their flow.
 
 use super::*;
-use crate::plane::counters::Signs;
+use crate::plane::counters::ReachabilityCounts;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{icmp, packet, tcp, udp};
 use crate::plane::sample::{A, B, Rig, SERVER, SERVER6, policy, port_for};
@@ -11,8 +11,8 @@ use std::sync::Arc;
 const HOST: &str = "10.250.250.2";
 const PUBLIC: [&str; 2] = ["192.0.2.12", "198.51.100.12"];
 
-fn signs(rig: &Rig, wan: WanId, family: Family) -> [u64; 3] {
-    let Signs { tried, answered, replied } = rig.totals().signs(wan, family);
+fn counted(rig: &Rig, wan: WanId, family: Family) -> [u64; 3] {
+    let ReachabilityCounts { tried, answered, replied } = rig.totals().reachability(wan, family);
     [tried, answered, replied]
 }
 
@@ -20,7 +20,7 @@ fn signs(rig: &Rig, wan: WanId, family: Family) -> [u64; 3] {
 fn assert_shown(rig: &Rig, wan: WanId, family: Family, shown: [u64; 3]) {
     for (other, its) in [A, B].into_iter().flat_map(|wan| Family::ALL.map(|family| (wan, family))) {
         let due = if (other, its) == (wan, family) { shown } else { [0; 3] };
-        assert_eq!(signs(rig, other, its), due, "{other:?} {its}");
+        assert_eq!(counted(rig, other, its), due, "{other:?} {its}");
     }
 }
 
@@ -37,8 +37,11 @@ fn a_handshake_counts_where_it_is_pinned_in_its_family() {
     let mut rig = Rig::new(policy());
     let (inside, flags) = ("fd00:bad:b01:1::100", |flags| tcp(443, 5000, flags, &[], &[]));
     rig.outbound(&packet(inside, SERVER6, protocol::TCP, &tcp(5000, 443, 2, &[], &[])));
-    let (wan, public) =
-        if signs(&rig, A, Family::V6)[0] == 1 { (A, "2001:db8:a:c81::100") } else { (B, "2001:db8:b:be01:27ea::100") };
+    let (wan, public) = if counted(&rig, A, Family::V6)[0] == 1 {
+        (A, "2001:db8:a:c81::100")
+    } else {
+        (B, "2001:db8:b:be01:27ea::100")
+    };
     assert_shown(&rig, wan, Family::V6, [1, 0, 0]);
     rig.inbound(wan, &packet(SERVER6, public, protocol::TCP, &flags(18)));
     rig.inbound(wan, &packet(SERVER6, public, protocol::TCP, &flags(18)));
@@ -51,7 +54,7 @@ fn a_remote_that_is_dialled_again_and_again_counts_once_until_another_is() {
     let ports: Vec<_> = (2000..).filter(|port| goes_by_a(*port)).take(4).collect();
     let mut dial = |port, remote: &str, tried: u64| {
         rig.outbound(&packet(HOST, remote, protocol::TCP, &tcp(port, 443, 2, &[], &[])));
-        assert_eq!(signs(&rig, A, Family::V4), [tried, 0, 0], "{port} {remote}");
+        assert_eq!(counted(&rig, A, Family::V4), [tried, 0, 0], "{port} {remote}");
     };
     dial(ports[0], SERVER, 1);
     dial(ports[1], SERVER, 1);
@@ -63,7 +66,7 @@ fn a_remote_that_is_dialled_again_and_again_counts_once_until_another_is() {
 fn goes_by_a(port: u16) -> bool {
     let mut rig = Rig::new(policy());
     rig.outbound(&packet(HOST, SERVER, protocol::TCP, &tcp(port, 443, 2, &[], &[])));
-    signs(&rig, A, Family::V4) == [1, 0, 0]
+    counted(&rig, A, Family::V4) == [1, 0, 0]
 }
 
 #[test]
@@ -93,7 +96,7 @@ fn answers_count_under_the_next_snapshot_too_and_where_the_flow_has_moved() {
     rig.outbound(&question(port));
     rig.inbound(A, &answer(A, port));
     rig.inbound(B, &answer(B, port));
-    assert_eq!([A, B].map(|wan| signs(&rig, wan, Family::V4)), [[0, 0, 1], [0, 0, 1]]);
+    assert_eq!([A, B].map(|wan| counted(&rig, wan, Family::V4)), [[0, 0, 1], [0, 0, 1]]);
 }
 
 #[test]

@@ -28,18 +28,18 @@ impl Flow {
         flow
     }
 
-    fn see(&self, out: bool, segment: Option<Segment>) -> Sign {
+    fn see(&self, out: bool, segment: Option<Segment>) -> Reachability {
         let direction = if out { Direction::Outbound } else { Direction::Inbound };
         let seen = Seen { direction, now: Tick(0), bytes: 100, packets: 1, segment, refresh: true };
         let timeouts = Timeouts::default();
         let known = self.table.touch(&self.key, 1, &seen, &timeouts);
-        known.unwrap_or_else(|| self.table.insert(self.key, WanId(0), 1, &seen, &timeouts).unwrap()).sign
+        known.unwrap_or_else(|| self.table.insert(self.key, WanId(0), 1, &seen, &timeouts).unwrap()).shown
     }
 
     /// What each packet of a script shows: `t` tried, `a` answered, `r` replied, `-` nothing. A segment is its direction,
     /// flags, sequence number, acknowledgment and payload; another packet its direction alone.
     fn play(&self, script: &str) -> String {
-        let signs = script.split(',').map(|packet| {
+        let shown = script.split(',').map(|packet| {
             let words: Vec<_> = packet.split_whitespace().collect();
             let segment = words.get(1).map(|flags| {
                 let number = |place: usize| words[place].parse().unwrap();
@@ -47,13 +47,13 @@ impl Flow {
                 Segment { flags: flags.chars().map(flag).sum(), sequence, acknowledgment, payload }
             });
             match self.see(words[0] == ">", segment) {
-                Sign::Nothing => "-",
-                Sign::Tried => "t",
-                Sign::Answered => "a",
-                Sign::Replied => "r",
+                Reachability::Nothing => "-",
+                Reachability::Tried => "t",
+                Reachability::Answered => "a",
+                Reachability::Replied => "r",
             }
         });
-        signs.collect::<Vec<_>>().join(" ")
+        shown.collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -1,7 +1,10 @@
 //! Claims about the flow table.
 
 use super::*;
+use crate::plane::counters::Traffic;
+use crate::plane::lease::Lease;
 use crate::plane::packet::numbers::tcp_flag;
+use crate::plane::packet::segment::Segment;
 use crate::types::Direction;
 use std::net::IpAddr;
 use std::sync::Barrier;
@@ -52,11 +55,12 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
             expires: 246,
             follows_arrival: false,
             came_in: false,
-            sign: Sign::Tried,
+            terminated: false,
+            shown: Reachability::Tried,
         }
     );
     let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
-    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, sign: Sign::Answered, ..fresh }));
+    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, shown: Reachability::Answered, ..fresh }));
     let third = table.touch(&tcp, 3, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
     assert_eq!(third.expires, 7447);
     assert_eq!(
@@ -156,7 +160,8 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
         expires: 600,
         follows_arrival: true,
         came_in: true,
-        sign: Sign::Nothing,
+        terminated: false,
+        shown: Reachability::Nothing,
     };
     assert_eq!(pin, expected, "its wheel watches it already");
     assert_eq!((table.len(), table.created(), table.expired()), (1, 2, 1));

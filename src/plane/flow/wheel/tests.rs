@@ -1,7 +1,8 @@
 //! Claims about the wheel, and the wheel with the table against a model.
 
 use super::*;
-use crate::plane::flow::table::{Seen, Segment};
+use crate::plane::flow::table::Seen;
+use crate::plane::packet::segment::Segment;
 use crate::types::{Direction, Timeouts, WanId};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,0 +1,43 @@
+//! What the table says of a flow to whoever asks: its pin. Must never know: record, table.
+
+use crate::plane::counters::Reachability;
+use crate::plane::lease::{Exit, Lease};
+use crate::types::WanId;
+
+/// Which WAN a flow is bound to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pin {
+    /// The WAN.
+    pub wan: WanId,
+    /// Which of that WAN's public addresses it has.
+    pub lease: Lease,
+    /// Epoch of the policy that this pin was last proved against.
+    pub epoch: u32,
+    /// Whether this call made the entry: the caller must have its wheel watch the key.
+    pub fresh: bool,
+    /// The second at which the flow ends if it stays silent.
+    pub expires: u32,
+    /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
+    /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
+    pub follows_arrival: bool,
+    /// Whether it came from outside: the remote knows it by a public address of this WAN.
+    pub came_in: bool,
+    /// Whether flowpin has ended the flow itself: its entry only says so.
+    pub terminated: bool,
+    /// What the packet of this call shows.
+    pub shown: Reachability,
+}
+
+impl Pin {
+    /// Whether the pin holds under the snapshot of this epoch without being judged anew.
+    #[must_use]
+    pub fn is_proved(&self, epoch: u32) -> bool {
+        self.epoch == epoch && !self.terminated
+    }
+
+    /// Where it leaves.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        Exit { wan: self.wan, lease: self.lease }
+    }
+}
