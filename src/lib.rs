@@ -45,7 +45,7 @@
 //! stand in rows (`netns-tests/law/rooms.rs`), and no two files import each other, not even through others. What a head says that
 //! its file must never know is true. `netns-tests/law.rs` reads the source and fails with the broken rule as a sentence.
 //!
-//! Without the feature `service` only the pure rooms compile.
+//! Without the feature `service` only the pure rooms compile, without the feature `lab` all but the lab.
 
 pub mod api;
 pub mod config;
@@ -59,7 +59,7 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod control;
-#[cfg(feature = "service")]
+#[cfg(feature = "lab")]
 pub mod lab;
 #[cfg(feature = "service")]
 pub mod ports;

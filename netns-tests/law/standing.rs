@@ -3,15 +3,6 @@
 
 /// Who imports, and from whom.
 pub const STANDING: &[(&str, &str)] = &[
-    ("src/cli/check.rs", "src/cli.rs"),
-    ("src/cli/flows.rs", "src/cli.rs"),
-    ("src/cli/lab.rs", "src/cli.rs"),
-    ("src/cli/lab/scene.rs", "src/cli.rs"),
-    ("src/cli/replay.rs", "src/cli.rs"),
-    ("src/cli/run.rs", "src/cli.rs"),
-    ("src/cli/status.rs", "src/cli.rs"),
-    ("src/cli/wan.rs", "src/cli.rs"),
-    ("src/cli/lab/checks/cuts.rs", "src/cli/lab/checks.rs"),
     ("src/control/kernel/routing.rs", "src/control/kernel.rs"),
     ("src/control/kernel/routing.rs", "src/control/kernel/sysctl.rs"),
     ("src/control/kernel/routing/conflicts.rs", "src/control/kernel.rs"),
@@ -28,10 +19,6 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/control/service/say.rs", "src/control/service/follow.rs"),
     ("src/control/service/shielded.rs", "src/control/service.rs"),
     ("src/health/reason.rs", "src/health/state.rs"),
-    ("src/lab/build.rs", "src/lab.rs"),
-    ("src/lab/namespace.rs", "src/lab.rs"),
-    ("src/lab/service.rs", "src/lab.rs"),
-    ("src/lab/wire.rs", "src/lab.rs"),
     ("src/plane/fragment/pins/waiting.rs", "src/plane/fragment/pins.rs"),
     ("src/plane/neighbor/arp.rs", "src/plane/neighbor.rs"),
     ("src/plane/neighbor/nd.rs", "src/plane/neighbor.rs"),

@@ -1,6 +1,8 @@
 //! The words of the command line, and the manual that `--help` is. Only shapes: what a word does is its command's file.
 //! Must never know: any other room.
 
+#[cfg(feature = "lab")]
+use super::lab::args as lab;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,10 +18,24 @@ own addresses.
 
 What it does is said in one TOML file. A change is tried first with `flowpin check`.";
 
-const AFTER: &str = "\
-Examples:
-  flowpin lab                                  see it work here: builds a network of namespaces, needs root
-  flowpin check --config flowpin.toml          every fault in the file, with line and column
+/// The line of `flowpin lab` among the examples, in a build that has the lab.
+#[cfg(feature = "lab")]
+macro_rules! lab_example {
+    () => {
+        "  flowpin lab                                  see it work here: builds a network of namespaces, needs root\n"
+    };
+}
+#[cfg(not(feature = "lab"))]
+macro_rules! lab_example {
+    () => {
+        ""
+    };
+}
+
+const AFTER: &str = concat!(
+    "Examples:\n",
+    lab_example!(),
+    "  flowpin check --config flowpin.toml          every fault in the file, with line and column
   flowpin run                                  route, in the foreground, as systemd wants it
   flowpin status                               WANs, gateways, counters
   flowpin flows --wan fiber --protocol udp     which flows sit on a WAN
@@ -43,7 +59,8 @@ Environment:
   NO_COLOR         if set, faults of a configuration are shown without colour
   NOTIFY_SOCKET    set by systemd: where `run` says that it is ready
 
-`flowpin help COMMAND` says more about one command.";
+`flowpin help COMMAND` says more about one command."
+);
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -77,8 +94,9 @@ pub enum Command {
     #[command(long_about = REPLAY, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
     /// See flowpin route real traffic, on this machine, in namespaces
-    #[command(long_about = LAB, after_long_help = LAB_EXAMPLES)]
-    Lab(LabArgs),
+    #[cfg(feature = "lab")]
+    #[command(long_about = lab::LONG, after_long_help = lab::EXAMPLES)]
+    Lab(lab::LabArgs),
     /// Print a shell's completion script
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -331,36 +349,6 @@ fn wan_capture(text: &str) -> Result<WanCapture, String> {
         }
         _ => Err("write the WAN's name and its capture as NAME=FILE, e.g. fiber=b.pcap".to_owned()),
     }
-}
-
-const LAB: &str = "\
-Builds a firewall, a router, three ISPs and an Internet host as network namespaces of this machine, runs the real \
-service in them and drives real TCP, UDP and ping both ways, with a small live table: flows and bytes per WAN, the \
-public addresses that the server sees, checksum errors, drops. Then one line dies softly (its ISP swallows everything), \
-another hard (no carrier), a third is plugged in, and both are mended, while streams, a download and a session use them. \
-The summary says what each went through, in milliseconds, draws the traffic of each line, and judges.
-
-Needs root, and nothing else installed. The machine's own network is not touched; Ctrl-C cleans up.";
-const LAB_EXAMPLES: &str = "\
-Examples:
-  sudo flowpin lab
-  sudo flowpin lab --seconds 5 --json
-  sudo flowpin lab --keep
-
-Exit codes: 0 everything worked, 1 something did not.";
-
-/// `flowpin lab`
-#[derive(Debug, Args)]
-pub struct LabArgs {
-    /// Leave the network up at the end and print the commands to play with it
-    #[arg(long)]
-    pub keep: bool,
-    /// How long traffic runs before the first line is cut
-    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub seconds: u64,
-    /// Print the summary as one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\

@@ -1,6 +1,7 @@
 //! `flowpin lab`: builds the lab, runs this very program as the service in it, drives traffic, cuts lines and mends them,
 //! shows it all and judges it. Must never know: how the network is built or the traffic made.
 
+pub mod args;
 mod checks;
 mod interrupt;
 mod look;
@@ -10,11 +11,11 @@ mod show;
 mod story;
 mod timeline;
 
-use super::args::LabArgs;
 use super::{complain, fail, say};
 use crate::clock::Clock;
 use crate::lab::traffic::Wires;
 use crate::lab::{Lab, Options};
+use args::LabArgs;
 use checks::Summary;
 use interrupt::{Interrupt, Wait};
 use scene::Scene;

@@ -3,13 +3,31 @@
 
 use super::topology::{Line, mac};
 use super::wire::{End, Wire, set};
-use super::{Lab, Namespace};
+use super::{Lab, Namespace, Options};
 use ipnet::IpNet;
 use std::io;
 use std::net::IpAddr;
 
+impl Lab {
+    /// Builds the network.
+    ///
+    /// # Errors
+    /// Not root, or the kernel refuses something; what was built by then is deleted.
+    pub fn build(options: Options) -> io::Result<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the lab makes network namespaces: run it as root",
+            ));
+        }
+        let lab = Self::empty(options)?;
+        build(&lab)?;
+        Ok(lab)
+    }
+}
+
 /// Builds everything inside the namespaces of `lab`.
-pub fn build(lab: &Lab) -> io::Result<()> {
+fn build(lab: &Lab) -> io::Result<()> {
     for (role, namespace) in lab.namespaces() {
         namespace.run(|| settings(role.starts_with("isp"))).flatten()?;
     }
@@ -55,7 +73,7 @@ fn settings(forwards: bool) -> io::Result<()> {
 }
 
 fn links(lab: &Lab) -> io::Result<()> {
-    let options = &lab.options;
+    let options = lab.options();
     let [fiber, dsl] = options.wan_mtu.map(u32::from);
     let [uplink_a, uplink_b] = options.uplink_mtu.map(u32::from);
     let end = |name, mac| End { name, mac };

@@ -2,7 +2,7 @@
 //! A process has as many network namespaces as it has threads that entered one, so everything here happens on a thread
 //! of its own and no caller's thread ever changes its place. Must never know: what the namespace is for.
 
-use super::fault;
+use super::fault::fault;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::{self, File};

@@ -1,7 +1,8 @@
 //! The service as a program under watch: started in the router, waited for, asked, stopped, killed.
 //! Must never know: what its answers mean.
 
-use super::{Namespace, fault};
+use super::Namespace;
+use super::fault::fault;
 use crate::clock::Clock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,7 +1,7 @@
 //! Links, addresses and routes of the namespace that the calling thread is in, one blocking call each.
 //! Speaks rtnetlink, so nothing needs to be installed. Must never know: what the network is for.
 
-use super::fault;
+use super::fault::fault;
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags};

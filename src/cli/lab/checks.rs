@@ -1,5 +1,6 @@
 //! The claims of the lab and whether each held. Must never know: how anything was measured.
 
+mod claim;
 mod cuts;
 
 use super::look::Look;
@@ -8,6 +9,7 @@ use super::story::{Cut, Event, Story};
 use crate::lab::Options;
 use crate::lab::topology::{Line, public_addresses};
 use crate::lab::traffic::{Kind, Protocol, Score, Tally};
+use claim::{Check, check};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,14 +31,6 @@ pub struct Summary {
     checksum_errors: u64,
     drops: BTreeMap<String, BTreeMap<String, u64>>,
     ports: BTreeMap<String, u64>,
-}
-
-/// One claim.
-#[derive(Debug, Serialize)]
-struct Check {
-    claim: String,
-    ok: bool,
-    detail: String,
 }
 
 impl Summary {
@@ -114,10 +108,6 @@ impl Summary {
 
 fn pad(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
-}
-
-fn check(claim: &str, ok: bool, detail: impl FnOnce() -> String) -> Check {
-    Check { claim: claim.to_owned(), ok, detail: detail() }
 }
 
 /// Every WAN carried new flows of one family.

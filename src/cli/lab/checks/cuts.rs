@@ -1,7 +1,7 @@
 //! The claims about lines that are cut, mended and plugged in. No claim is about how long anything took: that is said.
 //! Must never know: how anything was measured.
 
-use super::{Check, check};
+use super::claim::{Check, check};
 use crate::cli::lab::story::{Arrival, Cut, How, Story};
 
 /// All of them.
