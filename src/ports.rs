@@ -3,10 +3,13 @@
 
 mod arena;
 pub mod batch;
+pub mod faulty;
 pub mod link;
+pub mod live;
 pub mod memory;
 pub mod meter;
 pub mod packet_socket;
 pub mod pcap;
+pub mod record;
 pub mod sys;
 pub mod tun;

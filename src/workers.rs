@@ -3,4 +3,6 @@
 
 pub mod live;
 pub mod mailbox;
+mod meters;
+mod port;
 pub mod turn;

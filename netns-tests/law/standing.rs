@@ -22,8 +22,6 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/plane/fragment/pins/waiting.rs", "src/plane/fragment/pins.rs"),
     ("src/plane/neighbor/arp.rs", "src/plane/neighbor.rs"),
     ("src/plane/neighbor/nd.rs", "src/plane/neighbor.rs"),
-    ("src/workers/live/serve.rs", "src/workers/live.rs"),
-    ("src/workers/mailbox.rs", "src/workers/live.rs"),
     ("netns-tests/failover.rs", "netns-tests/health.rs"),
     ("netns-tests/model/event.rs", "netns-tests/model/live.rs"),
     ("netns-tests/model/rules/failover.rs", "netns-tests/model/rules.rs"),

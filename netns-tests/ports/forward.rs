@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::lab::{exchange, run};
+use flowpin::ports::faulty::{self, Faults, Rates};
+use flowpin::ports::live::LivePort;
 use flowpin::ports::sys::wait::WaitSet;
 use flowpin::ports::tun::{TunDevice, TunReceive, TunTransmit};
 use flowpin::workers::turn::{Transmitters, Turned};
@@ -26,6 +28,11 @@ struct Bridge {
 
 impl Path {
     fn new() -> Self {
+        Self::over(|port| port)
+    }
+
+    /// A path whose WAN port is wrapped.
+    fn over(wrap: impl FnOnce(LivePort) -> LivePort) -> Self {
         let (firewall, pair) = (namespace("fw"), Pair::new());
         let (router, outside) = (&pair.router, &pair.outside);
         run(router, "ip", &["link", "add", "lan0", "type", "veth", "peer", "name", "fw0", "netns", firewall.name()]);
@@ -46,7 +53,12 @@ impl Path {
             sysctl(router, &format!("net.ipv4.conf.{link}.forwarding=1"));
         }
         let server = outside.run(|| Link::find("out0")).unwrap().unwrap();
-        let bridge = Some(Bridge::start(tun, port, server));
+        let mut ethernet = [0; 14];
+        ethernet[..6].copy_from_slice(&server.mac.0);
+        ethernet[6..12].copy_from_slice(&port.link.mac.0);
+        ethernet[12] = 8;
+        let wan = wrap(LivePort::new(port.receive, port.transmit));
+        let bridge = Some(Bridge::start(tun, (wan, port.meter), ethernet));
         Self { firewall, pair, bridge }
     }
 
@@ -94,41 +106,37 @@ impl Drop for Path {
 }
 
 impl Bridge {
-    fn start(tun: TunDevice, port: Port, server: Link) -> Self {
+    fn start(tun: TunDevice, (wan, meter): (LivePort, Arc<Meter>), ethernet: [u8; 14]) -> Self {
         let (stop, largest) = (Arc::new(AtomicBool::new(false)), Arc::new([0, 0].map(AtomicUsize::new)));
-        let meters = [Arc::default(), Arc::clone(&port.meter)];
+        let meters = [Arc::default(), meter];
         let inside = tun.open(0, &meters[0]).unwrap();
         let (told, seen) = (Arc::clone(&stop), Arc::clone(&largest));
         let thread = std::thread::spawn(move || {
             let _tun = tun;
-            bridge(inside, port, &server, &told, &seen)
+            bridge(inside, wan, &ethernet, &told, &seen)
         });
         Self { stop, largest, meters, thread }
     }
 }
 
 fn bridge(
-    (mut inside, exit): (TunReceive, TunTransmit),
-    port: Port,
-    server: &Link,
+    (mut inside, tun): (TunReceive, TunTransmit),
+    wan: LivePort,
+    ethernet: &[u8; 14],
     stop: &AtomicBool,
     largest: &[AtomicUsize; 2],
 ) -> std::io::Result<()> {
-    let mut ethernet = [0; 14];
-    ethernet[..6].copy_from_slice(&server.mac.0);
-    ethernet[6..12].copy_from_slice(&port.link.mac.0);
-    ethernet[12] = 8;
-    let mut wan = port.receive;
-    let mut transmitters = Transmitters { inside: Box::new(exit), wans: vec![Some(Box::new(port.transmit))] };
+    let LivePort { receive: mut wan, transmit } = wan;
+    let mut transmitters = Transmitters { inside: Box::new(tun), wans: vec![Some(transmit)] };
     let mut waits = WaitSet::default();
     waits.push(Some(inside.as_fd()));
     waits.push(Some(wan.as_fd()));
     while !stop.load(Ordering::Relaxed) {
         let out = carry(&mut inside, &mut transmitters, &largest[0], |frame| {
             let ours = frame.packet()[..1] == [0x45] && frame.packet()[16] == 198;
-            (ours && frame.set_link(&ethernet)).then_some(WAN)
+            (ours && frame.set_link(ethernet)).then_some(WAN)
         })?;
-        let back = carry(&mut wan, &mut transmitters, &largest[1], |frame| {
+        let back = carry(&mut *wan, &mut transmitters, &largest[1], |frame| {
             (frame.link()[12..] == [8, 0] && frame.packet()[16] == 10).then_some(End::Inside)
         })?;
         if out + back == 0 {
@@ -193,4 +201,13 @@ fn c_60_tcp_goes_through_with_each_offload_switched_off_and_no_checksum_is_wrong
     }
     path.transfer(2 << 20);
     assert_eq!(path.checksum_errors(), 0, "tx off everywhere");
+}
+
+#[test]
+fn tcp_comes_whole_through_a_line_that_loses_doubles_and_reorders_frames() {
+    let faults = Faults::default();
+    let path = Path::over(|port| faulty::wrap(port, &faults, 3));
+    faults.set(Rates { lose: 10, double: 20, delay: 20, refuse: 5 });
+    path.transfer(2 << 20);
+    assert_eq!(path.checksum_errors(), 0);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lab::run;
+use flowpin::ports::live::LiveReceive;
 use flowpin::ports::meter::Reading;
 use flowpin::types::{Gso, GsoKind, PartialChecksum};
 

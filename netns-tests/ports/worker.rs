@@ -6,6 +6,10 @@ use crate::lab::run;
 use flowpin::clock::Clock;
 use flowpin::plane::policy::{Inside, Policy};
 use flowpin::plane::{Plane, Shared};
+use flowpin::ports::faulty::{self, Faults, Rates};
+use flowpin::ports::live::LivePort;
+use flowpin::ports::pcap::{Capture, LinkType, Packet, Writer};
+use flowpin::ports::record::{self, Interfaces, Recording};
 use flowpin::ports::tun::TunDevice;
 use flowpin::types::{Balance, Timeouts};
 use flowpin::workers::live::{self, Ports, Report, WorkerHandle};
@@ -35,6 +39,11 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::start_with(|_, port| port)
+    }
+
+    /// A worker whose ports are wrapped.
+    fn start_with(wrap: impl FnMut(End, LivePort) -> LivePort) -> Self {
         let pair = Pair::new();
         let opened = pair.router.run(|| {
             let tun = TunDevice::create("fp0", 1)?;
@@ -42,6 +51,7 @@ impl Service {
             std::io::Result::Ok((tun, ports))
         });
         let (tun, ports) = opened.unwrap().unwrap();
+        let ports = ports.wrapped(wrap);
         run(&pair.router, "ip", &["link", "set", "fp0", "up"]);
         let plane = Plane::new(policy(1), Arc::new(Shared::new(100, 0)), true);
         let (tell, reports) = channel();
@@ -130,4 +140,42 @@ fn a_detached_wan_hears_nothing_and_an_attached_one_hears_again() {
     clock::pause(Duration::from_millis(50));
     outside.send(&[(&ETHERNET, &[3; 50])]);
     assert!(service.has_received(2));
+}
+
+/// Frames in a recording, as bytes.
+fn written(recording: &Recording) -> Vec<Vec<u8>> {
+    let mut writer = Writer::pcapng(Vec::new(), [("fiber", LinkType::Ethernet)]).unwrap();
+    recording.write_to(&mut writer).unwrap();
+    let file = writer.finish().unwrap();
+    let (mut capture, mut packet, mut frames) = (Capture::new(&file[..]).unwrap(), Packet::default(), Vec::new());
+    while capture.next(&mut packet).unwrap() {
+        frames.push(packet.data.clone());
+    }
+    frames
+}
+
+#[test]
+fn a_worker_serves_a_port_that_is_recorded_and_faulty_as_any_other() {
+    let (faults, recording) = (Faults::default(), Arc::new(Recording::new(1 << 20, || 1)));
+    let received = Interfaces { received: Some(0), sent: None };
+    let mut service = Service::start_with(|end, port| {
+        if end == WAN { record::wrap(faulty::wrap(port, &faults, 1), &recording, received) } else { port }
+    });
+    let mut outside = service.pair.outside_port();
+    faults.set(Rates { lose: 1000, ..Rates::default() });
+    outside.send(&[(&ETHERNET, &[1; 50])]);
+    assert!(service.has_received(1), "the kernel has delivered it, and the line has lost it");
+    faults.set(Rates::default());
+    outside.send(&[(&ETHERNET, &[2; 50]), (&ETHERNET, &[3; 50])]);
+    assert!(service.has_received(3));
+    faults.break_port();
+    assert_eq!(service.next_report(), "7: the port of WAN 0 broke: broken on command");
+    let seen = [2, 3].map(|byte| [&ETHERNET[..], &[byte; 50]].concat());
+    assert_eq!((written(&recording), recording.missed()), (seen.to_vec(), 0));
+    let Service { pair, handle, .. } = &mut service;
+    pair.router.run(|| handle.attach(WanId(0), &Link::find("wan0").unwrap())).unwrap().unwrap();
+    clock::pause(Duration::from_millis(50));
+    outside.send(&[(&ETHERNET, &[4; 50])]);
+    assert!(service.has_received(4));
+    assert!(service.reports.try_recv().is_err(), "nothing more to report");
 }

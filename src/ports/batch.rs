@@ -17,6 +17,16 @@ pub trait Receive {
     fn release(&mut self);
 }
 
+impl<P: Receive + ?Sized> Receive for Box<P> {
+    fn receive<'a>(&'a mut self, batch: &mut Batch<'a>) -> io::Result<()> {
+        (**self).receive(batch)
+    }
+
+    fn release(&mut self) {
+        (**self).release();
+    }
+}
+
 /// Somewhere frames go to.
 pub trait Transmit {
     /// Sends those of `frames`, at most `MAX_BATCH`, that end at `end`, in order, without blocking. Returns what became of
@@ -25,6 +35,12 @@ pub trait Transmit {
     /// # Errors
     /// The port is gone or broken; a full queue is counted in the result.
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent>;
+}
+
+impl<P: Transmit + ?Sized> Transmit for Box<P> {
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
+        (**self).transmit(frames, end)
+    }
 }
 
 /// What became of the frames of one `transmit`.
@@ -36,4 +52,12 @@ pub struct Sent {
     pub full: u32,
     /// Refused for another reason (an MTU, an offload).
     pub refused: u32,
+}
+
+impl std::ops::AddAssign for Sent {
+    fn add_assign(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.full += other.full;
+        self.refused += other.refused;
+    }
 }

@@ -1,11 +1,14 @@
-//! Ports without a kernel, for tests and benches: frames come from a list and go to a list.
-//! Must never know: what they are made for.
+//! Ports without a kernel, for tests and benches: frames come from a list and go to a list, with a bell to wait for where
+//! a worker is to be driven. Must never know: what they are made for.
 
 use super::batch::{Receive, Sent, Transmit};
+use super::live::{LivePort, LiveReceive};
+use super::sys::wait::Bell;
 use crate::types::{Batch, End, Frame, HEADROOM, MAX_BATCH, Offload};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A frame outside of any port.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,7 +32,8 @@ impl Stored {
         Self { link: link.to_vec(), packet: packet.to_vec(), ..Self::default() }
     }
 
-    fn of(frame: &Frame<'_>) -> Self {
+    /// A copy of `frame`.
+    pub(super) fn of(frame: &Frame<'_>) -> Self {
         Self {
             link: frame.link().to_vec(),
             packet: frame.packet().to_vec(),
@@ -40,11 +44,37 @@ impl Stored {
     }
 }
 
+/// A stored frame in a buffer with headroom in front.
+#[derive(Debug)]
+pub(super) struct LaidOut {
+    buffer: Vec<u8>,
+    stored: Stored,
+}
+
+impl LaidOut {
+    /// Lays a frame out, as a port that has just received it would.
+    pub(super) fn new(stored: Stored) -> Self {
+        let mut buffer = vec![0; HEADROOM.saturating_sub(stored.link.len())];
+        buffer.extend_from_slice(&stored.link);
+        buffer.extend_from_slice(&stored.packet);
+        Self { buffer, stored }
+    }
+
+    /// The frame, not processed yet.
+    pub(super) fn frame(&mut self) -> Option<Frame<'_>> {
+        let end = self.buffer.len();
+        let l3 = end - self.stored.packet.len();
+        let mut frame = Frame::new(&mut self.buffer, l3 - self.stored.link.len(), l3, end, self.stored.offload)?;
+        frame.tag = self.stored.tag;
+        Some(frame)
+    }
+}
+
 /// Gives stored frames out in order, at most `MAX_BATCH` at a time.
 #[derive(Debug, Default)]
 pub struct Source {
     waiting: VecDeque<Stored>,
-    out: Vec<(Vec<u8>, Stored)>,
+    out: Vec<LaidOut>,
 }
 
 impl Source {
@@ -62,22 +92,10 @@ impl Extend<Stored> for Source {
 
 impl Receive for Source {
     fn receive<'a>(&'a mut self, batch: &mut Batch<'a>) -> io::Result<()> {
-        self.out.clear();
         let count = self.waiting.len().min(MAX_BATCH - batch.len());
-        for stored in self.waiting.drain(..count) {
-            let mut buffer = vec![0; HEADROOM.saturating_sub(stored.link.len())];
-            buffer.extend_from_slice(&stored.link);
-            buffer.extend_from_slice(&stored.packet);
-            self.out.push((buffer, stored));
-        }
-        for (buffer, stored) in &mut self.out {
-            let end = buffer.len();
-            let l3 = end - stored.packet.len();
-            if let Some(mut frame) = Frame::new(buffer, l3 - stored.link.len(), l3, end, stored.offload) {
-                frame.tag = stored.tag;
-                batch.push(frame);
-            }
-        }
+        self.out.clear();
+        self.out.extend(self.waiting.drain(..count).map(LaidOut::new));
+        batch.extend(self.out.iter_mut().filter_map(LaidOut::frame));
         Ok(())
     }
 
@@ -105,6 +123,79 @@ impl Transmit for Sink {
         kept.extend(frames.iter().filter(|frame| frame.goes_to(end)).map(Stored::of));
         Ok(Sent { sent: u32::try_from(kept.len() - before).unwrap_or(u32::MAX), ..Sent::default() })
     }
+}
+
+/// What is at the other end of a live port in memory: the network, played by a test.
+#[derive(Clone, Debug)]
+pub struct FarEnd {
+    towards: Arc<Queue>,
+    /// What the port has sent.
+    pub sent: Sink,
+}
+
+/// Frames on their way to a live port in memory, and the bell that tells of them.
+#[derive(Debug)]
+struct Queue {
+    frames: Mutex<Vec<Stored>>,
+    bell: Bell,
+}
+
+impl Queue {
+    fn frames(&self) -> MutexGuard<'_, Vec<Stored>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FarEnd {
+    /// Lets a frame arrive at the port.
+    pub fn send(&self, frame: Stored) {
+        self.towards.frames().push(frame);
+        self.towards.bell.ring();
+    }
+}
+
+/// The receiving half of a live port in memory.
+#[derive(Debug)]
+struct FromFarEnd {
+    queue: Arc<Queue>,
+    source: Source,
+}
+
+/// A live port without a kernel, and its far end.
+///
+/// # Errors
+/// No descriptor left.
+pub fn live() -> io::Result<(LivePort, FarEnd)> {
+    let queue = Arc::new(Queue { frames: Mutex::default(), bell: Bell::new()? });
+    let far = FarEnd { towards: Arc::clone(&queue), sent: Sink::default() };
+    Ok((LivePort::new(FromFarEnd { queue, source: Source::default() }, far.sent.clone()), far))
+}
+
+impl Receive for FromFarEnd {
+    fn receive<'a>(&'a mut self, batch: &mut Batch<'a>) -> io::Result<()> {
+        // Silenced first: a frame that comes in between rings again.
+        self.queue.bell.silence();
+        self.source.extend(self.queue.frames().drain(..));
+        self.source.receive(batch)
+    }
+
+    fn release(&mut self) {
+        self.source.release();
+    }
+}
+
+impl AsFd for FromFarEnd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.bell.as_fd()
+    }
+}
+
+impl LiveReceive for FromFarEnd {
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn count_losses(&mut self) {}
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use super::arena::{Arena, LONGEST, Rest};
 use super::batch::{Receive, Sent, Transmit};
 use super::link::Link;
+use super::live::LiveReceive;
 use super::meter::{Meter, Reading};
 use super::sys::burst::{self, Message, Then};
 use super::sys::packet;
@@ -100,20 +101,11 @@ impl PacketReceive {
         }
         Ok(Self { ring, socket, arena: Arena::new(), meter })
     }
+}
 
-    /// Fetches what the kernel has counted as dropped since the last call. To be called about once a second.
-    pub fn count_losses(&mut self) {
-        if let Ok(lost) = packet::take_drops(self.socket.as_fd()) {
-            self.meter.add_received(&Reading { lost: u64::from(lost), ..Reading::default() });
-        }
-    }
-
-    /// Fetches a fault that waits. To be called when `poll` reports one, and now and then: a link that goes down is a
-    /// fault, and when it is gone soon after, the kernel does not say so again. Down alone is none, it can come up again.
-    ///
-    /// # Errors
-    /// The link is gone, or the socket is broken.
-    pub fn check(&mut self) -> io::Result<()> {
+impl LiveReceive for PacketReceive {
+    /// A link that goes down is a fault for a moment, and when it is gone soon after, the kernel does not say so again.
+    fn check(&mut self) -> io::Result<()> {
         let fault = self.socket.take_error()?;
         if !packet::is_bound(self.socket.as_fd())? {
             return Err(io::Error::from_raw_os_error(libc::ENODEV));
@@ -121,6 +113,12 @@ impl PacketReceive {
         match fault {
             Some(error) if error.raw_os_error() != Some(libc::ENETDOWN) => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    fn count_losses(&mut self) {
+        if let Ok(lost) = packet::take_drops(self.socket.as_fd()) {
+            self.meter.add_received(&Reading { lost: u64::from(lost), ..Reading::default() });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What control tells a worker between two turns: the newest policy (older ones are never seen), links that came or went,
 //! and to stop. Every message wakes a waiting worker. Must never know: what a policy says.
 
-use super::live::WanPort;
 use crate::plane::policy::Policy;
+use crate::ports::live::LivePort;
 use crate::ports::sys::wait::Bell;
 use crate::types::WanId;
 use arc_swap::{ArcSwap, Cache};
@@ -12,23 +12,21 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Orders that may wait; a worker empties them each turn.
-const ORDERS: usize = 64;
+/// Changes of links that may wait; a worker takes all of them each turn.
+const WAITING: usize = 64;
 
 /// A change to a worker's links.
-#[derive(Debug)]
-pub enum Order {
+pub enum LinkChange {
     /// Serve this WAN through this port from now on, in place of the one before.
-    Attach(WanId, Box<WanPort>),
+    Attach(WanId, LivePort),
     /// Close the port of this WAN.
     Detach(WanId),
 }
 
 /// One worker's mailbox.
-#[derive(Debug)]
 pub struct Mailbox {
     policy: ArcSwap<Policy>,
-    orders: ArrayQueue<Order>,
+    links: ArrayQueue<LinkChange>,
     stop: AtomicBool,
     bell: Bell,
 }
@@ -44,7 +42,7 @@ impl Mailbox {
     pub fn new(policy: Arc<Policy>) -> io::Result<Self> {
         Ok(Self {
             policy: ArcSwap::new(policy),
-            orders: ArrayQueue::new(ORDERS),
+            links: ArrayQueue::new(WAITING),
             stop: AtomicBool::new(false),
             bell: Bell::new()?,
         })
@@ -56,12 +54,12 @@ impl Mailbox {
         self.bell.ring();
     }
 
-    /// Hands an order over. False, and nothing happens, while 64 of them wait unread.
+    /// Hands a change of a link over. False, and nothing happens, while 64 of them wait unread.
     #[must_use]
-    pub fn order(&self, order: Order) -> bool {
-        let taken = self.orders.push(order).is_ok();
+    pub fn change_link(&self, change: LinkChange) -> bool {
+        let is_taken = self.links.push(change).is_ok();
         self.bell.ring();
-        taken
+        is_taken
     }
 
     /// Lets the worker end after its turn.
@@ -78,15 +76,17 @@ impl Mailbox {
         Cache::new(&self.policy)
     }
 
-    pub(super) fn next_order(&self) -> Option<Order> {
-        self.orders.pop()
+    pub(super) fn next_link_change(&self) -> Option<LinkChange> {
+        self.links.pop()
     }
 
+    /// What a worker waits on beside its ports.
     pub(super) fn bell(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }
 
-    pub(super) fn heard(&self) {
+    /// The worker is awake and looks at everything that waits here.
+    pub(super) fn silence_bell(&self) {
         self.bell.silence();
     }
 }

@@ -97,10 +97,7 @@ impl Transmitters {
             turned.no_link += u32::try_from(batch.iter().filter(|frame| frame.goes_to(end)).count()).unwrap_or(0);
             return Ok(());
         };
-        let sent = port.transmit(batch, end)?;
-        turned.sent.sent += sent.sent;
-        turned.sent.full += sent.full;
-        turned.sent.refused += sent.refused;
+        turned.sent += port.transmit(batch, end)?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, RawFd};
 
 /// What `poll` found at one descriptor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Found {
+pub struct Readiness {
     /// Something waits to be read.
     pub readable: bool,
     /// The other side is gone, or an error waits to be fetched.
@@ -49,9 +49,9 @@ impl WaitSet {
 
     /// What the last `wait` found at a position.
     #[must_use]
-    pub fn found(&self, at: usize) -> Found {
+    pub fn readiness(&self, at: usize) -> Readiness {
         let events = self.0.get(at).map_or(0, |entry| entry.revents);
-        Found {
+        Readiness {
             readable: events & libc::POLLIN != 0,
             fault: events & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0,
         }
@@ -104,13 +104,13 @@ mod tests {
         let nothing = set.push(None);
         let at = set.push(Some(bell.as_fd()));
         set.wait(0).unwrap();
-        assert_eq!(set.found(at), Found::default());
+        assert_eq!(set.readiness(at), Readiness::default());
         bell.ring();
         bell.ring();
         set.wait(1000).unwrap();
-        assert_eq!((set.found(at).readable, set.found(nothing).readable), (true, false));
+        assert_eq!((set.readiness(at).readable, set.readiness(nothing).readable), (true, false));
         bell.silence();
         set.wait(0).unwrap();
-        assert_eq!(set.found(at), Found::default());
+        assert_eq!(set.readiness(at), Readiness::default());
     }
 }

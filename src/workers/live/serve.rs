@@ -1,55 +1,61 @@
 //! A worker's loop: a pass gives every port one turn, and when a pass moved nothing the worker waits.
 //! Must never know: what the frames mean, what control does about a broken port.
 
-use super::super::mailbox::{Mailbox, Order, PolicyCache};
-use super::super::turn::{self, Broken, Transmitters, Turned};
-use super::{Own, Ports, Report, WanPort};
 use crate::clock::Clock;
 use crate::plane::Plane;
 use crate::plane::outbox::Outbox;
 use crate::ports::batch::Transmit;
-use crate::ports::packet_socket::PacketReceive;
-use crate::ports::sys::wait::{Found, WaitSet};
-use crate::ports::tun::TunReceive;
-use crate::types::{End, MAX_WANS, Tick, WanId};
-use crossbeam::utils::CachePadded;
+use crate::ports::live::{LivePort, LiveReceive};
+use crate::ports::sys::wait::{Readiness, WaitSet};
+use crate::types::{End, MAX_WANS, Probed, Tick, WanId};
+use crate::workers::mailbox::{LinkChange, Mailbox, PolicyCache};
+use crate::workers::meters::Meters;
+use crate::workers::port::Ports;
+use crate::workers::turn::{self, Broken, Transmitters, Turned};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// How often the kernel's own drop counters are fetched, in milliseconds; also the longest wait.
 const LOOK_MS: u64 = 1000;
 
-/// One worker, before and while it runs.
-pub(super) struct Worker {
-    number: usize,
-    clock: Clock,
-    plane: Plane,
-    outbox: Outbox,
-    inside: TunReceive,
-    outside: TunExit,
-    wans: Vec<Option<WanPort>>,
-    own: Arc<CachePadded<Own>>,
+/// What a worker tells control.
+#[derive(Debug)]
+pub enum Report {
+    /// A port broke and was closed. The worker goes on without it, except without the TUN (`End::Inside`). Told once.
+    Broken {
+        /// Number of the worker.
+        worker: usize,
+        /// Which port, and its error.
+        broken: Broken,
+    },
+    /// Probes of the WANs' health have come to an end, oldest first; answered or given up at any worker.
+    Probed(Vec<Probed>),
+    /// The worker has ended: it was stopped, its TUN broke, or it panicked. Always the last report.
+    Ended {
+        /// Number of the worker.
+        worker: usize,
+        /// Whether it had been told to stop.
+        stopped: bool,
+    },
 }
 
-type TunExit = crate::ports::tun::TunTransmit;
+/// A worker before it runs.
+pub(super) struct Worker {
+    pub number: usize,
+    pub clock: Clock,
+    pub plane: Plane,
+    pub ports: Ports,
+}
 
 impl Worker {
-    pub(super) fn new(number: usize, ports: Ports, plane: Plane, clock: Clock) -> Self {
-        let (inside, outside) = ports.inside;
-        let own = Arc::clone(&ports.meters.own);
-        Self { number, clock, plane, outbox: Outbox::new(), inside, outside, wans: ports.wans, own }
-    }
-
     /// Serves until told to stop, or until the TUN breaks.
     pub(super) fn run(self, mailbox: &Mailbox, report: &dyn Fn(Report)) {
-        let _last_word = LastWord { worker: self.number, mailbox, report };
+        let _last_report = LastReport { worker: self.number, mailbox, report };
         let mut service = Service::new(self, mailbox, report);
         let mut policies = mailbox.policies();
         while !mailbox.is_stopped() && !service.over {
-            service.read_mail(&mut policies);
-            let now = service.clock.now();
-            service.keep_time(now);
+            service.handle_mail(&mut policies);
+            service.handle_time(service.clock.now());
             let received = service.pass();
             service.report_probes();
             if received == 0 && !service.over {
@@ -59,14 +65,14 @@ impl Worker {
     }
 }
 
-/// Says `Ended` when the worker is left, by whatever way.
-struct LastWord<'a> {
+/// Reports `Ended` when the worker is left, by whatever way.
+struct LastReport<'a> {
     worker: usize,
     mailbox: &'a Mailbox,
     report: &'a dyn Fn(Report),
 }
 
-impl Drop for LastWord<'_> {
+impl Drop for LastReport<'_> {
     fn drop(&mut self) {
         (self.report)(Report::Ended { worker: self.worker, stopped: self.mailbox.is_stopped() });
     }
@@ -78,10 +84,10 @@ struct Service<'a> {
     clock: Clock,
     plane: Plane,
     outbox: Outbox,
-    inside: TunReceive,
-    wans: Vec<Option<PacketReceive>>,
+    inside: Box<dyn LiveReceive + Send>,
+    wans: Vec<Option<Box<dyn LiveReceive + Send>>>,
     transmitters: Transmitters,
-    own: Arc<CachePadded<Own>>,
+    meters: Meters,
     waits: WaitSet,
     next_tick: Tick,
     next_look: Tick,
@@ -96,18 +102,19 @@ const FIRST_WAN: usize = 2;
 
 impl<'a> Service<'a> {
     fn new(worker: Worker, mailbox: &'a Mailbox, report: &'a dyn Fn(Report)) -> Self {
+        let Worker { number, clock, plane, ports } = worker;
         let mut waits = WaitSet::default();
         waits.push(Some(mailbox.bell()));
-        waits.push(Some(worker.inside.as_fd()));
+        waits.push(Some(ports.inside.receive.as_fd()));
         let mut service = Self {
-            number: worker.number,
-            clock: worker.clock,
-            plane: worker.plane,
-            outbox: worker.outbox,
-            inside: worker.inside,
+            number,
+            clock,
+            plane,
+            outbox: Outbox::new(),
+            inside: ports.inside.receive,
             wans: Vec::new(),
-            transmitters: Transmitters { inside: Box::new(worker.outside), wans: Vec::new() },
-            own: worker.own,
+            transmitters: Transmitters { inside: ports.inside.transmit, wans: Vec::new() },
+            meters: ports.meters,
             waits,
             next_tick: Tick(0),
             next_look: Tick(0),
@@ -115,14 +122,14 @@ impl<'a> Service<'a> {
             mailbox,
             report,
         };
-        for (wan, port) in (0..).map(WanId).zip(worker.wans) {
-            service.place(wan, port);
+        for (wan, port) in (0..).map(WanId).zip(ports.wans) {
+            service.set_port(wan, port);
         }
         service
     }
 
     /// Gives a WAN its port, or takes it away.
-    fn place(&mut self, wan: WanId, port: Option<WanPort>) {
+    fn set_port(&mut self, wan: WanId, port: Option<LivePort>) {
         if wan.index() >= MAX_WANS {
             return;
         }
@@ -132,29 +139,31 @@ impl<'a> Service<'a> {
             self.waits.push(None);
         }
         self.waits.set(FIRST_WAN + wan.index(), port.as_ref().map(|port| port.receive.as_fd()));
-        let (receive, transmit) = port.map(|port| (port.receive, Box::new(port.transmit) as Box<dyn Transmit>)).unzip();
-        if let (Some(to), Some(exit)) = (self.wans.get_mut(wan.index()), self.transmitters.wans.get_mut(wan.index())) {
-            *to = receive;
-            *exit = transmit;
+        let (receive, transmit) = port.map(|port| (port.receive, port.transmit as Box<dyn Transmit>)).unzip();
+        if let (Some(from), Some(to)) = (self.wans.get_mut(wan.index()), self.transmitters.wans.get_mut(wan.index())) {
+            *from = receive;
+            *to = transmit;
         }
     }
 
-    fn read_mail(&mut self, policies: &mut PolicyCache<'_>) {
+    /// Adopts the newest policy, attaches and detaches ports.
+    fn handle_mail(&mut self, policies: &mut PolicyCache<'_>) {
         let newest = policies.load();
         if !Arc::ptr_eq(newest, self.plane.policy()) {
             self.plane.adopt(Arc::clone(newest));
-            // It may want something asked at once.
+            // A new policy may have probes and neighbours to ask at once.
             self.next_tick = Tick(0);
         }
-        while let Some(order) = self.mailbox.next_order() {
-            match order {
-                Order::Attach(wan, port) => self.place(wan, Some(*port)),
-                Order::Detach(wan) => self.place(wan, None),
+        while let Some(change) = self.mailbox.next_link_change() {
+            match change {
+                LinkChange::Attach(wan, port) => self.set_port(wan, Some(port)),
+                LinkChange::Detach(wan) => self.set_port(wan, None),
             }
         }
     }
 
-    fn keep_time(&mut self, now: Tick) {
+    /// Does what is due by `now`: the plane's tick, and a look at the ports' losses and faults.
+    fn handle_time(&mut self, now: Tick) {
         if now >= self.next_tick {
             self.next_tick = self.plane.tick(now, &mut self.outbox);
             let mut turned = Turned::default();
@@ -163,8 +172,9 @@ impl<'a> Service<'a> {
         }
         if now >= self.next_look {
             self.next_look = now.plus_millis(LOOK_MS);
-            self.wans.iter_mut().flatten().for_each(PacketReceive::count_losses);
-            self.own.outbox_full.store(self.outbox.overflow, Ordering::Relaxed);
+            self.inside.count_losses();
+            self.wans.iter_mut().flatten().for_each(|port| port.count_losses());
+            self.meters.set_outbox_full(self.outbox.overflow);
             self.check(|_| true);
         }
     }
@@ -180,25 +190,23 @@ impl<'a> Service<'a> {
     /// One turn for every port. Returns how many frames came in.
     fn pass(&mut self) -> usize {
         let Self { clock, plane, outbox, transmitters, .. } = self;
-        let result = turn::turn(clock.now(), End::Inside, &mut self.inside, transmitters, plane, outbox, &mut ());
+        let result = turn::turn(clock.now(), End::Inside, &mut *self.inside, transmitters, plane, outbox, &mut ());
         let mut received = self.settle(result);
         for wan in (0..).map(WanId).take(self.wans.len()) {
             let Some(Some(port)) = self.wans.get_mut(wan.index()) else { continue };
             let Self { clock, plane, outbox, transmitters, .. } = self;
-            let result = turn::turn(clock.now(), End::Wan(wan), port, transmitters, plane, outbox, &mut ());
+            let result = turn::turn(clock.now(), End::Wan(wan), &mut **port, transmitters, plane, outbox, &mut ());
             received += self.settle(result);
         }
         received
     }
 
-    /// Books what a turn did, closes a port that broke. Returns how many frames came in; at least one after a fault, so
+    /// Counts what a turn did, closes a port that broke. Returns how many frames came in; at least one after a fault, so
     /// that the next pass looks again.
     fn settle(&mut self, result: Result<Turned, Broken>) -> usize {
         match result {
             Ok(turned) => {
-                if turned.no_link != 0 {
-                    self.own.no_link.fetch_add(u64::from(turned.no_link), Ordering::Relaxed);
-                }
+                self.meters.add_no_link(turned.no_link);
                 turned.received
             }
             Err(broken) => {
@@ -211,7 +219,7 @@ impl<'a> Service<'a> {
     fn close(&mut self, broken: Broken) {
         match broken.end {
             End::Inside => self.over = true,
-            End::Wan(wan) => self.place(wan, None),
+            End::Wan(wan) => self.set_port(wan, None),
         }
         (self.report)(Report::Broken { worker: self.number, broken });
     }
@@ -223,19 +231,19 @@ impl<'a> Service<'a> {
         if let Err(error) = self.waits.wait(i32::try_from(millis).unwrap_or(0)) {
             return self.close(Broken { end: End::Inside, error });
         }
-        if self.waits.found(BELL).readable {
-            self.mailbox.heard();
+        if self.waits.readiness(BELL).readable {
+            self.mailbox.silence_bell();
         }
-        self.check(|found| found.fault);
+        self.check(|port| port.fault);
     }
 
     /// Closes the ports that broke, among those that `poll` found in a state that is `worth` asking about.
-    fn check(&mut self, worth: impl Fn(Found) -> bool) {
+    fn check(&mut self, worth: impl Fn(Readiness) -> bool) {
         for wan in (0..).map(WanId).take(self.wans.len()) {
-            if !worth(self.waits.found(FIRST_WAN + wan.index())) {
+            if !worth(self.waits.readiness(FIRST_WAN + wan.index())) {
                 continue;
             }
-            let checked = self.wans.get_mut(wan.index()).and_then(Option::as_mut).map(PacketReceive::check);
+            let checked = self.wans.get_mut(wan.index()).and_then(Option::as_mut).map(|port| port.check());
             if let Some(Err(error)) = checked {
                 self.close(Broken { end: End::Wan(wan), error });
             }

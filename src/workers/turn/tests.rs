@@ -1,10 +1,14 @@
-//! Claims about the order in which a turn sends.
+//! Claims about the order in which a turn sends, and about what bad lines do to it.
 
 use super::*;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{fix_ip, packet, udp};
-use crate::plane::sample::{B, Rig, SERVER, policy, port_for};
+use crate::plane::sample::{A, B, Rig, SERVER, policy, port_for};
+use crate::ports::faulty::{Faults, Faulty, Rates};
 use crate::ports::memory::{Sink, Source, Stored};
+use crate::ports::pcap::{Capture, LinkType, Packet, Slot, Writer};
+use crate::ports::record::{Record, Recording};
+use std::sync::Arc;
 
 /// A datagram of `payload` bytes with this identification.
 fn datagram(port: u16, id: u8, payload: usize) -> Vec<u8> {
@@ -25,19 +29,62 @@ fn fragment(whole: &[u8], from: usize, to: usize) -> Vec<u8> {
     piece
 }
 
-/// Identification and offset of what leaves by WAN b, in order, when these come from inside in one batch.
-fn sent(packets: &[Vec<u8>]) -> Vec<(u8, u8)> {
-    let mut rig = Rig::new(policy());
+/// These packets, to be received from inside.
+fn source(packets: &[Vec<u8>]) -> Source {
     let mut source = Source::default();
     source.extend(packets.iter().map(|packet| Stored::new(&[], packet)));
-    let (inside, wan) = (Sink::default(), Sink::default());
-    let mut transmitters =
-        Transmitters { inside: Box::new(inside.clone()), wans: vec![None, Some(Box::new(wan.clone()))] };
-    let Rig { plane, outbox, now } = &mut rig;
-    let turned = turn(*now, End::Inside, &mut source, &mut transmitters, plane, outbox, &mut ()).unwrap();
-    let sent: Vec<_> = wan.take().iter().map(|frame| (frame.packet[5], frame.packet[7])).collect();
-    assert_eq!((turned.received, turned.sent.sent as usize, inside.take().len()), (packets.len(), sent.len(), 0));
-    sent
+    source
+}
+
+/// A plane whose inside and WANs a and b are ports in memory.
+struct Router {
+    rig: Rig,
+    sinks: [Sink; 3],
+    transmitters: Transmitters,
+}
+
+impl Router {
+    fn new() -> Self {
+        let sinks = [Sink::default(), Sink::default(), Sink::default()];
+        let [inside, a, b] = sinks.clone();
+        let wans: Vec<Option<Box<dyn Transmit>>> = vec![Some(Box::new(a)), Some(Box::new(b))];
+        Self { rig: Rig::new(policy()), sinks, transmitters: Transmitters { inside: Box::new(inside), wans } }
+    }
+
+    /// One turn of the inside.
+    fn turn(&mut self, from: &mut dyn Receive) -> Result<Turned, Broken> {
+        let Rig { plane, outbox, now } = &mut self.rig;
+        turn(*now, End::Inside, from, &mut self.transmitters, plane, outbox, &mut ())
+    }
+
+    /// Turns until nothing comes from inside any more. Returns what the turns did together.
+    fn run(&mut self, from: &mut dyn Receive) -> Turned {
+        let mut all = Turned::default();
+        loop {
+            let turned = self.turn(from).unwrap();
+            all.sent += turned.sent;
+            all.received += turned.received;
+            if turned.received == 0 {
+                return all;
+            }
+        }
+    }
+
+    /// Identification and offset of what has left: to the inside, by WAN a, by WAN b.
+    fn left(&self) -> [Vec<(u8, u8)>; 3] {
+        let number = |frame: &Stored| (frame.packet[5], frame.packet[7]);
+        self.sinks.each_ref().map(|sink| sink.take().iter().map(number).collect())
+    }
+}
+
+/// Identification and offset of what leaves by WAN b, in order, when these come from inside.
+fn sent(packets: &[Vec<u8>]) -> Vec<(u8, u8)> {
+    let mut router = Router::new();
+    let turned = router.run(&mut source(packets));
+    let [inside, a, b] = router.left();
+    assert_eq!((turned.received, turned.sent.sent as usize), (packets.len(), b.len()));
+    assert_eq!((inside.len(), a.len()), (0, 0));
+    b
 }
 
 #[test]
@@ -56,4 +103,73 @@ fn what_waited_for_a_first_fragment_stands_directly_behind_it() {
     let [first, second, third] = pieces;
     let packets = [datagram(port, 1, 10), third, datagram(port, 3, 10), first, second, datagram(port, 4, 10)];
     assert_eq!(sent(&packets), [(1, 0), (3, 0), (2, 0), (2, 8), (2, 4), (4, 0)]);
+}
+
+/// Datagrams of 100 bytes, each in three fragments, last one first.
+fn in_fragments(count: u8) -> Vec<Vec<u8>> {
+    let port = port_for(B);
+    let pieces = |id| {
+        let whole = datagram(port, id, 100);
+        [(64, 108), (0, 32), (32, 64)].map(|(from, to)| fragment(&whole, from, to))
+    };
+    (0..count).flat_map(pieces).collect()
+}
+
+#[test]
+fn fragments_that_come_twice_and_late_leave_by_the_wan_of_their_flow_and_none_is_lost() {
+    let (faults, mut router, mut received) = (Faults::default(), Router::new(), 0);
+    faults.set(Rates { double: 200, delay: 200, ..Rates::default() });
+    // Less than a whole batch at a time, so that there is room for copies.
+    for (seed, pieces) in (0..).zip(in_fragments(100).chunks(30)) {
+        received += router.run(&mut Faulty::new(source(pieces), &faults, seed)).received;
+    }
+    let [inside, a, mut b] = router.left();
+    assert_eq!((inside.len(), a.len(), b.len()), (0, 0, received));
+    assert!(received > 330, "some came twice: {received}");
+    b.sort_unstable();
+    b.dedup();
+    assert_eq!(b.len(), 300);
+}
+
+#[test]
+fn fragments_whose_first_is_lost_on_the_way_do_not_leave_and_the_others_do() {
+    let (faults, mut router) = (Faults::default(), Router::new());
+    faults.set(Rates { lose: 100, ..Rates::default() });
+    let turned = router.run(&mut Faulty::new(source(&in_fragments(100)), &faults, 12));
+    let [_, a, b] = router.left();
+    let firsts: Vec<_> = b.iter().filter(|(_, offset)| *offset == 0).map(|(id, _)| *id).collect();
+    assert!(firsts.len() < 100 && b.iter().all(|(id, _)| firsts.contains(id)), "{b:?}");
+    assert!(a.is_empty() && b.len() < turned.received && turned.received < 300, "{turned:?}");
+}
+
+#[test]
+fn a_port_that_refuses_or_breaks_keeps_no_frame_from_the_others() {
+    let [port_a, port_b] = [A, B].map(port_for);
+    let both = [datagram(port_b, 1, 9), datagram(port_a, 2, 9), datagram(port_b, 3, 9)];
+    let (faults, mut router) = (Faults::default(), Router::new());
+    faults.set(Rates { refuse: 1000, ..Rates::default() });
+    router.transmitters.wans[B.index()] = Some(Box::new(Faulty::new(router.sinks[2].clone(), &faults, 1)));
+    assert_eq!(router.run(&mut source(&both)).sent, Sent { sent: 1, full: 2, refused: 0 });
+    assert_eq!(router.left(), [vec![], vec![(2, 0)], vec![]]);
+    faults.break_port();
+    let broken = router.turn(&mut source(&both)).unwrap_err();
+    assert_eq!(broken.to_string(), "the port of WAN 1 broke: broken on command");
+    assert_eq!(router.left(), [vec![], vec![(2, 0)], vec![]]);
+}
+
+#[test]
+fn a_recording_of_what_came_in_gives_the_same_out_of_another_router() {
+    let recording = Arc::new(Recording::new(1 << 20, || 7));
+    let mut first = Router::new();
+    first.run(&mut Record::new(source(&in_fragments(20)), &recording, Some(0)));
+    let mut writer = Writer::pcapng(Vec::new(), [("inside", LinkType::Raw)]).unwrap();
+    assert_eq!((recording.write_to(&mut writer).unwrap(), recording.missed()), (60, 0));
+    let file = writer.finish().unwrap();
+    let (mut capture, mut packet, mut slot) = (Capture::new(&file[..]).unwrap(), Packet::default(), Slot::default());
+    let mut second = Router::new();
+    while capture.next(&mut packet).unwrap() {
+        let _ = slot.load_inside(&packet.data, LinkType::Raw);
+        second.turn(&mut slot).unwrap();
+    }
+    assert_eq!(second.sinks[2].take(), first.sinks[2].take());
 }
