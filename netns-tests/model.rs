@@ -40,7 +40,7 @@ const HAPPENED: [&str; 40] = [
     "moved",
     "remote-reset",
     "inbound table-full",
-    "outbound table-full",
+    "unpinned",
     "clamped",
     "fragmented",
     "held",

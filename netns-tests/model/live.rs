@@ -4,9 +4,10 @@
 use super::event::{Event, Way, What};
 use super::life::Key;
 use super::net::Net;
-use super::rules::{Fate, Outcome, Rules, Twist};
+use super::rules::{Fate, Outcome, Rules, Twist, Word};
 use super::wire;
 use flowpin::control::compile::{replay_gateway_mac, replay_policy};
+use flowpin::plane::choose::{address, steer};
 use flowpin::plane::counters::{Event as Counted, Totals};
 use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::outbox::Outbox;
@@ -150,13 +151,18 @@ impl Live {
             _ => None,
         });
         let table = &self.shared.table;
-        let word = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index()).or(left);
+        let policy = Arc::clone(self.workers[worker].plane.policy());
+        let pin = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index());
+        let of = |key: &Key| pin(key).or(left);
+        let pinned = |key: &Key| pin(key).is_some();
+        let hash = |key: &Key| new_flow(&policy, key);
+        let word = Word { of: &of, pinned: &pinned, hash: &hash };
         let outcomes = match from {
-            End::Inside => self.rules.outbound(packet, &word),
+            End::Inside => self.rules.outbound(packet, word),
             End::Wan(_) if way == Way::WrongTag => {
                 vec![Outcome { fate: Fate::Dropped("wrong-vlan"), error: None, farewell: None, clamped: false }]
             }
-            End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup, &word)],
+            End::Wan(wan) => vec![self.rules.inbound(wan.index(), packet, way == Way::ToAGroup, word)],
         };
         for outcome in &outcomes {
             self.workers[worker].expect(from, outcome);
@@ -322,6 +328,12 @@ pub fn tally(totals: &Totals, net: &Net) -> Tally {
     tally.extend(Counted::ALL.iter().map(|event| (event.name().to_owned(), totals.events(*event))));
     tally.retain(|_, count| *count > 0);
     tally
+}
+
+/// The WAN that the hash gives a new flow.
+fn new_flow(policy: &Policy, key: &Key) -> Option<usize> {
+    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside).is_ok());
+    steer::choose(policy, &flow_key(key), translates).map(WanId::index)
 }
 
 fn flow_key(key: &Key) -> FlowKey {

@@ -82,7 +82,15 @@ fn datagram(ip: &Ip, id: u32) -> Datagram {
 }
 
 /// The router's word where the rules leave a choice.
-pub type Word<'w> = &'w dyn Fn(&Key) -> Option<usize>;
+#[derive(Clone, Copy)]
+pub struct Word<'w> {
+    /// Which WAN a flow is on, or its packet took.
+    pub of: &'w dyn Fn(&Key) -> Option<usize>,
+    /// Whether the flow has an entry.
+    pub pinned: &'w dyn Fn(&Key) -> bool,
+    /// Which WAN the hash gives a new flow.
+    pub hash: &'w dyn Fn(&Key) -> Option<usize>,
+}
 
 impl Rules {
     pub fn new(net: Net, twist: Twist) -> Self {
@@ -259,7 +267,7 @@ impl Rules {
                 let lawful: Vec<_> = able.filter(|wan| Some(self.net.wans[*wan].tier) == best).collect();
                 let first = lawful.first().ok_or_else(|| nowhere(&self.net, key.inside))?;
                 let socket = key.as_balanced(self.net.balance);
-                match word(&key).filter(|wan| lawful.contains(wan)) {
+                match (word.of)(&key).filter(|wan| lawful.contains(wan)) {
                     Some(wan) => *self.given.entry(socket).or_insert(wan),
                     None => *self.given.get(&socket).unwrap_or(first),
                 }
@@ -319,7 +327,12 @@ impl Rules {
         self.flows.retain(|_, life| life.lives(now.saturating_sub(bound)));
         let living = self.flows.values().filter(|life| life.lives(now)).count();
         let may_be_full = self.flows.len() >= self.net.flows;
-        if living >= self.net.flows || may_be_full && word(&key).is_none() {
+        if living >= self.net.flows || may_be_full && !(word.pinned)(&key) {
+            // What translates is stateless, so that a packet passes without where the hash gives its flow this WAN.
+            if direction == Direction::Outbound || (word.hash)(&key) == Some(wan) {
+                self.notes.push("unpinned");
+                return Ok(());
+            }
             let told = if key.inside.is_ipv4() { (3, 13, 0) } else { (1, 1, 0) };
             return Err(("table-full", Some(told)));
         }

@@ -56,6 +56,8 @@ pub enum Event {
     /// Segments for remotes of TCP connections that have ended while their line could still send: RSTs, and questions of
     /// which number a RST must have.
     RemoteReset,
+    /// Packets that passed without an entry in the table, because it is full: their flow is found by the hash each time.
+    Unpinned,
 }
 
 impl Event {
@@ -71,6 +73,7 @@ impl Event {
         Self::Reset,
         Self::Moved,
         Self::RemoteReset,
+        Self::Unpinned,
     ];
 
     /// The name in tables and JSON.
@@ -87,6 +90,7 @@ impl Event {
             Self::Reset => "reset",
             Self::Moved => "moved",
             Self::RemoteReset => "remote-reset",
+            Self::Unpinned => "unpinned",
         }
     }
 }

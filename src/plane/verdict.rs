@@ -98,7 +98,8 @@ drop_reasons! {
     Unmappable = "unmappable",
     /// NPTv6 must not map an all-zero interface identifier (RFC 6296 §3.7); parameter problem was sent.
     UnmappableIdentifier = "unmappable-identifier",
-    /// The table is full and the flow is new; administratively prohibited was sent.
+    /// The table is full, and a new flow from a WAN would be answered by another exit than it came in on; administratively
+    /// prohibited was sent.
     TableFull = "table-full",
     /// An ICMP error whose quoted packet belongs to nothing that flowpin translates, or contradicts its outer header.
     StrayIcmpError = "stray-icmp-error",

@@ -2,7 +2,7 @@
 
 use super::{HOSTS, balanced, full, play, translated};
 use crate::story::packets::{ACK, Ip, SYN, ip};
-use crate::story::{self, At, HOST6, SERVER, SERVER6, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
+use crate::story::{self, At, SERVER, SERVER6, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
 use std::collections::{BTreeSet, HashMap};
@@ -148,19 +148,25 @@ fn c_11_a_host_keeps_one_public_address_where_the_balance_is_by_source_and_each_
 
 /// Shows RFC 5508 REQ-8, RFC 4443 §3.1 1, RFC 1812 §4.3.3.1.
 #[test]
-fn c_11_a_flow_that_finds_no_room_is_refused_and_told_so_and_the_others_go_on() {
+fn c_11_who_finds_no_room_passes_where_nothing_needs_room_and_is_refused_and_told_where_something_does() {
     let flow = |from: &str, ttl, port| ip(from, SERVER).ttl(ttl).udp((port, 53), b"query");
-    let flow6 = |port| ip(HOST6, SERVER6).udp((port, 53), b"query");
-    let room = |port| goes_out(Fiber, &flow("10.250.250.2", 64, port), &flow("192.0.2.2", 63, port)).to_vec();
-    let refused = flow("10.250.250.2", 64, 3);
-    let told = story::router_error("10.250.250.1", "10.250.250.2", 3, 13, [0; 4], &refused);
-    let told6 = story::router_error("fd00:bad:b01::1", HOST6, 1, 1, [0; 4], &flow6(4));
+    let out = |port| goes_out(Fiber, &flow("10.250.250.2", 64, port), &flow("192.0.2.2", 63, port)).to_vec();
+    let reply = |to: &str, ttl, port| ip(SERVER, to).ttl(ttl).udp((53, port), b"answer");
+    let back = |port| comes_in(Fiber, &reply("192.0.2.2", 64, port), &reply("10.250.250.2", 63, port)).to_vec();
+    let call = ip(SERVER, "198.51.100.2").udp((9, 8), b"call");
+    let call6 = ip(SERVER6, "2001:db8:b:be01::100").udp((9, 8), b"call");
+    let told = story::router_error("198.51.100.2", SERVER, 3, 13, [0; 4], &call);
+    let told6 = story::router_error("2001:db8:b:be01::100", SERVER6, 1, 1, [0; 4], &call6);
     let steps = [
-        room(1),
-        room(2),
-        vec![arrives(Inside, &refused), leaves(Inside, &told), Drop("table-full")],
-        vec![arrives(Inside, &flow6(4)), leaves(Inside, &told6), Drop("table-full")],
-        room(1),
+        out(1),
+        out(2),
+        out(3),
+        back(3),
+        // The reply would leave by the other WAN.
+        vec![arrives(Cable, &call), leaves(Cable, &told), Drop("table-full")],
+        vec![arrives(Cable, &call6), leaves(Cable, &told6), Drop("table-full")],
+        out(1),
+        back(1),
     ];
     let config = format!("{}\n[limits]\nflows = 2\n", story::config());
     story::check_with(&config, "c-11", steps.concat(), 2);

@@ -9,7 +9,7 @@ use crate::plane::counters::{Event, Reachability};
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
-use crate::plane::flow::table::Seen;
+use crate::plane::flow::table::{Full, Seen};
 use crate::plane::fragment::pins::{Datagram, PinLookup};
 use crate::plane::lease::Exit;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
@@ -97,7 +97,7 @@ fn prove_outbound(
     known: Option<Pin>,
 ) -> Result<Exit, Refusal> {
     let new = || choose(policy, headers.source, key);
-    let Some(pin) = known else { return insert(core, policy, headers, key, new()?, seen) };
+    let Some(pin) = known else { return Ok(insert_outbound(core, policy, headers, key, new()?, seen)) };
     let held = || policy.wan(pin.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
     // Whoever comes back to its WAN keeps its public address.
     let other = || new().map(|exit| if exit.wan == pin.wan && held() { pin.exit() } else { exit });
@@ -105,7 +105,7 @@ fn prove_outbound(
         failover::Course::Stays => pin.exit(),
         failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
         failover::Course::Moves { may_stay: false } => other()?,
-        failover::Course::BeginsAnew => return insert(core, policy, headers, key, new()?, seen),
+        failover::Course::BeginsAnew => return Ok(insert_outbound(core, policy, headers, key, new()?, seen)),
         failover::Course::Passes => return Ok(pin.exit()),
         failover::Course::Refused(refusal) => return Err(refusal),
         failover::Course::Ends => {
@@ -149,7 +149,7 @@ pub fn inbound(
             if !is_request(headers) {
                 return Ok(Arrival::Ended);
             }
-            insert(core, policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
+            insert_inbound(core, policy, headers, &key, exit, &seen)
         }
         Some(pin) => {
             admit::inbound(headers, policy)?;
@@ -166,8 +166,44 @@ pub fn inbound(
         }
         None => {
             admit::inbound(headers, policy)?;
-            insert(core, policy, headers, &key, exit, &seen).map(|_| Arrival::Known)
+            insert_inbound(core, policy, headers, &key, exit, &seen)
         }
+    }
+}
+
+/// Makes the flow of a packet from inside. One that finds no room needs none: what translates here is stateless, and the
+/// hash gives its next packet the same exit.
+fn insert_outbound(
+    core: &mut Core,
+    policy: &Policy,
+    headers: &Headers,
+    key: &FlowKey,
+    exit: Exit,
+    seen: &Seen,
+) -> Exit {
+    insert(core, policy, headers, key, exit, seen).unwrap_or_else(|Full| {
+        core.counters.event(Event::Unpinned);
+        exit
+    })
+}
+
+/// Makes the flow of a packet from a WAN. One that finds no room passes where the hash would send its reply back by the exit
+/// that it came in on.
+fn insert_inbound(
+    core: &mut Core,
+    policy: &Policy,
+    headers: &Headers,
+    key: &FlowKey,
+    exit: Exit,
+    seen: &Seen,
+) -> Result<Arrival, Refusal> {
+    match insert(core, policy, headers, key, exit, seen) {
+        Ok(_) => Ok(Arrival::Known),
+        Err(Full) if choose(policy, key.inside(), key) == Ok(exit) => {
+            core.counters.event(Event::Unpinned);
+            Ok(Arrival::Known)
+        }
+        Err(Full) => Err(Refusal::unreachable(DropReason::TableFull, Unreachable::AdminProhibited)),
     }
 }
 
@@ -179,12 +215,11 @@ fn insert(
     key: &FlowKey,
     exit: Exit,
     seen: &Seen,
-) -> Result<Exit, Refusal> {
+) -> Result<Exit, Full> {
     if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
         return Ok(exit);
     }
-    let made = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts);
-    let pin = made.map_err(|_| Refusal::unreachable(DropReason::TableFull, Unreachable::AdminProhibited))?;
+    let pin = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts)?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires);
     }

@@ -14,7 +14,7 @@ use crate::plane::policy::Policy;
 use crate::plane::refusal::{Refusal, Tell};
 use crate::plane::state::Core;
 use crate::plane::verdict::DropReason;
-use crate::types::{End, Frame, Mac, Tick};
+use crate::types::{End, Frame, Mac, Standing, Tick};
 use std::net::IpAddr;
 
 /// The way back to the sender of a refused packet.
@@ -52,10 +52,13 @@ impl<'a> Back<'a> {
         }
     }
 
+    /// Whose address an answer bears; `None` where none can leave.
     fn source(&self, policy: &Policy, headers: &Headers) -> Option<IpAddr> {
         match self {
             Self::Inside => policy.inside.router(headers.family()),
-            Self::Wan { from, .. } => Some(*from),
+            Self::Wan { line, from, .. } => {
+                (line.wan.standing(headers.family()) != Standing::HardDown).then_some(*from)
+            }
         }
     }
 }

@@ -51,18 +51,91 @@ fn a_flow_from_inside_and_a_standing_connection_stay_when_a_packet_arrives_elsew
     assert_eq!(rig.outbound(&outbound(18)).verdict, Verdict::Forward(End::Wan(B)), "a new connection after its end");
 }
 
-#[test]
-fn a_full_table_refuses_new_flows_and_keeps_the_old() {
+/// A plane whose table holds one flow, and is full.
+fn full() -> Rig {
     let mut rig = Rig::with_room(policy(), 1);
     let old = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
     assert!(matches!(rig.outbound(&old).verdict, Verdict::Forward(_)));
-    let new = rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(3, 2, b"")));
-    assert_eq!(new.verdict, Verdict::Drop(DropReason::TableFull));
-    let (_, _, answer) = &rig.sent()[0];
-    assert_eq!((answer[20], answer[21]), (3, 13));
-    assert!(matches!(rig.outbound(&old).verdict, Verdict::Forward(_)));
-    assert_eq!(rig.plane.shared().table.refused(), 1);
-    rig.assert_dropped(Direction::Outbound, DropReason::TableFull);
+    rig
+}
+
+/// Packets of new flows from the same host and port of each protocol, out and what comes back from `public`.
+fn strangers(port: u16, public: [&str; 2]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let (host, host6, [public, public6]) = ("10.250.250.2", "fd00:bad:b01:1::100", public);
+    let echo = |kind, id: u16| {
+        icmp(kind, 0, [0, 0], &[]).into_iter().enumerate().map(move |(at, byte)| match at {
+            4 => id.to_be_bytes()[0],
+            5 => id.to_be_bytes()[1],
+            _ => byte,
+        })
+    };
+    let pairs = [
+        (protocol::TCP, tcp(port, 443, 2, &[], &[]), tcp(443, port, 18, &[], &[])),
+        (protocol::UDP, udp(port, 53, b"question"), udp(53, port, b"answer")),
+        (47, vec![1; 8], vec![2; 8]),
+    ];
+    let mut all = Vec::new();
+    for (protocol, out, back) in &pairs {
+        all.push((packet(host, SERVER, *protocol, out), packet(SERVER, public, *protocol, back)));
+        all.push((packet(host6, SERVER6, *protocol, out), packet(SERVER6, public6, *protocol, back)));
+    }
+    let fixed = |source, target, protocol, kind| {
+        let mut packet = packet(source, target, protocol, &echo(kind, port).collect::<Vec<_>>());
+        fix_transport(&mut packet);
+        packet
+    };
+    all.push((fixed(host, SERVER, protocol::ICMP, 8), fixed(SERVER, public, protocol::ICMP, 0)));
+    all.push((fixed(host6, SERVER6, protocol::ICMPV6, 128), fixed(SERVER6, public6, protocol::ICMPV6, 129)));
+    all
+}
+
+const PUBLIC: [&str; 2] = ["192.0.2.12", "198.51.100.12"];
+const PUBLIC6: &str = "2001:db8:a:c81::100";
+
+#[test]
+fn a_full_table_lets_flows_from_inside_pass_by_the_hash_and_their_replies_come_back() {
+    let mut rig = full();
+    let mut unpinned = 0;
+    for port in 1000..1040 {
+        for (number, (out, _)) in strangers(port, [PUBLIC[0], PUBLIC6]).into_iter().enumerate() {
+            let first = rig.outbound(&out);
+            let Verdict::Forward(End::Wan(wan)) = first.verdict else { panic!("{number}: {:?}", first.verdict) };
+            assert_eq!(rig.outbound(&out).packet, first.packet, "the same again");
+            let source = hosts(&first.packet).0.to_string();
+            let public = if source.contains(':') { [PUBLIC[0], &source] } else { [&source, PUBLIC6] };
+            let back = strangers(port, public).swap_remove(number).1;
+            assert_eq!(rig.inbound(wan, &back).verdict, Verdict::Forward(End::Inside), "{number} by {wan:?}");
+            unpinned += 3;
+        }
+    }
+    let totals = rig.totals();
+    assert_eq!((totals.events(Event::Unpinned), rig.plane.shared().table.len()), (unpinned, 1));
+    assert!(DropReason::ALL.iter().all(|reason| totals.dropped(Direction::Outbound, *reason) == 0));
+    assert!(matches!(
+        rig.outbound(&packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""))).verdict,
+        Verdict::Forward(_)
+    ));
+}
+
+#[test]
+fn a_full_table_refuses_a_flow_from_outside_that_would_be_answered_from_elsewhere() {
+    let mut rig = full();
+    for port in 2000..2040u16 {
+        // The share of one receiver in the limit of errors grows again.
+        rig.now = Tick(rig.now.0 + 1_000_000_000);
+        let request = |public: &str| packet(SERVER, public, protocol::TCP, &tcp(port, 443, 2, &[], &[]));
+        let out = packet("10.250.250.2", SERVER, protocol::TCP, &tcp(443, port, 18, &[], &[]));
+        let Verdict::Forward(End::Wan(home)) = rig.outbound(&out).verdict else { panic!("it leaves") };
+        let other = WanId(1 - home.0);
+        let [own, foreign] = [home, other].map(|wan| request(PUBLIC[wan.index()]));
+        assert_eq!(rig.inbound(home, &own).verdict, Verdict::Forward(End::Inside));
+        assert_eq!(rig.sent().len(), 0);
+        assert_eq!(rig.inbound(other, &foreign).verdict, Verdict::Drop(DropReason::TableFull));
+        let (end, _, answer) = rig.sent().remove(0);
+        assert_eq!((end, answer[20], answer[21]), (End::Wan(other), 3, 13));
+    }
+    assert_eq!(rig.totals().dropped(Direction::Inbound, DropReason::TableFull), 40);
+    assert_eq!(rig.totals().events(Event::Unpinned), 80);
 }
 
 #[test]

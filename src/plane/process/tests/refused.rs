@@ -254,3 +254,17 @@ fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_
     let neighbour = to("192.0.2.13", protocol::UDP, &datagram);
     assert_eq!(rig.inbound(A, &neighbour).verdict, Verdict::Forward(End::Inside), "its neighbour is reached");
 }
+
+#[test]
+fn nobody_is_told_anything_out_of_a_wan_that_cannot_send() {
+    let told = |standing| {
+        let mut policy = policy();
+        policy.wans[B.index()].standing = [standing; 2];
+        let mut rig = Rig::new(policy);
+        let probe = packet(SERVER6, "2001:db8:b:be01::", protocol::UDP, &udp(1000, 2000, b"x"));
+        let refused = Verdict::Drop(DropReason::UnmappableIdentifier);
+        assert_eq!(rig.inbound(B, &probe).verdict, refused);
+        rig.sent().len()
+    };
+    assert_eq!([Standing::SoftDown, Standing::HardDown].map(told), [1, 0]);
+}
