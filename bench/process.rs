@@ -63,9 +63,9 @@ fn new(c: &mut Criterion) {
     for (kind_name, kind) in KINDS {
         for (direction_name, direction) in DIRECTIONS {
             let mut policy = policy(kind);
-            policy.timeouts.udp = 1;
-            policy.timeouts.tcp_established = 1;
-            policy.timeouts.tcp_opening = 1;
+            policy.fixed_mut().timeouts.udp = 1;
+            policy.fixed_mut().timeouts.tcp_established = 1;
+            policy.fixed_mut().timeouts.tcp_opening = 1;
             for (size_name, size) in SIZES {
                 let mut plane = plane(policy.clone(), 1 << 20);
                 let mut outbox = Outbox::new();

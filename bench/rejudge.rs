@@ -12,7 +12,7 @@ use flowpin::plane::outbox::Outbox;
 use flowpin::plane::policy::Policy;
 use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, counters::Event};
-use flowpin::types::{Direction, Standing, Tick};
+use flowpin::types::{Direction, Standing, Tick, WanId};
 use nix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use traffic::{Kind, Size, Traffic, plane, policy};
@@ -80,7 +80,7 @@ fn run(flows: u32) -> [Pauses; 3] {
 }
 
 /// The one that dies.
-const WAN: usize = 0;
+const WAN: WanId = WanId(0);
 const NOW: Tick = Tick::from_secs(1);
 const SOON: Tick = Tick::from_secs(2);
 
@@ -111,10 +111,10 @@ impl Crowd {
     }
 
     /// The snapshot comes. Nanoseconds that it takes.
-    fn lose(&mut self, wan: usize) -> u64 {
+    fn lose(&mut self, wan: WanId) -> u64 {
         let mut next: Policy = policy(Kind::Nat44);
         next.epoch += 1;
-        next.wans[wan].standing = [Standing::HardDown; 2];
+        next.wans.get_mut(wan).expect("both WANs are there").standing = [Standing::HardDown; 2];
         let (next, before) = (Arc::new(next), now());
         self.plane.adopt(next);
         now() - before
@@ -131,11 +131,7 @@ impl Crowd {
         }
         let counters = self.plane.counters().snapshot();
         let [moved, reset] = [Event::Moved, Event::Reset].map(|event| counters.events(event));
-        assert_eq!(
-            self.plane.shared().table.pinned(flowpin::types::WanId(WAN as u8)) as u64,
-            reset,
-            "all others moved"
-        );
+        assert_eq!(self.plane.shared().table.pinned(WAN) as u64, reset, "all others moved");
         assert!(moved > 0 && reset > 0, "{moved} moved, {reset} reset");
         times
     }

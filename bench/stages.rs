@@ -60,7 +60,8 @@ fn steering(c: &mut Criterion) {
     for (name, balance) in
         [("endpoint", Balance::Endpoint), ("site", Balance::Site), ("source", Balance::Source), ("flow", Balance::Flow)]
     {
-        let policy = flowpin::plane::policy::Policy { balance, ..policy(Kind::Nat44) };
+        let mut policy = policy(Kind::Nat44);
+        policy.fixed_mut().balance = balance;
         group.bench_function(name, |b| b.iter(|| steer::choose(&policy, black_box(&key), |_| true)));
     }
     group.finish();

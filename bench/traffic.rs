@@ -5,7 +5,7 @@
 use crate::packets::{ACK, ethernet, ip};
 use flowpin::plane::lease::Leased;
 use flowpin::plane::outbox::Outbox;
-use flowpin::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
+use flowpin::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use flowpin::plane::translate::nat44::Nat44Map;
 use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::verdict::Verdict;
@@ -45,58 +45,61 @@ pub const SIZES: [(&str, Size); 3] = [("64", Size::Small), ("1400", Size::Large)
 /// One policy of two equal WANs for all kinds of traffic; IPv6 is translated in that mode.
 pub fn policy(kind: Kind) -> Policy {
     let mode = if kind == Kind::Rfc6296 { NptMode::Rfc6296 } else { NptMode::Prefix };
-    Policy {
-        epoch: 1,
+    let fixed = Fixed {
         seed: 0,
         balance: Balance::Endpoint,
-        inside: Inside {
-            machine: vec![],
-            prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
-            mtu: 1500,
-            hops: 0,
-            router4: Some([10, 250, 250, 1].into()),
-            router6: Some("fd00:bad:b01::1".parse().unwrap()),
-        },
-        wans: vec![wan(0, "2001:db8:a:c80::/60", mode), wan(1, "2001:db8:b:be00::/60", mode)],
+        prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+        hops: 0,
         martians: ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "fe80::/10", "ff00::/8"]
             .map(|net| net.parse().unwrap())
             .to_vec(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
         last_resort: false,
+    };
+    Policy {
+        epoch: 1,
+        fixed: Arc::new(fixed),
+        inside: Inside {
+            mtu: 1500,
+            machine: [].into(),
+            router4: Some([10, 250, 250, 1].into()),
+            router6: Some("fd00:bad:b01::1".parse().unwrap()),
+        },
+        wans: [wan(0, "2001:db8:a:c80::/60", mode), wan(1, "2001:db8:b:be00::/60", mode)].into_iter().collect(),
     }
 }
 
 fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
     let pairs: Vec<_> =
         (2..7).map(|host| ([10, 250, 250, host].into(), [192, 0, 2, index * 64 + host].into())).collect();
-    Wan {
+    let fixed = WanFixed {
         name: format!("wan{index}").into(),
         tier: 1,
         weight: 1,
+        inbound6: Vec::new(),
+        health: vec![],
+        on_down: OnDown::default(),
+    };
+    Wan {
+        fixed: Arc::new(fixed),
         mtu: 1500,
         link: WanLink {
             mac: Mac([2, 0, 0, 0, 0, index]),
             any_mac: false,
             came_up: Some(1),
             vlan: None,
-            addresses4: Vec::new(),
-            addresses6: Vec::new(),
+            addresses4: [].into(),
+            addresses6: [].into(),
             next_hop4: Some([192, 0, 2, index * 64 + 1].into()),
             next_hop6: Some("fe80::1".parse().unwrap()),
         },
-        nat44: Nat44Map::new(&pairs),
-        nptv6: vec![Leased::fixed(Translator::new(
-            "fd00:bad:b01::/60".parse().unwrap(),
-            outside.parse().unwrap(),
-            mode,
-        ))],
-        inbound6: Vec::new(),
         probe: None,
+        nat44: Nat44Map::new(&pairs),
+        nptv6: [Leased::fixed(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode))]
+            .into(),
         standing: [Standing::Up; 2],
-        on_down: OnDown::default(),
         on_up: [flowpin::types::Remedies::all(flowpin::types::Remedy::Drain); 2],
-        health: vec![],
     }
 }
 

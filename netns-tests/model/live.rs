@@ -53,7 +53,7 @@ pub fn policy(net: &Net, epoch: u32) -> Arc<Policy> {
     let settings = flowpin::config::file::parse(&net.toml(), "model.toml");
     let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}\n{}", net.toml()));
     let mut policy = Policy { epoch, ..replay_policy(&settings) };
-    for (wan, said) in policy.wans.iter_mut().zip(&net.wans) {
+    for ((_, wan), said) in policy.wans.iter_mut().zip(&net.wans) {
         wan.standing = said.dead.map(|dead| if dead { Standing::HardDown } else { Standing::Up });
     }
     Arc::new(policy)

@@ -4,7 +4,7 @@
 use super::*;
 use crate::lab::run;
 use flowpin::clock::Clock;
-use flowpin::plane::policy::{Inside, Policy};
+use flowpin::plane::policy::{Fixed, Inside, Policy, Wans};
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::faulty::{self, Faults, Rates};
 use flowpin::ports::live::LivePort;
@@ -16,17 +16,18 @@ use flowpin::workers::live::{self, Ports, Report, WorkerHandle};
 use std::sync::mpsc::{Receiver, channel};
 
 fn policy(epoch: u32) -> Arc<Policy> {
-    Arc::new(Policy {
-        epoch,
+    let fixed = Fixed {
         seed: 1,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: Vec::new(), mtu: 1500, hops: 0, machine: Vec::new(), router4: None, router6: None },
-        wans: Vec::new(),
+        prefixes: Vec::new(),
+        hops: 0,
         martians: Vec::new(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
         last_resort: false,
-    })
+    };
+    let inside = Inside { mtu: 1500, machine: [].into(), router4: None, router6: None };
+    Arc::new(Policy { epoch, fixed: Arc::new(fixed), inside, wans: Wans::default() })
 }
 
 /// One worker on a TUN and a WAN link, in the router's namespace.

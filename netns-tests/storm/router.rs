@@ -290,7 +290,7 @@ impl Router {
             for (family, said) in Family::ALL.into_iter().zip(families) {
                 let wan = WanId(line as u8);
                 let shown = self.controller.judge().state(wan, family).map(|shown| shown.state.name());
-                let found = (self.controller.policy().wans[line].standing[family.index()], shown.unwrap_or("?"));
+                let found = (self.controller.policy().wan(wan).unwrap().standing(family), shown.unwrap_or("?"));
                 let wanted = said.stands(self.now);
                 if found != wanted {
                     let now = self.now;

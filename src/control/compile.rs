@@ -8,12 +8,13 @@ pub use leases::{WanLeases, lease};
 
 use crate::config::settings::{self, Mtu, Nptv6, Settings};
 use crate::plane::lease::Leased;
-use crate::plane::policy::{Inside, OnDown, Policy, Probe, Wan, WanLink};
+use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Probe, Wan, WanFixed, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Family, Mac, Remedies, Remedy, Standing, WanId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// What the kernel says of one WAN's link, as far as the policy depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -109,23 +110,26 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside: &InsideState, ep
     let unknown = no_link();
     let wans =
         settings.wans.iter().enumerate().map(|(index, wan)| compile_wan(wan, links.get(index).unwrap_or(&unknown)));
-    Policy {
-        epoch,
+    let fixed = Fixed {
         seed: settings.workers.seed,
         balance: settings.balance,
-        inside: Inside {
-            prefixes: settings.downstream.prefixes.clone(),
-            mtu: inside.mtu.map_or(settings.downstream.mtu, |mtu| mtu.min(settings.downstream.mtu)),
-            hops: u8::from(settings.downstream.interface.is_some()),
-            machine: inside.machine.clone(),
-            router4: inside.v4,
-            router6: inside.v6,
-        },
-        wans: wans.collect(),
+        prefixes: settings.downstream.prefixes.clone(),
+        hops: u8::from(settings.downstream.interface.is_some()),
         martians: settings.limits.martians.clone().unwrap_or_else(default_martians),
         timeouts: settings.timeouts,
         icmp_errors: settings.limits.icmp_errors,
         last_resort: settings.last_resort,
+    };
+    Policy {
+        epoch,
+        fixed: Arc::new(fixed),
+        inside: Inside {
+            mtu: inside.mtu.map_or(settings.downstream.mtu, |mtu| mtu.min(settings.downstream.mtu)),
+            machine: inside.machine.as_slice().into(),
+            router4: inside.v4,
+            router6: inside.v6,
+        },
+        wans: wans.collect(),
     }
 }
 
@@ -136,7 +140,7 @@ pub fn replay_policy(settings: &Settings) -> Policy {
     let links: Vec<_> = settings.wans.iter().zip(0u8..).map(|(wan, index)| replay_link(wan, index)).collect();
     let mut policy = policy(settings, &links, &replay_router(settings), 1);
     // Nobody would answer.
-    policy.wans.iter_mut().for_each(|wan| wan.health.clear());
+    policy.wans.iter_mut().for_each(|(_, wan)| wan.fixed_mut().health.clear());
     policy
 }
 
@@ -188,29 +192,32 @@ fn is_routable(address: IpAddr) -> bool {
 }
 
 fn compile_wan(wan: &settings::Wan, link: &LinkState) -> Wan {
-    Wan {
+    let fixed = WanFixed {
         name: wan.name.as_str().into(),
         tier: wan.tier,
         weight: wan.weight,
+        inbound6: wan.inbound6.clone(),
+        health: health::probes(wan),
+        on_down: OnDown { soft: wan.on_soft_down, hard: wan.on_hard_down },
+    };
+    Wan {
+        fixed: Arc::new(fixed),
         mtu: mtu(wan.mtu, link.mtu),
         link: WanLink {
             mac: link.mac,
             any_mac: link.any_mac,
             came_up: link.came_up,
             vlan: wan.vlan,
-            addresses4: link.addresses4.clone(),
-            addresses6: link.addresses6.clone(),
+            addresses4: link.addresses4.as_slice().into(),
+            addresses6: link.addresses6.as_slice().into(),
             next_hop4: wan.gateway4.or(link.gateway4),
             next_hop6: wan.gateway6.or(link.gateway6),
         },
+        probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link).into()),
         nat44: Nat44Map::new(&wan.nat44),
         nptv6: wan.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
-        inbound6: wan.inbound6.clone(),
-        probe: (wan.mtu == Mtu::Probe).then(|| probe(wan, link)),
         standing: [Standing::Up; 2],
-        on_down: OnDown { soft: wan.on_soft_down, hard: wan.on_hard_down },
         on_up: [Remedies::all(Remedy::Drain); 2],
-        health: health::probes(wan),
     }
 }
 
@@ -275,20 +282,21 @@ mod tests {
     #[test]
     fn a_wan_follows_its_link_where_the_configuration_is_silent() {
         let policy = policy(&settings(), &[link(1492), link(1500)], &InsideState::default(), 3);
-        assert_eq!((policy.epoch, policy.seed, policy.balance), (3, 7, Balance::Site));
+        assert_eq!((policy.epoch, policy.fixed.seed, policy.fixed.balance), (3, 7, Balance::Site));
         let (fiber, cable) = (&policy.wans[0], &policy.wans[1]);
         assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
         assert_eq!((cable.mtu, cable.link.next_hop4), (1400, Some(Ipv4Addr::new(198, 51, 100, 1))));
         assert_eq!(fiber.link.mac, Mac([2, 0, 0, 0, 0, 9]));
         assert!(fiber.nptv6[0].held.is_neutral() && !fiber.link.any_mac);
-        assert_eq!((policy.timeouts.tcp_closing, policy.timeouts.other), (241, 301));
+        assert_eq!((policy.fixed.timeouts.tcp_closing, policy.fixed.timeouts.other), (241, 301));
     }
 
     #[test]
     fn who_is_probed_is_named_or_the_gateway() {
         let mut settings = settings();
-        let fiber =
-            |settings: &Settings| policy(settings, &[link(1500)], &InsideState::default(), 1).wans[0].probe.clone();
+        let fiber = |settings: &Settings| {
+            policy(settings, &[link(1500)], &InsideState::default(), 1).wans[0].probe.as_deref().cloned()
+        };
         let gateway = IpAddr::from([192, 0, 2, 1]);
         assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![] }), "no IPv6 gateway");
         let server6: IpAddr = "2001:db8:ffff::10".parse().unwrap();
@@ -329,7 +337,8 @@ mod tests {
     #[test]
     fn default_martians_spare_private_and_documentation_ranges() {
         let policy = replay_policy(&settings());
-        let martian = |text: &str| policy.martians.iter().any(|net| net.contains(&text.parse::<IpAddr>().unwrap()));
+        let martian =
+            |text: &str| policy.fixed.martians.iter().any(|net| net.contains(&text.parse::<IpAddr>().unwrap()));
         for dead in
             ["0.1.2.3", "127.0.0.1", "169.254.9.9", "239.1.1.1", "255.255.255.255", "::", "::1", "::ffff:1.2.3.4"]
         {

@@ -156,8 +156,8 @@ impl Controller {
         }
         let wake = self.judge.tick(now).into_iter().chain(lease_ends).min();
         let changes = self.judge.changes();
-        let is = |(wan, id): (&Wan, u8)| (wan.standing, wan.on_up) == self.judged(now, WanId(id));
-        let stands = self.policy.wans.iter().zip(0..).all(is);
+        let is = |(id, wan): (WanId, &Wan)| (wan.standing, wan.on_up) == self.judged(now, id);
+        let stands = self.policy.wans().all(is);
         let policy = (is_news || is_other || !stands).then(|| {
             self.policy = Arc::new(self.snapshot(now, self.next_epoch()));
             Arc::clone(&self.policy)
@@ -176,10 +176,9 @@ impl Controller {
 
     fn snapshot(&self, now: Tick, epoch: u32) -> Policy {
         let mut policy = compile::policy(&self.settings, &self.links, &self.inside, epoch);
-        for ((wan, id), (said, held)) in
-            policy.wans.iter_mut().zip(0..).zip(self.settings.wans.iter().zip(self.leases.shown()))
+        for ((id, wan), (said, held)) in policy.wans.iter_mut().zip(self.settings.wans.iter().zip(self.leases.shown()))
         {
-            (wan.standing, wan.on_up) = self.judged(now, WanId(id));
+            (wan.standing, wan.on_up) = self.judged(now, id);
             compile::lease(wan, said, &held);
         }
         policy

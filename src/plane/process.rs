@@ -141,7 +141,7 @@ fn arrive(
     if headers.transport == Transport::Error {
         return Ok(errors::pass_inbound(core, ctx, line, (headers, receiver), frame)?);
     }
-    let passes = has_hops(&headers, ctx.policy.inside.hops).and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu));
+    let passes = has_hops(&headers, ctx.policy.fixed.hops).and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu));
     if let Err(refusal) = passes {
         // What is refused keeps no flow alive (RFC 7857 §7).
         admit::inbound(&headers, ctx.policy)?;

@@ -7,7 +7,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{packet, udp};
-use crate::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
+use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::state::Plane;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
@@ -29,55 +29,61 @@ pub const SERVER6: &str = "2001:db8:ffff::10";
 pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -> Wan {
     let public = |last: u8| format!("{block}.{last}").parse().unwrap();
     let inside = "fd00:bad:b01::/60".parse().unwrap();
-    Wan {
+    let fixed = WanFixed {
         name: name.into(),
         tier: 1,
         weight: 1,
+        inbound6: vec![],
+        health: vec![],
+        on_down: OnDown::default(),
+    };
+    Wan {
+        fixed: Arc::new(fixed),
         mtu: [1500, 1400][index],
         link: WanLink {
             mac: OWN[index],
             any_mac: false,
             came_up: Some(1),
             vlan: [None, Some(300)][index],
-            addresses4: vec![format!("{block}.200/24").parse().unwrap()],
-            addresses6: vec!["fe80::2".parse().unwrap()],
+            addresses4: [format!("{block}.200/24").parse().unwrap()].into(),
+            addresses6: ["fe80::2".parse().unwrap()].into(),
             next_hop4: Some(public(1)),
             next_hop6: Some("fe80::1".parse().unwrap()),
         },
+        probe: None,
         nat44: Nat44Map::new(&[
             ("10.250.250.2".parse().unwrap(), public(12)),
             ("10.250.250.3".parse().unwrap(), public(13)),
         ]),
-        nptv6: vec![Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))],
-        inbound6: vec![],
-        probe: None,
+        nptv6: [Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))].into(),
         standing: [Standing::Up; 2],
-        on_down: OnDown::default(),
         on_up: [Remedies::all(Remedy::Drain); 2],
-        health: vec![],
     }
 }
 
 pub fn policy() -> Policy {
     let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", NptMode::Prefix);
-    a.inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
-    Policy {
-        epoch: 1,
+    a.fixed_mut().inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
+    let fixed = Fixed {
         seed: 0,
         balance: Balance::Endpoint,
-        inside: Inside {
-            prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
-            mtu: 1500,
-            hops: 0,
-            machine: vec![],
-            router4: Some("10.250.250.1".parse().unwrap()),
-            router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
-        },
-        wans: vec![a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", NptMode::Rfc6296)],
+        prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+        hops: 0,
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
         last_resort: false,
+    };
+    Policy {
+        epoch: 1,
+        fixed: Arc::new(fixed),
+        inside: Inside {
+            mtu: 1500,
+            machine: [].into(),
+            router4: Some("10.250.250.1".parse().unwrap()),
+            router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
+        },
+        wans: [a, wan("b", 1, "198.51.100", "2001:db8:b:be00::/60", NptMode::Rfc6296)].into_iter().collect(),
     }
 }
 

@@ -85,7 +85,7 @@ impl Plane {
             counters: Arc::default(),
             wheel: Wheel::new(Tick::default()),
             queue: NeighborQueue::new(),
-            limits: Limits::new(policy.icmp_errors),
+            limits: Limits::new(policy.fixed.icmp_errors),
             probers: first.then(Probers::default),
             dialled: [[None; 2]; MAX_WANS],
             sweep: None,

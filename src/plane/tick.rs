@@ -27,8 +27,8 @@ const EXPIRY_BUDGET: usize = 4096;
 impl Plane {
     /// Obeys another snapshot from the next packet on. [`Plane::tick`] is to be called at once.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
-        if policy.icmp_errors != self.policy.icmp_errors {
-            self.core.limits = Limits::new(policy.icmp_errors);
+        if policy.fixed.icmp_errors != self.policy.fixed.icmp_errors {
+            self.core.limits = Limits::new(policy.fixed.icmp_errors);
         }
         if sweep::is_due(&self.policy, &policy) {
             sweep::begin(&mut self.core);

@@ -18,7 +18,7 @@ pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases) {
             IpNet::V4(net) => Some(it.with(net.addr())),
             IpNet::V6(_) => None,
         });
-        wan.nat44 = std::mem::take(&mut wan.nat44).with_dynamic(inside, publics.collect());
+        wan.nat44 = wan.nat44.with_dynamic(inside, publics.collect());
     }
     if let Some(npt) = said.nptv6.filter(|npt| npt.outside.is_none()) {
         let translators = leases[Family::V6.index()].iter().filter_map(|it| match it.held {
@@ -44,13 +44,13 @@ mod tests {
             vec![leased(2, "2001:db8:a:d00::/60"), leased(1, "2001:db8:a:c80::/60")],
         ];
         let mut settings = settings();
-        let mut fixed = replay_policy(&settings).wans.swap_remove(0);
+        let mut fixed = replay_policy(&settings).wans[0].clone();
         lease(&mut fixed, &settings.wans[0], &held);
         let owned: Vec<_> = fixed.owned().map(|net| net.to_string()).collect();
         assert_eq!(owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
         settings.wans[0].nptv6.as_mut().unwrap().outside = None;
         settings.wans[0].nat44_interface = Some([10, 250, 250, 3].into());
-        let mut wan = replay_policy(&settings).wans.swap_remove(0);
+        let mut wan = replay_policy(&settings).wans[0].clone();
         assert_eq!(wan.owned().count(), 1, "without a word of the link");
         lease(&mut wan, &settings.wans[0], &held);
         assert_eq!(wan.nat44.public_of([10, 250, 250, 3].into(), None), Some(([192, 0, 2, 77].into(), Lease(4))));

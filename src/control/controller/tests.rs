@@ -49,7 +49,7 @@ fn answered(controller: &mut Controller, ms: u64) -> Effects {
 
 /// The epoch and how the two WANs stand, of a new snapshot.
 fn published(effects: &Effects) -> Option<(u32, Vec<[Standing; 2]>)> {
-    let shape = |policy: &Arc<Policy>| (policy.epoch, policy.wans.iter().map(|wan| wan.standing).collect());
+    let shape = |policy: &Arc<Policy>| (policy.epoch, policy.wans().map(|(_, wan)| wan.standing).collect());
     effects.policy.as_ref().map(shape)
 }
 
@@ -74,7 +74,7 @@ fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_tw
 #[test]
 fn the_first_snapshot_knows_which_wans_are_absent_and_they_are_told_with_the_first_event() {
     let mut controller = start([good(1), no_link()]);
-    let standing: Vec<_> = controller.policy().wans.iter().map(|wan| wan.standing).collect();
+    let standing: Vec<_> = controller.policy().wans().map(|(_, wan)| wan.standing).collect();
     assert_eq!((controller.policy().epoch, standing), (1, vec![UP, HARD]));
     let effects = controller.tick(at(5));
     assert_eq!(published(&effects), None);
@@ -143,7 +143,7 @@ fn wanted(effects: &Effects) -> Option<Vec<(Remedy, Remedy)>> {
         assert_eq!(wan.on_up[0], wan.on_up[1]);
         (wan.on_up[0].tcp, wan.on_up[0].udp)
     };
-    effects.policy.as_ref().map(|policy| policy.wans.iter().map(wants).collect())
+    effects.policy.as_ref().map(|policy| policy.wans().map(|(_, wan)| wants(wan)).collect())
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Flow {
         public: wan
             .and_then(|wan| address::public_under(wan, key.inside(), record.lease).ok())
             .map(|mapped| mapped.address),
-        wan: wan.map(|wan| wan.name.to_string()).unwrap_or_default(),
+        wan: wan.map(|wan| wan.fixed.name.to_string()).unwrap_or_default(),
         origin: direction_name(record.origin).to_owned(),
         state: record.state.to_owned(),
         age_seconds: now.secs().saturating_sub(record.created).into(),
@@ -159,9 +159,9 @@ mod tests {
             segment: Some(Segment { flags: 2, sequence: 0, acknowledgment: 0, payload: 0 }),
             refresh: true,
         };
-        table.insert(tcp, WanId(0), 1, &seen, &policy.timeouts).unwrap();
+        table.insert(tcp, WanId(0), 1, &seen, &policy.fixed.timeouts).unwrap();
         let seen = Seen { direction: Direction::Inbound, now: Tick::from_secs(10), segment: None, ..seen };
-        table.insert(echo, WanId(1), 1, &seen, &policy.timeouts).unwrap();
+        table.insert(echo, WanId(1), 1, &seen, &policy.fixed.timeouts).unwrap();
         table
     }
 

@@ -24,10 +24,10 @@ use std::net::IpAddr;
 pub fn status(sources: &Sources, now: Tick) -> Status {
     let (settings, policy) = (&sources.settings, sources.policy.load());
     let (totals, controller, gauge) = (sources.totals(), sources.controller(), sources.gauge());
-    let wans = settings.wans.iter().zip(&policy.wans).zip(0u8..).map(|((said, wan), id)| {
-        let health = health::health(controller.judge(), WanId(id), said, now);
-        let leases = controller.leases().held(now, WanId(id)).into_iter().map(|held| lease(&held, now)).collect();
-        Wan { leases, ..WanView { id: WanId(id), said, wan }.row(&sources.shared, (&totals, &gauge), health, now) }
+    let wans = settings.wans.iter().zip(policy.wans()).map(|(said, (id, wan))| {
+        let health = health::health(controller.judge(), id, said, now);
+        let leases = controller.leases().held(now, id).into_iter().map(|held| lease(&held, now)).collect();
+        Wan { leases, ..WanView { id, said, wan }.row(&sources.shared, (&totals, &gauge), health, now) }
     });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,8 +71,8 @@ impl WanView<'_> {
             vlan: self.said.vlan,
             state: health::summary(&health),
             health,
-            tier: self.wan.tier,
-            weight: self.wan.weight,
+            tier: self.wan.fixed.tier,
+            weight: self.wan.fixed.weight,
             mtu: self.wan.mtu,
             mtu_source: mtu_source(self.said.mtu, self.wan.mtu).to_owned(),
             paths: paths(&shared.paths, self.id, self.wan),
@@ -188,7 +188,7 @@ fn ports(meters: &[Meters], policy: &Policy, queue_full: u64) -> BTreeMap<String
     };
     lose("inside.queue-full".to_owned(), queue_full);
     for meters in meters {
-        let wans = policy.wans.iter().map(|wan| &*wan.name).zip(&meters.wans);
+        let wans = policy.wans().filter_map(|(id, wan)| Some((&*wan.fixed.name, meters.wans.get(id.index())?)));
         for (port, meter) in std::iter::once(("inside", &meters.inside)).chain(wans) {
             for (name, frames) in losses_of(&meter.read()) {
                 lose(format!("{port}.{name}"), frames);

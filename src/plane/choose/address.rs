@@ -94,12 +94,12 @@ fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmapp
         }
         IpAddr::V6(inside) => inside,
     };
-    if let Some((outside, _)) = wan.inbound6.iter().find(|(_, host)| *host == inside) {
+    if let Some((outside, _)) = wan.fixed.inbound6.iter().find(|(_, host)| *host == inside) {
         return Ok(Mapped::fixed(*outside));
     }
     let leased = pick(&wan.nptv6, lease).ok_or(Unmappable::NotOurs)?;
     let public = leased.held.outbound(inside)?;
-    if wan.inbound6.iter().any(|(outside, _)| *outside == public) {
+    if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == public) {
         return Err(Unmappable::NotOurs);
     }
     Ok(Mapped { address: public.into(), neutral: leased.held.is_neutral(), lease: leased.lease })
@@ -117,11 +117,11 @@ pub fn inside(wan: &Wan, public: IpAddr) -> Result<Mapped, Unmappable> {
         }
         IpAddr::V6(public) => public,
     };
-    if let Some((_, host)) = wan.inbound6.iter().find(|(outside, _)| *outside == public) {
+    if let Some((_, host)) = wan.fixed.inbound6.iter().find(|(outside, _)| *outside == public) {
         return Ok(Mapped::fixed(*host));
     }
     let mut refusal = Unmappable::NotOurs;
-    for leased in &wan.nptv6 {
+    for leased in &*wan.nptv6 {
         match leased.held.inbound(public) {
             Ok(host) => {
                 return Ok(Mapped { address: host.into(), neutral: leased.held.is_neutral(), lease: leased.lease });

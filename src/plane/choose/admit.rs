@@ -91,6 +91,6 @@ pub fn inside_end(policy: &Policy, wan: &Wan, public: IpAddr) -> Result<Result<M
 /// Whether no single host has this address: a group, a martian, or all hosts of a WAN's link (RFC 2644).
 fn is_no_host(policy: &Policy, address: IpAddr) -> bool {
     address.is_multicast()
-        || policy.martians.iter().any(|prefix| prefix.contains(&address))
-        || policy.wans.iter().any(|wan| wan.link.is_broadcast(address))
+        || policy.fixed.martians.iter().any(|prefix| prefix.contains(&address))
+        || policy.wans().any(|(_, wan)| wan.link.is_broadcast(address))
 }

@@ -54,7 +54,7 @@ pub fn outbound(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame
     }
     let key = FlowKey::new(headers, Direction::Outbound, headers.source);
     let seen = seen(headers, frame, Direction::Outbound, now);
-    let known = core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts);
+    let known = core.shared.table.touch(&key, policy.epoch, &seen, &policy.fixed.timeouts);
     let exit = match known {
         Some(pin) if pin.is_proved(policy.epoch) => {
             note_reachability(core, headers, &pin);
@@ -109,7 +109,7 @@ fn prove_outbound(
         failover::Course::Passes => return Ok(pin.exit()),
         failover::Course::Refused(refusal) => return Err(refusal),
         failover::Course::Ends => {
-            core.shared.table.terminate(key, seen.now, &policy.timeouts);
+            core.shared.table.terminate(key, seen.now, &policy.fixed.timeouts);
             core.counters.event(Event::Reset);
             return Err(Refusal::reset(pin));
         }
@@ -118,7 +118,7 @@ fn prove_outbound(
         core.counters.event(Event::Moved);
     }
     core.shared.table.repin(key, exit, policy.epoch);
-    if let Some(pin) = core.shared.table.touch(key, policy.epoch, seen, &policy.timeouts) {
+    if let Some(pin) = core.shared.table.touch(key, policy.epoch, seen, &policy.fixed.timeouts) {
         note_reachability(core, headers, &pin);
     }
     Ok(exit)
@@ -139,7 +139,7 @@ pub fn inbound(
     }
     let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
     let seen = seen(headers, frame, Direction::Inbound, now);
-    match core.shared.table.touch(&key, policy.epoch, &seen, &policy.timeouts) {
+    match core.shared.table.touch(&key, policy.epoch, &seen, &policy.fixed.timeouts) {
         Some(pin) if pin.exit() == exit && pin.is_proved(policy.epoch) => {
             note_reachability(core, headers, &pin);
             Ok(Arrival::Known)
@@ -154,7 +154,7 @@ pub fn inbound(
         Some(pin) => {
             admit::inbound(headers, policy)?;
             let stale = pin.epoch != policy.epoch;
-            let again = || core.shared.table.touch(&key, pin.epoch, &seen, &policy.timeouts);
+            let again = || core.shared.table.touch(&key, pin.epoch, &seen, &policy.fixed.timeouts);
             let pin = if stale { again().unwrap_or(pin) } else { pin };
             if pin.wan == id {
                 note_reachability(core, headers, &pin);
@@ -219,7 +219,7 @@ fn insert(
     if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
         return Ok(exit);
     }
-    let pin = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.timeouts)?;
+    let pin = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.fixed.timeouts)?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires);
     }
@@ -271,10 +271,10 @@ fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Exit, Refusa
 
 /// Why no WAN can take a flow from `source`: those that could are down, or the most telling of the WANs' answers.
 fn why_none(policy: &Policy, source: IpAddr) -> Refusal {
-    if policy.wans.iter().any(|wan| address::public(wan, source).is_ok()) {
+    if policy.wans().any(|(_, wan)| address::public(wan, source).is_ok()) {
         return Refusal::unreachable(DropReason::AllWansDown, Unreachable::NoRoute);
     }
-    let mut reasons = policy.wans.iter().filter_map(|wan| address::public(wan, source).err());
+    let mut reasons = policy.wans().filter_map(|(_, wan)| address::public(wan, source).err());
     let telling = reasons.find(|reason| *reason != Unmappable::NotOurs).unwrap_or(Unmappable::NotOurs);
     Refusal::unmappable(telling, Direction::Outbound)
 }

@@ -12,11 +12,11 @@ use crate::types::{Remedy, WanId};
 /// What the WAN of a better tier that would get this flow now, if it were new, wants of it; `None`: it stays where it is,
 /// as does whatever came from outside, whose remote knows it by an address of its WAN.
 pub fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
-    let tier = policy.wan(pin.wan)?.tier;
+    let tier = policy.wan(pin.wan)?.fixed.tier;
     let wants = |wan: &Wan| {
-        if wan.tier < tier { wan.recalls(key.family(), key.protocol() == protocol::TCP) } else { None }
+        if wan.fixed.tier < tier { wan.recalls(key.family(), key.protocol() == protocol::TCP) } else { None }
     };
-    if pin.came_in || !policy.wans.iter().any(|wan| wants(wan).is_some()) {
+    if pin.came_in || !policy.wans().any(|(_, wan)| wants(wan).is_some()) {
         return None;
     }
     would_take(policy, key).and_then(|better| policy.wan(better)).and_then(wants)

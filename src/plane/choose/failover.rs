@@ -74,7 +74,7 @@ pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
     }
     match wan.remedy(family, is_tcp) {
         stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
-        Some(_) if policy.last_resort && would_take(policy, key) == Some(pin.wan) => None,
+        Some(_) if policy.fixed.last_resort && would_take(policy, key) == Some(pin.wan) => None,
         remedy => remedy,
     }
 }

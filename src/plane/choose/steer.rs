@@ -12,15 +12,15 @@ use crate::types::{Balance, Standing, WanId};
 /// is left.
 #[must_use]
 pub fn choose(policy: &Policy, key: &FlowKey, usable: impl Fn(WanId) -> bool) -> Option<WanId> {
-    let flow = hash_flow(policy.seed, policy.balance, key);
-    let worst = if policy.last_resort { Standing::SoftDown } else { Standing::Degraded };
+    let flow = hash_flow(policy.fixed.seed, policy.fixed.balance, key);
+    let worst = if policy.fixed.last_resort { Standing::SoftDown } else { Standing::Degraded };
     let mut best: Option<((Standing, u8), Score, WanId)> = None;
-    for (id, wan) in (0..=u8::MAX).map(WanId).zip(&policy.wans) {
-        let rank = (wan.standing(key.family()), wan.tier);
+    for (id, wan) in policy.wans() {
+        let rank = (wan.standing(key.family()), wan.fixed.tier);
         if rank.0 > worst || best.as_ref().is_some_and(|(least, ..)| *least < rank) || !usable(id) {
             continue;
         }
-        let score = Score { cost: neg_log2(mix(flow ^ hash_name(&wan.name))), weight: wan.weight.max(1) };
+        let score = Score { cost: neg_log2(mix(flow ^ hash_name(&wan.fixed.name))), weight: wan.fixed.weight.max(1) };
         if best.as_ref().is_none_or(|(least, lowest, _)| rank < *least || score.is_below(lowest)) {
             best = Some((rank, score, id));
         }

@@ -105,9 +105,9 @@ impl Prober {
     /// Probes that stayed go on, the others start over.
     fn adopt(&mut self, now: Tick, policy: &Policy, health: &Health) {
         let mut wanted = Vec::new();
-        let mut wans = policy.wans.iter();
         for id in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
-            let (name, specs) = wans.next().map_or((Box::default(), &[][..]), |wan| (wan.name.clone(), &*wan.health));
+            let (name, specs) =
+                policy.wan(id).map_or((Box::default(), &[][..]), |wan| (wan.fixed.name.clone(), &*wan.fixed.health));
             for (probe, spec) in (0..).zip(specs.iter().take(MOST)) {
                 wanted.push(ProbeTask::new((id, probe), name.clone(), spec, (now, policy.epoch)));
             }

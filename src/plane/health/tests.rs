@@ -31,7 +31,7 @@ fn resolve() -> Question {
 /// WAN a has these probes.
 fn probing(health: Vec<ProbeSpec>) -> Policy {
     let mut policy = policy();
-    policy.wans[0].health = health;
+    policy.wans[0].fixed_mut().health = health;
     policy
 }
 
@@ -431,7 +431,7 @@ fn a_probe_goes_on_under_a_new_policy_and_another_one_in_its_place_starts_over()
 #[test]
 fn a_tagged_wan_is_asked_with_its_tag_and_the_same_host_through_both() {
     let mut policy = probing(all());
-    policy.wans[1].health = all();
+    policy.wans[1].fixed_mut().health = all();
     let mut rig = Rig::new(policy);
     rig.plane.tick(rig.now, &mut rig.outbox);
     let link = [&GATEWAY[1].0[..], &OWN[1].0, &[0x81, 0, 1, 44]].concat();

@@ -35,11 +35,11 @@ fn holding(epoch: u32, prefixes: &[Held<'_>], addresses: &[Held<'_>]) -> Policy 
         Leased { lease, since, held }
     };
     let address = |(lease, since, text): (Lease, u32, String)| Leased { lease, since, held: text.parse().unwrap() };
-    policy.wans[0].inbound6.clear();
+    policy.wans[0].fixed_mut().inbound6.clear();
     policy.wans[0].nptv6 = prefixes.iter().map(leased).map(prefix).collect();
     let addresses = addresses.iter().map(leased).map(address).collect();
     policy.wans[0].nat44 = Nat44Map::default().with_dynamic(HOST4.parse().unwrap(), addresses);
-    policy.wans[1].tier = 2;
+    policy.wans[1].fixed_mut().tier = 2;
     policy
 }
 
@@ -203,7 +203,7 @@ fn settings_say_what_becomes_of_flows_whose_prefix_is_gone() {
         connect(&mut rig, 4000);
         datagram(&mut rig, 5000);
         let mut gone = holding(2, &[NEW], &[]);
-        gone.wans[0].on_down.hard = Remedies::all(remedy);
+        gone.wans[0].fixed_mut().on_down.hard = Remedies::all(remedy);
         adopt(&mut rig, gone);
         [source(&out(&mut rig, 4000, ACK, [105, 2001])), source(&datagram(&mut rig, 5000))]
     };
@@ -218,9 +218,10 @@ fn settings_say_what_becomes_of_flows_whose_prefix_is_gone() {
 fn a_flow_that_would_move_back_to_its_own_wan_keeps_its_prefix() {
     let mut rig = Rig::new(holding(1, &[OLD], &[]));
     connect(&mut rig, 4000);
-    let mut soft = Policy { last_resort: true, ..holding(2, &[NEW, OLD], &[]) };
+    let mut soft = holding(2, &[NEW, OLD], &[]);
+    soft.fixed_mut().last_resort = true;
     soft.wans[0].standing = [Standing::SoftDown; 2];
-    soft.wans[0].on_down.soft = Remedies::all(Remedy::Move);
+    soft.wans[0].fixed_mut().on_down.soft = Remedies::all(Remedy::Move);
     soft.wans[1].standing = [Standing::HardDown; 2];
     adopt(&mut rig, soft);
     assert_eq!(source(&out(&mut rig, 4000, ACK, [105, 2001])), Ok(OLD6.into()));
@@ -232,7 +233,7 @@ fn a_prefix_that_comes_back_under_its_number_finds_its_flows_again_and_another_d
     connect(&mut rig, 4000);
     datagram(&mut rig, 5000);
     let mut gone = holding(2, &[], &[]);
-    gone.wans[0].on_down.hard = Remedies::all(Remedy::Drain);
+    gone.wans[0].fixed_mut().on_down.hard = Remedies::all(Remedy::Drain);
     adopt(&mut rig, gone);
     assert_eq!(out(&mut rig, 4000, ACK, [105, 2001]).verdict, Verdict::Drop(DropReason::AddressGone));
     adopt(&mut rig, holding(3, &[OLD], &[]));

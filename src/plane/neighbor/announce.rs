@@ -5,7 +5,7 @@
 use super::{NeighborContext, Neighbors, arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{MAX_WANS, Mac, Tick, WanId};
+use crate::types::{Mac, Tick, WanId};
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 
@@ -33,7 +33,7 @@ impl Announcer {
         let pending: HashSet<(WanId, IpAddr)> =
             self.rounds.iter().flatten().map(|(_, wan, address)| (*wan, *address)).collect();
         self.rounds = Default::default();
-        for (id, wan) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
+        for (id, wan) in policy.wans() {
             if wan.link.came_up.is_none() {
                 continue;
             }
@@ -42,7 +42,7 @@ impl Announcer {
                     IpAddr::V4(_) => wan.link.next_hop4.map(IpAddr::V4),
                     IpAddr::V6(_) => wan.link.next_hop6.map(IpAddr::V6),
                 };
-                let what = (wan.name.clone(), wan.link.mac, wan.link.came_up, address, gateway);
+                let what = (wan.fixed.name.clone(), wan.link.mac, wan.link.came_up, address, gateway);
                 if !before.contains(&what) || pending.contains(&(id, address)) {
                     self.rounds[0].push_back((now, id, address));
                 }
@@ -88,7 +88,7 @@ impl Announcer {
 /// The single addresses that a WAN owns; a delegated prefix is routed here and not announced.
 fn hosts(wan: &Wan) -> Vec<IpAddr> {
     let publics = wan.nat44.publics().map(IpAddr::V4);
-    let mut hosts: Vec<_> = publics.chain(wan.inbound6.iter().map(|(outside, _)| IpAddr::V6(*outside))).collect();
+    let mut hosts: Vec<_> = publics.chain(wan.fixed.inbound6.iter().map(|(outside, _)| IpAddr::V6(*outside))).collect();
     hosts.sort_unstable();
     hosts
 }

@@ -73,7 +73,7 @@ fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
 /// The owned addresses, but not what the kernel has for itself out of the delegated prefix; and our own link-local
 /// address where the kernel has none.
 fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
-    if wan.inbound6.iter().any(|(outside, _)| *outside == target) {
+    if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == target) {
         return true;
     }
     if wan.link.addresses6.contains(&target) {

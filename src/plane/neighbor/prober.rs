@@ -68,7 +68,7 @@ impl Prober {
     /// Next hops that stayed go on as they were, the others start over.
     fn adopt(&mut self, now: Tick, policy: &Policy, neighbors: &Neighbors) {
         let old = std::mem::take(&mut self.targets);
-        for (wan, config) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
+        for (wan, config) in policy.wans() {
             let next_hops = [config.link.next_hop4.map(IpAddr::V4), config.link.next_hop6.map(IpAddr::V6)];
             self.targets.extend(next_hops.into_iter().flatten().map(|hop| Target::new(now, wan, config, hop)));
         }
@@ -92,7 +92,7 @@ impl Prober {
 impl Target {
     fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
         let (mac, vlan) = (config.link.mac, config.link.vlan);
-        Self { wan, name: config.name.clone(), mac, vlan, next_hop, tries: 0, due: now }
+        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, due: now }
     }
 
     fn is_same(&self, other: &Self) -> bool {

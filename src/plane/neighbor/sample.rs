@@ -3,62 +3,71 @@
 use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
-use crate::plane::policy::{Inside, OnDown, Policy, Wan, WanLink};
+use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Balance, Disposition, End, Mac, NptMode, Standing, Timeouts, WanId};
+use std::sync::Arc;
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
 pub fn policy() -> Policy {
     let address = |text: &str| text.parse().unwrap();
-    let a = Wan {
+    let fixed = WanFixed {
         name: "a".into(),
         tier: 0,
         weight: 1,
+        inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
+        health: vec![],
+        on_down: OnDown::default(),
+    };
+    let a = Wan {
+        fixed: Arc::new(fixed),
         mtu: 1500,
         link: WanLink {
             mac: Mac([2, 0, 0, 0, 0, 0xa]),
             any_mac: false,
             came_up: Some(1),
             vlan: None,
-            addresses4: vec!["192.0.2.2/29".parse().unwrap()],
-            addresses6: vec!["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()],
+            addresses4: ["192.0.2.2/29".parse().unwrap()].into(),
+            addresses6: ["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()].into(),
             next_hop4: Some(address("192.0.2.1")),
             next_hop6: Some("fe80::1".parse().unwrap()),
         },
+        probe: None,
         nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
-        nptv6: vec![Leased::fixed(Translator::new(
+        nptv6: [Leased::fixed(Translator::new(
             "fd00:bad:b01::/60".parse().unwrap(),
             "2001:db8:a:c80::/60".parse().unwrap(),
             NptMode::Prefix,
-        ))],
-        inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
-        probe: None,
+        ))]
+        .into(),
         standing: [Standing::Up; 2],
-        on_down: OnDown::default(),
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
-        health: vec![],
     };
     let mut b = a.clone();
-    b.name = "b".into();
+    (b.fixed_mut().name, b.fixed_mut().inbound6) = ("b".into(), vec![]);
     b.link.mac = Mac([2, 0, 0, 0, 0, 0xb]);
     b.link.vlan = Some(300);
-    b.link.addresses4 = vec![];
-    b.link.addresses6 = vec![];
+    b.link.addresses4 = [].into();
+    b.link.addresses6 = [].into();
     b.link.next_hop4 = Some(address("198.51.100.1"));
     b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
-    b.nptv6 = vec![];
-    b.inbound6 = vec![];
-    Policy {
-        epoch: 1,
+    b.nptv6 = [].into();
+    let fixed = Fixed {
         seed: 0,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, machine: vec![], router4: None, router6: None },
-        wans: vec![a, b],
+        prefixes: vec![],
+        hops: 0,
         martians: vec![],
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
         last_resort: false,
+    };
+    Policy {
+        epoch: 1,
+        fixed: Arc::new(fixed),
+        inside: Inside { mtu: 1500, machine: [].into(), router4: None, router6: None },
+        wans: [a, b].into_iter().collect(),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn pass_inbound(
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, DropReason> {
     admit::inbound(&headers, ctx.policy)?;
-    has_hops(&headers, ctx.policy.inside.hops)
+    has_hops(&headers, ctx.policy.fixed.hops)
         .and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu))
         .map_err(|refusal| refusal.reason)?;
     let quoted = rewrite_inbound(&headers, receiver, frame)?;

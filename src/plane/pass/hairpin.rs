@@ -32,7 +32,7 @@ fn judge(policy: &Policy, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) 
     let source = address::public_beside(line.wan, headers.source, lease);
     let source = source.map_err(|why| Refusal::unmappable(why, Direction::Outbound))?;
     let destination = destination?;
-    has_hops(headers, policy.inside.hops)?;
+    has_hops(headers, policy.fixed.hops)?;
     fits(headers, frame, policy.inside.mtu)?;
     Ok(HairpinAddresses { source, destination })
 }
@@ -73,7 +73,7 @@ pub fn pass_error(
 ) -> Result<Verdict, DropReason> {
     let line = ctx.line(owner).ok_or(DropReason::NoWan)?;
     let destination = receiver(ctx.policy, line, &headers).map_err(|refusal| refusal.reason)?;
-    has_hops(&headers, ctx.policy.inside.hops)
+    has_hops(&headers, ctx.policy.fixed.hops)
         .and_then(|()| fits(&headers, frame, ctx.policy.inside.mtu))
         .map_err(|refusal| refusal.reason)?;
     errors::rewrite_hairpin(line.wan, destination, &mut headers, frame)?;

@@ -9,7 +9,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan, source};
 use crate::plane::probing::{Task, TaskList, Tokens};
-use crate::types::{End, Family, MAX_WANS, Tick, WanId};
+use crate::types::{End, Family, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -68,7 +68,7 @@ impl Prober {
     /// Searches whose path stayed go on; where its way or its link's MTU is another they start over.
     fn adopt(&mut self, now: Tick, policy: &Policy, paths: &Paths) {
         let mut wanted = Vec::new();
-        for (id, wan) in (0..=u8::MAX).map(WanId).zip(policy.wans.iter().take(MAX_WANS)) {
+        for (id, wan) in policy.wans() {
             for family in Family::ALL {
                 match PathTask::new(now, id, wan, family) {
                     Some(task) => wanted.push(task),
@@ -109,7 +109,7 @@ impl PathTask {
             return None;
         }
         let search = Search::new(floor, wan.mtu, u32::try_from(targets.len()).unwrap_or(1), now);
-        Some(Self { wan: id, family, name: wan.name.clone(), next_hop, targets, search, token: 0, now })
+        Some(Self { wan: id, family, name: wan.fixed.name.clone(), next_hop, targets, search, token: 0, now })
     }
 
     fn step(

@@ -1,6 +1,6 @@
 //! Which address of a WAN the router's own packets carry there. Must never know: packets, who asks.
 
-use super::Wan;
+use super::wan::Wan;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -37,7 +37,7 @@ fn towards6(wan: &Wan, target: Ipv6Addr) -> Option<Ipv6Addr> {
 }
 
 fn owned6(wan: &Wan) -> Option<Ipv6Addr> {
-    let mapped = wan.inbound6.first().map(|(outside, _)| *outside);
+    let mapped = wan.fixed.inbound6.first().map(|(outside, _)| *outside);
     mapped.or_else(|| {
         let prefix = wan.nptv6.first()?.held.outside();
         Some(Ipv6Addr::from_bits(prefix.network().to_bits() | 1))
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(towards(b, ip("203.0.113.10")), Some(ip("198.51.100.3")));
         assert_eq!(towards(b, ip("fe80::1")), None);
         let mut bare = a.clone();
-        bare.link.addresses6.clear();
+        bare.link.addresses6 = [].into();
         assert_eq!(towards(&bare, ip("2001:db8:ffff::10")), Some(ip("2001:db8:a:c80::1")));
     }
 }

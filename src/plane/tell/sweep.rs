@@ -24,10 +24,10 @@ const RESETS: usize = 64;
 /// Whether some WAN ends its TCP connections, or those on worse tiers, under `new` and did not so under `old`; also where it
 /// spared those that had no better one.
 pub fn is_due(old: &Policy, new: &Policy) -> bool {
-    let mut pairs = old.wans.iter().zip(&new.wans);
-    let others = || old.wans.iter().zip(&new.wans).any(|(old, new)| old.standing != new.standing);
-    let spared = |wan| old.last_resort && Family::ALL.into_iter().any(|family| ends(wan, family)) && others();
-    pairs.any(|(old, new)| {
+    let pairs = || new.wans().filter_map(|(id, new)| Some((old.wan(id)?, new)));
+    let others = || pairs().any(|(old, new)| old.standing != new.standing);
+    let spared = |wan| old.fixed.last_resort && Family::ALL.into_iter().any(|family| ends(wan, family)) && others();
+    pairs().any(|(old, new)| {
         let falls = |family| ends(new, family) && !ends(old, family);
         let comes = |family| recalls(new, family) && !recalls(old, family);
         Family::ALL.into_iter().any(|family| falls(family) || comes(family))
@@ -69,7 +69,7 @@ pub fn step(core: &mut Core, ctx: &mut Ctx<'_>) {
             return false;
         }
         let is_doomed = |pin: &Pin| failover::remedy(policy, key, pin) == Some(Remedy::Reset);
-        if let Some((pin, rcv_nxt)) = core.shared.table.terminate_silent(key, now, &policy.timeouts, is_doomed) {
+        if let Some((pin, rcv_nxt)) = core.shared.table.terminate_silent(key, now, &policy.fixed.timeouts, is_doomed) {
             let host = SocketAddr::new(key.inside(), key.inside_port());
             let remote = SocketAddr::new(key.remote(), key.remote_port());
             ctx.outbox.push(End::Inside, &[], |out| rst::unasked(out, remote, host, rcv_nxt));

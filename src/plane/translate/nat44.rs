@@ -4,17 +4,24 @@
 use crate::plane::lease::{self, Lease, Leased};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
-/// Both directions of one WAN's map.
+/// One WAN's map. Clones share what it holds.
 #[derive(Clone, Debug, Default)]
 pub struct Nat44Map {
+    pairs: Arc<Pairs>,
+    dynamic: Option<Arc<Dynamic>>,
+}
+
+/// Both directions of the bijection.
+#[derive(Debug, Default)]
+struct Pairs {
     outbound: HashMap<Ipv4Addr, Ipv4Addr, foldhash::fast::FixedState>,
     inbound: HashMap<Ipv4Addr, Ipv4Addr, foldhash::fast::FixedState>,
-    dynamic: Option<Dynamic>,
 }
 
 /// One inside host behind whatever address the link has.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Dynamic {
     inside: Ipv4Addr,
     /// The current one first.
@@ -25,24 +32,24 @@ impl Nat44Map {
     /// A map from (inside, public) pairs. The caller guarantees that no address repeats.
     #[must_use]
     pub fn new(pairs: &[(Ipv4Addr, Ipv4Addr)]) -> Self {
-        Self {
+        let pairs = Pairs {
             outbound: pairs.iter().copied().collect(),
             inbound: pairs.iter().map(|(inside, public)| (*public, *inside)).collect(),
-            dynamic: None,
-        }
+        };
+        Self { pairs: Arc::new(pairs), dynamic: None }
     }
 
     /// The same, and `inside` behind `publics`, the current one first. The caller guarantees that none of these is in a
     /// pair.
     #[must_use]
-    pub fn with_dynamic(self, inside: Ipv4Addr, publics: Vec<Leased<Ipv4Addr>>) -> Self {
-        Self { dynamic: Some(Dynamic { inside, publics }), ..self }
+    pub fn with_dynamic(&self, inside: Ipv4Addr, publics: Vec<Leased<Ipv4Addr>>) -> Self {
+        Self { pairs: Arc::clone(&self.pairs), dynamic: Some(Arc::new(Dynamic { inside, publics })) }
     }
 
     /// The public address of an inside one: of several that of `lease`, or the current one.
     #[must_use]
     pub fn public_of(&self, inside: Ipv4Addr, lease: Option<Lease>) -> Option<(Ipv4Addr, Lease)> {
-        if let Some(public) = self.outbound.get(&inside) {
+        if let Some(public) = self.pairs.outbound.get(&inside) {
             return Some((*public, Lease::FIXED));
         }
         let dynamic = self.dynamic.as_ref().filter(|dynamic| dynamic.inside == inside)?;
@@ -52,7 +59,7 @@ impl Nat44Map {
     /// The inside address of a public one, and which of that host's this is.
     #[must_use]
     pub fn inside_of(&self, public: Ipv4Addr) -> Option<(Ipv4Addr, Lease)> {
-        if let Some(inside) = self.inbound.get(&public) {
+        if let Some(inside) = self.pairs.inbound.get(&public) {
             return Some((*inside, Lease::FIXED));
         }
         let dynamic = self.dynamic.as_ref()?;
@@ -61,7 +68,7 @@ impl Nat44Map {
 
     /// All public addresses, in no particular order.
     pub fn publics(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
-        self.inbound.keys().copied().chain(self.leases().iter().map(|it| it.held))
+        self.pairs.inbound.keys().copied().chain(self.leases().iter().map(|it| it.held))
     }
 
     /// The public addresses that come and go, the current one first.
@@ -73,7 +80,7 @@ impl Nat44Map {
     /// The public address that the router itself may speak from: always the same while the map is.
     #[must_use]
     pub fn source(&self) -> Option<Ipv4Addr> {
-        self.inbound.keys().min().copied().or_else(|| self.leases().first().map(|it| it.held))
+        self.pairs.inbound.keys().min().copied().or_else(|| self.leases().first().map(|it| it.held))
     }
 }
 

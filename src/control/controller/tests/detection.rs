@@ -47,7 +47,7 @@ impl World {
 
     /// Goes on until the line is known to be down. Nothing is answered from `fault` on. When that is, in milliseconds.
     fn run(&mut self, fault: u64) -> u64 {
-        while !self.controller.policy().wans.iter().all(|wan| wan.standing[0] == Standing::SoftDown) {
+        while !self.controller.policy().wans().all(|(_, wan)| wan.standing[0] == Standing::SoftDown) {
             let next = self.plane.tick(self.now, &mut self.outbox);
             for answer in self.answers().iter().filter(|_| self.now < at(fault)).collect::<Vec<_>>() {
                 self.hear(answer);

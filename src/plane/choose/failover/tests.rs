@@ -120,21 +120,25 @@ fn where_all_are_down_the_sender_is_told_at_once() {
     assert_eq!(rig.outbound(&stranger).verdict, Verdict::Drop(DropReason::NoWan), "no WAN would translate it");
 }
 
+fn with_last_resort(mut policy: Policy) -> Policy {
+    policy.fixed_mut().last_resort = true;
+    policy
+}
+
 #[test]
 fn the_last_resort_is_a_wan_that_can_still_send() {
     let down = [(A, Standing::HardDown), (B, Standing::SoftDown)];
-    let mut rig = Rig::new(Policy { last_resort: true, ..standing(1, &down) });
+    let mut rig = Rig::new(with_last_resort(standing(1, &down)));
     assert_eq!(out(&mut rig, 4000, SYN, [0; 2]).verdict, Verdict::Forward(End::Wan(B)));
-    adopt(&mut rig, Policy { last_resort: true, ..standing(2, &[(A, Standing::HardDown), (B, Standing::HardDown)]) });
+    adopt(&mut rig, with_last_resort(standing(2, &[(A, Standing::HardDown), (B, Standing::HardDown)])));
     assert_eq!(out(&mut rig, 4001, SYN, [0; 2]).verdict, Verdict::Drop(DropReason::AllWansDown));
 }
 
 #[test]
 fn a_connection_on_the_last_resort_is_not_reset_for_it_again_and_again() {
     let down = |epoch| {
-        let standing = standing(epoch, &[(A, Standing::HardDown), (B, Standing::SoftDown)]);
-        let mut policy = Policy { last_resort: true, ..standing };
-        policy.wans[1].on_down.soft = Remedies::all(Remedy::Reset);
+        let mut policy = with_last_resort(standing(epoch, &[(A, Standing::HardDown), (B, Standing::SoftDown)]));
+        policy.wans[1].fixed_mut().on_down.soft = Remedies::all(Remedy::Reset);
         policy
     };
     let mut rig = Rig::new(down(1));
@@ -271,7 +275,7 @@ fn settings_say_what_becomes_of_flows() {
         let query = packet(HOST, SERVER, protocol::UDP, &udp(port_for(A), 53, b"query"));
         rig.outbound(&query);
         let mut down = self::standing(2, &[(A, standing)]);
-        down.wans[0].on_down = OnDown { soft: Remedies::all(remedy), hard: Remedies::all(remedy) };
+        down.wans[0].fixed_mut().on_down = OnDown { soft: Remedies::all(remedy), hard: Remedies::all(remedy) };
         adopt(&mut rig, down);
         [out(&mut rig, port, ACK, [109, 2001]).verdict, rig.outbound(&query).verdict]
     };

@@ -1,10 +1,11 @@
 //! Claims about the choice of a WAN, over ten thousand flows each.
 
 use super::*;
-use crate::plane::policy::{Inside, OnDown, Wan, WanLink};
+use crate::plane::policy::{Fixed, Inside, OnDown, Wan, WanFixed, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::types::{Mac, Standing, Timeouts};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 const FLOWS: u32 = 10_000;
 
@@ -14,36 +15,44 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         any_mac: false,
         came_up: Some(1),
         vlan: None,
-        addresses4: vec![],
-        addresses6: vec![],
+        addresses4: [].into(),
+        addresses6: [].into(),
         next_hop4: None,
         next_hop6: None,
     };
-    let wan = |(name, tier, weight): &(&str, u8, u32)| Wan {
+    let fixed = |(name, tier, weight): &(&str, u8, u32)| WanFixed {
         name: (*name).into(),
         tier: *tier,
         weight: *weight,
+        inbound6: vec![],
+        health: vec![],
+        on_down: OnDown::default(),
+    };
+    let wan = |said: &(&str, u8, u32)| Wan {
+        fixed: Arc::new(fixed(said)),
         mtu: 1500,
         link: link.clone(),
-        nat44: Nat44Map::default(),
-        nptv6: vec![],
-        inbound6: vec![],
         probe: None,
+        nat44: Nat44Map::default(),
+        nptv6: [].into(),
         standing: [Standing::Up; 2],
-        on_down: OnDown::default(),
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
-        health: vec![],
     };
-    Policy {
-        epoch: 1,
+    let fixed = Fixed {
         seed: 7,
         balance: Balance::Endpoint,
-        inside: Inside { prefixes: vec![], mtu: 1500, hops: 0, machine: vec![], router4: None, router6: None },
-        wans: wans.iter().map(wan).collect(),
+        prefixes: vec![],
+        hops: 0,
         martians: vec![],
         timeouts: Timeouts::default(),
         icmp_errors: 1000,
         last_resort: false,
+    };
+    Policy {
+        epoch: 1,
+        fixed: Arc::new(fixed),
+        inside: Inside { mtu: 1500, machine: [].into(), router4: None, router6: None },
+        wans: wans.iter().map(wan).collect(),
     }
 }
 
@@ -55,7 +64,7 @@ fn key(n: u32) -> FlowKey {
 }
 
 fn names(policy: &Policy, usable: impl Fn(WanId) -> bool + Copy) -> Vec<&str> {
-    (0..FLOWS).map(|n| &*policy.wan(choose(policy, &key(n), usable).unwrap()).unwrap().name).collect()
+    (0..FLOWS).map(|n| &*policy.wan(choose(policy, &key(n), usable).unwrap()).unwrap().fixed.name).collect()
 }
 
 /// Flows that fell to `name`, and how many standard deviations that is from its share.
@@ -69,7 +78,7 @@ fn share(chosen: &[&str], name: &str, expected: f64) -> (f64, f64) {
 fn flows_are_shared_by_weight() {
     for balance in [Balance::Endpoint, Balance::Site, Balance::Flow] {
         let mut policy = policy(&[("a", 0, 1), ("b", 0, 2), ("c", 0, 5)]);
-        policy.balance = balance;
+        policy.fixed_mut().balance = balance;
         let chosen = names(&policy, |_| true);
         for (name, expected) in [("a", 0.125), ("b", 0.25), ("c", 0.625)] {
             let (count, sigmas) = share(&chosen, name, expected);
@@ -118,7 +127,7 @@ fn the_choice_is_the_same_after_every_restart_and_another_with_another_seed() {
         "known answers: a change here moves the flows of every installation"
     );
     let before = names(&policy, |_| true).join(",");
-    policy.seed = 8;
+    policy.fixed_mut().seed = 8;
     assert_ne!(before, names(&policy, |_| true).join(","));
 }
 
@@ -136,7 +145,7 @@ fn what_a_balance_does_not_hash_does_not_move_a_flow() {
     let remote = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(0xc612_0000 + n));
     let differs = |balance, one: &dyn Fn(u32) -> FlowKey| {
         let mut policy = policy(&[("a", 0, 1), ("b", 0, 1)]);
-        policy.balance = balance;
+        policy.fixed_mut().balance = balance;
         (1..200).any(|n| choose(&policy, &one(n), |_| true) != choose(&policy, &one(0), |_| true))
     };
     let small = |n: u32| u16::try_from(n).unwrap();

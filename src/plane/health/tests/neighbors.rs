@@ -18,7 +18,7 @@ fn rig() -> Rig {
         urgent: 0,
     };
     let mut policy = probing(vec![on_link(Family::V4), on_link(Family::V6)]);
-    policy.wans.truncate(1);
+    policy.wans.set(WanId(1), None);
     let plane = Plane::new(Arc::new(policy), Arc::new(Shared::new(10, 0)), true);
     Rig { plane, outbox: Outbox::new(), now: Tick::from_secs(1000) }
 }

@@ -10,10 +10,10 @@ const MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
 /// A policy with one WAN, one next hop and nothing to announce.
 fn quiet() -> Policy {
     let mut policy = policy();
-    policy.wans.truncate(1);
+    policy.wans.set(WanId(1), None);
     policy.wans[0].link.next_hop6 = None;
     policy.wans[0].nat44 = Default::default();
-    policy.wans[0].inbound6.clear();
+    policy.wans[0].fixed_mut().inbound6.clear();
     policy
 }
 
@@ -158,7 +158,8 @@ fn owned_addresses_are_announced_twice_two_seconds_apart() {
     let mut policy = quiet();
     policy.wans[0].link.next_hop4 = None;
     policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
-    policy.wans[0].inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())];
+    policy.wans[0].fixed_mut().inbound6 =
+        vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())];
     let mut run = Run::new(policy);
     let announced = run.until(60_000);
     let times: Vec<_> = announced.iter().map(|(time, _)| *time).collect();

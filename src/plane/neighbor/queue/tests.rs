@@ -135,10 +135,10 @@ fn a_packet_whose_source_the_wan_lost_does_not_leave() {
     let mut run = Run::new();
     run.hold(&packet(5), 0).unwrap();
     run.neighbors.set(A, Family::V4, MAC);
-    run.policy.wans.swap(0, 1);
+    run.policy.wans = [1, 0].map(|slot| run.policy.wans[slot].clone()).into_iter().collect();
     assert_eq!(run.flush(10), (vec![], vec![5]));
     run.hold(&packet(6), 20).unwrap();
-    run.policy.wans.clear();
+    run.policy.wans = Default::default();
     assert_eq!(run.flush(30), (vec![], vec![]), "a WAN that is gone may come back");
     assert_eq!(run.flush(3_020), (vec![], vec![6]));
 }

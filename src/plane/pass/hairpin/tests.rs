@@ -118,7 +118,7 @@ fn what_cannot_come_round_is_told_why() {
     for (sender, public, hops, len, reason, told) in cases {
         let mut policy = policy();
         policy.inside.mtu = 1400;
-        policy.inside.hops = 1;
+        policy.fixed_mut().hops = 1;
         let mut rig = Rig::new(policy);
         let sent = with_hops(packet(sender, public, 47, &vec![0; len]), hops);
         assert_eq!(rig.outbound(&sent).verdict, Verdict::Drop(reason), "{sender} to {public}");

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// WAN a is probed at the server, in both families.
 fn probing() -> Policy {
     let mut policy = policy();
-    policy.wans[0].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![ip(SERVER6)] });
+    policy.wans[0].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![ip(SERVER6)] }.into());
     policy
 }
 
@@ -104,7 +104,7 @@ fn what_routers_say_of_a_probe_shortens_the_search_and_is_delivered_to_nobody() 
 fn what_was_found_is_what_fits_what_is_told_and_what_is_clamped() {
     use crate::plane::packet::sample::{tcp, udp};
     let mut policy = probing();
-    policy.wans.truncate(1);
+    policy.wans.set(WanId(1), None);
     let mut rig = Rig::new(policy);
     run(&mut rig, 2000, |sent| Some(if sent.headers.len > 1400 { too_big(sent, 1400) } else { reply(sent) }));
     for (source, server, mss) in [("10.250.250.2", SERVER, 1360u16), ("fd00:bad:b01:1::100", SERVER6, 1340)] {
@@ -124,7 +124,7 @@ fn what_was_found_is_what_fits_what_is_told_and_what_is_clamped() {
 #[test]
 fn the_reply_to_an_owned_address_is_ours_and_a_first_fragment_will_do() {
     let mut policy = probing();
-    policy.wans[0].link.addresses4.clear();
+    policy.wans[0].link.addresses4 = [].into();
     let mut rig = Rig::new(policy);
     let sent = run(&mut rig, 2000, |sent| {
         let mut back = reply(sent);
@@ -218,8 +218,8 @@ fn a_link_that_gets_narrower_or_wider_is_followed_at_once() {
 #[test]
 fn a_family_without_a_target_or_a_way_is_not_probed() {
     let mut policy = probing();
-    policy.wans[0].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] });
-    policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![ip(SERVER6)] });
+    policy.wans[0].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] }.into());
+    policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![ip(SERVER6)] }.into());
     policy.wans[1].link.next_hop4 = None;
     policy.wans[1].mtu = 1280;
     let mut rig = Rig::new(policy);
@@ -232,7 +232,7 @@ fn a_family_without_a_target_or_a_way_is_not_probed() {
 #[test]
 fn a_tagged_wan_is_probed_with_its_tag() {
     let mut policy = policy();
-    policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] });
+    policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] }.into());
     let mut rig = Rig::new(policy);
     rig.plane.tick(rig.now, &mut rig.outbox);
     let probes: Vec<_> =

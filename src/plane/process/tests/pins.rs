@@ -145,7 +145,7 @@ fn a_pin_survives_a_new_snapshot_that_still_translates_it() {
     assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
     let mut heavier = policy();
     heavier.epoch = 2;
-    heavier.wans[1].weight = 1_000_000;
+    heavier.wans[1].fixed_mut().weight = 1_000_000;
     rig.plane.adopt(Arc::new(heavier));
     assert_eq!(rig.outbound(&query).verdict, Verdict::Forward(End::Wan(A)));
     let mut without = policy();
@@ -174,7 +174,7 @@ fn a_refused_packet_from_outside_keeps_no_flow_alive() {
     assert_eq!(rig.inbound(A, &long).verdict, Verdict::Drop(DropReason::TooBig));
     let mut forbids = policy();
     forbids.epoch = 2;
-    forbids.martians.push("203.0.113.0/24".parse().unwrap());
+    forbids.fixed_mut().martians.push("203.0.113.0/24".parse().unwrap());
     rig.plane.adopt(Arc::new(forbids));
     let answer = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(53, port, b"answer"));
     assert_eq!(rig.inbound(A, &answer).verdict, Verdict::Drop(DropReason::MartianSource));

@@ -35,7 +35,7 @@ fn c_87_a_directed_broadcast_of_a_wan_link_passes_in_neither_role() {
         assert_eq!(rig.sent().len(), 0);
     }
     let mut point_to_point = policy();
-    point_to_point.wans[0].link.addresses4 = vec!["192.0.2.200/31".parse().unwrap()];
+    point_to_point.wans[0].link.addresses4 = ["192.0.2.200/31".parse().unwrap()].into();
     let mut rig = Rig::new(point_to_point);
     let peer = rig.outbound(&datagram("10.250.250.2", "192.0.2.201"));
     assert!(matches!(peer.verdict, Verdict::Forward(End::Wan(_))), "RFC 3021: a host like any other");
@@ -118,7 +118,7 @@ fn the_last_hop_inbound_is_answered_out_of_the_wan_quoting_the_public_address() 
 #[test]
 fn what_would_die_at_the_hop_behind_the_router_is_answered_by_the_router() {
     let mut before_the_kernel = policy();
-    before_the_kernel.inside.hops = 1;
+    before_the_kernel.fixed_mut().hops = 1;
     let mut rig = Rig::new(before_the_kernel);
     let probe = |ttl| {
         let mut probe = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(33434, 33434, b"trace"));
@@ -163,7 +163,9 @@ fn a_forged_source_is_told_nothing_when_its_hops_are_used_up() {
 
 #[test]
 fn what_may_not_be_answered_takes_nothing_from_the_limit() {
-    let mut rig = Rig::new(Policy { icmp_errors: 1, ..policy() });
+    let mut scarce = policy();
+    scarce.fixed_mut().icmp_errors = 1;
+    let mut rig = Rig::new(scarce);
     let mut last_hop = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b"first"));
     last_hop[8] = 1;
     fix_ip(&mut last_hop);
@@ -213,9 +215,10 @@ fn a_source_that_no_wan_translates_is_told_that_there_is_no_route() {
 #[test]
 fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_or_inside() {
     let mut policy = policy();
-    policy.wans[0].inbound6 = vec![("2001:db8:a:c80::9".parse().unwrap(), "fd00:bad:b01:1::9".parse().unwrap())];
+    policy.wans[0].fixed_mut().inbound6 =
+        vec![("2001:db8:a:c80::9".parse().unwrap(), "fd00:bad:b01:1::9".parse().unwrap())];
     let machine = ["10.250.250.2", "fd00:bad:b01:1::1", "fd00:bad:b01:1::9"];
-    policy.inside.machine = machine.map(|text| text.parse().unwrap()).to_vec();
+    policy.inside.machine = machine.map(|text| text.parse().unwrap()).into();
     let datagram = udp(53, 22, b"");
     let error4 = icmp(3, 3, [0, 0], &packet("192.0.2.12", SERVER, protocol::UDP, &udp(1, 2, &[]))[..28]);
     let to = |public: &str, protocol, payload: &[u8]| {

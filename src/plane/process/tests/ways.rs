@@ -80,7 +80,7 @@ fn a_host_whose_prefix_form_is_another_hosts_edge_takes_the_other_wan() {
         assert_ne!(hosts(&done.packet).0, ip("2001:db8:a:c80::1"));
     }
     let mut alone = policy();
-    alone.wans.truncate(1);
+    alone.wans.set(WanId(1), None);
     let mut rig = Rig::new(alone);
     assert_eq!(rig.outbound(&query(1000)).verdict, Verdict::Drop(DropReason::NoWan));
     assert_eq!(rig.sent()[0].2[40], 1, "unreachable");

@@ -5,7 +5,7 @@ use super::*;
 /// A is down softly, and its connections are reset.
 fn soft() -> Policy {
     let mut policy = standing(2, &[(A, Standing::SoftDown)]);
-    policy.wans[0].on_down.soft = Remedies::all(Remedy::Reset);
+    policy.wans[0].fixed_mut().on_down.soft = Remedies::all(Remedy::Reset);
     policy
 }
 

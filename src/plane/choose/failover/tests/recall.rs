@@ -5,7 +5,7 @@ use super::*;
 /// A is of tier 1 and stands so, with that for the flows on B, which is of tier 2.
 fn tiers(epoch: u32, a: Standing, remedy: Remedy) -> Policy {
     let mut policy = standing(epoch, &[(A, a)]);
-    policy.wans[1].tier = 2;
+    policy.wans[1].fixed_mut().tier = 2;
     policy.wans[0].on_up = [Remedies::all(remedy); 2];
     policy
 }
@@ -71,7 +71,7 @@ fn a_silent_connection_on_a_worse_tier_is_reset_too_and_nothing_else_is() {
 #[test]
 fn only_a_better_line_that_would_take_a_flow_calls_it_back() {
     let same_tier = |mut policy: Policy| {
-        policy.wans[1].tier = 1;
+        policy.wans[1].fixed_mut().tier = 1;
         policy
     };
     let silent = |mut policy: Policy| {

@@ -1,0 +1,53 @@
+//! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
+
+use crate::types::{Family, Mac};
+use ipnet::Ipv4Net;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+/// How a WAN's link is spoken to.
+#[derive(Clone, Debug)]
+pub struct WanLink {
+    /// Our own address on the link.
+    pub mac: Mac,
+    /// Accept unicast frames for any station: captures hold another router's addresses.
+    pub any_mac: bool,
+    /// How often the link has come up, while frames can pass; `None` while they cannot.
+    pub came_up: Option<u32>,
+    /// 802.1Q VLAN id: pushed and required.
+    pub vlan: Option<u16>,
+    /// The kernel's IPv4 addresses on this link, for ARP sources.
+    pub addresses4: Arc<[Ipv4Net]>,
+    /// The kernel's IPv6 addresses on this link, for ND sources.
+    pub addresses6: Arc<[Ipv6Addr]>,
+    /// The gateway for IPv4.
+    pub next_hop4: Option<Ipv4Addr>,
+    /// The gateway for IPv6.
+    pub next_hop6: Option<Ipv6Addr>,
+}
+
+impl WanLink {
+    /// The gateway of one family.
+    #[must_use]
+    pub fn next_hop(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.next_hop4.map(IpAddr::V4),
+            Family::V6 => self.next_hop6.map(IpAddr::V6),
+        }
+    }
+
+    /// Whether the kernel has `address` on this link.
+    #[must_use]
+    pub fn has(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.addresses4.iter().any(|net| net.addr() == address),
+            IpAddr::V6(address) => self.addresses6.contains(&address),
+        }
+    }
+
+    /// Whether `address` means every host on this link (RFC 922 §7); links of one or two hosts have none such (RFC 3021).
+    #[must_use]
+    pub fn is_broadcast(&self, address: IpAddr) -> bool {
+        self.addresses4.iter().any(|net| net.prefix_len() < 31 && address == IpAddr::V4(net.broadcast()))
+    }
+}

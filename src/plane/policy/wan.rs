@@ -1,0 +1,151 @@
+//! One uplink in a snapshot: what the configuration alone says of it, how its link is, what it translates to, how it stands.
+//! Must never know: who found that out.
+
+use super::health::ProbeSpec;
+use super::link::WanLink;
+use crate::plane::lease::{Lease, Leased};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::plane::translate::nptv6::Translator;
+use crate::types::{Family, Remedies, Remedy, Standing};
+use ipnet::IpNet;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+/// One uplink. Everything of any size is shared by its clones.
+#[derive(Clone, Debug)]
+pub struct Wan {
+    /// What neither its link nor its health changes.
+    pub fixed: Arc<WanFixed>,
+    /// Largest IP packet that leaves here, in bytes.
+    pub mtu: u16,
+    /// How its link is spoken to.
+    pub link: WanLink,
+    /// Whom to ask what the path behind the link carries; `None`: its own MTU is believed.
+    pub probe: Option<Arc<Probe>>,
+    /// 1:1 NAT for IPv4.
+    pub nat44: Nat44Map,
+    /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
+    pub nptv6: Arc<[Leased<Translator>]>,
+    /// How it stands, by `Family`.
+    pub standing: [Standing; 2],
+    /// What becomes of flows on a worse tier that would go here if they were new, by `Family`; `Remedy::Drain`: nothing.
+    pub on_up: [Remedies; 2],
+}
+
+/// What the configuration alone says of a WAN.
+#[derive(Clone, Debug)]
+pub struct WanFixed {
+    /// Its name.
+    pub name: Box<str>,
+    /// Lower is preferred.
+    pub tier: u8,
+    /// Share of new flows inside its tier; never 0.
+    pub weight: u32,
+    /// External host to inside host, more specific than the prefix translation.
+    pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// What its health is asked for; a probe is known by its place here.
+    pub health: Vec<ProbeSpec>,
+    /// What becomes of its flows while it is down: softly, or hard.
+    pub on_down: OnDown,
+}
+
+/// What becomes of the flows of a WAN that goes down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnDown {
+    /// `Standing::SoftDown`.
+    pub soft: Remedies,
+    /// `Standing::HardDown`.
+    pub hard: Remedies,
+}
+
+impl Default for OnDown {
+    fn default() -> Self {
+        Self { soft: Remedies::all(Remedy::Drain), hard: Remedies::default() }
+    }
+}
+
+/// Hosts whose answers show the MTU of the path to them, by family; an empty list and it is not probed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Probe {
+    /// IPv4 addresses.
+    pub targets4: Vec<IpAddr>,
+    /// IPv6 addresses.
+    pub targets6: Vec<IpAddr>,
+}
+
+impl Probe {
+    /// Those of one family.
+    #[must_use]
+    pub fn targets(&self, family: Family) -> &[IpAddr] {
+        match family {
+            Family::V4 => &self.targets4,
+            Family::V6 => &self.targets6,
+        }
+    }
+}
+
+impl Wan {
+    /// What the configuration alone says, to be changed: a copy of it, if another snapshot shares it.
+    pub fn fixed_mut(&mut self) -> &mut WanFixed {
+        Arc::make_mut(&mut self.fixed)
+    }
+
+    /// How it stands in one family.
+    #[must_use]
+    pub fn standing(&self, family: Family) -> Standing {
+        self.standing[family.index()]
+    }
+
+    /// What becomes of its flows; `None` while it is up.
+    #[must_use]
+    pub fn remedy(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
+        let remedies = match self.standing(family) {
+            Standing::Up | Standing::Degraded => return None,
+            Standing::SoftDown => self.fixed.on_down.soft,
+            Standing::HardDown => self.fixed.on_down.hard,
+        };
+        Some(if is_tcp { remedies.tcp } else { remedies.udp })
+    }
+
+    /// What it wants of flows on a worse tier that would go here if they were new; `None`: nothing.
+    #[must_use]
+    pub fn recalls(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
+        let remedies = self.on_up[family.index()];
+        Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
+    }
+
+    /// What becomes of its flows whose public address is gone: as if it were hard down.
+    #[must_use]
+    pub fn remedy_without_address(&self, is_tcp: bool) -> Remedy {
+        if is_tcp { self.fixed.on_down.hard.tcp } else { self.fixed.on_down.hard.udp }
+    }
+
+    /// Whether a flow that had `lease` when it was proved, at `epoch`, still has that.
+    #[must_use]
+    pub fn has_lease(&self, family: Family, lease: Lease, epoch: u32) -> bool {
+        match family {
+            Family::V4 => self.nat44.leases().iter().any(|it| it.is(lease, epoch)),
+            Family::V6 => self.nptv6.iter().any(|it| it.is(lease, epoch)),
+        }
+    }
+
+    /// Every public address and prefix that flowpin translates here.
+    pub fn owned(&self) -> impl Iterator<Item = IpNet> + '_ {
+        let nat44 = self.nat44.publics().map(|public| IpNet::from(IpAddr::V4(public)));
+        let prefixes = self.nptv6.iter().map(|it| IpNet::V6(it.held.outside()));
+        let hosts = self.fixed.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
+        nat44.chain(prefixes).chain(hosts)
+    }
+
+    /// Whether flowpin translates `address` on this WAN.
+    #[must_use]
+    pub fn owns(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
+            IpAddr::V6(address) => {
+                self.fixed.inbound6.iter().any(|(outside, _)| *outside == address)
+                    || self.nptv6.iter().any(|it| it.held.outside().contains(&address))
+            }
+        }
+    }
+}
