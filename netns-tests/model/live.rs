@@ -153,7 +153,7 @@ impl Live {
         let table = &self.shared.table;
         let policy = Arc::clone(self.workers[worker].plane.policy());
         let pin = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index());
-        let of = |key: &Key| pin(key).or(left);
+        let of = |key: &Key| pin(key).or(left).or_else(|| new_flow(&policy, key));
         let pinned = |key: &Key| pin(key).is_some();
         let hash = |key: &Key| new_flow(&policy, key);
         let word = Word { of: &of, pinned: &pinned, hash: &hash };

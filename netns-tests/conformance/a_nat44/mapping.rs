@@ -2,7 +2,7 @@
 
 use super::{HOSTS, balanced, full, play, translated};
 use crate::story::packets::{ACK, Ip, SYN, ip};
-use crate::story::{self, At, SERVER, SERVER6, Step, Story, arrives, comes_in, cut4, goes_out, leaves};
+use crate::story::{self, At, SERVER, SERVER6, Step, Story, answered, arrives, comes_in, cut4, goes_out, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
 use std::collections::{BTreeSet, HashMap};
@@ -163,8 +163,8 @@ fn c_11_who_finds_no_room_passes_where_nothing_needs_room_and_is_refused_and_tol
         out(3),
         back(3),
         // The reply would leave by the other WAN.
-        vec![arrives(Cable, &call), leaves(Cable, &told), Drop("table-full")],
-        vec![arrives(Cable, &call6), leaves(Cable, &told6), Drop("table-full")],
+        vec![arrives(Cable, &call), answered(Cable, &told), Drop("table-full")],
+        vec![arrives(Cable, &call6), answered(Cable, &told6), Drop("table-full")],
         out(1),
         back(1),
     ];
