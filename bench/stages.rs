@@ -11,7 +11,9 @@ use flowpin::plane::choose::steer;
 use flowpin::plane::craft::icmp;
 use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::flow::table::{FlowTable, Seen};
+use flowpin::plane::packet::headers::Side;
 use flowpin::plane::packet::{checksum, mtu, parse};
+use flowpin::plane::translate::mapped::Mapped;
 use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::translate::{inner, rewrite};
 use flowpin::types::{Balance, Direction, NptMode, Offload, Tick, Timeouts, WanId};
@@ -81,10 +83,11 @@ fn translating(c: &mut Criterion) {
             let offload = traffic.offload();
             let parsed = parse::parse(traffic.frame().packet(), &offload).expect("a good packet");
             let new: IpAddr = new.parse().expect("an address");
+            let mapped = Mapped { neutral, ..Mapped::fixed(new) };
             group.bench_function(BenchmarkId::new(name, size_name), |b| {
                 b.iter(|| {
                     let (mut frame, mut headers) = (traffic.frame(), parsed);
-                    rewrite::source(frame.packet_mut(), &mut headers, black_box(new), &offload, neutral);
+                    rewrite::apply(frame.packet_mut(), &mut headers, Side::Source, black_box(&mapped), &offload);
                     rewrite::decrement_ttl(frame.packet_mut(), &headers);
                 });
             });

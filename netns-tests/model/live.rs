@@ -152,7 +152,7 @@ impl Live {
         });
         let table = &self.shared.table;
         let policy = Arc::clone(self.workers[worker].plane.policy());
-        let pin = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.wan.index());
+        let pin = |key: &Key| table.peek(&flow_key(key), now).map(|pin| pin.binding.wan.index());
         let of = |key: &Key| pin(key).or(left).or_else(|| new_flow(&policy, key));
         let pinned = |key: &Key| pin(key).is_some();
         let hash = |key: &Key| new_flow(&policy, key);
@@ -210,7 +210,7 @@ impl Live {
         let mut found = BTreeMap::new();
         self.shared.table.for_each(|key, flow| {
             if now / 1_000_000_000 < u64::from(flow.expires) {
-                found.insert(format!("{key:?}"), (flow.wan.index(), flow.state, u64::from(flow.expires)));
+                found.insert(format!("{key:?}"), (flow.binding.wan.index(), flow.state, u64::from(flow.expires)));
             }
         });
         let living = self.rules.flows.iter().filter(|(_, life)| life.lives(now));

@@ -2,6 +2,7 @@
 //! older ones, which their flows keep while they are valid. Must never know: who gives them, and for how long.
 
 use crate::types::WanId;
+use std::num::NonZeroU16;
 
 /// Tells the public addresses apart that one WAN holds in one family. A number is taken anew when all others were taken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -12,18 +13,21 @@ impl Lease {
     pub const FIXED: Self = Self(0);
 }
 
-/// Where a flow leaves: by which WAN, and from which of its public addresses.
+/// What a flow is bound to: the WAN by which it leaves, and its public end there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Exit {
+pub struct Binding {
     /// The WAN.
     pub wan: WanId,
-    /// The address.
+    /// Which of that WAN's public addresses it has.
     pub lease: Lease,
+    /// Its public port, or ICMP identifier, where that is not the inside host's own.
+    pub port: Option<NonZeroU16>,
 }
 
-impl From<WanId> for Exit {
+impl From<WanId> for Binding {
+    /// By a public address that the configuration names, with the inside host's port.
     fn from(wan: WanId) -> Self {
-        Self { wan, lease: Lease::FIXED }
+        Self { wan, lease: Lease::FIXED, port: None }
     }
 }
 

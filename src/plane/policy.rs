@@ -18,6 +18,7 @@ pub use link::WanLink;
 pub use wan::{OnDown, Probe, Wan, WanFixed};
 pub use wans::Wans;
 
+use crate::plane::packet::headers::Endpoint;
 use crate::types::{Balance, Family, Timeouts, WanId};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -105,16 +106,16 @@ impl Policy {
         owned
     }
 
-    /// The WAN that owns `address`.
+    /// The WAN that translates what is sent to `public`.
     #[must_use]
-    pub fn owner(&self, address: IpAddr) -> Option<WanId> {
-        self.wans().find(|(_, wan)| wan.owns(address)).map(|(id, _)| id)
+    pub fn owner(&self, public: &Endpoint) -> Option<WanId> {
+        self.wans().find(|(_, wan)| wan.owns(public)).map(|(id, _)| id)
     }
 
     /// Whether `address` is the router's: owned, or the kernel's own on a WAN link.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
-        self.wans().any(|(_, wan)| wan.owns(address) || wan.link.has(address))
+        self.wans().any(|(_, wan)| wan.owns_address(address) || wan.link.has(address))
     }
 }
 

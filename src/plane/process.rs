@@ -6,9 +6,9 @@ use super::choose::admit;
 use super::choose::exit::{self, Arrival, OutboundPath};
 use super::context::{Ctx, Line};
 use super::counters::Event;
-use super::lease::Exit;
+use super::lease::Binding;
 use super::outbox::Outbox;
-use super::packet::headers::{Headers, Transport};
+use super::packet::headers::{Headers, Side, Transport};
 use super::packet::parse::parse;
 use super::pass::fit::{self, fits, has_hops};
 use super::pass::late_fragments::{self, LateFragments};
@@ -46,7 +46,7 @@ impl Plane {
 /// What is decided about a packet; why, if it is dropped.
 type Decided = Result<Verdict, DropReason>;
 
-/// The life of a packet from inside: read, told its exit, judged against that, rewritten, sent. The later fragments that
+/// The life of a packet from inside: read, bound to a WAN, judged against that, rewritten, sent. The later fragments that
 /// are to follow it come beside.
 fn outbound(core: &mut Core, ctx: &mut Ctx<'_>, frame: &mut Frame<'_>) -> (Decided, LateFragments) {
     let none = LateFragments::new();
@@ -58,10 +58,10 @@ fn outbound(core: &mut Core, ctx: &mut Ctx<'_>, frame: &mut Frame<'_>) -> (Decid
     if headers.transport == Transport::Error {
         return (outbound_error(core, ctx, headers, frame), none);
     }
-    let (decided, late) = match choose_exit(core, ctx, &headers, frame) {
-        Ok(OutboundPath::Out(exit)) => {
-            let late = late_fragments::release(core, ctx, &headers, exit);
-            (leave(core, ctx, exit, headers, frame), late)
+    let (decided, late) = match choose_path(core, ctx, &headers, frame) {
+        Ok(OutboundPath::Out(binding)) => {
+            let late = late_fragments::release(core, ctx, &headers, binding);
+            (leave(core, ctx, binding, headers, frame), late)
         }
         Ok(OutboundPath::Hairpin(owner)) => (hairpin::pass(core, ctx, owner, headers, frame), none),
         Ok(OutboundPath::Wait) => (Ok(Verdict::Held), none),
@@ -90,14 +90,18 @@ fn inbound(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &mut Frame<'_>)
         return neighbor_discovery::handle(core, ctx, id, frame);
     }
     if addressed == Link::Unicast && probe_answers::handle(core, ctx, line, &headers, frame) {
-        return Ok(if line.wan.owns(headers.destination) { Verdict::Answered } else { Verdict::Kernel });
+        return Ok(if line.wan.owns(&headers.endpoint(Side::Destination)) {
+            Verdict::Answered
+        } else {
+            Verdict::Kernel
+        });
     }
     let decided = arrive(core, ctx, line, (headers, addressed), frame);
     decided.map_err(|refusal| respond::refuse(core, ctx, refusal, Back::wan(line, &headers, frame), &headers, frame))
 }
 
-/// The exit of a packet from inside that has hops left.
-fn choose_exit(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<OutboundPath, Refusal> {
+/// The path of a packet from inside, if it has hops left.
+fn choose_path(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<OutboundPath, Refusal> {
     if let Err(expired) = has_hops(headers, 0) {
         admit::outbound(headers, ctx.policy)?;
         return Err(expired);
@@ -105,21 +109,21 @@ fn choose_exit(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<
     exit::outbound(core, ctx, headers, frame)
 }
 
-/// Out by an exit, if its line stands and carries a packet of this size.
+/// Out by the WAN that it is bound to, if that stands and carries a packet of this size.
 fn leave(
     core: &mut Core,
     ctx: &mut Ctx<'_>,
-    exit: Exit,
+    binding: Binding,
     mut headers: Headers,
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, Refusal> {
-    let line = ctx.line(exit.wan).ok_or(DropReason::NoWan)?;
-    let source = address::public_of_exit(line.wan, headers.source, exit)?;
+    let line = ctx.line(binding.wan).ok_or(DropReason::NoWan)?;
+    let source = address::public_of_binding(line.wan, headers.source, binding)?;
     fits(&headers, frame, fit::mtu(core, line, headers.family()))?;
     mss_clamp::apply(core, ctx, line, &headers, frame);
     let hop = neighbor_queue::next_hop(core, line, &headers, frame);
     let offload = frame.offload;
-    rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
+    rewrite::apply(frame.packet_mut(), &mut headers, Side::Source, &source, &offload);
     Ok(send::leave(core, ctx, line, &headers, &hop, frame)?)
 }
 

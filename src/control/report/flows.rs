@@ -42,7 +42,7 @@ impl Filter {
     }
 
     fn takes(&self, key: &FlowKey, record: &FlowRecord) -> bool {
-        self.wan.is_none_or(|wan| wan == record.wan)
+        self.wan.is_none_or(|wan| wan == record.binding.wan)
             && (self.protocols.is_empty() || self.protocols.contains(&key.protocol()))
             && self.host.is_none_or(|host| host == key.inside() || host == key.remote())
             && self.port.is_none_or(|port| port == key.inside_port() || port == key.remote_port())
@@ -91,7 +91,7 @@ pub fn list(table: &FlowTable, policy: &Policy, filter: &Filter, now: Tick) -> F
 }
 
 fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Flow {
-    let wan = policy.wan(record.wan);
+    let wan = policy.wan(record.binding.wan);
     Flow {
         protocol: protocol_name(key.protocol()),
         inside: key.inside(),
@@ -99,7 +99,7 @@ fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Flow {
         remote: key.remote(),
         remote_port: key.remote_port(),
         public: wan
-            .and_then(|wan| address::public_under(wan, key.inside(), record.lease).ok())
+            .and_then(|wan| address::public_under(wan, key.inside(), record.binding.lease).ok())
             .map(|mapped| mapped.address),
         wan: wan.map(|wan| wan.fixed.name.to_string()).unwrap_or_default(),
         origin: direction_name(record.origin).to_owned(),

@@ -2,36 +2,16 @@
 
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::pin::Pin;
-use crate::plane::lease::{Exit, Lease, pick};
+use crate::plane::lease::{Binding, Lease, pick};
+use crate::plane::packet::headers::Endpoint;
 use crate::plane::policy::Wan;
 use crate::plane::refusal::Refusal;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, Family, Standing, WanId};
+use crate::types::{Direction, Family, Standing};
 use std::net::IpAddr;
-
-/// The form of an address on the other side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Mapped {
-    /// The address.
-    pub address: IpAddr,
-    /// Transport checksums stay as they are (RFC 6296 mode).
-    pub neutral: bool,
-    /// Which of the WAN's public addresses is in use.
-    pub lease: Lease,
-}
-
-impl Mapped {
-    fn fixed(address: impl Into<IpAddr>) -> Self {
-        Self { address: address.into(), neutral: false, lease: Lease::FIXED }
-    }
-
-    /// Where the flow of a packet that is mapped so leaves.
-    #[must_use]
-    pub fn exit(&self, wan: WanId) -> Exit {
-        Exit { wan, lease: self.lease }
-    }
-}
+use std::num::NonZeroU16;
 
 /// The public address of an inside host on `wan` for a new flow. A host map beats the prefix map, also for whom it takes an
 /// address from: whose prefix form is the external host of another has none here, or the answers would go to that other.
@@ -50,20 +30,21 @@ pub fn public_under(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, U
     map(wan, inside, Some(lease))
 }
 
-/// The public address of an inside host whose flow leaves by `exit`.
+/// The public end of a flow of an inside host that is bound so.
 ///
 /// # Errors
 /// The WAN is down, has no mapping for it, or none any more.
-pub fn public_of_exit(wan: &Wan, inside: IpAddr, exit: Exit) -> Result<Mapped, Refusal> {
+pub fn public_of_binding(wan: &Wan, inside: IpAddr, binding: Binding) -> Result<Mapped, Refusal> {
     if wan.standing(Family::of(inside)) == Standing::HardDown {
         return Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host));
     }
-    public_under(wan, inside, exit.lease).map_err(|why| match why {
-        Unmappable::NotOurs if exit.lease != Lease::FIXED => {
-            Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)
+    match public_under(wan, inside, binding.lease) {
+        Ok(mapped) => Ok(Mapped { port: binding.port.map(NonZeroU16::get), ..mapped }),
+        Err(Unmappable::NotOurs) if binding.lease != Lease::FIXED => {
+            Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host))
         }
-        other => Refusal::unmappable(other, Direction::Outbound),
-    })
+        Err(other) => Err(Refusal::unmappable(other, Direction::Outbound)),
+    }
 }
 
 /// The same for somebody who speaks to a host under `lease`: from there if possible, else from the current address.
@@ -77,20 +58,20 @@ pub fn public_beside(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, 
 /// The public address of a known flow of `inside` on `wan`, if it still has the one that it had when it was proved.
 #[must_use]
 pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
-    public_under(wan, inside, pin.lease).ok().filter(|_| !is_gone(wan, Family::of(inside), pin))
+    public_under(wan, inside, pin.binding.lease).ok().filter(|_| !is_gone(wan, Family::of(inside), pin))
 }
 
 /// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
 #[must_use]
 pub fn is_gone(wan: &Wan, family: Family, pin: &Pin) -> bool {
-    pin.lease != Lease::FIXED && !wan.has_lease(family, pin.lease, pin.epoch)
+    pin.binding.lease != Lease::FIXED && !wan.has_lease(family, pin.binding.lease, pin.epoch)
 }
 
 fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {
     let inside = match inside {
         IpAddr::V4(inside) => {
             let (address, lease) = wan.nat44.public_of(inside, lease).ok_or(Unmappable::NotOurs)?;
-            return Ok(Mapped { address: address.into(), neutral: false, lease });
+            return Ok(Mapped { lease, ..Mapped::fixed(address) });
         }
         IpAddr::V6(inside) => inside,
     };
@@ -102,18 +83,18 @@ fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmapp
     if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == public) {
         return Err(Unmappable::NotOurs);
     }
-    Ok(Mapped { address: public.into(), neutral: leased.held.is_neutral(), lease: leased.lease })
+    Ok(Mapped { neutral: leased.held.is_neutral(), lease: leased.lease, ..Mapped::fixed(public) })
 }
 
-/// The inside host behind a public address of `wan`. A host map beats the prefix map.
+/// The inside end behind a public one of `wan`. A host map beats the prefix map.
 ///
 /// # Errors
-/// The address is not owned, or no inside address is possible.
-pub fn inside(wan: &Wan, public: IpAddr) -> Result<Mapped, Unmappable> {
-    let public = match public {
+/// The end is not owned, or no inside address is possible.
+pub fn inside(wan: &Wan, public: &Endpoint) -> Result<Mapped, Unmappable> {
+    let public = match public.address {
         IpAddr::V4(public) => {
             let (address, lease) = wan.nat44.inside_of(public).ok_or(Unmappable::NotOurs)?;
-            return Ok(Mapped { address: address.into(), neutral: false, lease });
+            return Ok(Mapped { lease, ..Mapped::fixed(address) });
         }
         IpAddr::V6(public) => public,
     };
@@ -124,7 +105,8 @@ pub fn inside(wan: &Wan, public: IpAddr) -> Result<Mapped, Unmappable> {
     for leased in &*wan.nptv6 {
         match leased.held.inbound(public) {
             Ok(host) => {
-                return Ok(Mapped { address: host.into(), neutral: leased.held.is_neutral(), lease: leased.lease });
+                let neutral = leased.held.is_neutral();
+                return Ok(Mapped { neutral, lease: leased.lease, ..Mapped::fixed(host) });
             }
             Err(Unmappable::NotOurs) => {}
             Err(other) => refusal = other,

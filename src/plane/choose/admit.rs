@@ -1,11 +1,12 @@
 //! Who may have a flow at all: the checks of a packet's addresses before it touches any state.
 //! Must never know: flow, state.
 
-use super::address::{self, Mapped};
+use super::address;
 use crate::plane::lease::Lease;
-use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::headers::{Endpoint, Headers, Side, Transport};
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::refusal::Refusal;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, WanId};
@@ -26,7 +27,7 @@ pub fn outbound(headers: &Headers, policy: &Policy) -> Result<Option<WanId>, Dro
     if policy.is_inside(headers.destination) {
         return Err(DropReason::InsideToInside);
     }
-    Ok(policy.owner(headers.destination))
+    Ok(policy.owner(&headers.endpoint(Side::Destination)))
 }
 
 /// Whether it is the kernel that speaks on the TUN, of the groups it listens to: no inside host, to a group that never
@@ -67,7 +68,7 @@ pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
 /// # Errors
 /// Nobody has that address inside, or it may not be reached so; or the source may not pass.
 pub fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, to_group: bool) -> Result<Option<Mapped>, Refusal> {
-    match inside_end(policy, wan, headers.destination) {
+    match inside_end(policy, wan, &headers.endpoint(Side::Destination)) {
         Err(Unmappable::NotOurs) => Ok(None),
         Ok(Ok(host)) if is_for_dhcp_client(headers, host.lease) => Ok(None),
         _ if to_group => Err(DropReason::WrongMac.into()),
@@ -79,11 +80,11 @@ pub fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, to_group: bool) -
     }
 }
 
-/// The inside host behind a public address of `wan`; an address of this machine is no inside host, whatever maps to it.
+/// The inside end behind a public one of `wan`; an address of this machine is no inside host, whatever maps to it.
 ///
 /// # Errors
 /// The address is not owned, or no inside address is possible.
-pub fn inside_end(policy: &Policy, wan: &Wan, public: IpAddr) -> Result<Result<Mapped, DropReason>, Unmappable> {
+pub fn inside_end(policy: &Policy, wan: &Wan, public: &Endpoint) -> Result<Result<Mapped, DropReason>, Unmappable> {
     let host = address::inside(wan, public)?;
     Ok(if policy.inside.machine.contains(&host.address) { Err(DropReason::RouterAddress) } else { Ok(host) })
 }

@@ -1,6 +1,6 @@
 //! Which WAN and public address a packet's flow is pinned to: the flow table's word, or a new choice. Must never know: bytes of packets.
 
-use super::address::{self, Mapped};
+use super::address;
 use super::admit;
 use super::failover;
 use super::steer;
@@ -11,13 +11,14 @@ use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::{Full, Seen};
 use crate::plane::fragment::pins::{Datagram, PinLookup};
-use crate::plane::lease::Exit;
+use crate::plane::lease::Binding;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
 use crate::plane::packet::numbers::tcp_flag;
 use crate::plane::packet::segment::Segment;
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, Frame, Tick, WanId};
@@ -27,7 +28,7 @@ use std::net::IpAddr;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OutboundPath {
     /// Out of this WAN, from this of its public addresses.
-    Out(Exit),
+    Out(Binding),
     /// Back inside: a public address of this WAN is its destination.
     Hairpin(WanId),
     /// Nowhere yet: a fragment whose first has not come.
@@ -55,23 +56,23 @@ pub fn outbound(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame
     let key = FlowKey::new(headers, Direction::Outbound, headers.source);
     let seen = seen(headers, frame, Direction::Outbound, now);
     let known = core.shared.table.touch(&key, policy.epoch, &seen, &policy.fixed.timeouts);
-    let exit = match known {
+    let binding = match known {
         Some(pin) if pin.is_proved(policy.epoch) => {
             note_reachability(core, headers, &pin);
-            pin.exit()
+            pin.binding
         }
         known => match admit::outbound(headers, policy)? {
             Some(owner) => return Ok(OutboundPath::Hairpin(owner)),
             None => prove_outbound(core, policy, headers, &key, &seen, known)?,
         },
     };
-    Ok(OutboundPath::Out(exit))
+    Ok(OutboundPath::Out(binding))
 }
 
-/// A later fragment takes the exit of its first, and waits for it when it overtook it.
+/// A later fragment goes by the binding of its first, and waits for it when it overtook it.
 fn of_later_fragment(core: &Core, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> OutboundPath {
     match core.shared.fragments.find(datagram, frame.packet(), now) {
-        PinLookup::Pin(exit) => OutboundPath::Out(exit),
+        PinLookup::Pin(binding) => OutboundPath::Out(binding),
         PinLookup::Waits(gone) => {
             count_unknown_fragments(core, gone);
             OutboundPath::Wait
@@ -86,7 +87,7 @@ pub fn count_unknown_fragments(core: &Core, fragments: usize) {
     }
 }
 
-/// The exit of a new flow, or of one pinned under another snapshot: the old one if the flow still has its public address
+/// The binding of a new flow, or of one pinned under another snapshot: the old one if the flow still has its public address
 /// and the WAN's standing allows.
 fn prove_outbound(
     core: &mut Core,
@@ -95,18 +96,19 @@ fn prove_outbound(
     key: &FlowKey,
     seen: &Seen,
     known: Option<Pin>,
-) -> Result<Exit, Refusal> {
+) -> Result<Binding, Refusal> {
     let new = || choose(policy, headers.source, key);
     let Some(pin) = known else { return Ok(insert_outbound(core, policy, headers, key, new()?, seen)) };
-    let held = || policy.wan(pin.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
+    let held =
+        || policy.wan(pin.binding.wan).is_some_and(|wan| address::public_kept(wan, headers.source, &pin).is_some());
     // Whoever comes back to its WAN keeps its public address.
-    let other = || new().map(|exit| if exit.wan == pin.wan && held() { pin.exit() } else { exit });
-    let exit = match failover::outbound(policy, headers, key, &pin) {
-        failover::Course::Stays => pin.exit(),
-        failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.exit()),
+    let other = || new().map(|binding| if binding.wan == pin.binding.wan && held() { pin.binding } else { binding });
+    let binding = match failover::outbound(policy, headers, key, &pin) {
+        failover::Course::Stays => pin.binding,
+        failover::Course::Moves { may_stay: true } => other().unwrap_or(pin.binding),
         failover::Course::Moves { may_stay: false } => other()?,
         failover::Course::BeginsAnew => return Ok(insert_outbound(core, policy, headers, key, new()?, seen)),
-        failover::Course::Passes => return Ok(pin.exit()),
+        failover::Course::Passes => return Ok(pin.binding),
         failover::Course::Refused(refusal) => return Err(refusal),
         failover::Course::Ends => {
             core.shared.table.terminate(key, seen.now, &policy.fixed.timeouts);
@@ -114,14 +116,14 @@ fn prove_outbound(
             return Err(Refusal::reset(pin));
         }
     };
-    if exit != pin.exit() {
+    if binding != pin.binding {
         core.counters.event(Event::Moved);
     }
-    core.shared.table.repin(key, exit, policy.epoch);
+    core.shared.table.repin(key, binding, policy.epoch);
     if let Some(pin) = core.shared.table.touch(key, policy.epoch, seen, &policy.fixed.timeouts) {
         note_reachability(core, headers, &pin);
     }
-    Ok(exit)
+    Ok(binding)
 }
 
 /// Pins the flow of an inbound packet to the WAN and the public address it came in on, unless it has a pin that stays.
@@ -137,10 +139,10 @@ pub fn inbound(
     if matches!(headers.fragment, Fragment::Later(_)) {
         return Ok(admit::inbound(headers, policy).map(|()| Arrival::Known)?);
     }
-    let (key, exit) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.exit(id));
+    let (key, binding) = (FlowKey::new(headers, Direction::Inbound, mapped.address), mapped.binding(id));
     let seen = seen(headers, frame, Direction::Inbound, now);
     match core.shared.table.touch(&key, policy.epoch, &seen, &policy.fixed.timeouts) {
-        Some(pin) if pin.exit() == exit && pin.is_proved(policy.epoch) => {
+        Some(pin) if pin.binding == binding && pin.is_proved(policy.epoch) => {
             note_reachability(core, headers, &pin);
             Ok(Arrival::Known)
         }
@@ -149,57 +151,57 @@ pub fn inbound(
             if !is_request(headers) {
                 return Ok(Arrival::Ended);
             }
-            insert_inbound(core, policy, headers, &key, exit, &seen)
+            insert_inbound(core, policy, headers, &key, binding, &seen)
         }
         Some(pin) => {
             admit::inbound(headers, policy)?;
             let stale = pin.epoch != policy.epoch;
             let again = || core.shared.table.touch(&key, pin.epoch, &seen, &policy.fixed.timeouts);
             let pin = if stale { again().unwrap_or(pin) } else { pin };
-            if pin.wan == id {
+            if pin.binding.wan == id {
                 note_reachability(core, headers, &pin);
             }
-            if pin.exit() != exit && pin.follows_arrival && is_request(headers) {
-                core.shared.table.repin(&key, exit, policy.epoch);
+            if pin.binding != binding && pin.follows_arrival && is_request(headers) {
+                core.shared.table.repin(&key, binding, policy.epoch);
             }
             Ok(Arrival::Known)
         }
         None => {
             admit::inbound(headers, policy)?;
-            insert_inbound(core, policy, headers, &key, exit, &seen)
+            insert_inbound(core, policy, headers, &key, binding, &seen)
         }
     }
 }
 
 /// Makes the flow of a packet from inside. One that finds no room needs none: what translates here is stateless, and the
-/// hash gives its next packet the same exit.
+/// hash gives its next packet the same binding.
 fn insert_outbound(
     core: &mut Core,
     policy: &Policy,
     headers: &Headers,
     key: &FlowKey,
-    exit: Exit,
+    binding: Binding,
     seen: &Seen,
-) -> Exit {
-    insert(core, policy, headers, key, exit, seen).unwrap_or_else(|Full| {
+) -> Binding {
+    insert(core, policy, headers, key, binding, seen).unwrap_or_else(|Full| {
         core.counters.event(Event::Unpinned);
-        exit
+        binding
     })
 }
 
-/// Makes the flow of a packet from a WAN. One that finds no room passes where the hash would send its reply back by the exit
+/// Makes the flow of a packet from a WAN. One that finds no room passes where the hash would send its reply back by the binding
 /// that it came in on.
 fn insert_inbound(
     core: &mut Core,
     policy: &Policy,
     headers: &Headers,
     key: &FlowKey,
-    exit: Exit,
+    binding: Binding,
     seen: &Seen,
 ) -> Result<Arrival, Refusal> {
-    match insert(core, policy, headers, key, exit, seen) {
+    match insert(core, policy, headers, key, binding, seen) {
         Ok(_) => Ok(Arrival::Known),
-        Err(Full) if choose(policy, key.inside(), key) == Ok(exit) => {
+        Err(Full) if choose(policy, key.inside(), key) == Ok(binding) => {
             core.counters.event(Event::Unpinned);
             Ok(Arrival::Known)
         }
@@ -213,18 +215,18 @@ fn insert(
     policy: &Policy,
     headers: &Headers,
     key: &FlowKey,
-    exit: Exit,
+    binding: Binding,
     seen: &Seen,
-) -> Result<Exit, Full> {
+) -> Result<Binding, Full> {
     if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
-        return Ok(exit);
+        return Ok(binding);
     }
-    let pin = core.shared.table.insert(*key, exit, policy.epoch, seen, &policy.fixed.timeouts)?;
+    let pin = core.shared.table.insert(*key, binding, policy.epoch, seen, &policy.fixed.timeouts)?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires);
     }
     note_reachability(core, headers, &pin);
-    Ok(pin.exit())
+    Ok(pin.binding)
 }
 
 /// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
@@ -233,13 +235,13 @@ fn insert(
 fn note_reachability(core: &mut Core, headers: &Headers, pin: &Pin) {
     let is_none = match pin.shown {
         Reachability::Nothing => return,
-        Reachability::Tried => is_dialled_again(core, pin.wan, headers.destination),
+        Reachability::Tried => is_dialled_again(core, pin.binding.wan, headers.destination),
         Reachability::Answered | Reachability::Replied => {
             matches!(headers.transport, Transport::Query { request: true, .. })
         }
     };
     if !is_none {
-        core.counters.reachability(pin.wan, headers.family(), pin.shown);
+        core.counters.reachability(pin.binding.wan, headers.family(), pin.shown);
     }
 }
 
@@ -262,11 +264,12 @@ fn seen(headers: &Headers, frame: &Frame<'_>, direction: Direction, now: Tick) -
     Seen { direction, now, bytes, packets, segment: Segment::read(headers, frame.packet()), refresh: true }
 }
 
-/// The exit of a new flow from `source`: the WAN that the hash gives it, and of its public addresses the current one.
-fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Exit, Refusal> {
-    let exit = |id| policy.wan(id).and_then(|wan| address::public(wan, source).ok()).map(|mapped| mapped.exit(id));
-    let id = steer::choose(policy, key, |id| exit(id).is_some());
-    id.and_then(exit).ok_or_else(|| why_none(policy, source))
+/// The binding of a new flow from `source`: the WAN that the hash gives it, and of its public addresses the current one.
+fn choose(policy: &Policy, source: IpAddr, key: &FlowKey) -> Result<Binding, Refusal> {
+    let binding =
+        |id| policy.wan(id).and_then(|wan| address::public(wan, source).ok()).map(|mapped| mapped.binding(id));
+    let id = steer::choose(policy, key, |id| binding(id).is_some());
+    id.and_then(binding).ok_or_else(|| why_none(policy, source))
 }
 
 /// Why no WAN can take a flow from `source`: those that could are down, or the most telling of the WANs' answers.

@@ -12,7 +12,7 @@ use crate::types::{Remedy, WanId};
 /// What the WAN of a better tier that would get this flow now, if it were new, wants of it; `None`: it stays where it is,
 /// as does whatever came from outside, whose remote knows it by an address of its WAN.
 pub fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
-    let tier = policy.wan(pin.wan)?.fixed.tier;
+    let tier = policy.wan(pin.binding.wan)?.fixed.tier;
     let wants = |wan: &Wan| {
         if wan.fixed.tier < tier { wan.recalls(key.family(), key.protocol() == protocol::TCP) } else { None }
     };

@@ -42,7 +42,7 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
         Transport::Tcp { flags, .. } => Some(flags),
         _ => None,
     };
-    let Some(wan) = policy.wan(pin.wan) else { return Course::Moves { may_stay: false } };
+    let Some(wan) = policy.wan(pin.binding.wan) else { return Course::Moves { may_stay: false } };
     let gone = address::is_gone(wan, family, pin);
     if !gone && address::public_kept(wan, headers.source, pin).is_none() {
         return Course::Moves { may_stay: false };
@@ -67,14 +67,14 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
 /// What is to be done with a living flow under this snapshot; `None`: it stays. What its line would let stay a better one
 /// may call. Who has no better line than the one that he would be given as a last resort keeps that.
 pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
-    let wan = policy.wan(pin.wan)?;
+    let wan = policy.wan(pin.binding.wan)?;
     let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
     if address::is_gone(wan, family, pin) {
         return Some(wan.remedy_without_address(is_tcp));
     }
     match wan.remedy(family, is_tcp) {
         stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
-        Some(_) if policy.fixed.last_resort && would_take(policy, key) == Some(pin.wan) => None,
+        Some(_) if policy.fixed.last_resort && would_take(policy, key) == Some(pin.binding.wan) => None,
         remedy => remedy,
     }
 }

@@ -1,16 +1,15 @@
 //! What the table says of a flow to whoever asks: its pin. Must never know: record, table.
 
 use crate::plane::counters::Reachability;
-use crate::plane::lease::{Exit, Lease};
-use crate::types::WanId;
+use crate::plane::lease::Binding;
 
-/// Which WAN a flow is bound to.
+/// What a flow is bound to, and how firmly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pin {
-    /// The WAN.
-    pub wan: WanId,
-    /// Which of that WAN's public addresses it has.
-    pub lease: Lease,
+    /// The WAN, and the public end there.
+    pub binding: Binding,
+    /// The rule of the policy that chose the WAN, counted from 1; 0: the default.
+    pub rule: u16,
     /// Epoch of the policy that this pin was last proved against.
     pub epoch: u32,
     /// Whether this call made the entry: the caller must have its wheel watch the key.
@@ -33,11 +32,5 @@ impl Pin {
     #[must_use]
     pub fn is_proved(&self, epoch: u32) -> bool {
         self.epoch == epoch && !self.terminated
-    }
-
-    /// Where it leaves.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        Exit { wan: self.wan, lease: self.lease }
     }
 }

@@ -11,10 +11,10 @@ use super::pin::Pin;
 use super::reachability;
 use super::state::State;
 use crate::plane::counters::{Reachability, Traffic};
-use crate::plane::lease::{Exit, Lease};
+use crate::plane::lease::Binding;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::segment::Segment;
-use crate::types::{Direction, Tick, Timeouts, WanId};
+use crate::types::{Direction, Tick, Timeouts};
 
 /// One packet or super-frame as the table sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,10 +44,8 @@ impl Seen {
 /// A flow as it is listed. Times are whole seconds of the workers' clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowRecord {
-    /// The WAN it is pinned to.
-    pub wan: WanId,
-    /// Which of that WAN's public addresses it has.
-    pub lease: Lease,
+    /// The WAN it is pinned to, and its public end there.
+    pub binding: Binding,
     /// Epoch of the policy that the pin was last proved against.
     pub epoch: u32,
     /// Who spoke first.
@@ -66,7 +64,7 @@ pub struct FlowRecord {
     pub inbound: Traffic,
 }
 
-/// What the map holds: 56 bytes.
+/// What the map holds: one cache line.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     outbound: Traffic,
@@ -77,8 +75,8 @@ pub(super) struct Record {
     pub(super) expires: u32,
     /// The sequence number that the inside host of a TCP connection waits for, once it has acknowledged anything.
     rcv_nxt: u32,
-    pub(super) wan: WanId,
-    pub(super) lease: Lease,
+    pub(super) binding: Binding,
+    rule: u16,
     origin: Direction,
     state: State,
 }
@@ -90,7 +88,13 @@ impl Record {
     }
 
     /// The record of a flow with this first packet, and what that shows.
-    pub(super) fn new(key: &FlowKey, exit: Exit, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> (Self, Reachability) {
+    pub(super) fn new(
+        key: &FlowKey,
+        binding: Binding,
+        epoch: u32,
+        seen: &Seen,
+        timeouts: &Timeouts,
+    ) -> (Self, Reachability) {
         let from_inside = seen.direction == Direction::Outbound;
         let state = State::NEW.after(key.protocol(), seen.direction, seen.flags());
         let mut record = Self {
@@ -101,8 +105,8 @@ impl Record {
             last: seen.now.secs(),
             expires: deadline(seen.now, state.timeout(key.protocol(), timeouts)),
             rcv_nxt: seen.segment.map_or(0, |segment| segment.acknowledgment),
-            wan: exit.wan,
-            lease: exit.lease,
+            binding,
+            rule: 0,
             origin: seen.direction,
             state: state.waiting(from_inside),
         };
@@ -173,8 +177,8 @@ impl Record {
     /// The flow as it is known to a packet that shows this; `fresh`: the packet made it.
     pub(super) fn pin(&self, key: &FlowKey, fresh: bool, shown: Reachability) -> Pin {
         Pin {
-            wan: self.wan,
-            lease: self.lease,
+            binding: self.binding,
+            rule: self.rule,
             epoch: self.epoch,
             fresh,
             expires: self.expires,
@@ -188,8 +192,7 @@ impl Record {
     /// The flow as it is listed.
     pub(super) fn listed(&self, protocol: u8) -> FlowRecord {
         FlowRecord {
-            wan: self.wan,
-            lease: self.lease,
+            binding: self.binding,
             epoch: self.epoch,
             origin: self.origin,
             state: self.state.name(protocol),
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_takes_fifty_six_bytes() {
-        assert_eq!(size_of::<Record>(), 56);
+    fn a_record_takes_a_cache_line() {
+        assert_eq!(size_of::<Record>(), 64);
     }
 }

@@ -5,7 +5,7 @@ use super::key::FlowKey;
 use super::pin::Pin;
 use super::record::Record;
 use crate::plane::counters::Reachability;
-use crate::plane::lease::Exit;
+use crate::plane::lease::Binding;
 use crate::types::{MAX_WANS, Tick, Timeouts, WanId};
 use crossbeam::utils::CachePadded;
 use dashmap::DashMap;
@@ -98,7 +98,7 @@ impl FlowTable {
         Some((pin, sequence))
     }
 
-    /// Binds a new flow to `exit`, also in the place of one that was terminated. If it lives already (another worker was faster),
+    /// Binds a new flow, also in the place of one that was terminated. If it lives already (another worker was faster),
     /// that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
@@ -106,21 +106,21 @@ impl FlowTable {
     pub fn insert(
         &self,
         key: FlowKey,
-        exit: impl Into<Exit>,
+        binding: impl Into<Binding>,
         epoch: u32,
         seen: &Seen,
         timeouts: &Timeouts,
     ) -> Result<Pin, Full> {
-        let exit = exit.into();
+        let binding = binding.into();
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
                 let shown;
                 if record.is_over(seen.now) || record.is_terminated() {
-                    self.count_wan(record.wan, exit.wan);
+                    self.count_wan(record.binding.wan, binding.wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
-                    (*record, shown) = Record::new(&key, exit, epoch, seen, timeouts);
+                    (*record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
                 } else {
                     shown = record.see(&key, seen, timeouts);
                 }
@@ -133,10 +133,10 @@ impl FlowTable {
                     return Err(Full);
                 }
                 self.created.fetch_add(1, Relaxed);
-                if let Some(count) = self.per_wan.get(exit.wan.index()) {
+                if let Some(count) = self.per_wan.get(binding.wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                let (record, shown) = Record::new(&key, exit, epoch, seen, timeouts);
+                let (record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
                 let pin = record.pin(&key, true, shown);
                 entry.insert(record);
                 Ok(pin)
@@ -151,13 +151,12 @@ impl FlowTable {
         (!record.is_over(now)).then(|| record.pin(key, false, Reachability::Nothing))
     }
 
-    /// Binds a known flow to another exit, or proves its pin against another epoch. False when it is unknown.
-    pub fn repin(&self, key: &FlowKey, exit: impl Into<Exit>, epoch: u32) -> bool {
+    /// Binds a known flow anew, or proves its pin against another epoch. False when it is unknown.
+    pub fn repin(&self, key: &FlowKey, binding: impl Into<Binding>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
-        let exit = exit.into();
-        self.count_wan(record.wan, exit.wan);
-        (record.wan, record.lease) = (exit.wan, exit.lease);
-        record.epoch = epoch;
+        let binding = binding.into();
+        self.count_wan(record.binding.wan, binding.wan);
+        (record.binding, record.epoch) = (binding, epoch);
         true
     }
 
@@ -171,7 +170,7 @@ impl FlowTable {
         if let Some((_, record)) = removed {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
-            if let Some(count) = self.per_wan.get(record.wan.index()) {
+            if let Some(count) = self.per_wan.get(record.binding.wan.index()) {
                 count.fetch_sub(1, Relaxed);
             }
         }

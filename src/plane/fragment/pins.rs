@@ -1,10 +1,10 @@
-//! Which exit the later fragments of a datagram follow: the pin of their first fragment, remembered for a short while and
+//! Which binding the later fragments of a datagram have: that of their first fragment, remembered for a short while and
 //! shared by all workers. Later ones that overtake their first wait for it here. Fixed memory, whatever arrives.
 //! Must never know: policy, the flow table, what a fragment says.
 
 mod waiting;
 
-use crate::plane::lease::Exit;
+use crate::plane::lease::Binding;
 use crate::plane::packet::headers::Headers;
 use crate::types::Tick;
 use std::hash::BuildHasher;
@@ -64,8 +64,8 @@ pub struct FragmentPins {
 /// What a later fragment found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PinLookup {
-    /// The exit that the first fragment took.
-    Pin(Exit),
+    /// The binding that the first fragment took.
+    Pin(Binding),
     /// Nothing yet: it waits, and this many that had waited before had to give way.
     Waits(usize),
 }
@@ -77,13 +77,13 @@ impl FragmentPins {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), waiting: AtomicUsize::new(0) }
     }
 
-    /// The first fragment of `datagram` took `exit`. Gives the later ones that waited for it, in the order in which they
+    /// The first fragment of `datagram` took `binding`. Gives the later ones that waited for it, in the order in which they
     /// came, each behind `HEADROOM` free bytes.
     #[must_use]
-    pub fn remember(&self, datagram: Datagram, exit: impl Into<Exit>, now: Tick) -> Vec<Vec<u8>> {
+    pub fn remember(&self, datagram: Datagram, binding: impl Into<Binding>, now: Tick) -> Vec<Vec<u8>> {
         let place = Slot::of(&datagram);
         let mut shard = self.lock(place.shard);
-        shard.remember(place.set, Pin { datagram, exit: exit.into(), at: now });
+        shard.remember(place.set, Pin { datagram, binding: binding.into(), at: now });
         let ready = shard.waiting.take(&datagram);
         self.waiting.fetch_sub(ready.len(), Relaxed);
         ready
@@ -95,8 +95,8 @@ impl FragmentPins {
     pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> PinLookup {
         let place = Slot::of(&datagram);
         let mut shard = self.lock(place.shard);
-        if let Some(exit) = shard.find(place.set, &datagram, now) {
-            return PinLookup::Pin(exit);
+        if let Some(binding) = shard.find(place.set, &datagram, now) {
+            return PinLookup::Pin(binding);
         }
         let gone = shard.waiting.push(datagram, packet, now);
         self.waiting.fetch_add(1, Relaxed);
@@ -142,7 +142,7 @@ impl Slot {
 #[derive(Clone, Copy, Debug)]
 struct Pin {
     datagram: Datagram,
-    exit: Exit,
+    binding: Binding,
     at: Tick,
 }
 
@@ -159,9 +159,9 @@ impl Default for Shard {
 }
 
 impl Shard {
-    fn find(&self, set: usize, datagram: &Datagram, now: Tick) -> Option<Exit> {
+    fn find(&self, set: usize, datagram: &Datagram, now: Tick) -> Option<Binding> {
         let pin = self.pins[set].iter().flatten().find(|pin| pin.datagram == *datagram)?;
-        (now.since(pin.at) < LIFETIME).then_some(pin.exit)
+        (now.since(pin.at) < LIFETIME).then_some(pin.binding)
     }
 
     /// A full set loses the oldest pin of the sender that has most of them: a flood comes at the expense of its sender.

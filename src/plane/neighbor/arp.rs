@@ -29,7 +29,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answ
     if place.wan.link.next_hop4 == Some(arp.sender) {
         place.neighbors.learn(place.id, Family::V4, arp.sender_mac);
     }
-    if arp.operation != REQUEST || !place.wan.owns(IpAddr::V4(arp.target)) {
+    if arp.operation != REQUEST || !place.wan.owns_address(IpAddr::V4(arp.target)) {
         return Answer::Kernel;
     }
     let reply = build(REPLY, (place.wan.link.mac, arp.target), (arp.sender_mac, arp.sender));

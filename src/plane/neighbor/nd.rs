@@ -79,7 +79,7 @@ fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
     if wan.link.addresses6.contains(&target) {
         return false;
     }
-    wan.owns(IpAddr::V6(target)) || source_of(wan) == target
+    wan.owns_address(IpAddr::V6(target)) || source_of(wan) == target
 }
 
 /// RFC 4861 §7.2.4: to the one who asked, or to all nodes when it has no address yet.

@@ -226,9 +226,9 @@ const DF: u8 = 0x40;
 fn may_leave(wan: &Wan, packet: &[u8]) -> bool {
     match source_of(packet) {
         Some(IpAddr::V4(source)) => {
-            wan.owns(IpAddr::V4(source)) || wan.link.addresses4.iter().any(|network| network.addr() == source)
+            wan.owns_address(IpAddr::V4(source)) || wan.link.addresses4.iter().any(|network| network.addr() == source)
         }
-        Some(IpAddr::V6(source)) => wan.owns(IpAddr::V6(source)) || wan.link.addresses6.contains(&source),
+        Some(IpAddr::V6(source)) => wan.owns_address(IpAddr::V6(source)) || wan.link.addresses6.contains(&source),
         None => false,
     }
 }

@@ -42,6 +42,12 @@ impl Delta {
             .fold(self, |delta, (old, new)| delta.word(u16::from_be_bytes(*old), u16::from_be_bytes(*new)))
     }
 
+    /// Those other changes as well.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     /// An IPv4 address changed as well.
     #[must_use]
     pub fn v4(self, old: u32, new: u32) -> Self {

@@ -42,6 +42,23 @@ impl Headers {
         Family::of(self.source)
     }
 
+    /// One end of the packet.
+    #[must_use]
+    pub fn endpoint(&self, side: Side) -> Endpoint {
+        let (source, destination) = match self.transport {
+            Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+                (source, destination)
+            }
+            Transport::Query { id, .. } => (id, id),
+            Transport::Error | Transport::OtherIcmp(_) | Transport::Opaque => (0, 0),
+        };
+        let (address, port) = match side {
+            Side::Source => (self.source, source),
+            Side::Destination => (self.destination, destination),
+        };
+        Endpoint { protocol: self.protocol, address, port }
+    }
+
     /// Bytes of network and transport header together; a protocol without a known header counts none.
     #[must_use]
     pub fn header_len(&self) -> u16 {
@@ -76,6 +93,26 @@ impl Headers {
         };
         Some(usize::from(self.l4) + offset)
     }
+}
+
+/// Which end of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Where it comes from.
+    Source,
+    /// Where it goes.
+    Destination,
+}
+
+/// One end of a packet as its transport names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    /// Transport protocol.
+    pub protocol: u8,
+    /// Address.
+    pub address: IpAddr,
+    /// Port, or identifier of an ICMP query; 0 for what has neither.
+    pub port: u16,
 }
 
 /// Which part of a datagram a packet is.

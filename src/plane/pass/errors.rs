@@ -4,16 +4,17 @@
 
 use super::fit::{self, fits, has_hops};
 use super::{neighbor_queue, pmtu_learn, send};
-use crate::plane::choose::address::{self, Mapped};
+use crate::plane::choose::address;
 use crate::plane::choose::admit;
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowTable;
-use crate::plane::packet::headers::{Fragment, Headers};
+use crate::plane::packet::headers::{Fragment, Headers, Side};
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Core;
 use crate::plane::translate::inner::{self, Quote};
-use crate::plane::translate::{Side, rewrite};
+use crate::plane::translate::mapped::Mapped;
+use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, Frame, Offload, Standing, Tick, WanId};
 
@@ -84,18 +85,18 @@ fn find(
     }
     let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
     let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
-    let wan = policy.wan(pin.wan).ok_or(DropReason::StrayIcmpError)?;
+    let wan = policy.wan(pin.binding.wan).ok_or(DropReason::StrayIcmpError)?;
     let quoted = address::public_kept(wan, inside, &pin).ok_or(DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
-    Ok(Outbound { wan: pin.wan, quote, source, quoted })
+    Ok(Outbound { wan: pin.binding.wan, quote, source, quoted })
 }
 
 /// Gives an error from inside its public form.
 fn rewrite_outbound(error: Outbound, headers: &mut Headers, frame: &mut Frame<'_>) {
     let Outbound { mut quote, source, quoted, .. } = error;
     let offload = frame.offload;
-    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
-    rewrite::source(frame.packet_mut(), headers, source.address, &offload, source.neutral);
+    inner::apply(frame.packet_mut(), headers, &mut quote, Side::Destination, &quoted);
+    rewrite::apply(frame.packet_mut(), headers, Side::Source, &source, &offload);
 }
 
 /// Gives an error from inside about a packet that came round through `wan` (hairpin) the addresses that its receiver knows,
@@ -117,9 +118,9 @@ pub fn rewrite_hairpin(
     let quoted = address::public_beside(wan, quoted, receiver.lease).map_err(|_| DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
     let packet = frame.packet_mut();
-    inner::rewrite_quoted(packet, headers, &mut quote, Side::Destination, quoted.address, quoted.neutral);
-    inner::rewrite_quoted(packet, headers, &mut quote, Side::Source, receiver.address, receiver.neutral);
-    rewrite::source(packet, headers, source.address, &Offload::NONE, source.neutral);
+    inner::apply(packet, headers, &mut quote, Side::Destination, &quoted);
+    inner::apply(packet, headers, &mut quote, Side::Source, &receiver);
+    rewrite::apply(packet, headers, Side::Source, &source, &Offload::NONE);
     Ok(())
 }
 
@@ -138,6 +139,6 @@ fn rewrite_inbound(headers: &Headers, mapped: Mapped, frame: &mut Frame<'_>) -> 
     if quote.headers.source != headers.destination {
         return Err(DropReason::StrayIcmpError);
     }
-    inner::rewrite_quoted(frame.packet_mut(), headers, &mut quote, Side::Source, mapped.address, mapped.neutral);
+    inner::apply(frame.packet_mut(), headers, &mut quote, Side::Source, &mapped);
     Ok(quote.headers)
 }

@@ -4,16 +4,17 @@
 
 use super::fit::{fits, has_hops};
 use super::{errors, mss_clamp, send};
-use crate::plane::choose::address::{self, Mapped};
+use crate::plane::choose::address;
 use crate::plane::choose::admit;
 use crate::plane::context::{Ctx, Line};
 use crate::plane::counters::Event;
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::lease::Lease;
-use crate::plane::packet::headers::Headers;
+use crate::plane::packet::headers::{Headers, Side};
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, Frame, WanId};
@@ -38,7 +39,7 @@ fn judge(policy: &Policy, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) 
 }
 
 fn receiver(policy: &Policy, line: Line<'_>, headers: &Headers) -> Result<Mapped, Refusal> {
-    match admit::inside_end(policy, line.wan, headers.destination) {
+    match admit::inside_end(policy, line.wan, &headers.endpoint(Side::Destination)) {
         Ok(receiver) => receiver.map_err(Refusal::from),
         Err(_) => Err(Refusal::unreachable(DropReason::Unmappable, Unreachable::Host)),
     }
@@ -57,7 +58,7 @@ pub fn pass(
     let HairpinAddresses { source, destination } = judge(ctx.policy, line, &headers, frame)?;
     mss_clamp::lower(core, &headers, frame, ctx.policy.inside.mtu);
     let offload = frame.offload;
-    rewrite::source(frame.packet_mut(), &mut headers, source.address, &offload, source.neutral);
+    rewrite::apply(frame.packet_mut(), &mut headers, Side::Source, &source, &offload);
     core.counters.event(Event::Hairpinned);
     Ok(send::to_inside(core, ctx, headers, destination, None, frame)?)
 }

@@ -3,7 +3,7 @@
 
 use crate::plane::context::Ctx;
 use crate::plane::fragment::pins::Datagram;
-use crate::plane::lease::Exit;
+use crate::plane::lease::Binding;
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::headers::{Fragment, Headers};
 use crate::plane::state::Core;
@@ -13,10 +13,10 @@ use crate::types::Frame;
 /// Later fragments whose first has just been pinned, each behind `HEADROOM` free bytes.
 pub type LateFragments = Vec<Vec<u8>>;
 
-/// Remembers the exit of a first fragment for the later ones of its datagram. Those that wait for it.
-pub fn release(core: &Core, ctx: &Ctx<'_>, headers: &Headers, exit: Exit) -> LateFragments {
+/// Remembers what a first fragment is bound to, for the later ones of its datagram. Those that wait for it.
+pub fn release(core: &Core, ctx: &Ctx<'_>, headers: &Headers, binding: Binding) -> LateFragments {
     match headers.fragment {
-        Fragment::First(id) => core.shared.fragments.remember(Datagram::new(headers, id), exit, ctx.now),
+        Fragment::First(id) => core.shared.fragments.remember(Datagram::new(headers, id), binding, ctx.now),
         Fragment::Whole | Fragment::Later(_) => LateFragments::new(),
     }
 }

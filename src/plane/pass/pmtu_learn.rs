@@ -21,7 +21,7 @@ pub fn learn(core: &Core, ctx: &Ctx<'_>, line: Line<'_>, headers: &Headers, quot
         return;
     }
     let key = FlowKey::new(quoted, Direction::Outbound, quoted.source);
-    if core.shared.table.peek(&key, ctx.now).is_some_and(|pin| pin.wan == line.id) {
+    if core.shared.table.peek(&key, ctx.now).is_some_and(|pin| pin.binding.wan == line.id) {
         core.shared.paths.memory.learn(line.id, quoted.destination, mtu, ctx.now);
     }
 }

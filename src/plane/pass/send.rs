@@ -3,13 +3,13 @@
 
 use super::fit::{self, NextLink};
 use super::neighbor_queue::{self, Original};
-use crate::plane::choose::address::Mapped;
 use crate::plane::context::{Ctx, Line};
 use crate::plane::neighbor;
-use crate::plane::packet::headers::Headers;
+use crate::plane::packet::headers::{Headers, Side};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::packet::sctp;
 use crate::plane::state::Core;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, End, Frame, Mac, WanId};
@@ -47,7 +47,7 @@ pub fn to_inside(
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, DropReason> {
     let offload = frame.offload;
-    rewrite::destination(frame.packet_mut(), &mut headers, receiver.address, &offload, receiver.neutral);
+    rewrite::apply(frame.packet_mut(), &mut headers, Side::Destination, &receiver, &offload);
     finish(&headers, frame);
     let counted = from.map(|id| (id, Direction::Inbound));
     let next = NextLink { to: End::Inside, header: &[], mtu: ctx.policy.inside.mtu, counted };

@@ -4,6 +4,7 @@
 use super::health::ProbeSpec;
 use super::link::WanLink;
 use crate::plane::lease::{Lease, Leased};
+use crate::plane::packet::headers::Endpoint;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Family, Remedies, Remedy, Standing};
@@ -137,9 +138,16 @@ impl Wan {
         nat44.chain(prefixes).chain(hosts)
     }
 
-    /// Whether flowpin translates `address` on this WAN.
+    /// Whether flowpin translates what is sent to `public` on this WAN. An address that is owned is so for every protocol
+    /// and port.
     #[must_use]
-    pub fn owns(&self, address: IpAddr) -> bool {
+    pub fn owns(&self, public: &Endpoint) -> bool {
+        self.owns_address(public.address)
+    }
+
+    /// Whether flowpin translates `address`, or some of what is sent to it, on this WAN: it answers for it on the link.
+    #[must_use]
+    pub fn owns_address(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
             IpAddr::V6(address) => {

@@ -3,6 +3,7 @@
 use super::respond::{self, Back};
 use crate::plane::choose::{address, admit};
 use crate::plane::context::Ctx;
+use crate::plane::packet::headers::Side;
 use crate::plane::packet::parse::problem;
 use crate::plane::refusal::{Refusal, Tell};
 use crate::plane::state::Core;
@@ -19,7 +20,7 @@ pub fn refuse(core: &mut Core, ctx: &mut Ctx<'_>, from: End, reason: DropReason,
         End::Inside => admit::outbound(&headers, ctx.policy).ok().map(|_| Back::Inside),
         End::Wan(id) => ctx
             .line(id)
-            .filter(|line| address::inside(line.wan, headers.destination).is_ok())
+            .filter(|line| address::inside(line.wan, &headers.endpoint(Side::Destination)).is_ok())
             .filter(|_| admit::inbound(&headers, ctx.policy).is_ok())
             .map(|line| Back::wan(line, &headers, frame)),
     };

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 /// Puts a RST in the place of a refused segment from inside, as the remote would have got it: from the flow's own WAN
 /// and public address. No rate limits it, nor the next: there are no more of them than of segments.
 pub fn reset(core: &Core, ctx: &mut Ctx<'_>, pin: &Pin, headers: &Headers, frame: &Frame<'_>) {
-    let Some((line, ([host, remote], segment))) = ctx.line(pin.wan).zip(read(headers, frame)) else { return };
+    let Some((line, ([host, remote], segment))) = ctx.line(pin.binding.wan).zip(read(headers, frame)) else { return };
     let Some(public) = address::public_kept(line.wan, headers.source, pin) else { return };
     let ends = [SocketAddr::new(public.address, host.port()), remote];
     send(core, ctx, line, headers.family(), |out| rst::replace(out, ends, &segment));
@@ -33,7 +33,7 @@ pub fn answer(core: &Core, ctx: &mut Ctx<'_>, line: Line<'_>, headers: &Headers,
 
 /// Has the remote of a silent connection, whose host waits for `rcv_nxt`, say where it is.
 pub fn challenge(core: &Core, ctx: &mut Ctx<'_>, key: &FlowKey, pin: &Pin, rcv_nxt: u32) {
-    let Some(line) = ctx.line(pin.wan) else { return };
+    let Some(line) = ctx.line(pin.binding.wan) else { return };
     let Some(public) = address::public_kept(line.wan, key.inside(), pin) else { return };
     let ends = [(public.address, key.inside_port()), (key.remote(), key.remote_port())].map(SocketAddr::from);
     send(core, ctx, line, key.family(), |out| rst::challenge(out, ends, rcv_nxt));

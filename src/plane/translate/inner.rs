@@ -1,16 +1,16 @@
 //! ICMP errors: the packet they quote is translated as well, so that the host that sent it recognises it
 //! (RFC 5508 §4.2, RFC 4443 §2.4). Checksums inside and outside of the quote are updated incrementally.
-//! Must never know: which address is right, policy, flows.
+//! Must never know: which mapping is right, policy, flow.
 
-use super::{Side, rewrite};
+use super::mapped::Mapped;
+use super::rewrite;
 use crate::plane::packet::checksum;
 use crate::plane::packet::checksum::{Delta, Field};
-use crate::plane::packet::headers::Headers;
+use crate::plane::packet::headers::{Headers, Side};
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse;
 use crate::plane::verdict::DropReason;
 use crate::types::{Family, Offload};
-use std::net::IpAddr;
 
 /// The packet that an ICMP error quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,22 +62,16 @@ fn original_len(header: &[u8; 8], family: Family) -> Option<usize> {
     (len != 0).then_some(len)
 }
 
-/// Makes `new` an address of the quoted packet: its IPv4 header checksum, its transport checksum where the quote reaches
-/// that far, and the checksum of the ICMP message follow. `neutral` as in [`rewrite::source`]. The outer addresses are
-/// the business of [`rewrite`].
-pub fn rewrite_quoted(packet: &mut [u8], headers: &Headers, quote: &mut Quote, side: Side, new: IpAddr, neutral: bool) {
+/// Makes `mapped` one end of the quoted packet: its IPv4 header checksum, its transport checksum where the quote reaches
+/// that far, and the checksum of the ICMP message follow. The outer packet's ends are the business of [`rewrite`].
+pub fn apply(packet: &mut [u8], headers: &Headers, quote: &mut Quote, side: Side, mapped: &Mapped) {
     let Some(quoted) = packet.get_mut(usize::from(quote.at)..quote.end as usize) else { return };
-    let Some(delta) = rewrite::address(quoted, &mut quote.headers, side, new) else { return };
-    if neutral {
-        return;
-    }
-    let mut outer = delta;
+    let Some(change) = rewrite::write(quoted, &mut quote.headers, side, mapped) else { return };
+    let mut outer = change.sum();
     if quote.headers.is_v4() {
-        outer = follow(outer, rewrite::header_checksum(quoted, delta));
+        outer = follow(outer, rewrite::header_checksum(quoted, &change));
     }
-    if let Some(at) = rewrite::transport_checksum(quoted, &quote.headers, side) {
-        outer = follow(outer, delta.update(quoted, at, rewrite::complete_field(&quote.headers)));
-    }
+    outer = follow(outer, rewrite::transport_checksum(quoted, &quote.headers, side, &change, false));
     outer.update(packet, usize::from(headers.l4) + 2, Field::Complete);
 }
 

@@ -1,24 +1,24 @@
-//! Changes an address or the TTL of a packet in place and keeps every checksum as right, or as wrong, as it was:
+//! Changes one end of a packet, or its TTL, in place and keeps every checksum as right, or as wrong, as it was:
 //! updates are incremental, so an error of the sender is never repaired on the way (RFC 1624, RFC 3022 §4.1).
-//! Must never know: which address is right, policy, flows.
+//! Must never know: which mapping is right, policy, flow.
 
-use super::Side;
+use super::mapped::Mapped;
 use crate::plane::packet::checksum::{Delta, Field};
-use crate::plane::packet::headers::Headers;
+use crate::plane::packet::headers::{Headers, Side, Transport};
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse;
 use crate::types::Offload;
 use std::net::IpAddr;
 
-/// Makes `new` the source of `packet`. `neutral`: the change does not show in any checksum (RFC 6296 §3.1), so that no
-/// byte behind the IP header changes. An address of the other family changes nothing.
-pub fn source(packet: &mut [u8], headers: &mut Headers, new: IpAddr, offload: &Offload, neutral: bool) {
-    replace(packet, headers, Side::Source, new, offload, neutral);
-}
-
-/// Makes `new` the destination of `packet`; otherwise like [`source`].
-pub fn destination(packet: &mut [u8], headers: &mut Headers, new: IpAddr, offload: &Offload, neutral: bool) {
-    replace(packet, headers, Side::Destination, new, offload, neutral);
+/// Makes `mapped` one end of `packet`. A mapping into the other family changes nothing, and one of a port nothing but the
+/// address of a packet that shows none: a later fragment, or another protocol than TCP, UDP and ICMP queries.
+pub fn apply(packet: &mut [u8], headers: &mut Headers, side: Side, mapped: &Mapped, offload: &Offload) {
+    let Some(change) = write(packet, headers, side, mapped) else { return };
+    if headers.is_v4() {
+        header_checksum(packet, &change);
+    }
+    let owes = offload.partial.is_some_and(|partial| partial.start == headers.l4);
+    transport_checksum(packet, headers, side, &change, owes);
 }
 
 /// One hop less to live. At 0 it stays 0; the caller has answered such a packet. `headers.ttl` stays as received.
@@ -29,38 +29,40 @@ pub fn decrement_ttl(packet: &mut [u8], headers: &Headers) {
     *ttl = old.saturating_sub(1);
     if headers.is_v4() {
         let delta = Delta::NONE.word(u16::from(old) << 8, u16::from(*ttl) << 8);
-        header_checksum(packet, delta);
+        delta.update(packet, 10, Field::Complete);
     }
 }
 
-fn replace(packet: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr, offload: &Offload, neutral: bool) {
-    let Some(delta) = address(packet, headers, side, new) else { return };
-    if headers.is_v4() {
-        header_checksum(packet, delta);
-    }
-    if !neutral && let Some(at) = transport_checksum(packet, headers, side) {
-        let partial = offload.partial.is_some_and(|partial| partial.start == headers.l4);
-        delta.update(packet, at, if partial { Field::Partial } else { complete_field(headers) });
-    }
+/// What the bytes of one end changed by.
+pub(super) struct Change {
+    address: Delta,
+    port: Delta,
+    /// The change of address does not show in a transport checksum.
+    neutral: bool,
 }
 
-/// Where the transport checksum stands that covers the address on this side.
-pub(super) fn transport_checksum(packet: &[u8], headers: &Headers, side: Side) -> Option<usize> {
-    let elsewhere = side == Side::Destination && parse::has_segments_left(packet, headers);
-    headers.checksum_at().filter(|_| !elsewhere)
-}
-
-/// How the transport checksum of a packet reads when nothing is owed.
-pub(super) fn complete_field(headers: &Headers) -> Field {
-    match headers.protocol {
-        protocol::UDP | protocol::UDP_LITE => Field::OrNone,
-        _ => Field::Complete,
+impl Change {
+    /// What it does to a sum over both address and port.
+    pub(super) fn sum(&self) -> Delta {
+        if self.neutral { self.port } else { self.address.and(self.port) }
     }
 }
 
-/// Writes the address alone, into the packet and into `headers`, and says what that does to a sum over it. `None` when
-/// nothing changed.
-pub(super) fn address(packet: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr) -> Option<Delta> {
+/// Writes one end alone, into the packet and into `headers`. `None` when nothing changed.
+pub(super) fn write(packet: &mut [u8], headers: &mut Headers, side: Side, mapped: &Mapped) -> Option<Change> {
+    if mapped.address.is_ipv4() != headers.is_v4() {
+        return None;
+    }
+    let address = write_address(packet, headers, side, mapped.address);
+    let port = mapped.port.and_then(|port| write_port(packet, headers, side, port));
+    let (address, port) = match (address, port) {
+        (None, None) => return None,
+        (address, port) => (address.unwrap_or(Delta::NONE), port.unwrap_or(Delta::NONE)),
+    };
+    Some(Change { address, port, neutral: mapped.neutral })
+}
+
+fn write_address(packet: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr) -> Option<Delta> {
     let old = match side {
         Side::Source => &mut headers.source,
         Side::Destination => &mut headers.destination,
@@ -83,9 +85,55 @@ pub(super) fn address(packet: &mut [u8], headers: &mut Headers, side: Side, new:
     Some(delta)
 }
 
-/// Brings the checksum of an IPv4 header that changed by `delta` up to date; its old and its new value.
-pub(super) fn header_checksum(packet: &mut [u8], delta: Delta) -> Option<(u16, u16)> {
-    delta.update(packet, 10, Field::Complete)
+/// A query and its reply carry one identifier, which is that of either side.
+fn write_port(packet: &mut [u8], headers: &mut Headers, side: Side, new: u16) -> Option<Delta> {
+    let (old, offset) = match (&mut headers.transport, side) {
+        (Transport::Tcp { source, .. } | Transport::Udp { source, .. }, Side::Source) => (source, 0),
+        (Transport::Tcp { destination, .. } | Transport::Udp { destination, .. }, Side::Destination) => {
+            (destination, 2)
+        }
+        (Transport::Query { id, .. }, _) => (id, 4),
+        (Transport::Error | Transport::OtherIcmp(_) | Transport::Opaque, _) => return None,
+    };
+    if *old == new {
+        return None;
+    }
+    *packet.get_mut(usize::from(headers.l4) + offset..)?.first_chunk_mut()? = new.to_be_bytes();
+    let delta = Delta::NONE.word(*old, new);
+    *old = new;
+    Some(delta)
+}
+
+/// Brings the checksum of an IPv4 header up to date; its old and its new value.
+pub(super) fn header_checksum(packet: &mut [u8], change: &Change) -> Option<(u16, u16)> {
+    change.address.update(packet, 10, Field::Complete)
+}
+
+/// Brings the transport checksum up to date; its old and its new value. `None` where the packet has none, or shows no
+/// change. One that the kernel still owes is so far the sum of the pseudo-header alone, which holds no port.
+pub(super) fn transport_checksum(
+    packet: &mut [u8],
+    headers: &Headers,
+    side: Side,
+    change: &Change,
+    owes: bool,
+) -> Option<(u16, u16)> {
+    let port = if owes { Delta::NONE } else { change.port };
+    let (at, delta) = match (headers.checksum_at(), headers.transport) {
+        // The destination that is covered is then another.
+        (Some(at), _) if side == Side::Destination && parse::has_segments_left(packet, headers) => (at, port),
+        (Some(at), _) if change.neutral => (at, port),
+        (Some(at), _) => (at, change.address.and(port)),
+        // The checksum of ICMP over IPv4 covers no address (RFC 792).
+        (None, Transport::Query { .. }) => (usize::from(headers.l4) + 2, port),
+        (None, _) => return None,
+    };
+    let field = match headers.protocol {
+        _ if owes => Field::Partial,
+        protocol::UDP | protocol::UDP_LITE => Field::OrNone,
+        _ => Field::Complete,
+    };
+    delta.update(packet, at, field)
 }
 
 #[cfg(test)]

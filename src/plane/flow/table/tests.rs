@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::plane::counters::Traffic;
-use crate::plane::lease::Lease;
 use crate::plane::packet::numbers::tcp_flag;
 use crate::plane::packet::segment::Segment;
 use crate::types::Direction;
@@ -48,8 +47,8 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
     assert_eq!(
         fresh,
         Pin {
-            wan: B,
-            lease: Lease::FIXED,
+            binding: B.into(),
+            rule: 0,
             epoch: 3,
             fresh: true,
             expires: 246,
@@ -66,8 +65,7 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
     assert_eq!(
         record(&table, &tcp),
         FlowRecord {
-            wan: B,
-            lease: Lease::FIXED,
+            binding: B.into(),
             epoch: 3,
             origin: Direction::Outbound,
             state: "established",
@@ -153,8 +151,8 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
     assert_eq!(table.peek(&udp, late.now), None);
     let pin = table.insert(udp, B, 2, &late, &TIMES).unwrap();
     let expected = Pin {
-        wan: B,
-        lease: Lease::FIXED,
+        binding: B.into(),
+        rule: 0,
         epoch: 2,
         fresh: false,
         expires: 600,
@@ -176,7 +174,7 @@ fn a_full_table_refuses_new_flows_and_serves_the_old() {
     assert!(table.insert(key(17, 1), A, 1, &packet, &TIMES).is_ok());
     assert!(table.insert(key(17, 2), A, 1, &packet, &TIMES).is_ok());
     assert_eq!(table.insert(key(17, 3), A, 1, &packet, &TIMES), Err(Full));
-    assert_eq!(table.insert(key(17, 2), B, 1, &packet, &TIMES).map(|pin| pin.wan), Ok(A));
+    assert_eq!(table.insert(key(17, 2), B, 1, &packet, &TIMES).map(|pin| pin.binding.wan), Ok(A));
     assert_eq!((table.len(), table.refused(), table.pinned(A)), (2, 1, 2));
     assert_eq!(table.expire(&key(17, 1), Tick::from_secs(300)), Fate::Expired);
     assert!(table.insert(key(17, 3), B, 1, &packet, &TIMES).is_ok());
@@ -190,7 +188,7 @@ fn a_pin_moves_with_its_count() {
     assert!(table.repin(&key(17, 1), B, 9));
     assert!(!table.repin(&key(17, 2), B, 9));
     let pin = table.peek(&key(17, 1), Tick(0)).unwrap();
-    assert_eq!((pin.wan, pin.epoch, table.pinned(A), table.pinned(B)), (B, 9, 0, 1));
+    assert_eq!((pin.binding.wan, pin.epoch, table.pinned(A), table.pinned(B)), (B, 9, 0, 1));
 }
 
 #[test]

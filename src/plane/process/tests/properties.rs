@@ -48,7 +48,7 @@ proptest! {
         let out = rig.outbound(&sent);
         let Verdict::Forward(End::Wan(id)) = out.verdict else { panic!("{:?}", out.verdict) };
         prop_assert!(is_right(&out.packet));
-        prop_assert!(rig.plane.policy().wan(id).unwrap().owns(hosts(&out.packet).0));
+        prop_assert!(rig.plane.policy().wan(id).unwrap().owns_address(hosts(&out.packet).0));
         let back = rig.inbound(id, &answer(&out.packet));
         prop_assert_eq!(back.verdict, Verdict::Forward(End::Inside));
         prop_assert!(is_right(&back.packet));

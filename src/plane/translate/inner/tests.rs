@@ -7,6 +7,7 @@ use crate::plane::packet::sample::{fix_transport, hex, icmp, ip, is_right, packe
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{NptMode, PartialChecksum};
 use proptest::prelude::*;
+use std::net::IpAddr;
 
 const INSIDE4: &str = "10.250.250.2";
 const PUBLIC4: &str = "198.51.100.2";
@@ -35,11 +36,15 @@ fn error(to: &str, quote: &[u8]) -> Vec<u8> {
 
 /// What the router does to an error that came in from outside.
 fn bring_in(bytes: &mut [u8], inside: &str, neutral: bool) -> Quote {
+    bring_in_to(bytes, &Mapped { neutral, ..Mapped::fixed(ip(inside)) })
+}
+
+fn bring_in_to(bytes: &mut [u8], mapped: &Mapped) -> Quote {
     let (mut headers, mut quote) = quoted(bytes);
-    rewrite_quoted(bytes, &headers, &mut quote, Side::Source, ip(inside), neutral);
-    rewrite::destination(bytes, &mut headers, ip(inside), &Offload::NONE, neutral);
+    apply(bytes, &headers, &mut quote, Side::Source, mapped);
+    rewrite::apply(bytes, &mut headers, Side::Destination, mapped, &Offload::NONE);
     rewrite::decrement_ttl(bytes, &headers);
-    assert_eq!(quote.headers.source, ip(inside));
+    assert_eq!(quote.headers.source, mapped.address);
     quote
 }
 
@@ -80,8 +85,9 @@ fn an_error_from_inside_has_its_quoted_destination_translated() {
     let reply = packet("192.0.2.1", INSIDE4, protocol::UDP, &udp(53, 40000, b"answer"));
     let mut bytes = packet(INSIDE4, "192.0.2.1", protocol::ICMP, &icmp(3, 3, [0, 0], &reply));
     let (mut headers, mut quote) = quoted(&bytes);
-    rewrite_quoted(&mut bytes, &headers, &mut quote, Side::Destination, ip(PUBLIC4), false);
-    rewrite::source(&mut bytes, &mut headers, ip(PUBLIC4), &Offload::NONE, false);
+    let public = Mapped::fixed(ip(PUBLIC4));
+    apply(&mut bytes, &headers, &mut quote, Side::Destination, &public);
+    rewrite::apply(&mut bytes, &mut headers, Side::Source, &public, &Offload::NONE);
     assert!(is_right(&bytes));
     assert!(is_right(&bytes[28..]), "the quoted packet is right as well");
     assert_eq!(quoted(&bytes).1.headers.destination, ip(PUBLIC4));
@@ -161,6 +167,19 @@ fn an_error_never_owes_its_checksum() {
 }
 
 #[test]
+fn a_neutral_translation_of_a_quote_shows_its_port_alone() {
+    let net = |text: &str| text.parse().unwrap();
+    let translator = Translator::new(net("fd00:bad:b01::/60"), net("2001:db8:a:c80::/60"), NptMode::Rfc6296);
+    let public = translator.outbound(INSIDE6.parse().unwrap()).unwrap().to_string();
+    let sent = |from: &str, port| packet(from, "2001:db8::7", protocol::UDP, &udp(port, 443, &[7; 100]));
+    let mut bytes = error(&public, &sent(&public, 61000));
+    let mapped = Mapped { port: Some(40000), neutral: true, ..Mapped::fixed(ip(INSIDE6)) };
+    let quote = bring_in_to(&mut bytes, &mapped);
+    assert!(is_right(&bytes));
+    assert_eq!(bytes[usize::from(quote.at)..], sent(INSIDE6, 40000));
+}
+
+#[test]
 fn a_quote_of_a_later_fragment_changes_only_its_addresses() {
     let mut sent = packet(PUBLIC4, "192.0.2.1", 17, &[0xee; 32]);
     sent[6..8].copy_from_slice(&[0x20, 9]);
@@ -196,17 +215,20 @@ proptest! {
     /// What the inside host finds quoted is what it sent: translating the whole packet and cutting it, or cutting it and
     /// translating the quote, is the same.
     #[test]
-    fn the_quote_is_translated_like_the_packet_it_quotes(case in sent_packet(), cut in any::<prop::sample::Index>()) {
+    fn the_quote_is_translated_like_the_packet_it_quotes(
+        case in sent_packet(), port in any::<Option<u16>>(), cut in any::<prop::sample::Index>(),
+    ) {
         let (v6, sent) = case;
         let (public, inside, shortest) = if v6 { (PUBLIC6, INSIDE6, 48) } else { (PUBLIC4, INSIDE4, 28) };
         let len = shortest + cut.index(sent.len() - shortest + 1);
         let mut whole = sent.clone();
         let mut headers = parse(&whole, &Offload::NONE).unwrap();
-        rewrite::source(&mut whole, &mut headers, ip(inside), &Offload::NONE, false);
+        let mapped = Mapped { port, ..Mapped::fixed(ip(inside)) };
+        rewrite::apply(&mut whole, &mut headers, Side::Source, &mapped, &Offload::NONE);
         // Half a checksum cannot be updated, and nobody can verify it.
         prop_assume!(headers.checksum_at() != Some(len - 1));
         let mut bytes = error(public, &sent[..len]);
-        let quote = bring_in(&mut bytes, inside, false);
+        let quote = bring_in_to(&mut bytes, &mapped);
         prop_assert!(is_right(&bytes));
         prop_assert_eq!(&bytes[usize::from(quote.at)..], &whole[..len]);
     }
@@ -214,7 +236,7 @@ proptest! {
     #[test]
     fn no_quote_makes_it_panic(
         body in crate::plane::packet::sample::nearly_a_packet(), v6 in any::<bool>(),
-        kind in 1..13u8, word in any::<[u16; 2]>(), neutral in any::<bool>(),
+        kind in 1..13u8, word in any::<[u16; 2]>(), port in any::<Option<u16>>(), neutral in any::<bool>(),
     ) {
         let mut bytes = if v6 {
             packet("2001:db8::9", PUBLIC6, protocol::ICMPV6, &icmp(kind % 4 + 1, 0, word, &body))
@@ -223,8 +245,9 @@ proptest! {
         };
         let headers = parse(&bytes, &Offload::NONE).unwrap();
         if let Ok(mut quote) = quote(&bytes, &headers, &Offload::NONE) {
+            let inside = Mapped::fixed(ip(if v6 { INSIDE6 } else { INSIDE4 }));
             for side in [Side::Source, Side::Destination] {
-                rewrite_quoted(&mut bytes, &headers, &mut quote, side, ip(if v6 { INSIDE6 } else { INSIDE4 }), neutral && v6);
+                apply(&mut bytes, &headers, &mut quote, side, &Mapped { port, neutral: neutral && v6, ..inside });
             }
             prop_assert!(is_right(&bytes) || neutral);
         }

@@ -1,5 +1,7 @@
 //! Right checksums stay right, wrong ones stay wrong, and nothing else changes.
 
+mod ports;
+
 use super::*;
 use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{
@@ -10,9 +12,14 @@ use crate::types::NptMode;
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// Makes `new` the address on this side.
+fn readdress(bytes: &mut [u8], headers: &mut Headers, side: Side, new: IpAddr) {
+    apply(bytes, headers, side, &Mapped::fixed(new), &Offload::NONE);
+}
+
 fn from(bytes: &mut [u8], new: &str) {
     let mut headers = parse(bytes, &Offload::NONE).unwrap();
-    source(bytes, &mut headers, ip(new), &Offload::NONE, false);
+    readdress(bytes, &mut headers, Side::Source, ip(new));
     decrement_ttl(bytes, &headers);
     assert_eq!(headers.source, ip(new));
 }
@@ -69,7 +76,7 @@ fn a_wrong_ip_header_checksum_is_not_repaired() {
     let mut bytes = packet("10.250.250.3", "192.0.2.1", protocol::UDP, &udp(1, 2, b""));
     let mut headers = parse(&bytes, &Offload::NONE).unwrap();
     bytes[10] ^= 1;
-    source(&mut bytes, &mut headers, ip("198.51.100.3"), &Offload::NONE, false);
+    readdress(&mut bytes, &mut headers, Side::Source, ip("198.51.100.3"));
     decrement_ttl(&mut bytes, &headers);
     assert!(parse(&bytes, &Offload::NONE).is_err());
 }
@@ -114,7 +121,7 @@ fn an_address_of_the_other_family_changes_nothing() {
     let before = packet("10.250.250.3", "192.0.2.1", protocol::UDP, &udp(1, 2, b""));
     let mut bytes = before.clone();
     let mut headers = parse(&bytes, &Offload::NONE).unwrap();
-    source(&mut bytes, &mut headers, ip("2001:db8::1"), &Offload::NONE, false);
+    readdress(&mut bytes, &mut headers, Side::Source, ip("2001:db8::1"));
     assert_eq!((bytes, headers.source), (before, ip("10.250.250.3")));
 }
 
@@ -145,7 +152,8 @@ fn a_neutral_rewrite_touches_nothing_behind_the_addresses() {
     let translator = Translator::new(net("3d06:bad:b01::/60"), net("2600:1700:2f71:c80::/60"), NptMode::Rfc6296);
     let IpAddr::V6(inside) = headers.source else { unreachable!() };
     let outside = translator.outbound(inside).unwrap();
-    source(&mut bytes, &mut headers, outside.into(), &Offload::NONE, true);
+    let mapped = Mapped { neutral: true, ..Mapped::fixed(outside) };
+    apply(&mut bytes, &mut headers, Side::Source, &mapped, &Offload::NONE);
     decrement_ttl(&mut bytes, &headers);
     assert_eq!(bytes[7], 0x3f);
     assert_eq!(bytes[8..24], hex("260017002f710c81dac2000000000100"));
@@ -160,10 +168,10 @@ fn a_destination_on_the_way_to_another_is_not_in_the_checksum() {
         let before = packet("fd00::2", "2001:db8::1", 43, &routing);
         let mut bytes = before.clone();
         let mut headers = parse(&bytes, &Offload::NONE).unwrap();
-        destination(&mut bytes, &mut headers, ip("2001:db8:5::1"), &Offload::NONE, false);
+        readdress(&mut bytes, &mut headers, Side::Destination, ip("2001:db8:5::1"));
         assert_eq!(bytes[40..] != before[40..], covered, "{segments_left} segments left");
         bytes = before.clone();
-        source(&mut bytes, &mut headers, ip("2001:db8:5::2"), &Offload::NONE, false);
+        readdress(&mut bytes, &mut headers, Side::Source, ip("2001:db8:5::2"));
         assert_ne!(bytes[40..], before[40..], "the source always is");
     }
 }
@@ -202,8 +210,8 @@ proptest! {
         prop_assert!(is_right(&bytes));
         let mut headers = parse(&bytes, &Offload::NONE).unwrap();
         let ends = new.map(|bits| same_family(&bytes, bits));
-        source(&mut bytes, &mut headers, ends[0], &Offload::NONE, false);
-        destination(&mut bytes, &mut headers, ends[1], &Offload::NONE, false);
+        readdress(&mut bytes, &mut headers, Side::Source, ends[0]);
+        readdress(&mut bytes, &mut headers, Side::Destination, ends[1]);
         decrement_ttl(&mut bytes, &headers);
         prop_assert!(is_right(&bytes));
         let read = parse(&bytes, &Offload::NONE).unwrap();
@@ -216,8 +224,8 @@ proptest! {
         let offload = make_partial(&mut bytes);
         let mut headers = parse(&bytes, &offload).unwrap();
         let ends = new.map(|bits| same_family(&bytes, bits));
-        source(&mut bytes, &mut headers, ends[0], &offload, false);
-        destination(&mut bytes, &mut headers, ends[1], &offload, false);
+        apply(&mut bytes, &mut headers, Side::Source, &Mapped::fixed(ends[0]), &offload);
+        apply(&mut bytes, &mut headers, Side::Destination, &Mapped::fixed(ends[1]), &offload);
         decrement_ttl(&mut bytes, &headers);
         finish_partial(&mut bytes, &offload);
         prop_assert!(is_right(&bytes));
@@ -232,8 +240,8 @@ proptest! {
         fix_transport(&mut bytes);
         let (before, old) = (bytes.clone(), headers.source);
         let new = same_family(&bytes, new);
-        source(&mut bytes, &mut headers, new, &Offload::NONE, false);
-        source(&mut bytes, &mut headers, old, &Offload::NONE, false);
+        readdress(&mut bytes, &mut headers, Side::Source, new);
+        readdress(&mut bytes, &mut headers, Side::Source, old);
         // The two zeros of one's complement are one number; everything else is the same.
         if bytes != before {
             prop_assert!(is_right(&bytes) && is_right(&before));
@@ -243,7 +251,8 @@ proptest! {
     #[test]
     fn nothing_that_was_accepted_makes_it_panic(
         bytes in crate::plane::packet::sample::nearly_a_packet(), offload in crate::plane::packet::sample::any_offload(),
-        owes in any::<bool>(), new in any::<u128>(), neutral in any::<bool>(), mtu in any::<u16>(),
+        owes in any::<bool>(), new in any::<u128>(), port in any::<Option<u16>>(), neutral in any::<bool>(),
+        mtu in any::<u16>(),
     ) {
         let mut bytes = bytes;
         let offload = if owes { offload } else { Offload::NONE };
@@ -252,8 +261,9 @@ proptest! {
             let new = same_family(&bytes, new);
             let _ = crate::plane::packet::mtu::fits(&headers, &offload, mtu);
             crate::plane::packet::mtu::clamp_mss(&mut bytes, &headers, mtu, &offload);
-            source(&mut bytes, &mut headers, new, &offload, neutral);
-            destination(&mut bytes, &mut headers, new, &offload, neutral);
+            let mapped = Mapped { port, neutral, ..Mapped::fixed(new) };
+            apply(&mut bytes, &mut headers, Side::Source, &mapped, &offload);
+            apply(&mut bytes, &mut headers, Side::Destination, &mapped, &offload);
             decrement_ttl(&mut bytes, &headers);
             prop_assert_eq!((bytes.len(), headers.source, headers.destination), (len, new, new));
             prop_assert!(headers.is_v4() || parse(&bytes, &offload).is_ok());

@@ -1,8 +1,10 @@
 //! Which offload metadata fits which packet.
 
 use super::*;
+use crate::plane::packet::headers::Side;
 use crate::plane::packet::parse::parse;
-use crate::plane::packet::sample::{fix_ip, icmp, make_partial, packet, tcp, udp};
+use crate::plane::packet::sample::{fix_ip, icmp, ip, make_partial, packet, tcp, udp};
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::rewrite;
 use proptest::prelude::*;
 
@@ -115,7 +117,7 @@ proptest! {
             }
         };
         let mut after = before.clone();
-        rewrite::source(&mut after, &mut headers, new.parse().unwrap(), &offload, false);
+        rewrite::apply(&mut after, &mut headers, Side::Source, &Mapped::fixed(ip(new)), &offload);
         let changed = before.iter().zip(&after).enumerate().filter(|(_, (before, after))| before != after);
         let checksum = headers.checksum_at().map_or(0..0, |at| at..at + 2);
         for (at, _) in changed {
