@@ -1,9 +1,10 @@
 //! What real flows show of a line has a say in how it is: probes that fail alone do not take it down, what a remote sends
 //! on its own account does not hold it up, and handshakes that fail on one line alone degrade it.
 
-use crate::failover::connected;
-use crate::health::{all_by_dsl, goes_on, judged, probing, shared_again, wait_for, wan};
-use crate::lab::{Router, lab, run, start_with, wait_until};
+use crate::lab::{
+    Router, all_by_dsl, connected, goes_on, judged, lab, probing, run, shared_again, start_with, wait_for, wait_until,
+    wan,
+};
 use flowpin::api::Health;
 use flowpin::clock::pause;
 use flowpin::lab::topology::{FIBER4, INSIDE4, SERVER4};

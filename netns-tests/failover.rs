@@ -1,101 +1,23 @@
 //! A line dies while programs use it: what was on it is told or moves, what was not notices nothing, new flows go by the
 //! other line at once, and come back with the line.
 
-use crate::health::judged;
-use crate::lab::{AtEnd, Router, lab, run, settle, start_with, visitor, wait_until};
-use flowpin::api::Flow;
-use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, INSIDE4, Line, SERVER4, SERVER6};
+use crate::lab::{
+    AtEnd, Router, carry, connect_to, connected, cut, event, flow, judged, lab, mend, run, seen, socket, start_with,
+    visitor,
+};
+use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(8);
 const WEB: u16 = 80;
 const ECHO: u16 = 7;
 
 /// flowpin, which takes a line as alive again soon after its link is back.
 fn prompt(lab: &Lab) -> Router<'_> {
     start_with(lab, &judged(lab, "rise = 1\nhold = \"0s\""))
-}
-
-/// Takes the carrier off a WAN's link, or gives it back, as the ISP's end of the cable does.
-fn carry(lab: &Lab, wan: &str, carries: bool) {
-    let line = if wan == "fiber" { Line::Fiber } else { Line::Dsl };
-    let done = if carries { lab.mend(line) } else { lab.cut(line) };
-    done.expect("the ISP obeys");
-}
-
-/// Cuts a line and waits until flowpin says so.
-pub fn cut(lab: &Lab, router: &Router<'_>, wan: &str) {
-    carry(lab, wan, false);
-    wait_until("the line is told dead", || state(router, wan) == "link-down");
-    settle();
-}
-
-pub fn mend(lab: &Lab, router: &Router<'_>, wan: &str) {
-    carry(lab, wan, true);
-    wait_until("the line is told alive", || state(router, wan) == "up");
-    settle();
-}
-
-fn state(router: &Router<'_>, wan: &str) -> String {
-    let wans = router.status().wans;
-    wans.into_iter().find(|it| it.name == wan).expect("the WAN").state
-}
-
-pub fn event(router: &Router<'_>, name: &str) -> u64 {
-    router.status().events.get(name).copied().unwrap_or_default()
-}
-
-fn connect(lab: &Lab, port: u16) -> std::io::Result<TcpStream> {
-    connect_to(lab, SocketAddr::new(SERVER4.into(), port))
-}
-
-fn connect_to(lab: &Lab, to: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = lab.fw.run(|| TcpStream::connect_timeout(&to, PATIENCE)).flatten()?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-pub fn flow(router: &Router<'_>, protocol: &str, port: u16) -> Flow {
-    let flows = router.flows(&format!("protocol={protocol}&port={port}"));
-    flows.into_iter().find(|flow| flow.inside_port == port).expect("the flow")
-}
-
-/// A connection from inside that goes by this WAN: one port in two does.
-pub fn connected(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> TcpStream {
-    let tries = (0..64).map(|_| connect(lab, port).expect("a connection"));
-    let by = |stream: &TcpStream| flow(router, "tcp", stream.local_addr().unwrap().port()).wan == wan;
-    tries.into_iter().find(by).expect("a port for the WAN")
-}
-
-/// A UDP socket of the first identity whose flow to the server's port goes by this WAN.
-pub fn socket(lab: &Lab, router: &Router<'_>, port: u16, wan: &str) -> UdpSocket {
-    let open = || -> std::io::Result<UdpSocket> {
-        let socket = UdpSocket::bind((INSIDE4[0], 0))?;
-        socket.connect((SERVER4, port))?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.send(b"hello")?;
-        let mut answer = [0; 64];
-        socket.recv(&mut answer)?;
-        Ok(socket)
-    };
-    let tries = (0..64).map(|_| lab.fw.run(open).flatten().expect("an answer"));
-    let by = |socket: &UdpSocket| flow(router, "udp", socket.local_addr().unwrap().port()).wan == wan;
-    tries.into_iter().find(by).expect("a port for the WAN")
-}
-
-/// Who the web server sees.
-pub fn seen(lab: &Lab) -> IpAddr {
-    let mut stream = connect(lab, WEB).expect("a connection");
-    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("the request leaves");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("the answer comes");
-    visitor(text.lines().last().expect("a body"))
 }
 
 #[test]

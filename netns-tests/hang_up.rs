@@ -1,8 +1,6 @@
 //! Where a connection is ended whose line can still send, the server learns of it at once, as its client does.
 
-use crate::failover::event;
-use crate::health::{judged, say};
-use crate::lab::{Router, lab, start_with, wait_until};
+use crate::lab::{Router, event, judged, lab, say, start_with, wait_until};
 use flowpin::lab::topology::{INSIDE4, SERVER4};
 use flowpin::lab::{Lab, Options};
 use std::io::{ErrorKind, Read, Write};

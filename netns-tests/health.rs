@@ -1,56 +1,15 @@
 //! A line that is dead behind its link is found out by probes, one that is drained by hand and one that comes later are
 //! obeyed at once: new flows go where they can, those that stand notice nothing.
 
-use crate::failover::{connected, flow, seen};
-use crate::lab::{Router, attempt, flowpin, lab, run, start_with, wait_until};
+use crate::lab::{
+    all_by_dsl, connected, flow, goes_on, lab, probing, run, say, shared_again, start_with, wait_for, wait_until, wan,
+};
 use flowpin::api::{Event, Status, Wan};
-use flowpin::lab::topology::{DSL4, FIBER4, SERVER4, SERVER6};
+use flowpin::lab::Options;
 use flowpin::lab::traffic::Traffic;
-use flowpin::lab::{Lab, Options};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, TcpStream};
+use std::io::{ErrorKind, Read};
 
 const ECHO: u16 = 7;
-
-/// The lab's configuration, with this in `[wan.health]` of both WANs.
-pub fn judged(lab: &Lab, health: &str) -> String {
-    lab.config().replace("[wan.nat44]", &format!("[wan.health]\n{health}\n[wan.nat44]"))
-}
-
-/// Quick probes of the server in both families, and no long hold.
-pub fn probing(lab: &Lab) -> String {
-    let probes = format!("probes = [{{ icmp = \"{SERVER4}\" }}, {{ icmp = \"{SERVER6}\" }}]");
-    judged(lab, &format!("{probes}\ninterval = \"50ms\"\ntimeout = \"50ms\"\nrise = 2\nhold = \"100ms\""))
-}
-
-pub fn wan(router: &Router<'_>, name: &str) -> Wan {
-    router.status().wans.into_iter().find(|it| it.name == name).expect("the WAN")
-}
-
-pub fn wait_for(router: &Router<'_>, name: &str, state: &str) {
-    wait_until(&format!("{name} is {state}"), || wan(router, name).state == state);
-}
-
-pub fn all_by_dsl(lab: &Lab) {
-    (0..20).for_each(|_| assert_eq!(seen(lab), IpAddr::from(DSL4[0])));
-}
-
-pub fn shared_again(lab: &Lab) {
-    assert!((0..64).any(|_| seen(lab) == IpAddr::from(FIBER4[0])), "no flow of 64 goes by fiber");
-}
-
-/// A question to an echo server, and its answer.
-pub fn goes_on(stream: &mut TcpStream) {
-    stream.write_all(&[b'.'; 200]).expect("it leaves");
-    stream.read_exact(&mut [0; 200]).expect("it comes back");
-}
-
-/// What the command says, and whether it succeeds.
-pub fn say(lab: &Lab, words: &[&str]) -> (bool, String) {
-    let socket = lab.socket();
-    let words = [words, &["--socket", socket.to_str().expect("UTF-8")]].concat();
-    attempt(&lab.rt, flowpin().to_str().expect("UTF-8"), &words)
-}
 
 #[test]
 fn c_91_a_black_hole_takes_new_flows_away_and_gives_them_back_and_the_old_wait_for_it() {

@@ -6,10 +6,13 @@ mod capture;
 mod daemon;
 mod dhcpcd;
 mod echo;
+mod flows;
+mod lines;
 mod path;
 mod provider;
 mod raw;
 mod sniffer;
+mod trace;
 mod transfer;
 mod trunk;
 mod udp;
@@ -19,6 +22,8 @@ pub use capture::Capture;
 pub use daemon::Daemon;
 pub use dhcpcd::dhcpcd;
 pub use echo::{Echo, echo};
+pub use flows::{all_by_dsl, connect_to, connected, flow, goes_on, seen, shared_again, socket};
+pub use lines::{carry, cut, event, judged, mend, probing, wait_for, wan};
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
     swallow, wait_for_paths,
@@ -26,6 +31,7 @@ pub use path::{
 pub use provider::{Offer, Provider};
 pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};
+pub use trace::trace;
 pub use transfer::transfer;
 pub use trunk::{Trunk, offloads};
 pub use udp::{ask, mirror};
@@ -120,6 +126,20 @@ impl Router<'_> {
         self.stop();
     }
 
+    /// Like [`Router::end`] where packets were dropped for these reasons, however many, and for no other.
+    pub fn end_with(self, reasons: &[&'static str]) {
+        let drops = self.status().drops;
+        let counted = |direction: &'static str, reason: &'static str| {
+            drops.get(direction)?.get(reason).map(|count| (direction, reason, *count))
+        };
+        let expected: Vec<_> = ["outbound", "inbound"]
+            .into_iter()
+            .flat_map(|direction| reasons.iter().filter_map(move |reason| counted(direction, reason)))
+            .collect();
+        assert!(expected.len() >= reasons.len(), "{drops:?}");
+        self.end(&expected);
+    }
+
     /// The end of a test that cuts lines, where frames are lost at ports: it is alive and stops in order, and no receiver
     /// saw a wrong checksum. What it said last.
     pub fn end_with_losses(mut self) -> Status {
@@ -166,6 +186,13 @@ pub fn attempt(namespace: &Namespace, program: &str, arguments: &[&str]) -> (boo
     let output = output.unwrap_or_else(|error| panic!("{} cannot be run: {error}", line(program, arguments)));
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text.into_owned())
+}
+
+/// What the command says, and whether it succeeds.
+pub fn say(lab: &Lab, words: &[&str]) -> (bool, String) {
+    let socket = lab.socket();
+    let words = [words, &["--socket", socket.to_str().expect("UTF-8")]].concat();
+    attempt(&lab.rt, flowpin().to_str().expect("UTF-8"), &words)
 }
 
 fn line(program: &str, arguments: &[&str]) -> String {

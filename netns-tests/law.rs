@@ -7,48 +7,17 @@ mod heads;
 mod modules;
 mod outline;
 mod rooms;
+mod sentences;
 mod source;
 mod standing;
 
 use circles::Circles;
-use modules::{Import, Modules};
-use rooms::{may_see, why_not};
+use modules::Modules;
+use sentences::{forbidden_imports, goes_up, is_standing, knots};
 use source::Source;
 pub use source::all_sources;
 use standing::STANDING;
 use std::sync::LazyLock;
-
-/// Every import that the law of rooms forbids, as sentences. Tests obey it too.
-fn forbidden_imports(modules: &Modules, file: usize) -> Vec<String> {
-    let room = modules.room(file);
-    let Some(allowed) = may_see(room) else { return Vec::new() };
-    let refused = |(_, seen): &(usize, String)| seen != room && !allowed.contains(&seen.as_str());
-    let may = if allowed.is_empty() { "nobody".to_owned() } else { allowed.join(", ") };
-    let sentence = |(line, seen): (usize, String)| {
-        format!("{}:{line}: `{room}` sees `{seen}`, and may see only: {may}", modules.paths[file])
-    };
-    modules.rooms_seen(file).into_iter().filter(refused).map(sentence).collect()
-}
-
-/// An import between two rooms of `plane`, or of `control`, that goes up or sideways, as a sentence.
-fn goes_up(modules: &Modules, import: &Import) -> Option<String> {
-    let why = why_not(modules.name(import.from), modules.name(import.to))?;
-    Some(format!("{}:{} imports from {}: {why}", modules.paths[import.from], import.line, modules.paths[import.to]))
-}
-
-/// Whether an import is one that still waits for its cut.
-fn is_standing(modules: &Modules, import: &Import) -> bool {
-    STANDING.contains(&(modules.paths[import.from].as_str(), modules.paths[import.to].as_str()))
-}
-
-/// Each knot of files that import each other, as a sentence with every import of it.
-fn knots(modules: &Modules, imports: &[Import]) -> Vec<String> {
-    let line = |import: &Import| {
-        format!("\n  {}:{} imports from {}", modules.paths[import.from], import.line, modules.paths[import.to])
-    };
-    let sentence = |knot: Vec<Import>| format!("a circle:{}", knot.iter().map(line).collect::<String>());
-    Circles::among(imports).knots().into_iter().map(sentence).collect()
-}
 
 /// Shows sentences if there are any.
 #[track_caller]
@@ -86,6 +55,19 @@ fn no_files_import_each_other_not_even_through_others() {
         imports.retain(|import| !is_standing(modules, import));
         nobody_breaks("files stand in an order", &knots(modules, &imports));
     }
+}
+
+#[test]
+fn nothing_is_taken_from_a_file_of_claims() {
+    let [_, tests] = crates();
+    let holds_claims = |file: usize| tests.holds_claims(file);
+    let broken: Vec<_> = tests
+        .imports()
+        .iter()
+        .filter(|import| holds_claims(import.to) && !is_standing(tests, import))
+        .map(|import| format!("{}:{} takes from {}", tests.paths[import.from], import.line, tests.paths[import.to]))
+        .collect();
+    nobody_breaks("what tests share lives in a file without tests", &broken);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Public addresses that change while programs use them: who began with the old one keeps it while it is valid, is told
 //! when it ends, and redials from the new one.
 
-use crate::failover::event;
-use crate::health::say;
-use crate::lab::{Router, ask, lab, mirror, run, start_with, wait_until};
+use crate::lab::{Router, ask, event, lab, mirror, run, say, start_with, wait_until};
 use flowpin::api::{Event, Wan};
 use flowpin::lab::topology::{INSIDE4, INSIDE6, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;

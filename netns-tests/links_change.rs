@@ -1,7 +1,6 @@
 //! What happens to links while flowpin runs is followed without a restart: gateways, cables, whole links, the LAN.
 
-use crate::health::judged;
-use crate::lab::{flowpin, lab, run};
+use crate::lab::{flowpin, judged, lab, run};
 use flowpin::api::{Status, Wan};
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::{Lab, Options, Service};

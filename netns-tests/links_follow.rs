@@ -1,9 +1,9 @@
 //! Whatever becomes of a link while flowpin runs, its WAN goes by what the link is now, and flows of the other WAN notice
 //! nothing: another index and MAC, another MTU, address, gateway or name, routes in every form that the kernel has.
 
-use crate::failover::{connected, flow, seen};
-use crate::health::judged;
-use crate::lab::{AtEnd, Frame, Router, Sniffer, attempt, lab, run, settle, start_with, wait_until};
+use crate::lab::{
+    AtEnd, Frame, Router, Sniffer, attempt, connected, flow, judged, lab, run, seen, settle, start_with, wait_until,
+};
 use flowpin::api::Wan;
 use flowpin::lab::topology::{DSL4, FIBER4};
 use flowpin::lab::traffic::Traffic;

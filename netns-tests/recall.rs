@@ -1,9 +1,7 @@
 //! A line that was away is back, and has a say in what went by a worse one meanwhile: what is on the backup stays, ends,
 //! moves, or gets some time to end by itself.
 
-use crate::failover::{connected, cut, event, flow, mend, seen, socket};
-use crate::health::judged;
-use crate::lab::{Router, lab, start_with, wait_until};
+use crate::lab::{Router, connected, cut, event, flow, judged, lab, mend, seen, socket, start_with, wait_until};
 use flowpin::lab::topology::{DSL4, FIBER4};
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};

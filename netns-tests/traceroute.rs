@@ -1,40 +1,16 @@
 //! Traceroute and path MTU discovery through flowpin see what is there, from both sides, on both WANs, in both families.
 
-use crate::lab::{Router, attempt, forget_paths, run, start, talkative_lab};
+use crate::lab::{Router, attempt, forget_paths, run, start, talkative_lab, trace};
 use flowpin::lab::topology::public_addresses;
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Namespace, Options};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 const SERVERS: [&str; 2] = ["203.0.113.10", "2001:db8:ffff::10"];
 /// The router's addresses towards inside.
 const ROUTERS: [&str; 2] = ["10.250.250.1", "fd00:bad:b01:f::1"];
 /// Each ISP's hop, by family.
 const ISPS: [[&str; 2]; 2] = [["192.0.2.198", "198.18.2.1"], ["2001:db8:a::1", "2001:db8:b::1"]];
-
-/// The answering hops of `traceroute -n -q 1` and `tracepath -n`, in their order; a silent hop is `*`.
-fn hops(text: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let mut hops: Vec<(String, String)> = Vec::new();
-    for words in lines {
-        let [number, hop, ..] = words[..] else { continue };
-        let number = number.trim_end_matches(':');
-        let is_hop = number.parse::<u8>().is_ok() && (hop == "*" || hop.parse::<IpAddr>().is_ok());
-        // tracepath may say a hop twice: as the way it found, and with the MTU it tried.
-        if is_hop && hops.last().is_none_or(|last| last.0 != number) {
-            hops.push((number.to_owned(), hop.to_owned()));
-        }
-    }
-    hops.into_iter().map(|(_, hop)| hop).collect()
-}
-
-/// The hops that a program finds. A kernel loses an error's wake-up now and then, and the program then hears no more: a
-/// trace with a silent hop is tried again.
-pub fn trace(from: &Namespace, program: &str, arguments: &[&str]) -> Vec<String> {
-    let once = || hops(&run(from, program, arguments));
-    (0..3).map(|_| once()).find(|found| found.iter().all(|hop| hop != "*")).unwrap_or_else(once)
-}
 
 /// Traces from the firewall, with a socket of its own each time, until both WANs were used. `command` gets a number that
 /// is new each time. Every trace must be whole.
@@ -67,7 +43,7 @@ fn tracepath_from_the_firewall_lists_every_hop() {
     for family in [0, 1] {
         trace_over_both(&lab, family, |_| words(&format!("tracepath -n -m 8 {}", SERVERS[family])));
     }
-    end_with(router, &["ttl-expired"]);
+    router.end_with(&["ttl-expired"]);
 }
 
 #[test]
@@ -82,21 +58,7 @@ fn traceroute_from_the_firewall_lists_every_hop_by_udp_tcp_and_icmp() {
         trace_over_both(&lab, family, |number| traceroute(format!("-T -p 80 --sport={}", 31_000 + number)));
         trace_over_both(&lab, family, |_| traceroute("-I".to_owned()));
     }
-    end_with(router, &["ttl-expired"]);
-}
-
-/// The probes that the router answered are counted, and nothing else was dropped.
-pub fn end_with(router: Router, reasons: &[&'static str]) {
-    let drops = router.status().drops;
-    let counted = |direction: &'static str, reason: &'static str| {
-        drops.get(direction)?.get(reason).map(|count| (direction, reason, *count))
-    };
-    let expected: Vec<_> = ["outbound", "inbound"]
-        .into_iter()
-        .flat_map(|direction| reasons.iter().filter_map(move |reason| counted(direction, reason)))
-        .collect();
-    assert!(expected.len() >= reasons.len(), "{drops:?}");
-    router.end(&expected);
+    router.end_with(&["ttl-expired"]);
 }
 
 #[test]
@@ -120,7 +82,7 @@ fn traceroute_from_outside_lists_every_hop_to_each_public_address() {
             assert_eq!(found, [isp, own, own, &address], "{method} {address}");
         }
     }
-    end_with(router, &["ttl-expired"]);
+    router.end_with(&["ttl-expired"]);
 }
 
 /// Identifiers of pings that the fiber and the DSL carry, in this order.
@@ -184,7 +146,7 @@ fn c_55_tracepath_finds_the_mtu_of_the_wan_it_takes() {
         }
         assert_eq!(used.len(), 2, "both WANs were used");
     }
-    end_with(router, &["ttl-expired", "too-big"]);
+    router.end_with(&["ttl-expired", "too-big"]);
 }
 
 #[test]
@@ -211,7 +173,7 @@ fn c_55_traceroute_finds_the_mtu_of_the_wan_it_takes() {
         }
         assert_eq!(used.len(), 2, "both WANs were used");
     }
-    end_with(router, &["ttl-expired", "too-big"]);
+    router.end_with(&["ttl-expired", "too-big"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The clauses of each RFC that concern a router, and where flowpin stands. Must never know: which tests show them.
 
+mod clause;
 mod rfc1812;
 mod rfc4443;
 mod rfc4787;
@@ -10,44 +11,7 @@ mod rfc6296;
 mod rfc7857;
 mod rfc8200;
 
-/// One clause.
-#[derive(Debug)]
-pub struct Clause {
-    /// `REQ-1` or `§4.3.2.7`; without a comma, for a comma stands between clauses in an annotation.
-    pub id: &'static str,
-    /// What it asks, in a few words.
-    pub rule: &'static str,
-    pub state: State,
-}
-
-/// Where flowpin stands, and why where it does not do as the clause says.
-#[derive(Debug)]
-pub enum State {
-    Met,
-    Deviates(&'static str),
-    NotYet(&'static str),
-    NotApplicable(&'static str),
-}
-
-const fn clause(id: &'static str, rule: &'static str, state: State) -> Clause {
-    Clause { id, rule, state }
-}
-
-const fn met(id: &'static str, rule: &'static str) -> Clause {
-    clause(id, rule, State::Met)
-}
-
-const fn deviates(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
-    clause(id, rule, State::Deviates(why))
-}
-
-const fn not_yet(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
-    clause(id, rule, State::NotYet(why))
-}
-
-const fn not_applicable(id: &'static str, rule: &'static str, why: &'static str) -> Clause {
-    clause(id, rule, State::NotApplicable(why))
-}
+pub use clause::{Clause, State};
 
 /// An RFC with its title and clauses.
 pub struct Rfc {

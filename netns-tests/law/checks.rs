@@ -2,11 +2,11 @@
 
 use super::circles::Circles;
 use super::heads::{Unknown, known, strays, unknowns};
-use super::modules::Modules;
+use super::modules::{Import, Modules};
 use super::outline::{Outline, outline};
 use super::rooms::{may_see, why_not};
+use super::sentences::{forbidden_imports, knots};
 use super::source::Source;
-use super::{forbidden_imports, knots};
 
 fn sources(files: &[(&str, &str)]) -> Vec<Source> {
     files.iter().map(|(path, text)| Source::new(path, text)).collect()
@@ -33,7 +33,7 @@ const HOUSE: [(&str, &str); 9] = [
 fn imports(files: &[(&str, &str)]) -> Vec<String> {
     let modules = read(files);
     let short = |file: usize| modules.paths[file].trim_start_matches("src/").trim_end_matches(".rs").to_owned();
-    let line = |import: &super::Import| format!("{}:{} {}", short(import.from), import.line, short(import.to));
+    let line = |import: &Import| format!("{}:{} {}", short(import.from), import.line, short(import.to));
     modules.imports().iter().map(line).collect()
 }
 
@@ -132,6 +132,8 @@ fn a_reexport_is_no_import_unless_the_file_uses_the_name_itself() {
     let b = ("src/a/b.rs", "pub struct B;\npub struct C;");
     assert_eq!(imports(&[("src/a.rs", "pub use b::B;"), b, ("src/a/b.rs", "")]), [] as [&str; 0]);
     assert_eq!(imports(&[("src/a.rs", "pub use b::{B, C};\nfn f(c: C) {}"), b]), ["a:1 a/b"]);
+    assert_eq!(imports(&[("src/a.rs", "pub use b::b;\nfn f() { let b = a; }"), b]), [] as [&str; 0]);
+    assert_eq!(imports(&[("src/a.rs", "pub use b::b;\nfn f() { b(1) }"), b]), ["a:1 a/b"]);
     assert_eq!(
         imports(&[("src/a.rs", "pub use b::B;\n#[cfg(test)]\nmod tests { fn f(b: B) {} }"), b]),
         [] as [&str; 0]
@@ -245,6 +247,14 @@ fn brackets_in_a_head_name_a_file_near_by() {
         told("//! Must never know: what fits (fit.rs)."),
         ["src/config/file/wan.rs: there is no `fit.rs` near it"]
     );
+}
+
+#[test]
+fn a_file_of_claims_stands_in_the_folder_of_the_crate() {
+    let claim = "#[test]\nfn a_claim() {}";
+    let tool = "#[cfg(test)]\nmod tests { #[test]\nfn a_tool_works() {} }";
+    let modules = read(&[("src/a.rs", claim), ("src/a/b.rs", claim), ("src/c.rs", tool), ("src/d.rs", "")]);
+    assert_eq!([0, 1, 2, 3].map(|file| modules.holds_claims(file)), [true, false, false, false]);
 }
 
 #[test]

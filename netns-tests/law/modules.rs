@@ -87,6 +87,11 @@ impl Modules {
         &self.names[file]
     }
 
+    /// Whether a file is one of claims: it stands right in the folder of the crate and is there for its tests.
+    pub fn holds_claims(&self, file: usize) -> bool {
+        self.outlines[file].has_claims && !self.names[file].contains("::")
+    }
+
     /// Whether a file is test code as a whole.
     pub fn is_test(&self, file: usize) -> bool {
         let mut module = self.names[file].as_str();

@@ -11,8 +11,11 @@ pub struct Outline {
     pub declared: Vec<Declared>,
     pub uses: Vec<Use>,
     pub paths: Vec<Named>,
-    /// Names that stand alone in code that is no test, not behind `::` or a dot and in no `use`.
+    /// Types, constants and functions that code names which is no test, but for what stands behind `::` or a dot or in a
+    /// `use`.
     pub words: HashSet<String>,
+    /// Whether `#[test]` stands in it outside of an inline module: tests are what it is for.
+    pub has_claims: bool,
 }
 
 /// `mod name;` or `mod name { ... }`.
@@ -165,6 +168,10 @@ impl<'a> Reader<'a> {
             "mod" if self.text(1).starts_with(is_word) => self.declaration(),
             // `use<'a>` in a return type imports nothing.
             "use" if self.text(1) != "<" => self.use_declaration(),
+            "#" if self.inside.len() == 1 && self.text(1) == "[" && self.text(2) == "test" => {
+                self.seen.has_claims = true;
+                self.at += 3;
+            }
             "{" => (self.depth, self.at) = (self.depth + 1, self.at + 1),
             "}" => self.close(),
             text if text.starts_with(is_word) && !matches!(self.text_before(), "::" | ".") => self.path(),
@@ -202,10 +209,12 @@ impl<'a> Reader<'a> {
         if path.len() > 1 {
             self.seen.paths.push(self.named(path.clone()));
         }
-        if !self.tests[start] {
+        self.at = end;
+        // A small letter begins the name of a local too, but for what is called.
+        let is_named = path.len() > 1 || path[0].starts_with(char::is_uppercase) || self.text(0) == "(";
+        if is_named && !self.tests[start] {
             self.seen.words.insert(path.swap_remove(0));
         }
-        self.at = end;
     }
 
     fn use_declaration(&mut self) {

@@ -1,8 +1,7 @@
 //! C-37 with real programs: a host that floods does not silence what others are told.
 
-use crate::lab::{Raw, ethernet, start, talkative_lab};
+use crate::lab::{Raw, ethernet, start, talkative_lab, trace};
 use crate::story::packets::ip;
-use crate::traceroute::{end_with, trace};
 use flowpin::clock::pause;
 use flowpin::lab::Options;
 use flowpin::lab::topology::mac;
@@ -50,5 +49,5 @@ fn c_37_a_traceroute_lists_every_hop_while_another_host_floods() {
             stop.store(true, Ordering::Relaxed);
         });
     }
-    end_with(router, &["ttl-expired"]);
+    router.end_with(&["ttl-expired"]);
 }

@@ -1,6 +1,6 @@
 //! RFC 1812, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, deviates, met, not_applicable, not_yet};
+use super::clause::{Clause, deviates, met, not_applicable, not_yet};
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[

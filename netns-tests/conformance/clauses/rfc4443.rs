@@ -1,6 +1,6 @@
 //! RFC 4443, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, met};
+use super::clause::{Clause, met};
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[

@@ -1,6 +1,6 @@
 //! RFC 5382, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, met, not_yet};
+use super::clause::{Clause, met, not_yet};
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[

@@ -1,6 +1,6 @@
 //! RFC 6296, as far as a router is meant. Must never know: tests.
 
-use super::{Clause, met, not_applicable};
+use super::clause::{Clause, met, not_applicable};
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[
