@@ -18,7 +18,6 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/control/service/machine.rs", "src/control/service.rs"),
     ("src/control/service/say.rs", "src/control/service/follow.rs"),
     ("src/control/service/shielded.rs", "src/control/service.rs"),
-    ("src/health/reason.rs", "src/health/state.rs"),
     ("src/plane/fragment/pins/waiting.rs", "src/plane/fragment/pins.rs"),
     ("src/plane/neighbor/arp.rs", "src/plane/neighbor.rs"),
     ("src/plane/neighbor/nd.rs", "src/plane/neighbor.rs"),

@@ -8,7 +8,7 @@ mod rules;
 
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::Settings;
-use crate::health::{Change, Evidence, Judge, LinkFacts, Trace, Verb};
+use crate::health::{Change, Evidence, Judge, LinkHealth, Trace, Verb};
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use ipnet::Ipv6Net;
@@ -90,19 +90,19 @@ impl Controller {
     /// Probes ended. What was asked under other settings may have been another question, and is no answer to these.
     pub fn probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
         let is_ours = |probed: &&Probed| probed.epoch.wrapping_sub(self.since) < 1 << 31;
-        probed.iter().filter(is_ours).for_each(|probed| self.judge.probed(probed));
+        probed.iter().filter(is_ours).for_each(|probed| self.judge.handle_probe(probed));
         self.conclude(now, false)
     }
 
     /// Real flows show something.
     pub fn traffic(&mut self, now: Tick, evidence: &Evidence) -> Effects {
-        self.judge.traffic(now, evidence);
+        self.judge.handle_traffic(now, evidence);
         self.conclude(now, false)
     }
 
     /// An operator says something of a WAN.
     pub fn by_hand(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) -> Effects {
-        self.judge.by_hand(now, wan, verb, why);
+        self.judge.handle_operator(now, wan, verb, why);
         self.conclude(now, false)
     }
 
@@ -137,8 +137,8 @@ impl Controller {
             let id = WanId(index);
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
             let address = Family::ALL.map(|family| self.leases.has_address(id, family));
-            let facts = LinkFacts { present: link.present, carrier: link.came_up.is_some(), next_hop, address };
-            self.judge.link(now, id, facts);
+            let link = LinkHealth { present: link.present, carrier: link.came_up.is_some(), next_hop, address };
+            self.judge.handle_link(now, id, link);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the workers have counted, read again and again: what the flows show since the last reading, and how much passes.
 //! Must never know: clocks, workers, who asks.
 
-use crate::health::{Evidence, Traffic};
+use crate::health::{Evidence, FlowEvidence};
 use crate::plane::counters::{ReachabilityCounts, Totals};
 use crate::types::{Direction, Family, Tick, WanId};
 use std::collections::VecDeque;
@@ -62,12 +62,12 @@ impl Gauge {
 }
 
 /// What the difference between two readings says. The reply came at some time between them: the earlier one is sure.
-fn shown(earlier: Tick, before: &ReachabilityCounts, after: &ReachabilityCounts) -> Traffic {
+fn shown(earlier: Tick, before: &ReachabilityCounts, after: &ReachabilityCounts) -> FlowEvidence {
     let more =
         |of: fn(&ReachabilityCounts) -> u64| u32::try_from(of(after).saturating_sub(of(before))).unwrap_or(u32::MAX);
     let has_replied = more(|counts| counts.replied) > 0;
     let (tried, answered) = (more(|counts| counts.tried), more(|counts| counts.answered));
-    Traffic { replied: has_replied.then_some(earlier), tried, answered }
+    FlowEvidence { replied: has_replied.then_some(earlier), tried, answered }
 }
 
 /// `count` things in `span` nanoseconds, rounded to whole ones.
@@ -96,13 +96,13 @@ mod tests {
     fn a_reading_shows_what_was_counted_since_the_one_before_and_a_reply_is_as_old_as_that() {
         let (mut gauge, counters) = (Gauge::default(), Counters::default());
         counters.reachability(A, Family::V4, Reachability::Replied);
-        let nothing = Evidence { wans: vec![[Traffic::default(); 2]; 2] };
+        let nothing = Evidence { wans: vec![[FlowEvidence::default(); 2]; 2] };
         assert_eq!(gauge.read(at(1000), counters.snapshot(), 2), nothing, "nobody knows when that was");
         counters.reachability(B, Family::V6, Reachability::Tried);
         counters.reachability(B, Family::V6, Reachability::Tried);
         counters.reachability(B, Family::V6, Reachability::Answered);
         let mut due = nothing.clone();
-        due.wans[1][1] = Traffic { replied: Some(at(1000)), tried: 2, answered: 1 };
+        due.wans[1][1] = FlowEvidence { replied: Some(at(1000)), tried: 2, answered: 1 };
         assert_eq!(gauge.read(at(1200), counters.snapshot(), 2), due);
         assert_eq!(gauge.read(at(1400), counters.snapshot(), 2), nothing);
     }

@@ -1,19 +1,22 @@
-//! Flap damping: who fell again and again waits longer each time before it may come back, within bounds, and until it has
-//! been good for a while (in the spirit of RFC 2439). Must never know: why it fell.
+//! Flap damping and the hold: a WAN that falls again and again waits longer each time before it may come back, within
+//! bounds, until it has been up for a quiet time (in the spirit of RFC 2439).
+//! Must never know: why a WAN fell (hysteresis.rs).
 
 use super::rules::Rules;
 use crate::types::Tick;
 
-/// How often somebody fell lately, and since when it may come back.
+/// How often a WAN fell lately, and when it may come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Damping {
     falls: u32,
+    /// When it fell last, or got worse.
     fell: Option<Tick>,
+    /// When it rose, if it has not fallen since.
     rose: Option<Tick>,
 }
 
 impl Damping {
-    /// It was good and is not any more.
+    /// The WAN was good and is not any more.
     pub fn fell(&mut self, rules: &Rules, now: Tick) {
         if self.rose.is_some_and(|rose| now.since(rose) >= rules.quiet_ms.saturating_mul(1_000_000)) {
             self.falls = 0;
@@ -23,14 +26,14 @@ impl Damping {
         self.rose = None;
     }
 
-    /// It was bad and got worse: the hold starts over, and no fall is added.
+    /// The WAN was bad and got worse: the hold starts over, and no fall is added.
     pub fn worsened(&mut self, now: Tick) {
         if self.fell.is_some() {
             self.fell = Some(now);
         }
     }
 
-    /// It is good again.
+    /// The WAN is good again.
     pub fn rose(&mut self, now: Tick) {
         self.rose = Some(now);
     }
@@ -40,7 +43,7 @@ impl Damping {
         self.falls
     }
 
-    /// Milliseconds from the last fall until it may come back: the hold, doubled with each fall before that.
+    /// Milliseconds from the last fall until the WAN may come back: the hold, doubled with each fall before that.
     pub fn hold_ms(&self, rules: &Rules) -> u64 {
         if self.falls < 2 {
             return rules.hold_ms;
@@ -49,7 +52,7 @@ impl Damping {
         rules.hold_ms.max(1000).saturating_mul(doubled).min(rules.max_hold_ms.max(rules.hold_ms))
     }
 
-    /// When it may come back; who never fell may at once.
+    /// When the WAN may come back; at once if it never fell.
     pub fn until(&self, rules: &Rules) -> Tick {
         self.fell.map_or(Tick(0), |fell| fell.plus_millis(self.hold_ms(rules)))
     }
@@ -90,7 +93,7 @@ mod tests {
     fn the_hold_counts_from_the_last_time_it_got_worse() {
         let (rules, mut damping) = (Rules::default(), Damping::default());
         damping.worsened(Tick::from_secs(1));
-        assert_eq!((damping.until(&rules), damping.falls()), (Tick(0), 0), "who never fell waits for nothing");
+        assert_eq!((damping.until(&rules), damping.falls()), (Tick(0), 0), "a WAN that never fell waits for nothing");
         damping.fell(&rules, Tick::from_secs(2));
         damping.worsened(Tick::from_secs(5));
         assert_eq!((damping.until(&rules), damping.falls()), (Tick::from_secs(15), 1));

@@ -1,11 +1,11 @@
-//! What others than the probes know of a WAN: its link, and the flows of real people on it.
+//! What is known of a WAN beside its probes: the state of its link, and what the flows on it show.
 //! Must never know: how a link is watched, how flows are counted.
 
 use crate::types::{Family, Tick};
 
-/// What the kernel says of a WAN's link.
+/// The state of a WAN's link, as the kernel reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LinkFacts {
+pub struct LinkHealth {
     /// The link exists.
     pub present: bool,
     /// It is up and has a carrier.
@@ -16,8 +16,8 @@ pub struct LinkFacts {
     pub address: [bool; 2],
 }
 
-impl LinkFacts {
-    /// All is there.
+impl LinkHealth {
+    /// Nothing is missing.
     pub const GOOD: Self = Self { present: true, carrier: true, next_hop: [true; 2], address: [true; 2] };
 
     /// Why nothing can be sent in this family.
@@ -40,20 +40,20 @@ pub(super) enum Fault {
     NoAddress,
 }
 
-/// What the flows on all WANs show, since the last time it was told. Worth telling once per interval of the probes and
-/// a few times a second: replies count only from the first bad cycle on, and for a second.
+/// What the flows on all WANs have shown since the last evidence. Worth giving once per interval of the probes and a few
+/// times a second: replies count only from the first bad cycle on, and for a second.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Evidence {
     /// By WAN, and by [`Family`].
-    pub wans: Vec<[Traffic; 2]>,
+    pub wans: Vec<[FlowEvidence; 2]>,
 }
 
-/// What the flows on one WAN show.
+/// What the flows on one WAN have shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Traffic {
-    /// A reply to a flow that began inside came in at this time or later; `None`: none since the last time. From a
-    /// counter that moved between two readings: the time of the earlier reading. What a remote sends unasked, or again,
-    /// is no reply: it does not show that the way out is alive.
+pub struct FlowEvidence {
+    /// A reply to a flow that began inside came in at this time or later; `None`: none since the last evidence. Where a
+    /// counter has moved between two readings, the time of the earlier. A packet that a remote sends unasked, or again,
+    /// is no reply: it does not show that the path out is alive.
     pub replied: Option<Tick>,
     /// TCP handshakes begun from inside.
     pub tried: u32,
@@ -61,48 +61,57 @@ pub struct Traffic {
     pub answered: u32,
 }
 
-/// Milliseconds that a reply counts as evidence.
+/// Milliseconds for which a reply counts as evidence.
 pub(super) const REPLY_MS: u64 = 1000;
-/// Milliseconds after which the handshakes of a while have had their time to be answered.
+/// Milliseconds after the end of a period until its handshakes have had their time to be answered.
 const ANSWER_MS: u64 = 500;
-/// Milliseconds of a while.
-const WHILE_MS: u64 = 1000;
-/// Handshakes that have to fail before they mean anything, and to succeed elsewhere.
+/// Milliseconds of a period.
+const PERIOD_MS: u64 = 1000;
+/// The least number of handshakes whose failure, or success elsewhere, means anything.
 const FEW: u32 = 5;
 
-/// The handshakes on one WAN: those of the last while, and those of the while under way.
+/// Handshakes of a period.
+#[derive(Clone, Copy, Debug, Default)]
+struct Period {
+    tried: u32,
+    answered: u32,
+}
+
+/// The handshakes on one WAN: those of the last period, and those of the period under way.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Handshakes {
+    /// When the period under way began.
     began: Tick,
-    old: (u32, u32),
-    new: (u32, u32),
+    last: Period,
+    current: Period,
 }
 
 impl Handshakes {
-    /// Notes what was seen until `now`.
-    pub fn seen(&mut self, now: Tick, traffic: &Traffic) {
+    /// Adds what was seen until `now`.
+    pub fn add(&mut self, now: Tick, traffic: &FlowEvidence) {
         let age = now.since(self.began);
-        if age >= WHILE_MS * 1_000_000 {
-            let is_next = age < 2 * WHILE_MS * 1_000_000;
-            *self = Self { began: now, old: if is_next { self.new } else { (0, 0) }, new: (0, 0) };
+        if age >= PERIOD_MS * 1_000_000 {
+            let is_next = age < 2 * PERIOD_MS * 1_000_000;
+            let last = if is_next { self.current } else { Period::default() };
+            *self = Self { began: now, last, current: Period::default() };
         }
-        self.new.0 = self.new.0.saturating_add(traffic.tried);
-        self.new.1 = self.new.1.saturating_add(traffic.answered);
+        self.current.tried = self.current.tried.saturating_add(traffic.tried);
+        self.current.answered = self.current.answered.saturating_add(traffic.answered);
     }
 
     fn answered(&self) -> u32 {
-        self.old.1.saturating_add(self.new.1)
+        self.last.answered.saturating_add(self.current.answered)
     }
 
-    /// How many were tried in vain: none was answered, and each had its time to be.
-    pub fn in_vain(&self, now: Tick) -> Option<u32> {
+    /// How many stayed unanswered, if none was answered and each has had its time.
+    pub fn unanswered(&self, now: Tick) -> Option<u32> {
         let is_due = now.since(self.began) >= ANSWER_MS * 1_000_000;
-        (is_due && self.old.0 >= FEW && self.answered() == 0).then_some(self.old.0)
+        (is_due && self.last.tried >= FEW && self.answered() == 0).then_some(self.last.tried)
     }
 
     /// Whether at least half of them are answered.
     pub fn succeed(&self) -> bool {
-        let tried = self.old.0.saturating_add(self.new.0);
+        let tried = self.last.tried.saturating_add(self.current.tried);
         self.answered() >= FEW && self.answered() >= tried / 2
     }
 }
@@ -113,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_first_thing_missing_is_the_fault() {
-        let facts = |present, carrier, v4, v6| LinkFacts { present, carrier, next_hop: [v4, v6], ..LinkFacts::GOOD };
+        let facts = |present, carrier, v4, v6| LinkHealth { present, carrier, next_hop: [v4, v6], ..LinkHealth::GOOD };
         let rows = [
             (facts(true, true, true, true), [None, None]),
             (facts(true, true, false, true), [Some(Fault::NoNextHop), None]),
@@ -130,11 +139,11 @@ mod tests {
         let told = |rows: &[(u64, u32, u32)]| {
             let mut handshakes = Handshakes::default();
             for (ms, tried, answered) in rows {
-                let traffic = Traffic { replied: None, tried: *tried, answered: *answered };
-                handshakes.seen(Tick::from_millis(*ms), &traffic);
+                let traffic = FlowEvidence { replied: None, tried: *tried, answered: *answered };
+                handshakes.add(Tick::from_millis(*ms), &traffic);
             }
             let now = rows.last().map_or(0, |(ms, _, _)| *ms);
-            (handshakes.in_vain(Tick::from_millis(now)), handshakes.succeed())
+            (handshakes.unanswered(Tick::from_millis(now)), handshakes.succeed())
         };
         assert_eq!(told(&[(100, 9, 0)]), (None, false), "a browser has just opened nine");
         assert_eq!(told(&[(900, 9, 0), (1000, 0, 0)]), (None, false), "the last may be under way");

@@ -1,30 +1,31 @@
-//! The judge of all WANs: news in, with their time, and changes out. Whoever drives it tells it everything, asks for the
-//! changes after each piece of news, and calls [`Judge::tick`] when that said it is time.
-//! Must never know: who drives it, clocks.
+//! The judge of all WANs: news in, each with its time, and changes out. Its owner hands every piece of news to a
+//! `handle_*`, fetches the changes afterwards, and calls [`Judge::tick`] at the time that the last call returned.
+//! Must never know: the owner, clocks.
 
-use super::case::Case;
-use super::evidence::{Evidence, LinkFacts};
-use super::probes::Sight;
+use super::evidence::{Evidence, LinkHealth};
+use super::family_health::FamilyHealth;
+use super::probes::ProbeReport;
 use super::rules::Rules;
-use super::state::{Change, Shown, Trace, Verb};
+use super::state::{Change, Condition, Trace};
+use super::verb::Verb;
 use crate::types::{Family, Probed, Standing, Tick, WanId};
 use std::mem;
 use std::sync::Arc;
 
-/// The judge of all WANs. Time never runs backwards for it: what is dated before the last news counts as of then.
+/// The judge of all WANs. Its time never runs backwards: news dated before the last news count as of then.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    wans: Vec<Bench>,
+    wans: Vec<WanHealth>,
     changes: Vec<Change>,
     trace: Trace,
     now: Tick,
 }
 
-/// One WAN.
+/// The health of one WAN.
 #[derive(Clone, Debug)]
-struct Bench {
+struct WanHealth {
     rules: Rules,
-    cases: [Case; 2],
+    families: [FamilyHealth; 2],
 }
 
 impl Judge {
@@ -32,40 +33,40 @@ impl Judge {
     /// known; a family without probes is `up`.
     #[must_use]
     pub fn new(rules: Vec<Rules>, now: Tick) -> Self {
-        let bench = |(id, rules): (u8, Rules)| {
-            let cases = Family::ALL.map(|family| Case::new(WanId(id), family, &rules, now));
-            Bench { rules, cases }
+        let health = |(id, rules): (u8, Rules)| {
+            let families = Family::ALL.map(|family| FamilyHealth::new(WanId(id), family, &rules, now));
+            WanHealth { rules, families }
         };
-        let wans = (0..=u8::MAX).zip(rules).map(bench).collect();
+        let wans = (0..=u8::MAX).zip(rules).map(health).collect();
         Self { wans, changes: Vec::new(), trace: Trace(0), now }
     }
 
-    /// A probe ended. Those of unknown WANs or places are ignored.
-    pub fn probed(&mut self, probed: &Probed) {
+    /// A probe ended. Probes of unknown WANs, or with an unknown index, are ignored.
+    pub fn handle_probe(&mut self, probed: &Probed) {
         let now = self.advance(probed.at);
-        if let Some(Bench { rules, cases }) = self.wans.get_mut(probed.wan.index()) {
-            cases.iter_mut().for_each(|case| case.probed(rules, now, probed));
+        if let Some(WanHealth { rules, families }) = self.wans.get_mut(probed.wan.index()) {
+            families.iter_mut().for_each(|health| health.handle_probe(rules, now, probed));
         }
         self.conclude();
     }
 
-    /// The kernel says something of a link, or the same as before.
-    pub fn link(&mut self, now: Tick, wan: WanId, facts: LinkFacts) {
+    /// The kernel reports a WAN's link, changed or not.
+    pub fn handle_link(&mut self, now: Tick, wan: WanId, facts: LinkHealth) {
         let now = self.advance(now);
-        if let Some(Bench { rules, cases }) = self.wans.get_mut(wan.index()) {
-            cases.iter_mut().for_each(|case| case.link(rules, now, facts));
+        if let Some(WanHealth { rules, families }) = self.wans.get_mut(wan.index()) {
+            families.iter_mut().for_each(|health| health.handle_link(rules, now, facts));
         }
         self.conclude();
     }
 
-    /// Real flows show something.
-    pub fn traffic(&mut self, now: Tick, evidence: &Evidence) {
+    /// The flows on all WANs show something.
+    pub fn handle_traffic(&mut self, now: Tick, evidence: &Evidence) {
         let now = self.advance(now);
-        for (bench, traffic) in self.wans.iter_mut().zip(&evidence.wans) {
-            for (case, traffic) in bench.cases.iter_mut().zip(traffic) {
-                case.handshakes.seen(now, traffic);
+        for (wan, traffic) in self.wans.iter_mut().zip(&evidence.wans) {
+            for (health, traffic) in wan.families.iter_mut().zip(traffic) {
+                health.handshakes.add(now, traffic);
                 if let Some(replied) = traffic.replied {
-                    case.replied(replied.min(now));
+                    health.handle_reply(replied.min(now));
                 }
             }
         }
@@ -73,28 +74,28 @@ impl Judge {
         self.conclude();
     }
 
-    /// An operator says something of a WAN, in both families. `why` is shown; it may be empty.
-    pub fn by_hand(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) {
+    /// An operator wants something of a WAN, in both families. `why` is shown; it may be empty.
+    pub fn handle_operator(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) {
         self.advance(now);
         let why: Arc<str> = why.into();
-        if let Some(bench) = self.wans.get_mut(wan.index()) {
-            bench.cases.iter_mut().for_each(|case| case.by_hand(verb, Arc::clone(&why)));
+        if let Some(wan) = self.wans.get_mut(wan.index()) {
+            wan.families.iter_mut().for_each(|health| health.handle_operator(verb, Arc::clone(&why)));
         }
         self.conclude();
     }
 
-    /// Time passed. When it will matter next, if no news comes before; always later than `now`.
+    /// Time passed. Returns when to call again if no news come before; always later than `now`.
     pub fn tick(&mut self, now: Tick) -> Option<Tick> {
         let now = self.advance(now);
-        for Bench { rules, cases } in &mut self.wans {
-            cases.iter_mut().for_each(|case| case.pass(rules, now));
+        for WanHealth { rules, families } in &mut self.wans {
+            families.iter_mut().for_each(|health| health.handle_time(rules, now));
         }
         self.conclude();
-        let due = |bench: &Bench| bench.cases.iter().filter_map(|case| case.due(&bench.rules, now)).min();
+        let due = |wan: &WanHealth| wan.families.iter().filter_map(|health| health.due(&wan.rules, now)).min();
         self.wans.iter().filter_map(due).min()
     }
 
-    /// What changed since this was asked last, in the order of time.
+    /// What has changed since the last call, in the order of time.
     pub fn changes(&mut self) -> Vec<Change> {
         mem::take(&mut self.changes)
     }
@@ -105,32 +106,32 @@ impl Judge {
         self.trace
     }
 
-    /// How the data plane is to treat a WAN; hard down if there is none such.
+    /// How the data plane is to treat a WAN; hard down if there is no such WAN.
     #[must_use]
     pub fn standing(&self, wan: WanId, family: Family) -> Standing {
-        self.case(wan, family).map_or(Standing::HardDown, |case| case.shown.standing)
+        self.family(wan, family).map_or(Standing::HardDown, |health| health.condition.standing)
     }
 
-    /// What a WAN is, since when and why.
+    /// The condition of a WAN: its state, since when and why.
     #[must_use]
-    pub fn state(&self, wan: WanId, family: Family) -> Option<&Shown> {
-        self.case(wan, family).map(|case| &case.shown)
+    pub fn state(&self, wan: WanId, family: Family) -> Option<&Condition> {
+        self.family(wan, family).map(|health| &health.condition)
     }
 
-    /// The probes of a WAN: their last outcomes and windows.
+    /// What each probe of a WAN has found.
     #[must_use]
-    pub fn probes(&self, wan: WanId, family: Family) -> Vec<Sight> {
-        self.case(wan, family).map(Case::sights).unwrap_or_default()
+    pub fn probes(&self, wan: WanId, family: Family) -> Vec<ProbeReport> {
+        self.family(wan, family).map(FamilyHealth::reports).unwrap_or_default()
     }
 
-    /// What an operator said last of a WAN, and why.
+    /// What an operator wanted last of a WAN, and why.
     #[must_use]
-    pub fn hand(&self, wan: WanId) -> (Verb, &str) {
-        self.case(wan, Family::V4).map_or((Verb::Auto, ""), Case::hand)
+    pub fn operator(&self, wan: WanId) -> (Verb, &str) {
+        self.family(wan, Family::V4).map_or((Verb::Auto, ""), FamilyHealth::operator)
     }
 
-    fn case(&self, wan: WanId, family: Family) -> Option<&Case> {
-        self.wans.get(wan.index()).map(|bench| &bench.cases[family.index()])
+    fn family(&self, wan: WanId, family: Family) -> Option<&FamilyHealth> {
+        self.wans.get(wan.index()).map(|wan| &wan.families[family.index()])
     }
 
     fn advance(&mut self, to: Tick) -> Tick {
@@ -138,26 +139,26 @@ impl Judge {
         self.now
     }
 
-    /// Handshakes that fail on one WAN mean something only if they succeed on another.
+    /// Handshakes that fail on one WAN count against it only if they succeed on another.
     fn compare_handshakes(&mut self, now: Tick, family: Family) {
-        let succeed = |bench: &Bench| bench.cases[family.index()].handshakes.succeed();
+        let succeed = |wan: &WanHealth| wan.families[family.index()].handshakes.succeed();
         if !self.wans.iter().any(succeed) {
             return;
         }
-        for Bench { rules, cases } in &mut self.wans {
-            let case = &mut cases[family.index()];
-            if let Some(tried) = case.handshakes.in_vain(now).filter(|_| rules.traffic_evidence) {
-                case.fails_handshakes(rules, now, tried);
+        for WanHealth { rules, families } in &mut self.wans {
+            let health = &mut families[family.index()];
+            if let Some(tried) = health.handshakes.unanswered(now).filter(|_| rules.traffic_evidence) {
+                health.handle_failed_handshakes(rules, now, tried);
             }
         }
     }
 
-    /// Notes what the news changed; what they change together has one trace.
+    /// Collects what one piece of news has changed; these changes share a trace.
     fn conclude(&mut self) {
         let (now, trace) = (self.now, Trace(self.trace.0 + 1));
         let before = self.changes.len();
-        for Bench { rules, cases } in &mut self.wans {
-            self.changes.extend(cases.iter_mut().filter_map(|case| case.conclude(rules, now, trace)));
+        for WanHealth { rules, families } in &mut self.wans {
+            self.changes.extend(families.iter_mut().filter_map(|health| health.conclude(rules, now, trace)));
         }
         if self.changes.len() > before {
             self.trace = trace;

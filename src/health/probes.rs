@@ -1,8 +1,8 @@
 //! The probes of one WAN and family: each one's window and last outcome, and all together the cycles. A cycle is one
-//! outcome of each probe; it is good if as many passed as the quorum asks.
-//! Must never know: what follows from a bad cycle.
+//! outcome of each probe; it is good if as many passed as the quorum asks for.
+//! Must never know: what follows from a bad cycle (hysteresis.rs).
 
-use super::rules::Rules;
+use super::rules::{Probe, Rules};
 use super::window::{Statistics, Window};
 use crate::types::{Failure, Family, Outcome, Tick};
 use arrayvec::ArrayVec;
@@ -11,18 +11,20 @@ use std::sync::Arc;
 /// The probes of one WAN and family.
 #[derive(Clone, Debug)]
 pub(super) struct Probes {
-    watched: Vec<Watched>,
+    watched: Vec<WatchedProbe>,
     quorum: usize,
-    /// When the cycle under way counts as over, whoever is missing.
+    /// When the cycle under way is closed, whichever outcomes are missing.
     due: Tick,
+    /// From the close of a cycle to that of the next at the latest.
     patience_ms: u64,
-    /// As the last cycle closed.
+    /// Loss and mean round trip as the last cycle closed.
     quality: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Debug)]
-struct Watched {
-    place: u16,
+struct WatchedProbe {
+    /// Its index in [`Rules::probes`].
+    index: u16,
     name: Arc<str>,
     last: Option<(Tick, Outcome)>,
     window: Window,
@@ -30,11 +32,11 @@ struct Watched {
     waiting: ArrayVec<Outcome, 2>,
 }
 
-/// A probe as people see it.
+/// What one probe has found, for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sight {
-    /// Its place among the WAN's probes.
-    pub place: u16,
+pub struct ProbeReport {
+    /// Its index among the WAN's probes.
+    pub index: u16,
     /// What people call it.
     pub name: Arc<str>,
     /// Its last outcome, and when that was known.
@@ -43,7 +45,7 @@ pub struct Sight {
     pub window: Statistics,
 }
 
-/// Those that failed in a cycle, and why.
+/// The probes that failed in a cycle, and why.
 pub(super) type Failed = Arc<[(Arc<str>, Failure)]>;
 
 /// What became of a cycle.
@@ -54,11 +56,11 @@ pub(super) enum Cycle {
 }
 
 impl Probes {
-    /// Those of one family. Outcomes that never come are waited for as long as the slowest could take, and an interval
-    /// more: reports can be late themselves.
+    /// The probes of one family. A cycle waits for missing outcomes as long as the slowest could take, and an interval
+    /// more: outcomes themselves can be told late.
     pub fn new(rules: &Rules, family: Family, now: Tick) -> Self {
-        let watch = |(place, probe): (u16, &super::Probe)| Watched {
-            place,
+        let watch = |(index, probe): (u16, &Probe)| WatchedProbe {
+            index,
             name: Arc::clone(&probe.name),
             last: None,
             window: Window::new(rules.window),
@@ -76,17 +78,17 @@ impl Probes {
         self.watched.is_empty()
     }
 
-    /// When [`Probes::overdue`] has something to say; `None` if nothing is probed.
+    /// When [`Probes::close_if_overdue`] is to be called; `None` if nothing is probed.
     pub fn due(&self) -> Option<Tick> {
         (!self.is_empty()).then_some(self.due)
     }
 
-    /// Nothing could be asked until now: what is missing of the cycle under way is waited for anew.
-    pub fn resume(&mut self, now: Tick) {
+    /// Gives the cycle under way its whole time again: no probe could be sent until now.
+    pub fn restart_cycle(&mut self, now: Tick) {
         self.due = now.plus_millis(self.patience_ms);
     }
 
-    /// The link came back, or went: what was heard on it before says nothing any more.
+    /// Forgets what was found on the link before it went.
     pub fn forget(&mut self, now: Tick) {
         (self.due, self.quality) = (now.plus_millis(self.patience_ms), None);
         for probe in &mut self.watched {
@@ -96,22 +98,22 @@ impl Probes {
     }
 
     /// Forgets all but the newest outcomes: those before belong to a time that is over.
-    pub fn keep(&mut self, count: u32) {
+    pub fn keep_newest(&mut self, count: u32) {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.watched.iter_mut().for_each(|probe| probe.window.keep(count));
-        self.quality = self.weighed();
+        self.quality = self.weigh();
     }
 
-    /// Notes an outcome that says nothing of the path, as there was no link to ask on.
-    pub fn note(&mut self, place: u16, at: Tick, outcome: Outcome) {
-        if let Some(probe) = self.watched.iter_mut().find(|probe| probe.place == place) {
+    /// Shows an outcome to people that tells nothing of the path, as there was no link to probe through.
+    pub fn set_last(&mut self, index: u16, at: Tick, outcome: Outcome) {
+        if let Some(probe) = self.watched.iter_mut().find(|probe| probe.index == index) {
             probe.last = Some((at, outcome));
         }
     }
 
-    /// An outcome; the cycle, if it was the last one missing.
-    pub fn heard(&mut self, place: u16, at: Tick, outcome: Outcome) -> Option<Cycle> {
-        let probe = self.watched.iter_mut().find(|probe| probe.place == place)?;
+    /// Adds an outcome. Returns the cycle, if this was the last outcome that it missed.
+    pub fn add(&mut self, index: u16, at: Tick, outcome: Outcome) -> Option<Cycle> {
+        let probe = self.watched.iter_mut().find(|probe| probe.index == index)?;
         probe.last = Some((at, outcome));
         probe.window.push(outcome);
         if probe.waiting.is_full() {
@@ -122,8 +124,8 @@ impl Probes {
         is_whole.then(|| self.close(at))
     }
 
-    /// The cycle, if it is time to give those up that are missing.
-    pub fn overdue(&mut self, now: Tick) -> Option<Cycle> {
+    /// Closes the cycle under way if it has waited long enough; missing outcomes count as failed.
+    pub fn close_if_overdue(&mut self, now: Tick) -> Option<Cycle> {
         if self.is_empty() || now < self.due {
             return None;
         }
@@ -133,7 +135,7 @@ impl Probes {
     }
 
     fn close(&mut self, now: Tick) -> Cycle {
-        (self.due, self.quality) = (now.plus_millis(self.patience_ms), self.weighed());
+        (self.due, self.quality) = (now.plus_millis(self.patience_ms), self.weigh());
         let mut failed = Vec::new();
         for probe in &mut self.watched {
             match probe.waiting.pop_at(0) {
@@ -146,14 +148,14 @@ impl Probes {
         if is_good { Cycle::Good } else { Cycle::Bad(failed.into()) }
     }
 
-    /// Loss in thousandths and mean round trip in nanoseconds of the path: those of the middling probe, so that one that
-    /// lies is not believed, or of the worst that the quorum needs. As the last cycle closed; `None` while too little is
-    /// known.
+    /// Loss in thousandths and mean round trip in nanoseconds of the path, as the last cycle closed; `None` while too
+    /// little is known. They are those of the median probe, so that no single target decides, or of the worst probe that
+    /// the quorum needs.
     pub fn quality(&self) -> Option<(u64, u64)> {
         self.quality
     }
 
-    fn weighed(&self) -> Option<(u64, u64)> {
+    fn weigh(&self) -> Option<(u64, u64)> {
         let rank = self.quorum.max(self.watched.len().div_ceil(2));
         if !self.watched.iter().all(|probe| probe.window.is_telling()) {
             return None;
@@ -164,15 +166,15 @@ impl Probes {
         Some((loss, ranked(rank, answered.map(|seen| seen.mean)).unwrap_or(0)))
     }
 
-    /// All of them, for people.
-    pub fn sights(&self) -> Vec<Sight> {
-        let sight = |probe: &Watched| Sight {
-            place: probe.place,
+    /// What each probe has found, for people.
+    pub fn reports(&self) -> Vec<ProbeReport> {
+        let report = |probe: &WatchedProbe| ProbeReport {
+            index: probe.index,
             name: Arc::clone(&probe.name),
             last: probe.last,
             window: probe.window.statistics(),
         };
-        self.watched.iter().map(sight).collect()
+        self.watched.iter().map(report).collect()
     }
 }
 

@@ -1,13 +1,13 @@
-//! Why a WAN is as it is: data first, then one sentence.
-//! Must never know: how a judgement is found.
+//! Why a WAN is in its state: data first, then one sentence.
+//! Must never know: how a judgement is found (judge.rs).
 
 use super::probes::Failed;
-use super::state::Verb;
+use super::verb::Verb;
 use crate::types::{Failure, Family};
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a WAN is as it is.
+/// Why a WAN is in its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
     /// Nothing is known yet.
@@ -22,23 +22,23 @@ pub enum Reason {
     NoNextHop,
     /// No public address is known in this family.
     NoAddress(Family),
-    /// Link, carrier and gateway are back; what it has to show.
+    /// Link, carrier and gateway are back; what the WAN has to show.
     LinkBack(Wait),
-    /// So many cycles in a row were good.
+    /// The last cycles were good.
     Answered {
         /// Good cycles in a row.
         cycles: u32,
     },
-    /// So many cycles in a row were bad.
+    /// The last cycles were bad.
     Unanswered {
         /// Bad cycles in a row.
         cycles: u32,
         /// The probes that failed in the last of them, and why.
         failed: Arc<[(Arc<str>, Failure)]>,
-        /// What it has to show to come back.
+        /// What the WAN has to show to come back.
         wait: Wait,
     },
-    /// So many cycles in a row were bad, and it is up all the same: real flows get replies.
+    /// The last cycles were bad, and the WAN is up all the same: real flows get replies.
     Vetoed {
         /// Bad cycles in a row.
         cycles: u32,
@@ -61,20 +61,20 @@ pub enum Reason {
     },
     /// TCP handshakes fail here and succeed on other WANs.
     Handshakes {
-        /// Those that nobody answered.
+        /// Those that stayed unanswered.
         tried: u32,
-        /// What it has to show to come back.
+        /// What the WAN has to show to come back.
         wait: Wait,
     },
-    /// Handshakes failed; whether they still do is seen when new flows come.
+    /// Handshakes failed; new flows will show whether they still do.
     Retried,
     /// Loss and latency are well below their limits again.
     Recovered,
-    /// An operator said so.
+    /// An operator wants it so.
     ByHand {
-        /// What.
+        /// What the operator wants.
         verb: Verb,
-        /// Why; empty if that was not said.
+        /// Why; empty if no reason was given.
         text: Arc<str>,
     },
 }
@@ -86,7 +86,7 @@ pub struct Wait {
     pub rise: u32,
     /// Milliseconds since it went down.
     pub hold_ms: u64,
-    /// How often it fell lately, this time included: more than once makes the hold longer.
+    /// Falls that are not forgotten, this one included: more than one makes the hold longer.
     pub falls: u32,
 }
 
@@ -103,12 +103,8 @@ impl fmt::Display for Reason {
             Self::LinkBack(wait) => write!(f, "the link is back; up after {wait}"),
             Self::Answered { cycles: 1 } => f.write_str("the probes are answered"),
             Self::Answered { cycles } => write!(f, "{cycles} good cycles in a row"),
-            Self::Unanswered { cycles, failed, wait } => {
-                write!(f, "{}; up after {wait}", Bad(*cycles, failed))
-            }
-            Self::Vetoed { cycles, failed } => {
-                write!(f, "{}, and yet real flows get replies", Bad(*cycles, failed))
-            }
+            Self::Unanswered { cycles, failed, wait } => write!(f, "{}; up after {wait}", Bad(*cycles, failed)),
+            Self::Vetoed { cycles, failed } => write!(f, "{}, and yet real flows get replies", Bad(*cycles, failed)),
             Self::Loss { loss, most } => {
                 write!(f, "{} % of the probes fail, {} % may", Percent(*loss), Percent(*most))
             }
@@ -116,10 +112,8 @@ impl fmt::Display for Reason {
                 write!(f, "a round trip takes {} ms, {} ms are allowed", mean / 1_000_000, most / 1_000_000)
             }
             Self::Handshakes { tried, wait } => {
-                write!(
-                    f,
-                    "{tried} TCP handshakes stayed unanswered while others succeed on another WAN; up after {wait}"
-                )
+                let elsewhere = "stayed unanswered while others succeed on another WAN";
+                write!(f, "{tried} TCP handshakes {elsewhere}; up after {wait}")
             }
             Self::Retried => f.write_str("TCP handshakes failed here and are tried again"),
             Self::Recovered => f.write_str("loss and latency are well below their limits again"),
@@ -136,14 +130,14 @@ impl fmt::Display for Wait {
     }
 }
 
-/// So many bad cycles in a row, and who failed in the last.
+/// The number of bad cycles in a row, and the probes that failed in the last.
 struct Bad<'a>(u32, &'a Failed);
 
 impl fmt::Display for Bad<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bad cycle{} in a row (", self.0, if self.0 == 1 { "" } else { "s" })?;
-        for (place, (name, failure)) in self.1.iter().enumerate() {
-            write!(f, "{}{name}: {}", if place == 0 { "" } else { ", " }, failure)?;
+        for (index, (name, failure)) in self.1.iter().enumerate() {
+            write!(f, "{}{name}: {}", if index == 0 { "" } else { ", " }, failure)?;
         }
         f.write_str(")")
     }

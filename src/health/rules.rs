@@ -1,15 +1,15 @@
-//! What one WAN is held to, as plain data. The defaults are those of the configuration file.
+//! The rules by which one WAN is judged, as plain data. The defaults are those of the configuration file.
 //! Must never know: how the settings are written down.
 
 use crate::types::Family;
 use std::sync::Arc;
 
-/// What one WAN is held to. Times are milliseconds.
+/// The rules by which one WAN is judged. Times are milliseconds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
     /// Its probes, in the order of [`crate::types::Probed::probe`]. A family without any is judged by its link alone.
     pub probes: Vec<Probe>,
-    /// Probes of a family that must pass for a cycle to count as good; at least one, at most all that the family has.
+    /// Probes of a family that must pass for a cycle to count as good; at least one, at most all probes of the family.
     pub quorum: usize,
     /// From one cycle to the next.
     pub interval_ms: u64,
@@ -19,19 +19,19 @@ pub struct Rules {
     pub fall: u32,
     /// Good cycles in a row until up.
     pub rise: u32,
-    /// Thousandths of the probes in the window that fail.
+    /// Limit of the thousandths of probes in the window that fail.
     pub max_loss: Limit,
-    /// Nanoseconds that a round trip takes on average.
+    /// Limit of the nanoseconds that a round trip takes on average.
     pub max_latency: Limit,
-    /// Least time down, or degraded, before up again.
+    /// The least time from a fall, or from becoming degraded, until up again.
     pub hold_ms: u64,
-    /// Each further fall doubles the hold, up to this.
+    /// The longest hold: each further fall doubles it up to here.
     pub max_hold_ms: u64,
-    /// So long up, and earlier falls are forgotten.
+    /// The time up after which earlier falls are forgotten.
     pub quiet_ms: u64,
-    /// Outcomes of each probe that loss and latency are taken over. From the first half of it on they are judged.
+    /// Outcomes of each probe over which loss and latency are taken. They are judged once half of them are there.
     pub window: usize,
-    /// Whether real traffic has a say.
+    /// Whether real flows count as evidence.
     pub traffic_evidence: bool,
 }
 
@@ -55,10 +55,10 @@ impl Default for Rules {
     }
 }
 
-/// One of a WAN's probes, as far as judgement goes.
+/// One of a WAN's probes, as far as the judge is concerned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
-    /// The family that it speaks for.
+    /// The family that it tests.
     pub family: Family,
     /// What people call it, as in `icmp 203.0.113.10`.
     pub name: Arc<str>,
@@ -72,7 +72,7 @@ impl Probe {
     }
 }
 
-/// A limit that must be undercut by far before what went over it counts as cured.
+/// A limit with hysteresis: a value that has exceeded `most` counts as cured only at `recover` or below.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit {
     /// More than this is bad.
@@ -82,19 +82,19 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// So many thousandths lost, and half of them to recover.
+    /// This many thousandths lost, and half of them to recover.
     #[must_use]
     pub const fn loss(thousandths: u64) -> Self {
         Self { most: thousandths, recover: thousandths / 2 }
     }
 
-    /// So many milliseconds on the way, and four fifths of them to recover.
+    /// This many milliseconds for a round trip, and four fifths of them to recover.
     #[must_use]
     pub const fn latency_ms(ms: u64) -> Self {
         Self { most: ms.saturating_mul(1_000_000), recover: ms.saturating_mul(800_000) }
     }
 
-    /// Whether `value` is too much for what has been good (`false`) or bad (`true`) until now.
+    /// Whether `value` is too much; `before`: it was too much until now.
     #[must_use]
     pub(super) fn exceeded(self, value: u64, before: bool) -> bool {
         value > if before { self.recover.min(self.most) } else { self.most }

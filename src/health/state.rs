@@ -1,12 +1,13 @@
-//! The words of a judgement: states as people know them, changes as the journal knows them.
-//! Must never know: how a judgement is found.
+//! What is judged of a WAN in one family: its state as `status` shows it, its condition (the state, since when and why),
+//! and a change of it as logs and hooks get it. The state of a flow is in src/plane/flow/state.rs, what the data plane
+//! remembers in src/plane/state.rs. Must never know: how a judgement is found (judge.rs).
 
-use super::probes::Sight;
+use super::probes::ProbeReport;
 use super::reason::Reason;
 use crate::types::{Family, Standing, Tick, WanId};
 use std::fmt;
 
-/// What a WAN is, in one family.
+/// The state of a WAN in one family.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum State {
     /// The link does not exist.
@@ -17,16 +18,16 @@ pub enum State {
     NoGateway,
     /// No public address is known to send from.
     NoAddress,
-    /// The link is there; what lies behind it is being found out. At start it takes new flows, after a fault of its link
-    /// only if no other WAN is up.
+    /// The link is there, and the probes have not found the path to be good yet. At the start such a WAN takes new flows,
+    /// after a fault of its link only if no other WAN is up.
     Probing,
-    /// All is well.
+    /// The path is good.
     Up,
-    /// It works badly.
+    /// The path is bad, but alive: a limit is exceeded.
     Degraded,
-    /// The probes fail, or somebody said so by hand.
+    /// The probes fail, or an operator wants it so.
     Down,
-    /// By hand: no new flows.
+    /// No new flows: an operator wants it so.
     Drained,
 }
 
@@ -60,7 +61,7 @@ impl State {
         }
     }
 
-    /// Whether a WAN in this state may stand so.
+    /// Whether a WAN in this state may have this standing.
     #[must_use]
     pub fn allows(self, standing: Standing) -> bool {
         match self {
@@ -81,37 +82,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What an operator may say of a WAN.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Verb {
-    /// Let the evidence speak.
-    #[default]
-    Auto,
-    /// No new flows; those that it has may end on it.
-    Drain,
-    /// As if its link were gone.
-    Down,
-    /// Up, whatever the probes say. Without a link, a carrier, a gateway or a public address it is down all the same.
-    Up,
-}
-
-impl Verb {
-    /// Every word.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Drain, Self::Down, Self::Up];
-
-    /// The word that an operator says.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Drain => "drain",
-            Self::Down => "down",
-            Self::Up => "up",
-        }
-    }
-}
-
-/// Ties together what one piece of news changed; counts from 1.
+/// The number of a piece of news that changed something; counts from 1. All its changes bear it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Trace(pub u64);
 
@@ -121,20 +92,20 @@ impl fmt::Display for Trace {
     }
 }
 
-/// How a WAN is in one family, for people.
+/// The condition of a WAN in one family.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
-    /// What it is.
+pub struct Condition {
+    /// The state.
     pub state: State,
     /// How the data plane is to treat it.
     pub standing: Standing,
-    /// Since when it is so.
+    /// Since when state and standing are these.
     pub since: Tick,
     /// Why.
     pub reason: Reason,
-    /// The probes say that it is down, and real traffic says that it is not: the reason says so.
+    /// The probes find it down, and replies to real flows contradict them; `reason` tells both.
     pub vetoed: bool,
-    /// What made it so; of no change yet: 0.
+    /// The news that brought it here; 0 before the first change.
     pub trace: Trace,
 }
 
@@ -147,18 +118,18 @@ pub struct Change {
     pub family: Family,
     /// When.
     pub at: Tick,
-    /// What it was.
+    /// The state before.
     pub from: State,
-    /// What it is.
+    /// The state from now on.
     pub to: State,
-    /// How it stood.
+    /// The standing before.
     pub stood: Standing,
-    /// How it stands.
+    /// The standing from now on.
     pub standing: Standing,
     /// Why.
     pub reason: Reason,
-    /// Each probe's last outcome and window as the decision was made.
-    pub evidence: Vec<Sight>,
-    /// Changes of one cause have the same.
+    /// What each probe had found as the decision was made.
+    pub evidence: Vec<ProbeReport>,
+    /// The news that caused it.
     pub trace: Trace,
 }

@@ -1,4 +1,4 @@
-//! The last outcomes of one probe, and what they come to: loss, round trips, jitter.
+//! The last outcomes of one probe, and their statistics: loss, round trips, jitter.
 //! Must never know: limits, cycles, time.
 
 use crate::types::Outcome;
@@ -15,12 +15,12 @@ pub(super) struct Window {
     outcomes: VecDeque<Option<u64>>,
 }
 
-/// What a window comes to. Times are nanoseconds, 0 while nothing passed.
+/// The statistics of a window. Times are nanoseconds, 0 while nothing passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Statistics {
     /// Outcomes in the window.
     pub outcomes: u64,
-    /// Those that failed, for whatever reason.
+    /// Outcomes that failed, for whatever reason.
     pub lost: u64,
     /// The shortest round trip.
     pub least: u64,
@@ -44,7 +44,7 @@ impl Window {
         Self { size: size.clamp(1, MOST), outcomes: VecDeque::new() }
     }
 
-    /// One more; the oldest leaves.
+    /// Adds an outcome; the oldest leaves a full window.
     pub fn push(&mut self, outcome: Outcome) {
         self.keep(self.size - 1);
         self.outcomes.push_back(match outcome {
@@ -58,12 +58,12 @@ impl Window {
         self.outcomes.drain(..self.outcomes.len().saturating_sub(count));
     }
 
-    /// Whether it holds enough to be judged: half of what it can hold.
+    /// Whether it holds enough to be judged: half of its size.
     pub fn is_telling(&self) -> bool {
         self.outcomes.len() >= self.size.div_ceil(2)
     }
 
-    /// What it comes to.
+    /// Its statistics.
     pub fn statistics(&self) -> Statistics {
         let trips = || self.outcomes.iter().flatten().copied();
         let (outcomes, passed) = (self.outcomes.len() as u64, trips().count() as u64);

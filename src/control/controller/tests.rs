@@ -118,7 +118,7 @@ fn an_operators_word_is_a_snapshot_and_a_transition_and_said_again_is_neither() 
     assert_eq!(effects.changes[0].reason.to_string(), "drain by hand: maintenance");
     let again = controller.by_hand(at(2), FIBER, Verb::Drain, "longer");
     assert!(again.policy.is_none() && again.changes.is_empty());
-    assert_eq!(controller.judge().hand(FIBER), (Verb::Drain, "longer"));
+    assert_eq!(controller.judge().operator(FIBER), (Verb::Drain, "longer"));
     assert_eq!(published(&controller.by_hand(at(3), FIBER, Verb::Down, "")), Some((3, vec![HARD, UP])));
     assert_eq!(published(&controller.by_hand(at(4), FIBER, Verb::Auto, "")), Some((4, vec![UP, UP])));
     assert!(controller.by_hand(at(5), WanId(9), Verb::Down, "").policy.is_none(), "there is none such");

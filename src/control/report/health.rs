@@ -2,7 +2,7 @@
 
 use crate::api::{Health, Probe};
 use crate::config::settings;
-use crate::health::{Judge, Sight};
+use crate::health::{Judge, ProbeReport};
 use crate::types::{Family, Outcome, Tick, WanId};
 
 /// The families that a WAN carries, IPv4 first.
@@ -31,19 +31,19 @@ pub(super) fn summary(families: &[Health]) -> String {
     }
 }
 
-fn probe(sight: &Sight) -> Probe {
-    let (last, round_trip_us) = match sight.last {
+fn probe(report: &ProbeReport) -> Probe {
+    let (last, round_trip_us) = match report.last {
         None => (None, None),
         Some((_, Outcome::Passed { round_trip })) => (Some("passed".to_owned()), Some(round_trip / 1000)),
         Some((_, Outcome::Failed(why))) => (Some(why.to_string()), None),
     };
     Probe {
-        name: sight.name.to_string(),
+        name: report.name.to_string(),
         last,
         round_trip_us,
-        outcomes: sight.window.outcomes,
-        lost: sight.window.lost,
-        mean_us: sight.window.mean / 1000,
-        jitter_us: sight.window.jitter / 1000,
+        outcomes: report.window.outcomes,
+        lost: report.window.lost,
+        mean_us: report.window.mean / 1000,
+        jitter_us: report.window.jitter / 1000,
     }
 }

@@ -5,7 +5,7 @@ use crate::api::Event;
 use crate::clock;
 use crate::config::settings::{Settings, Wan};
 use crate::control::controller::leases::{LeaseChange, What};
-use crate::health::{Change, Sight, Trace};
+use crate::health::{Change, ProbeReport, Trace};
 use crate::plane::policy::Policy;
 use crate::types::WanId;
 use ipnet::{IpNet, Ipv6Net};
@@ -50,7 +50,7 @@ pub fn is_worth_saying(settings: &Settings, change: &Change) -> bool {
 /// A WAN is not what it was: one line, with the same fields each time; lines of one cause have the same trace.
 pub fn transition(wan: &str, change: &Change) {
     let Change { family, from, to, reason, trace, evidence, .. } = change;
-    for Sight { name, last, window, .. } in evidence {
+    for ProbeReport { name, last, window, .. } in evidence {
         tracing::debug!(wan, %family, probe = &**name, ?last, lost = window.lost, of = window.outcomes, %trace, "evidence");
     }
     if change.standing > change.stood {

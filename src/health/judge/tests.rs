@@ -1,4 +1,4 @@
-//! A world of two lines, in steps of a millisecond, and a judge who hears what its probes find. The claims are beside.
+//! A world of two WANs, in steps of a millisecond, and a judge that gets what its probes find. The claims are beside.
 
 mod hand;
 mod laws;
@@ -6,7 +6,7 @@ mod loss;
 mod times;
 mod traffic;
 
-use super::super::{Change, Evidence, LinkFacts, Probe, Reason, Rules, State, Traffic, Verb};
+use super::super::{Change, Evidence, FlowEvidence, LinkHealth, Probe, Reason, Rules, State, Verb};
 use super::*;
 use crate::types::{Failure, Outcome};
 
@@ -92,7 +92,7 @@ impl World {
 
     fn deliver(&mut self) {
         for (_, probed) in self.under_way.extract_if(.., |(ms, _)| *ms <= self.ms) {
-            self.judge.probed(&probed);
+            self.judge.handle_probe(&probed);
             self.due = Some(Tick(0));
             if self.is_prompt && matches!(probed.outcome, Outcome::Failed(_)) {
                 self.next[probed.wan.index()] = self.ms;
@@ -110,14 +110,14 @@ impl World {
         }
     }
 
-    fn link(&mut self, wan: WanId, facts: LinkFacts) {
-        self.judge.link(self.now(), wan, facts);
+    fn link(&mut self, wan: WanId, facts: LinkHealth) {
+        self.judge.handle_link(self.now(), wan, facts);
         self.due = Some(Tick(0));
         self.note();
     }
 
     fn by_hand(&mut self, wan: WanId, verb: Verb, why: &str) {
-        self.judge.by_hand(self.now(), wan, verb, why);
+        self.judge.handle_operator(self.now(), wan, verb, why);
         self.note();
     }
 
@@ -166,12 +166,12 @@ fn the_first_answer_is_enough_at_start_and_fall_bad_cycles_are_down() {
 #[test]
 fn a_link_without_carrier_or_gateway_is_down_at_once_and_its_families_apart() {
     let mut world = World::new(probed(1), |_| Some(30));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     world.run(1500);
-    world.link(A, LinkFacts { next_hop: [true, false], ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { next_hop: [true, false], ..LinkHealth::GOOD });
     assert_eq!(world.news()[2..], ["1500 a6 up -> no-gateway"], "IPv6 alone");
-    world.link(A, LinkFacts { carrier: false, ..LinkFacts::GOOD });
-    world.link(A, LinkFacts { present: false, ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { carrier: false, ..LinkHealth::GOOD });
+    world.link(A, LinkHealth { present: false, ..LinkHealth::GOOD });
     let down = ["a4 up -> link-down", "a6 no-gateway -> link-down", "a4 link-down -> absent", "a6 link-down -> absent"];
     assert_eq!(world.news(), down.map(|change| format!("1500 {change}")));
     assert_eq!(world.shown(A), (State::Absent, Standing::HardDown));
@@ -182,30 +182,30 @@ fn a_link_without_carrier_or_gateway_is_down_at_once_and_its_families_apart() {
 #[test]
 fn a_gateway_that_is_gone_for_a_moment_is_no_fall_and_one_that_stays_away_is() {
     let mut world = World::new(probed(1), |_| Some(30));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     world.run(1500);
     let _ = world.news();
-    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { next_hop: [false, true], ..LinkHealth::GOOD });
     assert_eq!(world.shown(A), (State::NoGateway, Standing::SoftDown));
     world.run(4400);
     assert_eq!(world.shown(A), (State::NoGateway, Standing::SoftDown));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     assert_eq!(world.shown(A), (State::Up, Standing::Up), "as before, without a hold");
-    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { next_hop: [false, true], ..LinkHealth::GOOD });
     world.run(7500);
     assert_eq!(world.shown(A), (State::NoGateway, Standing::HardDown));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     assert_eq!(world.shown(A), (State::Probing, Standing::Degraded));
 }
 
 #[test]
 fn what_was_not_heard_without_a_gateway_says_nothing() {
     let mut world = World::new(Rules { fall: 1, ..probed(1) }, |_| Some(30));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     world.run(1500);
-    world.link(A, LinkFacts { next_hop: [false, true], ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { next_hop: [false, true], ..LinkHealth::GOOD });
     world.judge.tick(Tick::from_millis(4499));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     world.judge.tick(Tick::from_millis(4499));
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
 }
@@ -213,11 +213,11 @@ fn what_was_not_heard_without_a_gateway_says_nothing() {
 #[test]
 fn a_link_that_is_back_serves_where_nobody_else_does_until_it_has_risen_and_the_hold_is_over() {
     let mut world = World::new(probed(1), |_| Some(30));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     world.run(1500);
-    world.link(A, LinkFacts { carrier: false, ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { carrier: false, ..LinkHealth::GOOD });
     world.run(3500);
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     assert_eq!(world.shown(A), (State::Probing, Standing::Degraded));
     assert_eq!(world.reason(A), "the link is back; up after 5 good cycles and 10 s");
     let _ = world.news();
@@ -228,10 +228,10 @@ fn a_link_that_is_back_serves_where_nobody_else_does_until_it_has_risen_and_the_
 #[test]
 fn a_link_that_comes_late_at_start_has_not_fallen() {
     let mut world = World::new(probed(1), |(_, _, ms)| (ms >= 4000).then_some(30));
-    world.link(A, LinkFacts { present: false, ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { present: false, ..LinkHealth::GOOD });
     world.run(3500);
-    world.link(A, LinkFacts { next_hop: [false; 2], ..LinkFacts::GOOD });
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth { next_hop: [false; 2], ..LinkHealth::GOOD });
+    world.link(A, LinkHealth::GOOD);
     world.run(4100);
     assert_eq!(world.news().last().unwrap(), "4030 a4 probing -> up");
 }

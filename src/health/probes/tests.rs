@@ -14,7 +14,7 @@ fn probes(count: usize, quorum: usize) -> Probes {
 
 /// Tells one outcome of each probe.
 fn tell(probes: &mut Probes, outcomes: &[Outcome]) -> Option<Cycle> {
-    (0..).zip(outcomes).map(|(place, outcome)| probes.heard(place, Tick(0), *outcome)).last().flatten()
+    (0..).zip(outcomes).map(|(place, outcome)| probes.add(place, Tick(0), *outcome)).last().flatten()
 }
 
 #[test]
@@ -37,40 +37,40 @@ fn a_cycle_is_good_if_as_many_pass_as_the_quorum_asks() {
 #[test]
 fn a_cycle_waits_for_every_probe_and_names_those_that_failed() {
     let mut probes = probes(2, 2);
-    assert_eq!(probes.heard(0, Tick(0), Outcome::Failed(Failure::Refused)), None);
-    assert_eq!(probes.heard(0, Tick(0), PASSED), None, "that is of the next cycle");
+    assert_eq!(probes.add(0, Tick(0), Outcome::Failed(Failure::Refused)), None);
+    assert_eq!(probes.add(0, Tick(0), PASSED), None, "that is of the next cycle");
     let refused: Failed = [("p0".into(), Failure::Refused)].into();
-    assert_eq!(probes.heard(1, Tick(0), PASSED), Some(Cycle::Bad(refused)));
-    assert_eq!(probes.heard(1, Tick(0), PASSED), Some(Cycle::Good));
-    assert_eq!(probes.heard(7, Tick(0), PASSED), None, "who is that?");
+    assert_eq!(probes.add(1, Tick(0), PASSED), Some(Cycle::Bad(refused)));
+    assert_eq!(probes.add(1, Tick(0), PASSED), Some(Cycle::Good));
+    assert_eq!(probes.add(7, Tick(0), PASSED), None, "who is that?");
 }
 
 #[test]
 fn a_probe_that_is_asked_more_often_than_another_makes_no_cycle_of_its_own() {
     let mut probes = probes(2, 1);
     for _ in 0..9 {
-        assert_eq!(probes.heard(0, Tick(0), LOST), None);
+        assert_eq!(probes.add(0, Tick(0), LOST), None);
     }
-    assert_eq!(probes.heard(1, Tick(0), PASSED), Some(Cycle::Good));
+    assert_eq!(probes.add(1, Tick(0), PASSED), Some(Cycle::Good));
 }
 
 #[test]
 fn who_is_missing_for_too_long_did_not_answer() {
     let mut probes = probes(2, 2);
-    let _ = probes.heard(0, Tick(0), PASSED);
+    let _ = probes.add(0, Tick(0), PASSED);
     let due = probes.due().unwrap();
     assert_eq!(due.millis(), 2 * 1000 + 800);
-    assert_eq!(probes.overdue(Tick(due.0 - 1)), None);
-    assert_eq!(probes.overdue(due), Some(Cycle::Bad([("p1".into(), Failure::Silent)].into())));
+    assert_eq!(probes.close_if_overdue(Tick(due.0 - 1)), None);
+    assert_eq!(probes.close_if_overdue(due), Some(Cycle::Bad([("p1".into(), Failure::Silent)].into())));
     assert_eq!(probes.due().unwrap(), due.plus_millis(2800));
-    assert_eq!(probes.sights()[1].window.lost, 1);
-    assert_eq!(probes.sights()[1].last, None, "nothing was heard");
+    assert_eq!(probes.reports()[1].window.lost, 1);
+    assert_eq!(probes.reports()[1].last, None, "nothing was heard");
 }
 
 #[test]
 fn nobody_to_ask_is_never_overdue() {
     let mut probes = probes(0, 1);
-    assert_eq!((probes.due(), probes.overdue(Tick(u64::MAX)), probes.quality()), (None, None, None));
+    assert_eq!((probes.due(), probes.close_if_overdue(Tick(u64::MAX)), probes.quality()), (None, None, None));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn an_operator_is_obeyed_at_once_and_auto_lets_the_evidence_speak_again() {
     for (wan, verb, state, standing) in rows {
         world.by_hand(wan, verb, "maintenance");
         assert_eq!(world.shown(wan), (state, standing), "{verb:?}");
-        assert_eq!(world.judge.hand(wan), (verb, "maintenance"));
+        assert_eq!(world.judge.operator(wan), (verb, "maintenance"));
         assert_eq!(world.reason(wan).ends_with("by hand: maintenance"), verb != Verb::Auto, "{}", world.reason(wan));
     }
 }
@@ -28,13 +28,13 @@ fn an_operator_is_obeyed_at_once_and_auto_lets_the_evidence_speak_again() {
 fn no_word_of_an_operator_replaces_a_link() {
     let mut world = World::new(quick(1), |_| Some(1));
     world.run(1000);
-    world.link(A, LinkFacts { present: false, ..LinkFacts::GOOD });
+    world.link(A, LinkHealth { present: false, ..LinkHealth::GOOD });
     for (verb, state) in [(Verb::Up, State::Absent), (Verb::Drain, State::Absent), (Verb::Down, State::Down)] {
         world.by_hand(A, verb, "");
         assert_eq!(world.shown(A), (state, Standing::HardDown), "{verb:?}");
     }
     world.by_hand(A, Verb::Drain, "");
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     assert_eq!(world.shown(A), (State::Drained, Standing::SoftDown));
     assert_eq!(world.reason(A), "drain by hand");
 }

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum News {
     Probed(u8, u16, Outcome),
-    Link(u8, LinkFacts),
-    Traffic([Traffic; 2]),
+    Link(u8, LinkHealth),
+    Traffic([FlowEvidence; 2]),
     Hand(u8, Verb),
     Tick,
 }
@@ -24,17 +24,14 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn news(with_hand: bool) -> impl Strategy<Value = News> {
     let fact = || prop::bool::weighted(0.9);
-    let facts = (fact(), fact(), fact(), fact()).prop_map(|(present, carrier, v4, v6)| LinkFacts {
+    let facts = (fact(), fact(), fact(), fact()).prop_map(|(present, carrier, v4, v6)| LinkHealth {
         present,
         carrier,
         next_hop: [v4, v6],
-        ..LinkFacts::GOOD
+        ..LinkHealth::GOOD
     });
-    let traffic = (prop::option::of(0..400_000_u64), 0..9_u32, 0..9_u32).prop_map(|(ms, tried, answered)| Traffic {
-        replied: ms.map(Tick::from_millis),
-        tried,
-        answered,
-    });
+    let traffic = (prop::option::of(0..400_000_u64), 0..9_u32, 0..9_u32)
+        .prop_map(|(ms, tried, answered)| FlowEvidence { replied: ms.map(Tick::from_millis), tried, answered });
     let verb = prop::sample::select(vec![Verb::Auto, Verb::Drain, Verb::Down, Verb::Up]);
     prop_oneof![
         20 => (0..3_u8, 0..5_u16, outcome()).prop_map(|(wan, place, outcome)| News::Probed(wan, place, outcome)),
@@ -64,11 +61,11 @@ fn stories(with_hand: bool) -> impl Strategy<Value = Vec<(u64, News)>> {
 fn tell(judge: &mut Judge, now: Tick, news: News) {
     match news {
         News::Probed(wan, probe, outcome) => {
-            judge.probed(&Probed { wan: WanId(wan), probe, epoch: 1, at: now, outcome })
+            judge.handle_probe(&Probed { wan: WanId(wan), probe, epoch: 1, at: now, outcome })
         }
-        News::Link(wan, facts) => judge.link(now, WanId(wan), facts),
-        News::Traffic(seen) => judge.traffic(now, &Evidence { wans: vec![seen, seen] }),
-        News::Hand(wan, verb) => judge.by_hand(now, WanId(wan), verb, "because"),
+        News::Link(wan, facts) => judge.handle_link(now, WanId(wan), facts),
+        News::Traffic(seen) => judge.handle_traffic(now, &Evidence { wans: vec![seen, seen] }),
+        News::Hand(wan, verb) => judge.handle_operator(now, WanId(wan), verb, "because"),
         News::Tick => assert!(judge.tick(now).is_none_or(|next| next > now)),
     }
 }
@@ -79,7 +76,7 @@ fn changes(rules: &Rules, story: Vec<(u64, News)>) -> Vec<Change> {
     let each = || [A, B].into_iter().flat_map(|wan| Family::ALL.map(|family| (wan, family)));
     let seen =
         |judge: &Judge| each().map(|(wan, family)| judge.state(wan, family).unwrap().clone()).collect::<Vec<_>>();
-    [A, B].into_iter().for_each(|wan| judge.link(Tick(0), wan, LinkFacts::GOOD));
+    [A, B].into_iter().for_each(|wan| judge.handle_link(Tick(0), wan, LinkHealth::GOOD));
     let (mut now, mut all, mut before) = (Tick(0), Vec::new(), seen(&judge));
     for (pause, news) in story {
         now = now.plus_millis(pause);
@@ -135,7 +132,7 @@ proptest! {
         for second in 0..count {
             for probe in 0..u16::try_from(rules.probes.len()).unwrap() {
                 let at = Tick::from_secs(second);
-                judge.probed(&Probed { wan: A, probe, epoch: 1, at, outcome: Outcome::Passed { round_trip: 1_000_000 } });
+                judge.handle_probe(&Probed { wan: A, probe, epoch: 1, at, outcome: Outcome::Passed { round_trip: 1_000_000 } });
                 judge.tick(at);
             }
         }

@@ -74,10 +74,10 @@ fn a_line_that_flaps_every_two_seconds_is_damped() {
 #[test]
 fn a_carrier_that_flaps_every_two_seconds_falls_once_and_is_down_at_once_each_time() {
     let mut world = World::new(quick(1), |_| Some(1));
-    world.link(A, LinkFacts::GOOD);
+    world.link(A, LinkHealth::GOOD);
     for second in (1..300).step_by(2) {
         world.run(second * 1000);
-        world.link(A, LinkFacts { carrier: second % 4 != 1, ..LinkFacts::GOOD });
+        world.link(A, LinkHealth { carrier: second % 4 != 1, ..LinkHealth::GOOD });
         assert_eq!(world.judge.standing(A, V4) == Standing::HardDown, second % 4 == 1);
         assert_ne!(world.judge.standing(A, V4), Standing::Up, "at second {second}");
     }

@@ -3,10 +3,10 @@
 use super::*;
 
 /// Tells every 100 ms until then what `seen` says of A and B in IPv4.
-pub fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [Traffic; 2]) {
+pub fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [FlowEvidence; 2]) {
     while world.ms < until {
-        let wans = seen(world.ms).map(|traffic| [traffic, Traffic::default()]).to_vec();
-        world.judge.traffic(world.now(), &Evidence { wans });
+        let wans = seen(world.ms).map(|traffic| [traffic, FlowEvidence::default()]).to_vec();
+        world.judge.handle_traffic(world.now(), &Evidence { wans });
         world.due = Some(Tick(0));
         world.note();
         world.run(world.ms + 100);
@@ -14,14 +14,14 @@ pub fn tell(world: &mut World, until: u64, seen: impl Fn(u64) -> [Traffic; 2]) {
 }
 
 /// Three handshakes in the last 100 ms, of which so many were answered; no reply at all if `is_silent`.
-pub fn answered(ms: u64, is_silent: bool, answered: usize) -> Traffic {
+pub fn answered(ms: u64, is_silent: bool, answered: usize) -> FlowEvidence {
     let answered = if is_silent { 0 } else { u32::try_from(answered).unwrap() };
     let replied = (!is_silent).then(|| Tick::from_millis(ms.saturating_sub(100)));
-    Traffic { replied, tried: 3, answered }
+    FlowEvidence { replied, tried: 3, answered }
 }
 
-fn replied(ms: u64) -> Traffic {
-    Traffic { replied: Some(Tick::from_millis(ms)), ..Traffic::default() }
+fn replied(ms: u64) -> FlowEvidence {
+    FlowEvidence { replied: Some(Tick::from_millis(ms)), ..FlowEvidence::default() }
 }
 
 /// No probe on A is answered after the first second.
@@ -32,7 +32,7 @@ fn world_without_answers(rules: Rules) -> World {
 #[test]
 fn replies_of_real_flows_veto_a_soft_down_until_they_end() {
     let mut world = world_without_answers(quick(1));
-    tell(&mut world, 20_000, |ms| [replied(ms), Traffic::default()]);
+    tell(&mut world, 20_000, |ms| [replied(ms), FlowEvidence::default()]);
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
     assert!(world.judge.state(A, V4).unwrap().vetoed);
     let why = world.reason(A);
@@ -46,21 +46,21 @@ fn replies_of_real_flows_veto_a_soft_down_until_they_end() {
 #[test]
 fn replies_from_before_the_first_bad_cycle_veto_nothing() {
     let mut world = world_without_answers(quick(1));
-    tell(&mut world, 3000, |ms| [replied(ms.min(1079)), Traffic::default()]);
+    tell(&mut world, 3000, |ms| [replied(ms.min(1079)), FlowEvidence::default()]);
     assert_eq!(world.news()[2..], ["1280 a4 up -> down"], "a black hole under load is as quick as one without");
 }
 
 #[test]
 fn traffic_has_no_say_where_that_is_switched_off() {
     let mut world = world_without_answers(Rules { traffic_evidence: false, ..quick(1) });
-    tell(&mut world, 3000, |ms| [replied(ms), Traffic { tried: 2, ..Traffic::default() }]);
+    tell(&mut world, 3000, |ms| [replied(ms), FlowEvidence { tried: 2, ..FlowEvidence::default() }]);
     assert_eq!(world.news()[2..], ["1280 a4 up -> down"]);
 }
 
 #[test]
 fn one_bad_cycle_that_is_enough_is_vetoed_by_replies_since_it_was_asked() {
     let mut world = world_without_answers(Rules { fall: 1, ..quick(1) });
-    tell(&mut world, 5000, |ms| [replied(ms), Traffic::default()]);
+    tell(&mut world, 5000, |ms| [replied(ms), FlowEvidence::default()]);
     assert_eq!(world.shown(A).0, State::Up);
 }
 
@@ -68,16 +68,16 @@ fn one_bad_cycle_that_is_enough_is_vetoed_by_replies_since_it_was_asked() {
 fn replies_do_not_raise_what_is_gone() {
     let mut world = world_without_answers(quick(1));
     world.run(2000);
-    tell(&mut world, 9000, |ms| [replied(ms), Traffic::default()]);
+    tell(&mut world, 9000, |ms| [replied(ms), FlowEvidence::default()]);
     assert_eq!(world.shown(A), (State::Down, Standing::SoftDown));
-    world.link(A, LinkFacts { carrier: false, ..LinkFacts::GOOD });
-    tell(&mut world, 10_000, |ms| [replied(ms), Traffic::default()]);
+    world.link(A, LinkHealth { carrier: false, ..LinkHealth::GOOD });
+    tell(&mut world, 10_000, |ms| [replied(ms), FlowEvidence::default()]);
     assert_eq!(world.shown(A), (State::LinkDown, Standing::HardDown));
 }
 
 /// So many handshakes tried and answered in each report.
-fn handshakes(tried: u32, answered: u32) -> Traffic {
-    Traffic { replied: None, tried, answered }
+fn handshakes(tried: u32, answered: u32) -> FlowEvidence {
+    FlowEvidence { replied: None, tried, answered }
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn who_is_degraded_by_handshakes_is_tried_again_after_the_hold_and_ever_later_wh
         // New flows go to A only while it is up, and their handshakes fail until the second minute is over.
         while world.ms < 180_000 {
             let (ms, up) = (world.ms + 200, is_up.get());
-            let of_a = if up { handshakes(2, if world.ms < 120_000 { 0 } else { 2 }) } else { Traffic::default() };
+            let of_a = if up { handshakes(2, if world.ms < 120_000 { 0 } else { 2 }) } else { FlowEvidence::default() };
             tell(&mut world, ms, |_| [of_a, handshakes(2, 2)]);
             is_up.set(world.shown(A).0 == State::Up);
         }
@@ -141,7 +141,7 @@ fn failed_handshakes_are_forgiven_after_the_hold_and_good_cycles_and_weigh_more_
     tell(&mut world, 2000, |_| [handshakes(2, 2), handshakes(2, 2)]);
     tell(&mut world, 4000, |_| [handshakes(2, 0), handshakes(2, 2)]);
     let _ = world.news();
-    tell(&mut world, 60_000, |_| [Traffic::default(), handshakes(2, 2)]);
+    tell(&mut world, 60_000, |_| [FlowEvidence::default(), handshakes(2, 2)]);
     assert_eq!(world.news().len(), 1);
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
 }
