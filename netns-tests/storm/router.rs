@@ -289,8 +289,8 @@ impl Router {
         for (line, families) in self.lines.iter().enumerate() {
             for (family, said) in Family::ALL.into_iter().zip(families) {
                 let wan = WanId(line as u8);
-                let shown = self.controller.judge().state(wan, family).map(|shown| shown.state.name());
-                let found = (self.controller.policy().wan(wan).unwrap().standing(family), shown.unwrap_or("?"));
+                let state = self.controller.judge().condition(wan, family).map(|condition| condition.state.name());
+                let found = (self.controller.policy().wan(wan).unwrap().standing(family), state.unwrap_or("?"));
                 let wanted = said.stands(self.now);
                 if found != wanted {
                     let now = self.now;

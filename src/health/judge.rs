@@ -51,10 +51,10 @@ impl Judge {
     }
 
     /// The kernel reports a WAN's link, changed or not.
-    pub fn handle_link(&mut self, now: Tick, wan: WanId, facts: LinkHealth) {
+    pub fn handle_link(&mut self, now: Tick, wan: WanId, link: LinkHealth) {
         let now = self.advance(now);
         if let Some(WanHealth { rules, families }) = self.wans.get_mut(wan.index()) {
-            families.iter_mut().for_each(|health| health.handle_link(rules, now, facts));
+            families.iter_mut().for_each(|health| health.handle_link(rules, now, link));
         }
         self.conclude();
     }
@@ -114,7 +114,7 @@ impl Judge {
 
     /// The condition of a WAN: its state, since when and why.
     #[must_use]
-    pub fn state(&self, wan: WanId, family: Family) -> Option<&Condition> {
+    pub fn condition(&self, wan: WanId, family: Family) -> Option<&Condition> {
         self.family(wan, family).map(|health| &health.condition)
     }
 

@@ -17,6 +17,6 @@ pub(super) fn due(judge: &Judge, id: WanId, wan: &Wan, now: Tick) -> Option<Tick
 
 /// Who is only taken to be up, before anything is known, wants nothing.
 fn from(judge: &Judge, id: WanId, family: Family, said: OnUp) -> Option<Tick> {
-    let shown = judge.state(id, family).filter(|shown| shown.state == State::Up)?;
-    (said != OnUp::default()).then(|| shown.since.plus_millis(said.after.into()))
+    let condition = judge.condition(id, family).filter(|condition| condition.state == State::Up)?;
+    (said != OnUp::default()).then(|| condition.since.plus_millis(said.after.into()))
 }

@@ -9,13 +9,13 @@ use crate::types::{Family, Outcome, Tick, WanId};
 pub(super) fn health(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> Vec<Health> {
     let carried = Family::ALL.into_iter().filter(|family| said.carries(*family));
     let row = |family| {
-        let shown = judge.state(id, family)?;
+        let condition = judge.condition(id, family)?;
         Some(Health {
             family: family.to_string(),
-            state: shown.state.name().to_owned(),
-            since_seconds: now.since(shown.since) / 1_000_000_000,
-            reason: shown.reason.to_string(),
-            vetoed: shown.vetoed,
+            state: condition.state.name().to_owned(),
+            since_seconds: now.since(condition.since) / 1_000_000_000,
+            reason: condition.reason.to_string(),
+            vetoed: condition.vetoed,
             probes: judge.probes(id, family).iter().map(probe).collect(),
         })
     };

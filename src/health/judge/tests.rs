@@ -127,12 +127,12 @@ impl World {
     }
 
     fn shown(&self, wan: WanId) -> (State, Standing) {
-        let shown = self.judge.state(wan, V4).unwrap();
+        let shown = self.judge.condition(wan, V4).unwrap();
         (shown.state, shown.standing)
     }
 
     fn reason(&self, wan: WanId) -> String {
-        self.judge.state(wan, V4).unwrap().reason.to_string()
+        self.judge.condition(wan, V4).unwrap().reason.to_string()
     }
 }
 
@@ -158,7 +158,7 @@ fn the_first_answer_is_enough_at_start_and_fall_bad_cycles_are_down() {
     let mut world = World::new(probed(1), |(wan, _, _)| (wan == A).then_some(30));
     world.run(5000);
     assert_eq!(world.news(), ["30 a4 probing -> up", "2800 b4 probing -> down"]);
-    let down = world.judge.state(B, V4).unwrap();
+    let down = world.judge.condition(B, V4).unwrap();
     assert_eq!((down.since.millis(), down.standing), (2800, Standing::SoftDown));
     assert_eq!(world.reason(B), "3 bad cycles in a row (icmp 203.0.113.0: no answer); up after 5 good cycles and 10 s");
 }

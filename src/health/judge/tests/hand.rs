@@ -48,5 +48,5 @@ fn what_the_probes_find_meanwhile_is_not_forgotten() {
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
     world.by_hand(A, Verb::Auto, "");
     assert_eq!(world.shown(A), (State::Down, Standing::SoftDown));
-    assert_eq!(world.judge.state(A, V4).unwrap().since.millis(), 5000);
+    assert_eq!(world.judge.condition(A, V4).unwrap().since.millis(), 5000);
 }

@@ -75,7 +75,7 @@ fn changes(rules: &Rules, story: Vec<(u64, News)>) -> Vec<Change> {
     let mut judge = Judge::new(vec![rules.clone(), rules.clone()], Tick(0));
     let each = || [A, B].into_iter().flat_map(|wan| Family::ALL.map(|family| (wan, family)));
     let seen =
-        |judge: &Judge| each().map(|(wan, family)| judge.state(wan, family).unwrap().clone()).collect::<Vec<_>>();
+        |judge: &Judge| each().map(|(wan, family)| judge.condition(wan, family).unwrap().clone()).collect::<Vec<_>>();
     [A, B].into_iter().for_each(|wan| judge.handle_link(Tick(0), wan, LinkHealth::GOOD));
     let (mut now, mut all, mut before) = (Tick(0), Vec::new(), seen(&judge));
     for (pause, news) in story {

@@ -34,13 +34,13 @@ fn replies_of_real_flows_veto_a_soft_down_until_they_end() {
     let mut world = world_without_answers(quick(1));
     tell(&mut world, 20_000, |ms| [replied(ms), FlowEvidence::default()]);
     assert_eq!(world.shown(A), (State::Up, Standing::Up));
-    assert!(world.judge.state(A, V4).unwrap().vetoed);
+    assert!(world.judge.condition(A, V4).unwrap().vetoed);
     let why = world.reason(A);
     assert_eq!(why, "190 bad cycles in a row (icmp 203.0.113.0: no answer), and yet real flows get replies");
     let _ = world.news();
     world.run(30_000);
     assert_eq!(world.news(), ["20901 a4 up -> down"], "a second after the last reply at 19900");
-    assert!(!world.judge.state(A, V4).unwrap().vetoed);
+    assert!(!world.judge.condition(A, V4).unwrap().vetoed);
 }
 
 #[test]
