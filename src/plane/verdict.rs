@@ -1,4 +1,5 @@
-//! The only ends a packet can have. A drop reason's name is its counter, its row in `status` and its row in a test.
+//! The verdict on one packet: the only ends that it can have. A drop reason's name is its counter, its row in `status` and
+//! its row in a test. What is found of a WAN's probes is in health/hysteresis.rs.
 //! Must never know: how counters are stored or shown.
 
 use crate::types::End;

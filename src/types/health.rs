@@ -1,5 +1,6 @@
-//! What is said of a WAN's health: by the probes, by those who judge them, and to those who obey.
-//! Must never know: how a probe looks, how many failures make a WAN bad.
+//! The words of health that rooms share: what became of a probe, how a WAN stands, what becomes of its flows. Judged in
+//! the room `health`; the keys of `[wan.health]` are read in config/file/health.rs.
+//! Must never know: how a probe looks (plane/health.rs), how many failures make a WAN bad (health/judge.rs).
 
 use super::{Tick, WanId};
 use std::fmt;

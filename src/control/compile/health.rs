@@ -1,4 +1,5 @@
-//! What the settings say of a WAN's probes, family by family. The list depends on the settings alone, so that a probe
+//! The settings of `[wan.health]` that the plane needs, its probes, compiled family by family into plane/policy/health.rs;
+//! those that the judge needs are in control/controller/rules.rs. The list depends on the settings alone, so that a probe
 //! keeps its place in it, by which its outcomes are known, whatever the links do. Must never know: links.
 
 use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};

@@ -1,4 +1,5 @@
-//! How each WAN is, family by family, with the probes that show it. Must never know: how that was judged.
+//! The health of each WAN as `status` shows it, family by family, with its probes.
+//! Must never know: how that was judged (health/judge.rs).
 
 use crate::api::{Health, Probe};
 use crate::config::settings;

@@ -1,4 +1,5 @@
-//! Which address a host has on the other side of a WAN. Must never know: packets.
+//! Which address a host has on the other side of a WAN.
+//! Must never know: bytes of a packet, how it is rewritten (translate/rewrite.rs).
 
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::pin::Pin;

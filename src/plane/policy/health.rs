@@ -1,4 +1,5 @@
-//! What a WAN's health is asked for: whom, what, how often. Must never know: what comes of the answers.
+//! The part of the policy that tells the prober (plane/health/prober.rs) whom to ask, what and how often: `probes`,
+//! `interval` and `timeout` of `[wan.health]`. Must never know: what comes of the answers.
 
 use crate::types::Family;
 use std::fmt;
