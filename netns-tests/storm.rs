@@ -1,19 +1,20 @@
 //! Random events against the whole router but for its ports: what the kernel says of the links, what becomes of probes,
-//! what operators say, and packets, through the real controller, judge and data plane (two workers), beside a short
-//! reference of which line a flow belongs on. What differs is shrunk to the fewest events.
+//! what operators say, and packets, through the real controller, judge and data plane (two workers), beside what the
+//! manual says of lines and prefixes, and the laws of flows that the model knows too. What differs is shrunk to the fewest events.
 //! `FLOWPIN_STORM_SEED` runs one seed; `FLOWPIN_STORM_SEQUENCES` runs more of them.
 
 mod event;
-mod flows;
 mod line;
 mod net;
+mod packets;
 mod prefixes;
 mod router;
 
 use crate::model::chance::Chance;
+use crate::model::router::Tally;
 use event::Event;
 use net::Net;
-use router::{Router, Tally};
+use router::Router;
 
 /// Events of one sequence.
 const EVENTS: usize = 80;

@@ -1,12 +1,13 @@
 //! Workers that run at the same time on what they share: nothing stops, nothing leaves by a WAN that is not its own, and
-//! every frame has one end. Which end, the rules say elsewhere. Must never know: the rules.
+//! every frame has one end. Which end, the laws say elsewhere. Must never know: the laws.
 
 use super::chance::Chance;
 use super::event::{Draw, What};
-use super::live::{Tally, Worker, frame, is_foreign, policy, shared, tally};
+use super::laws::trace::is_foreign;
 use super::net::Net;
-use flowpin::plane::{Plane, Shared};
-use flowpin::types::{End, Tick, WanId};
+use super::router::{self, Tally, frame};
+use flowpin::plane::Shared;
+use flowpin::types::{End, Tick};
 use std::sync::Arc;
 
 const WORKERS: u64 = 3;
@@ -14,25 +15,23 @@ const FRAMES: u64 = 6000;
 
 /// One worker's life, from a seed of its own, and what it counted.
 fn work(net: &Net, shared: &Arc<Shared>, seed: u64) -> Tally {
-    let wans: Vec<_> = (0..net.wans.len() as u8).map(WanId).collect();
-    let mut worker = Worker::new(Plane::new(policy(net, 1), Arc::clone(shared), false), &wans);
+    let mut worker = router::worker(net, shared);
     let mut draw = Draw::new(Chance::new(seed), net.clone());
     let (mut now, mut received) = (Tick(0), 0);
     while received < FRAMES {
         // Less of a pause than drawn, so that the workers' clocks stay together.
         now = now.plus_millis(3);
         let What::Packet { from, way, packet } = draw.event().what else { continue };
-        let sent = worker.send(now, from, frame(net, from, way, &packet));
+        let (_, sent) = worker.send(now, from, frame(net, from, way, &packet));
         received += 1;
         for (end, frame) in &sent {
-            let bytes = [&frame.link[..], &frame.packet].concat();
-            assert!(!is_foreign(net, *end, &bytes), "seed {seed}: {end:?} sent {bytes:02x?}");
+            assert!(!is_foreign(net, *end, frame), "seed {seed}: {end:?} sent {frame:02x?}");
         }
         let other_side = |end: &End| (*end == End::Inside) != (from == End::Inside);
         draw.passed.extend(sent.into_iter().filter(|(end, _)| other_side(end)).map(|(end, frame)| (end, frame.packet)));
     }
     worker.wait(now.plus_millis(10_000));
-    tally(&worker.plane.counters().snapshot(), net)
+    worker.tally()
 }
 
 /// A configuration in which nothing is cut, so that one frame is one packet.
@@ -46,7 +45,7 @@ fn wide(seed: u64) -> Net {
 fn workers_at_once_stop_nothing_and_lose_count_of_nothing() {
     for seed in 0..4 {
         let net = wide(seed);
-        let shared = shared(&net);
+        let shared = router::shared(net.wans.len(), net.flows);
         let counted: Vec<_> = std::thread::scope(|threads| {
             let (net, shared) = (&net, &shared);
             let started: Vec<_> =

@@ -5,7 +5,6 @@
 use super::build::{add_option, extend, extensions, flags, fragment, message, segment};
 use super::chance::Chance;
 use super::form::header;
-use super::live::told;
 use super::net::Net;
 use super::wire::{self, ICMP, ICMPV6, RST, TCP, UDP};
 use flowpin::types::{End, WanId};
@@ -40,7 +39,7 @@ impl fmt::Display for Event {
         write!(f, "{:.3} s later, ", self.after as f64 / 1e9)?;
         match &self.what {
             What::Packet { from, way, packet } => {
-                write!(f, "worker {} ({way:?}): {}", self.worker, told(*from, packet))
+                write!(f, "worker {} from {from:?} ({way:?}): {}", self.worker, wire::describe(packet))
             }
             What::Configuration(net) => {
                 let dead: Vec<_> = net.wans.iter().map(|wan| wan.dead).collect();

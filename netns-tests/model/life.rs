@@ -1,5 +1,5 @@
-//! The life of one flow by the rules: RFC 7857 §2 for TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the
-//! rest. Must never know: WANs' properties, bytes.
+//! What the two ends of a flow have said to each other, and how long the flow lives in silence after that: RFC 7857 §2 for
+//! TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the rest. Must never know: WANs, bytes, tables.
 
 use super::wire::{self, ACK, FIN, Ip, Numbers, RST, SYN, Talk};
 use flowpin::types::Direction;
@@ -42,86 +42,45 @@ impl Key {
     }
 }
 
-/// A flow that is alive until `end`, in whole seconds.
+/// What was said. Pairs are for the inside end and the outside end.
 #[derive(Clone, Debug)]
 pub struct Life {
-    pub wan: usize,
-    pub end: u64,
+    /// The outside end began.
     pub from_outside: bool,
-    /// The router has ended it; it is remembered for a while.
-    pub cut: bool,
-    /// Each end has spoken (TCP: acknowledged); each has closed.
+    /// Each end has spoken (TCP: acknowledged); each has closed; one has reset.
     spoke: [bool; 2],
     closed: [bool; 2],
     reset: bool,
-    /// The next byte that the inside host of a connection waits for.
+    /// The next byte that the inside end of a connection waits for.
     awaits: u32,
 }
 
 impl Life {
-    pub fn new(protocol: u8, wan: usize, direction: Direction, talk: Talk, now: u64) -> Self {
+    /// A flow with its first packet.
+    pub fn new(direction: Direction, talk: Talk) -> Self {
         let from_outside = direction == Direction::Inbound;
-        let mut life = Self {
-            wan,
-            end: 0,
-            from_outside,
-            cut: false,
-            spoke: [false; 2],
-            closed: [false; 2],
-            reset: false,
-            awaits: 0,
-        };
-        life.sees(protocol, direction, talk, now);
+        let mut life = Self { from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0 };
+        life.hears(direction, talk);
         life
     }
 
-    pub fn lives(&self, now: u64) -> bool {
-        now / 1_000_000_000 < self.end
-    }
-
-    /// The router ends it, for its line is dead.
-    pub fn cut(&mut self, now: u64) {
-        self.cut = true;
-        self.end = self.end.min(now.div_ceil(1_000_000_000) + 240);
-    }
-
-    /// What the inside host of a connection that has not ended waits for, once it has acknowledged anything.
+    /// What the inside end of a connection that has not ended waits for, once it has acknowledged anything.
     pub fn awaits(&self) -> Option<u32> {
-        (self.spoke[0] && !self.cut && !self.is_closing()).then_some(self.awaits)
+        (self.spoke[0] && !self.is_closing()).then_some(self.awaits)
     }
 
-    /// One more packet: it moves the state and prolongs the life, but a RST never prolongs it.
-    pub fn sees(&mut self, protocol: u8, direction: Direction, talk: Talk, now: u64) {
+    /// One more packet. Whether it counts: whoever cannot know what the inside end waits for may not end its connection
+    /// (RFC 5961 §3.2).
+    pub fn hears(&mut self, direction: Direction, talk: Talk) -> bool {
         let side = usize::from(direction == Direction::Inbound);
-        match talk {
-            // Who cannot know what the host waits for may not end its connection (RFC 5961 §3.2).
-            Talk::Tcp { flags, numbers, .. }
-                if flags & RST != 0 && side == 1 && self.spoke == [true; 2] && numbers.sequence != self.awaits =>
-            {
-                return;
-            }
-            Talk::Tcp { flags, numbers, .. } => {
-                self.follow(side, flags, numbers);
-                self.segment(side, flags);
-            }
-            _ => self.spoke[side] = true,
+        let Talk::Tcp { flags, numbers, .. } = talk else {
+            self.spoke[side] = true;
+            return true;
+        };
+        if flags & RST != 0 && side == 1 && self.spoke == [true; 2] && numbers.sequence != self.awaits {
+            return false;
         }
-        let end = now.div_ceil(1_000_000_000) + self.patience(protocol);
-        let is_reset = matches!(talk, Talk::Tcp { flags, .. } if flags & RST != 0);
-        self.end = if is_reset { self.end.min(end) } else { end };
-    }
-
-    fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
-        let is_news = numbers.acknowledgment.wrapping_sub(self.awaits) as i32 >= 0;
-        if side == 0 && flags & ACK != 0 && (is_news || !self.spoke[0]) {
-            self.awaits = numbers.acknowledgment;
-        } else if side == 1 && numbers.sequence == self.awaits {
-            let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
-            self.awaits = numbers.sequence.wrapping_add(numbers.payload + marks);
-        }
-    }
-
-    fn segment(&mut self, side: usize, flags: u8) {
+        self.follow(side, flags, numbers);
         let (syn, ack, fin) = (flags & SYN != 0, flags & ACK != 0, flags & FIN != 0);
         match (flags & RST != 0, syn, ack) {
             (true, ..) => self.reset = true,
@@ -137,33 +96,34 @@ impl Life {
             }
             _ => {}
         }
+        true
+    }
+
+    fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
+        let is_news = numbers.acknowledgment.wrapping_sub(self.awaits) as i32 >= 0;
+        if side == 0 && flags & ACK != 0 && (is_news || !self.spoke[0]) {
+            self.awaits = numbers.acknowledgment;
+        } else if side == 1 && numbers.sequence == self.awaits {
+            let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
+            self.awaits = numbers.sequence.wrapping_add(numbers.payload + marks);
+        }
     }
 
     fn is_closing(&self) -> bool {
-        self.cut || self.reset || self.closed == [true; 2]
+        self.reset || self.closed == [true; 2]
     }
 
     /// A caller who speaks to two addresses of one host is answered where he spoke last, until a connection stands.
     pub fn follows_its_requests(&self, protocol: u8) -> bool {
-        self.from_outside && (protocol != wire::TCP || self.state(protocol) == "opening")
+        self.from_outside && (protocol != wire::TCP || self.spoke != [true; 2] && !self.is_closing())
     }
 
-    pub fn state(&self, protocol: u8) -> &'static str {
-        match (protocol, self.spoke == [true; 2]) {
-            (wire::TCP, _) if self.is_closing() => "closing",
-            (wire::TCP, true) => "established",
-            (wire::TCP, false) => "opening",
-            (_, true) => "two-way",
-            (_, false) => "one-way",
-        }
-    }
-
-    fn patience(&self, protocol: u8) -> u64 {
-        match (protocol, self.state(protocol)) {
-            (wire::TCP, "established") => 7440,
-            (wire::TCP, _) => 240,
-            (wire::UDP, _) => 300,
-            (wire::ICMP | wire::ICMPV6, _) => 60,
+    /// Seconds of silence that the flow survives.
+    pub fn patience(&self, protocol: u8) -> u64 {
+        match protocol {
+            wire::TCP if self.spoke == [true; 2] && !self.is_closing() => 7440,
+            wire::TCP => 240,
+            wire::ICMP | wire::ICMPV6 => 60,
             _ => 300,
         }
     }

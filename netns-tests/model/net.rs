@@ -2,6 +2,7 @@
 //! Must never know: packets.
 
 use super::chance::Chance;
+use super::flows::Addresses;
 use super::wire::fold;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -102,6 +103,26 @@ impl Net {
 
     pub fn is_owned(&self, address: IpAddr) -> bool {
         self.wans.iter().any(|wan| wan.owns(address))
+    }
+
+    /// Why no WAN has an address for a host: the most telling of their reasons.
+    pub fn why_none(&self, inside: IpAddr) -> &'static str {
+        let mut reasons = self.wans.iter().filter_map(|wan| wan.public(inside).err());
+        reasons.find(|reason| *reason != NOT_OURS).unwrap_or(NOT_OURS)
+    }
+}
+
+impl Addresses for Net {
+    fn translates(&self, wan: usize, host: IpAddr) -> bool {
+        self.wans[wan].public(host).is_ok()
+    }
+
+    fn is_gone(&self, _: usize, _: IpAddr, _: IpAddr) -> bool {
+        false
+    }
+
+    fn has_lost_some(&self, _: &Self, _: usize) -> bool {
+        false
     }
 }
 

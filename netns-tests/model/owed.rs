@@ -1,13 +1,12 @@
 //! A frame that still owes its kernel a checksum or its segmentation fares as the packets it stands for: the same frames
-//! from two routers, one of which gets them as they are on a wire. Must never know: the rules.
+//! from two routers, one of which gets them as they are on a wire. Must never know: the laws.
 
 use super::chance::Chance;
 use super::event::Way;
 use super::form::header;
-use super::live::{Worker, frame, policy, shared, told};
 use super::net::Net;
+use super::router::{self, Worker, frame};
 use super::wire::{self, ACK, FIN, Ip, SYN, TCP, UDP};
-use flowpin::plane::Plane;
 use flowpin::ports::memory::Stored;
 use flowpin::types::{Direction, End, Gso, GsoKind, Offload, PartialChecksum, Tick, WanId};
 use std::net::IpAddr;
@@ -147,8 +146,7 @@ struct Twins {
 
 impl Twins {
     fn new(net: Net) -> Self {
-        let wans: Vec<_> = (0..net.wans.len() as u8).map(WanId).collect();
-        let worker = || Worker::new(Plane::new(policy(&net, 1), shared(&net), false), &wans);
+        let worker = || router::worker(&net, &router::shared(net.wans.len(), net.flows));
         let (plain, owing) = (worker(), worker());
         Self { net, plain, owing }
     }
@@ -158,11 +156,11 @@ impl Twins {
         let before = [&self.plain, &self.owing].map(|worker| forwarded(worker, &self.net));
         let mut wanted = Vec::new();
         for packet in on_the_wire(&it.packet, it.size) {
-            wanted.extend(self.plain.send(now, it.from, frame(&self.net, it.from, Way::ToUs, &packet)));
+            wanted.extend(self.plain.send(now, it.from, frame(&self.net, it.from, Way::ToUs, &packet)).1);
         }
         let whole = owing(frame(&self.net, it.from, Way::ToUs, &it.packet), it.size);
         let mut found = Vec::new();
-        for (end, sent) in self.owing.send(now, it.from, whole) {
+        for (end, sent) in self.owing.send(now, it.from, whole).1 {
             found.extend(paid(sent)?.into_iter().map(|packet| (end, packet)));
         }
         let mut wanted: Vec<_> = wanted.into_iter().map(|(end, sent)| (end, sent.packet)).collect();
@@ -211,8 +209,9 @@ fn a_frame_that_owes_something_fares_as_the_packets_it_stands_for() {
             let seen = twins.see(Tick::from_millis(number * 100), &it);
             let says = |difference| {
                 format!(
-                    "seed {seed}: {} to cut in {:?}: {difference}\n{}",
-                    told(it.from, &it.packet),
+                    "seed {seed}: from {:?} {} to cut in {:?}: {difference}\n{}",
+                    it.from,
+                    wire::describe(&it.packet),
                     it.size,
                     net.toml()
                 )

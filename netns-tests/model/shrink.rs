@@ -1,11 +1,12 @@
-//! Makes a sequence that disagrees with the rules as short as it can be, and writes it down for people: a capture, its
-//! configuration, and the command that replays it. Must never know: what the rules are.
+//! Makes a sequence that breaks a law as short as it can be, and writes it down for people: a capture, its
+//! configuration, and the command that replays it. Must never know: what the laws are.
 
 use super::Sequence;
 use super::event::{Event, What};
-use super::live::{Left, Live, frame};
+use super::laws::Twist;
+use super::live::{Left, Live};
 use super::net::Net;
-use super::rules::Twist;
+use super::router::frame;
 use crate::story::pcapng::{self, ETHERNET, RAW};
 use flowpin::types::End;
 use std::path::PathBuf;

@@ -58,7 +58,7 @@ pub enum Talk {
     Silent,
 }
 
-fn word(bytes: &[u8], at: usize) -> u16 {
+pub fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
@@ -75,6 +75,13 @@ pub fn octets(address: IpAddr) -> Vec<u8> {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     }
+}
+
+/// The source of a packet, or with 1 its destination.
+pub fn address_of(packet: &[u8], which: usize) -> IpAddr {
+    let v4 = packet[0] >> 4 == 4;
+    let (source, destination) = places(v4);
+    address(packet, [source, destination][which], v4)
 }
 
 /// Where source and destination stand.
@@ -176,34 +183,6 @@ fn can_be(offset: u16, more: bool, payload: usize, len: usize, protocol: u8) -> 
         }
         (1, _) if protocol == TCP => Err("bad-transport-header"),
         _ => Ok(()),
-    }
-}
-
-/// What the sender of a bad IPv6 fragment is told: code and pointer of a parameter problem (RFC 8200 §4.5). Nothing about
-/// what is seen to be an ICMPv6 error.
-pub fn complaint(bytes: &[u8]) -> Option<(u8, u32)> {
-    let bytes = bytes.get(..40 + usize::from(word(bytes, 4))).filter(|bytes| bytes[0] >> 4 == 6)?;
-    let (mut kind, mut at) = (bytes[6], 40);
-    while matches!(kind, 0 | 43 | 60 | 51) {
-        (kind, at) = (bytes[at], at + extension(kind, &bytes[at..])?);
-    }
-    let (place, payload) = (usize::from(word(bytes, at + 2)), bytes.len() - at - 8);
-    let (offset, more) = (place & !7, place & 1 != 0);
-    let (mut kind, mut upper) = (bytes[at], at + 8);
-    while let Some(len) = extension(kind, &bytes[upper..]).filter(|_| matches!(kind, 0 | 43 | 60 | 51)) {
-        if upper + len > bytes.len() {
-            break;
-        }
-        (kind, upper) = (bytes[upper], upper + len);
-    }
-    if kind == ICMPV6 && offset == 0 && bytes.get(upper).is_some_and(|kind| *kind < 128) {
-        return None;
-    }
-    match more {
-        true if !payload.is_multiple_of(8) => Some((0, 4)),
-        _ if offset + bytes.len() - 48 > 65535 => Some((0, at as u32 + 2)),
-        true if offset == 0 => Some((3, 0)),
-        _ => None,
     }
 }
 
@@ -330,24 +309,41 @@ pub fn put(bytes: &mut [u8], at: usize, word: u16) {
     bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
 }
 
-/// Gives `after`, the changed form of `before`, the checksums it must have: exactly as right or as wrong as they were
-/// (RFC 1624, RFC 3022 §4.1). A UDP checksum that was left out stays out.
-pub fn carry_over(before: &[u8], after: &mut [u8], ip: &Ip) {
-    seal_header(after);
-    let Some((at, addresses)) = field(ip).filter(|(at, _)| at + 2 <= before.len()) else { return };
-    let (old, none) = (word(before, at), matches!(ip.protocol, UDP | 136));
+/// Where the transport checksum stands.
+pub fn checksum_place(ip: &Ip) -> Option<usize> {
+    field(ip).map(|(at, _)| at)
+}
+
+/// Whether the transport checksum of `after`, the changed form of `before`, makes good as much as it did. One that was left
+/// out stays out, and one whose sum has not changed stays as it is.
+pub fn is_as_right(before: &[u8], after: &[u8], ip: &Ip) -> bool {
+    let Some((at, addresses)) = field(ip).filter(|(at, _)| at + 2 <= before.len()) else { return true };
+    let (old, new, may_lack) = (word(before, at), word(after, at), matches!(ip.protocol, UDP | 136));
     let (was, is) = (covered(before, ip, at, addresses), covered(after, ip, at, addresses));
-    if was == is || (none && old == 0) {
-        return;
+    if was == is || may_lack && old == 0 {
+        return new == old;
     }
-    let new = match fold(u64::from(old) + u64::from(was) + u64::from(!is)) {
-        0xffff => 0,
-        sum => sum,
-    };
-    put(after, at, if new == 0 && none { 0xffff } else { new });
+    let makes_good = |covered: u16, field: u16| fold(u64::from(covered) + u64::from(field)) % 0xffff;
+    makes_good(was, old) == makes_good(is, new) && new != if may_lack { 0 } else { 0xffff }
 }
 
 /// Whether the checksum of an ICMP message is right.
 pub fn icmp_is_right(bytes: &[u8], ip: &Ip) -> bool {
     field(ip).is_some_and(|(at, addresses)| covered(bytes, ip, at, addresses) == !word(bytes, at) % 0xffff)
+}
+
+/// A packet in words.
+pub fn describe(packet: &[u8]) -> String {
+    match read(packet) {
+        Ok(ip) => {
+            let talk = talk(&ip, packet, false);
+            let (source, destination, hops, len) = (ip.source, ip.destination, ip.hops, ip.len);
+            format!("{source} to {destination}, {talk:?} {:?}, {hops} hops, {len} bytes", ip.piece)
+        }
+        Err(reason) => format!("a packet that is {reason}"),
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,6 +2,7 @@
 //! Must never know: events.
 
 use crate::model::chance::Chance;
+use crate::model::flows::Addresses;
 use flowpin::types::Remedy;
 use ipnet::Ipv6Net;
 use std::fmt::Write as _;
@@ -98,6 +99,21 @@ impl Net {
     /// Whether a host's address on a line is lent.
     pub fn is_lent(&self, line: usize, host: IpAddr) -> bool {
         host.is_ipv6() && self.lines[line].lends
+    }
+}
+
+impl Addresses for Net {
+    fn translates(&self, line: usize, host: IpAddr) -> bool {
+        self.public(line, host).is_some()
+    }
+
+    fn is_gone(&self, line: usize, host: IpAddr, public: IpAddr) -> bool {
+        let is = |prefix: &u8| self.public_under(line, host, *prefix) == Some(public);
+        self.is_lent(line, host) && !self.lent[line].iter().any(is)
+    }
+
+    fn has_lost_some(&self, before: &Self, line: usize) -> bool {
+        before.lent[line].iter().any(|prefix| !self.lent[line].contains(prefix))
     }
 }
 

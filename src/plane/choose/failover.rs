@@ -43,12 +43,12 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
         _ => None,
     };
     let Some(wan) = policy.wan(pin.binding.wan) else { return Course::Moves { may_stay: false } };
-    let gone = address::is_gone(wan, family, pin);
-    if !gone && address::public_kept(wan, headers.source, pin).is_none() {
+    let has_address = address::public_kept(wan, headers.source, pin).is_some();
+    if !has_address && !address::is_gone(wan, family, pin) && !pin.terminated {
         return Course::Moves { may_stay: false };
     }
     let way = match wan.standing(family) {
-        _ if gone => Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)),
+        _ if !has_address => Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)),
         Standing::HardDown => Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host)),
         _ => Ok(()),
     };
