@@ -7,9 +7,9 @@ mod recall;
 mod rules;
 
 use super::compile::{self, InsideState, LinkState};
-use crate::config::settings::Settings;
+use crate::config::settings::{self, Settings};
 use crate::health::{Change, Evidence, Judge, LinkHealth, Trace, Verb};
-use crate::plane::policy::{Policy, Wan};
+use crate::plane::policy::Policy;
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use ipnet::Ipv6Net;
 use leases::{LeaseChange, Leases};
@@ -23,6 +23,9 @@ pub struct Controller {
     inside: InsideState,
     judge: Judge,
     leases: Leases,
+    /// What the next snapshot says, so far: each event changes the parts that it is about, and all others stay shared.
+    draft: Policy,
+    /// The snapshot in force.
     policy: Arc<Policy>,
     /// Epoch of the first snapshot with these settings, so with these probes.
     since: u32,
@@ -50,14 +53,15 @@ impl Controller {
     pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
         let rules = settings.wans.iter().map(|wan| rules::of(wan, settings.traffic_evidence));
         let judge = Judge::new(rules.collect(), now);
-        let policy = Arc::new(compile::policy(&settings, &links, &inside, 1));
-        let since = policy.epoch;
+        let draft = compile::policy(&settings, &links, &inside, 1);
+        let (policy, since) = (Arc::new(draft.clone()), draft.epoch);
         let mut leases = Leases::new(Arc::clone(&settings));
         leases.seen(now, since, &links);
-        leases.pass(now);
-        let mut controller = Self { settings, links, inside, judge, leases, policy, since };
+        let mut controller = Self { settings, links, inside, judge, leases, draft, policy, since };
+        controller.pass_leases(now);
         controller.judge_links(now);
-        controller.policy = Arc::new(controller.snapshot(now, 1));
+        controller.draft_standing(now);
+        controller.policy = Arc::new(controller.draft.clone());
         controller
     }
 
@@ -82,6 +86,9 @@ impl Controller {
     /// The kernel says something of the links.
     pub fn links_seen(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
         let is_news = links != self.links || inside != self.inside;
+        if is_news {
+            self.draft_links(&links, &inside);
+        }
         (self.links, self.inside) = (links, inside);
         self.leases.seen(now, self.next_epoch(), &self.links);
         self.conclude_of_links(now, is_news)
@@ -130,6 +137,46 @@ impl Controller {
         self.policy.epoch.wrapping_add(1)
     }
 
+    /// Drafts what the links say, each in the part of its WAN.
+    fn draft_links(&mut self, links: &[LinkState], inside: &InsideState) {
+        let unknown = compile::no_link();
+        for ((id, wan), said) in self.draft.wans.iter_mut().zip(&self.settings.wans) {
+            let link = links.get(id.index()).unwrap_or(&unknown);
+            if self.links.get(id.index()) != Some(link) {
+                compile::link(wan, said, link);
+            }
+        }
+        self.draft.inside = compile::inside(&self.settings, inside);
+    }
+
+    /// Time passes for the leases, and what they are then is drafted. Whether they are others, and when they will be.
+    fn pass_leases(&mut self, now: Tick) -> (bool, Option<Tick>) {
+        let (is_other, wake) = self.leases.pass(now);
+        if is_other {
+            let both = self.settings.wans.iter().zip(self.leases.shown());
+            self.draft.wans.iter_mut().zip(both).for_each(|((_, wan), (said, held))| compile::lease(wan, said, &held));
+        }
+        (is_other, wake)
+    }
+
+    /// Drafts how each WAN stands. Whether one stands otherwise than in the snapshot before.
+    fn draft_standing(&mut self, now: Tick) -> bool {
+        let mut is_other = false;
+        for ((id, wan), said) in self.draft.wans.iter_mut().zip(&self.settings.wans) {
+            let judged = judged(&self.judge, id, said, now);
+            is_other |= judged != (wan.standing, wan.on_up);
+            (wan.standing, wan.on_up) = judged;
+        }
+        is_other
+    }
+
+    /// Makes the draft a snapshot.
+    fn issue(&mut self) -> Arc<Policy> {
+        self.draft.epoch = self.next_epoch();
+        self.policy = Arc::new(self.draft.clone());
+        Arc::clone(&self.policy)
+    }
+
     fn judge_links(&mut self, now: Tick) {
         for (index, wan) in (0..=u8::MAX).zip(&self.settings.wans) {
             let unknown = LinkState::default();
@@ -144,24 +191,20 @@ impl Controller {
 
     /// The links may be otherwise than before.
     fn conclude_of_links(&mut self, now: Tick, is_news: bool) -> Effects {
-        let (is_other, _) = self.leases.pass(now);
+        let (is_other, _) = self.pass_leases(now);
         self.judge_links(now);
         self.conclude(now, is_news || is_other)
     }
 
     fn conclude(&mut self, now: Tick, is_news: bool) -> Effects {
-        let (is_other, lease_ends) = self.leases.pass(now);
+        let (is_other, lease_ends) = self.pass_leases(now);
         if is_other {
             self.judge_links(now);
         }
         let wake = self.judge.tick(now).into_iter().chain(lease_ends).min();
         let changes = self.judge.changes();
-        let is = |(id, wan): (WanId, &Wan)| (wan.standing, wan.on_up) == self.judged(now, id);
-        let stands = self.policy.wans().all(is);
-        let policy = (is_news || is_other || !stands).then(|| {
-            self.policy = Arc::new(self.snapshot(now, self.next_epoch()));
-            Arc::clone(&self.policy)
-        });
+        let stands_otherwise = self.draft_standing(now);
+        let policy = (is_news || is_other || stands_otherwise).then(|| self.issue());
         let recall =
             (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| recall::due(&self.judge, id, wan, now));
         let wake = wake.into_iter().chain(recall).min();
@@ -173,23 +216,12 @@ impl Controller {
         };
         Effects { policy, changes, leases, trace, wake }
     }
+}
 
-    fn snapshot(&self, now: Tick, epoch: u32) -> Policy {
-        let mut policy = compile::policy(&self.settings, &self.links, &self.inside, epoch);
-        for ((id, wan), (said, held)) in policy.wans.iter_mut().zip(self.settings.wans.iter().zip(self.leases.shown()))
-        {
-            (wan.standing, wan.on_up) = self.judged(now, id);
-            compile::lease(wan, said, &held);
-        }
-        policy
-    }
-
-    /// How a WAN stands in each family, and what it wants of flows that are elsewhere.
-    fn judged(&self, now: Tick, id: WanId) -> ([Standing; 2], [Remedies; 2]) {
-        let said = self.settings.wans.get(id.index()).map(|wan| wan.on_up).unwrap_or_default();
-        let standing = Family::ALL.map(|family| self.judge.standing(id, family));
-        (standing, Family::ALL.map(|family| recall::now(&self.judge, id, family, said, now)))
-    }
+/// How a WAN stands in each family, and what it wants of flows that are elsewhere.
+fn judged(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> ([Standing; 2], [Remedies; 2]) {
+    let standing = Family::ALL.map(|family| judge.standing(id, family));
+    (standing, Family::ALL.map(|family| recall::now(judge, id, family, said.on_up, now)))
 }
 
 #[cfg(test)]

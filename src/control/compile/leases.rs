@@ -1,6 +1,6 @@
 //! The public addresses that come and go, put into the policy beside the fixed ones. Must never know: who gives them.
 
-use super::translator;
+use super::fixed::translator;
 use crate::config::settings;
 use crate::plane::lease::Leased;
 use crate::plane::policy::Wan;

@@ -1,13 +1,13 @@
 //! What the settings hold a WAN to, in the words of the judge. Must never know: what is known of a WAN.
 
 use crate::config::settings::Wan;
-use crate::control::compile::health;
+use crate::control::compile;
 use crate::health::{Limit, Probe, Rules};
 
 /// The rules of one WAN. Its probes stand in the order of the policy's, by which their outcomes are known.
 pub(super) fn of(wan: &Wan, traffic_evidence: bool) -> Rules {
     let said = wan.thresholds;
-    let probes = health::probes(wan).iter().map(|spec| Probe::new(spec.family, &spec.to_string())).collect();
+    let probes = compile::probes(wan).iter().map(|spec| Probe::new(spec.family, &spec.to_string())).collect();
     let default = Rules::default();
     Rules {
         probes,

@@ -8,7 +8,9 @@ use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
 use crate::health::State;
+use crate::plane::policy::Wan;
 use crate::types::{Mac, OnUp, Outcome, Remedies, Remedy, Standing};
+use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
 const UP: [Standing; 2] = [Standing::Up; 2];
@@ -51,6 +53,39 @@ fn answered(controller: &mut Controller, ms: u64) -> Effects {
 fn published(effects: &Effects) -> Option<(u32, Vec<[Standing; 2]>)> {
     let shape = |policy: &Arc<Policy>| (policy.epoch, policy.wans().map(|(_, wan)| wan.standing).collect());
     effects.policy.as_ref().map(shape)
+}
+
+/// Whether two snapshots hold the same large parts, not only parts that say the same: of themselves, and of each WAN the
+/// settings' part and the NAT44 map.
+fn shares(a: &Policy, b: &Policy) -> bool {
+    let same =
+        |((_, a), (_, b)): ((WanId, &Wan), (WanId, &Wan))| Arc::ptr_eq(&a.fixed, &b.fixed) && a.nat44.shares(&b.nat44);
+    Arc::ptr_eq(&a.fixed, &b.fixed) && a.wans().zip(b.wans()).all(same)
+}
+
+/// By WAN, whether two snapshots hold the same addresses of its link.
+fn same_links(a: &Policy, b: &Policy) -> Vec<bool> {
+    let both = a.wans().zip(b.wans());
+    both.map(|((_, a), (_, b))| Arc::ptr_eq(&a.link.addresses4, &b.link.addresses4)).collect()
+}
+
+#[test]
+fn no_event_makes_anew_what_the_settings_say_and_news_of_a_link_only_its_own_part() {
+    let mut settings = settings();
+    settings.wans[0].nat44_interface = Some(Ipv4Addr::new(10, 250, 250, 3));
+    let addressed = |last| LinkState { addresses4: vec![Ipv4Net::new_assert([192, 0, 2, last].into(), 29)], ..good(1) };
+    let mut controller = start_with(settings, vec![addressed(198), good(2)]);
+    let first = Arc::clone(controller.policy());
+    let drained = controller.by_hand(at(1), FIBER, Verb::Drain, "").policy.unwrap();
+    assert!(shares(&first, &drained) && drained.wans[0].standing != first.wans[0].standing);
+    assert_eq!(same_links(&first, &drained), [true, true]);
+    let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
+    let moved = controller.links_seen(at(2), vec![addressed(197), good(2)], router).policy.unwrap();
+    assert!(shares(&drained, &moved));
+    assert_eq!(same_links(&drained, &moved), [false, true]);
+    let public = |policy: &Policy| policy.wans[0].nat44.leases()[0].held;
+    assert_eq!((public(&drained), public(&moved)), ([192, 0, 2, 198].into(), [192, 0, 2, 197].into()));
+    assert_eq!(moved.wans[0].standing, [Standing::SoftDown; 2], "a link's news leaves the operator's word");
 }
 
 fn transitions(effects: &Effects) -> Vec<(u8, Family, State, State)> {

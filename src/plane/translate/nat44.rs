@@ -46,6 +46,13 @@ impl Nat44Map {
         Self { pairs: Arc::clone(&self.pairs), dynamic: Some(Arc::new(Dynamic { inside, publics })) }
     }
 
+    /// For tests: whether both hold the same pairs in the same place.
+    #[cfg(test)]
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pairs, &other.pairs)
+    }
+
     /// The public address of an inside one: of several that of `lease`, or the current one.
     #[must_use]
     pub fn public_of(&self, inside: Ipv4Addr, lease: Option<Lease>) -> Option<(Ipv4Addr, Lease)> {

@@ -1,0 +1,113 @@
+//! What a WAN's link says, as the kernel has it, put into the WAN's part of a snapshot.
+//! Must never know: leases, health.
+
+use crate::config::settings::{self, Mtu};
+use crate::plane::policy::{Probe, Wan, WanLink};
+use crate::types::{Family, Mac};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What the kernel says of one WAN's link, as far as the policy depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct LinkState {
+    /// The link exists.
+    pub present: bool,
+    /// Our own address on the link.
+    pub mac: Mac,
+    /// Accept unicast frames for any station (replay only).
+    pub any_mac: bool,
+    /// How often it has come up, while frames can pass.
+    pub came_up: Option<u32>,
+    /// Bytes of the largest IP packet, a VLAN tag not counted; saturated at 65535.
+    pub mtu: u16,
+    /// The kernel's IPv4 addresses with their on-link prefix.
+    pub addresses4: Vec<Ipv4Net>,
+    /// The kernel's IPv6 addresses.
+    pub addresses6: Vec<Ipv6Addr>,
+    /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
+    /// A client may take a valid one out for a while: one that is gone without a successor is still the line's.
+    pub delegated: Vec<Ipv6Net>,
+    /// The gateway of the kernel's best default route on this link.
+    pub gateway4: Option<Ipv4Addr>,
+    /// The same for IPv6.
+    pub gateway6: Option<Ipv6Addr>,
+}
+
+/// A link that is not there: no MAC, address or gateway, and an MTU of 1500.
+#[must_use]
+pub fn no_link() -> LinkState {
+    LinkState { mtu: ETHERNET_MTU, ..LinkState::default() }
+}
+
+/// RFC 894 and RFC 2464: the IP MTU of Ethernet, in bytes.
+pub(super) const ETHERNET_MTU: u16 = 1500;
+
+/// Puts what a link says into the part of its WAN, and leaves the rest of that as it is.
+pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
+    wan.mtu = mtu(said.mtu, link.mtu);
+    wan.link = WanLink {
+        mac: link.mac,
+        any_mac: link.any_mac,
+        came_up: link.came_up,
+        vlan: said.vlan,
+        addresses4: link.addresses4.as_slice().into(),
+        addresses6: link.addresses6.as_slice().into(),
+        next_hop4: said.gateway4.or(link.gateway4),
+        next_hop6: said.gateway6.or(link.gateway6),
+    };
+    wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
+}
+
+/// A configured MTU, but no larger than the link's.
+fn mtu(said: Mtu, link: u16) -> u16 {
+    match said {
+        Mtu::Bytes(bytes) => bytes.min(link),
+        Mtu::Auto | Mtu::Probe => link,
+    }
+}
+
+/// The hosts that were named, by family; for a family without one its gateway.
+fn probe(said: &settings::Wan, link: &WanLink) -> Probe {
+    let targets = |family: Family, gateway: Option<IpAddr>| {
+        let named: Vec<_> = said.mtu_targets.iter().filter(|it| Family::of(**it) == family).copied().collect();
+        if named.is_empty() { gateway.into_iter().collect() } else { named }
+    };
+    Probe {
+        targets4: targets(Family::V4, link.next_hop4.map(IpAddr::V4)),
+        targets6: targets(Family::V6, link.next_hop6.map(IpAddr::V6)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::Settings;
+    use crate::control::compile::fixed;
+    use crate::control::sample::settings;
+
+    fn state(mtu: u16) -> LinkState {
+        LinkState {
+            mac: Mac([2, 0, 0, 0, 0, 9]),
+            mtu,
+            gateway4: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            ..LinkState::default()
+        }
+    }
+
+    #[test]
+    fn who_is_probed_is_named_or_the_gateway() {
+        let mut settings = settings();
+        let fiber = |settings: &Settings| {
+            let mut wan = fixed::wan(&settings.wans[0]);
+            link(&mut wan, &settings.wans[0], &state(1500));
+            wan.probe.as_deref().cloned()
+        };
+        let gateway = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![] }), "no IPv6 gateway");
+        let server6: IpAddr = "2001:db8:ffff::10".parse().unwrap();
+        settings.wans[0].mtu_targets = vec![server6];
+        assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![server6] }));
+        settings.wans[0].mtu = Mtu::Auto;
+        assert_eq!(fiber(&settings), None);
+    }
+}
