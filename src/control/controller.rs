@@ -4,6 +4,7 @@
 
 pub mod leases;
 mod recall;
+mod retired;
 mod rules;
 
 use super::compile::{self, InsideState, LinkState};
@@ -13,6 +14,8 @@ use crate::plane::policy::Policy;
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use ipnet::Ipv6Net;
 use leases::{LeaseChange, Leases};
+use retired::Retired;
+use std::mem;
 use std::sync::Arc;
 
 /// The state that the policy in force was made from.
@@ -27,6 +30,8 @@ pub struct Controller {
     draft: Policy,
     /// The snapshot in force.
     policy: Arc<Policy>,
+    /// Snapshots that workers may still obey.
+    retired: Retired<Policy>,
     /// Epoch of the first snapshot with these settings, so with these probes.
     since: u32,
 }
@@ -57,8 +62,9 @@ impl Controller {
         let (policy, since) = (Arc::new(draft.clone()), draft.epoch);
         let mut leases = Leases::new(Arc::clone(&settings));
         leases.seen(now, since, &links);
-        let mut controller = Self { settings, links, inside, judge, leases, draft, policy, since };
-        controller.pass_leases(now);
+        let mut controller =
+            Self { settings, links, inside, judge, leases, draft, policy, retired: Retired::default(), since };
+        controller.pass_leases(now, since);
         controller.judge_links(now);
         controller.draft_standing(now);
         controller.policy = Arc::new(controller.draft.clone());
@@ -149,14 +155,17 @@ impl Controller {
         self.draft.inside = compile::inside(&self.settings, inside);
     }
 
-    /// Time passes for the leases, and what they are then is drafted. Whether they are others, and when they will be.
-    fn pass_leases(&mut self, now: Tick) -> (bool, Option<Tick>) {
-        let (is_other, wake) = self.leases.pass(now);
-        if is_other {
-            let both = self.settings.wans.iter().zip(self.leases.shown());
-            self.draft.wans.iter_mut().zip(both).for_each(|((_, wan), (said, held))| compile::lease(wan, said, &held));
+    /// Time passes for the leases, and what they are then is drafted for the snapshot numbered `epoch`. Whether they are
+    /// others, and when time alone will change them.
+    fn pass_leases(&mut self, now: Tick, epoch: u32) -> (bool, Option<Tick>) {
+        let (changed, wake) = self.leases.pass(now);
+        for id in &changed {
+            let (said, held) = (self.settings.wans.get(id.index()), self.leases.shown(*id));
+            if let (Some(wan), Some(said), Some(held)) = (self.draft.wans.get_mut(*id), said, held) {
+                compile::lease(wan, said, held, epoch);
+            }
         }
-        (is_other, wake)
+        (!changed.is_empty(), wake)
     }
 
     /// Drafts how each WAN stands. Whether one stands otherwise than in the snapshot before.
@@ -173,8 +182,9 @@ impl Controller {
     /// Makes the draft a snapshot.
     fn issue(&mut self) -> Arc<Policy> {
         self.draft.epoch = self.next_epoch();
-        self.policy = Arc::new(self.draft.clone());
-        Arc::clone(&self.policy)
+        let new = Arc::new(self.draft.clone());
+        self.retired.keep(mem::replace(&mut self.policy, Arc::clone(&new)));
+        new
     }
 
     fn judge_links(&mut self, now: Tick) {
@@ -191,13 +201,14 @@ impl Controller {
 
     /// The links may be otherwise than before.
     fn conclude_of_links(&mut self, now: Tick, is_news: bool) -> Effects {
-        let (is_other, _) = self.pass_leases(now);
+        let (is_other, _) = self.pass_leases(now, self.next_epoch());
         self.judge_links(now);
         self.conclude(now, is_news || is_other)
     }
 
     fn conclude(&mut self, now: Tick, is_news: bool) -> Effects {
-        let (is_other, lease_ends) = self.pass_leases(now);
+        self.retired.free();
+        let (is_other, lease_ends) = self.pass_leases(now, self.next_epoch());
         if is_other {
             self.judge_links(now);
         }

@@ -2,8 +2,9 @@
 //!
 //! A snapshot is made of parts, and shares every large one with those before and after it, behind an `Arc`: what the
 //! configuration alone says (`fixed`, here and in each WAN) is made once, what a link or a lease says is made anew for
-//! that WAN alone, and how the WANs stand is copied. Where flows may go (`rules`) and the table of remotes (`routes`, with
-//! a generation of its own, so that a routing update makes no flow re-prove) will be parts beside `fixed`.
+//! that WAN alone, and how the WANs stand is copied. Control keeps what is out of force until no worker has it any more,
+//! so that a worker never frees a large part. Where flows may go (`rules`) and the table of remotes (`routes`, with a
+//! generation of its own, so that a routing update makes no flow re-prove) will be parts beside `fixed`.
 //!
 //! Built by `control::compile` for the live service and by the replay; must never know: files, links, sockets.
 
@@ -104,6 +105,12 @@ impl Policy {
         owned.sort_unstable();
         owned.dedup();
         owned
+    }
+
+    /// Whether a WAN owns something else than in the snapshot before this.
+    #[must_use]
+    pub fn owns_anew(&self) -> bool {
+        self.wans().any(|(_, wan)| wan.owned_since == self.epoch)
     }
 
     /// The WAN that translates what is sent to `public`.

@@ -56,6 +56,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             ("10.250.250.3".parse().unwrap(), public(13)),
         ]),
         nptv6: [Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))].into(),
+        owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],
     }

@@ -1,5 +1,5 @@
 //! What the settings alone say: made once for each configuration, and shared by all of its snapshots.
-//! Must never know: links, leases, health.
+//! Must never know: links, health.
 
 use super::probes::probes;
 use crate::config::settings::{self, Nptv6, Settings};
@@ -27,8 +27,8 @@ pub fn fixed(settings: &Settings) -> Fixed {
 }
 
 /// A WAN of which nothing else is known: up, wanting no flow back, on no link, with the public addresses that the settings
-/// name.
-pub fn wan(said: &settings::Wan) -> Wan {
+/// name. `epoch` is that of its first snapshot.
+pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
     let fixed = WanFixed {
         name: said.name.as_str().into(),
         tier: said.tier,
@@ -44,6 +44,7 @@ pub fn wan(said: &settings::Wan) -> Wan {
         probe: None,
         nat44: Nat44Map::new(&said.nat44),
         nptv6: said.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
+        owned_since: epoch,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],
     }

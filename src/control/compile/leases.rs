@@ -11,8 +11,9 @@ use ipnet::IpNet;
 /// prefixes.
 pub type WanLeases = [Vec<Leased<IpNet>>; 2];
 
-/// Puts what a WAN holds into its part of the policy, where the settings leave room for it.
-pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases) {
+/// Puts what a WAN holds from the snapshot numbered `epoch` on into its part, where the settings leave room for it.
+pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases, epoch: u32) {
+    wan.owned_since = epoch;
     if let Some(inside) = said.nat44_interface {
         let publics = leases[Family::V4.index()].iter().filter_map(|it| match it.held {
             IpNet::V4(net) => Some(it.with(net.addr())),
@@ -45,17 +46,18 @@ mod tests {
         ];
         let mut settings = settings();
         let mut fixed = replay_policy(&settings).wans[0].clone();
-        lease(&mut fixed, &settings.wans[0], &held);
+        lease(&mut fixed, &settings.wans[0], &held, 5);
         let owned: Vec<_> = fixed.owned().map(|net| net.to_string()).collect();
         assert_eq!(owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
         settings.wans[0].nptv6.as_mut().unwrap().outside = None;
         settings.wans[0].nat44_interface = Some([10, 250, 250, 3].into());
         let mut wan = replay_policy(&settings).wans[0].clone();
         assert_eq!(wan.owned().count(), 1, "without a word of the link");
-        lease(&mut wan, &settings.wans[0], &held);
+        lease(&mut wan, &settings.wans[0], &held, 5);
         assert_eq!(wan.nat44.public_of([10, 250, 250, 3].into(), None), Some(([192, 0, 2, 77].into(), Lease(4))));
         let prefixes: Vec<_> = wan.nptv6.iter().map(|it| (it.lease.0, it.held.outside().to_string())).collect();
         assert_eq!(prefixes, [(2, "2001:db8:a:d00::/60".into()), (1, "2001:db8:a:c80::/60".into())]);
+        assert_eq!(wan.owned_since, 5);
         assert!(wan.nptv6.iter().all(|it| it.since == 5 && it.held.is_neutral()));
     }
 }

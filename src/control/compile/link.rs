@@ -98,7 +98,7 @@ mod tests {
     fn who_is_probed_is_named_or_the_gateway() {
         let mut settings = settings();
         let fiber = |settings: &Settings| {
-            let mut wan = fixed::wan(&settings.wans[0]);
+            let mut wan = fixed::wan(&settings.wans[0], 1);
             link(&mut wan, &settings.wans[0], &state(1500));
             wan.probe.as_deref().cloned()
         };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub fn policy(settings: &Settings, links: &[LinkState], inside_state: &InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
     let wans = settings.wans.iter().enumerate().map(|(index, said)| {
-        let mut wan = fixed::wan(said);
+        let mut wan = fixed::wan(said, epoch);
         link(&mut wan, said, links.get(index).unwrap_or(&unknown));
         wan
     });

@@ -111,9 +111,9 @@ impl Leases {
         }
     }
 
-    /// Time passed: whether the snapshot is to show something else from now on, and when time alone will matter next.
-    pub fn pass(&mut self, now: Tick) -> (bool, Option<Tick>) {
-        let before = self.changes.len();
+    /// Time passed: of which WANs the snapshot is to show something else from now on, and when time alone will matter next.
+    pub fn pass(&mut self, now: Tick) -> (Vec<WanId>, Option<Tick>) {
+        let mut changed = Vec::new();
         let mut wake: Option<Tick> = None;
         for (id, Holding { pools, shown }) in (0..).map(WanId).zip(&mut self.wans) {
             for (family, (pool, shown)) in Family::ALL.into_iter().zip(pools.iter_mut().zip(shown)) {
@@ -121,10 +121,14 @@ impl Leases {
                 let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
                 let why = |net| pool.find(net).map_or("others took its place", |entry| entry.why);
                 self.changes.extend(change::between((id, family), shown, &leases, why));
-                *shown = leases;
+                if *shown != leases {
+                    changed.push(id);
+                    *shown = leases;
+                }
             }
         }
-        (self.changes.len() > before, wake)
+        changed.dedup();
+        (changed, wake)
     }
 
     /// What changed since this was asked last.
@@ -132,10 +136,10 @@ impl Leases {
         std::mem::take(&mut self.changes)
     }
 
-    /// What the snapshot shows of each WAN.
+    /// What the snapshot shows of a WAN.
     #[must_use]
-    pub fn shown(&self) -> Vec<WanLeases> {
-        self.wans.iter().map(|holding| holding.shown.clone()).collect()
+    pub fn shown(&self, id: WanId) -> Option<&WanLeases> {
+        self.wans.get(id.index()).map(|holding| &holding.shown)
     }
 
     /// Whether a WAN has what it needs in a family to send as somebody: a fixed public address, or one that comes and goes.

@@ -174,11 +174,13 @@ impl Follower<'_> {
             tracing::debug!(epoch = policy.epoch, "new policy");
             // A new address waits until the kernel is silent about it; if it will not be, traffic goes before silence. One
             // that went leaves the shield a while later.
-            match self.shielded.widen(&policy.owned()).await {
-                Ok(is_wide) => self.retry |= is_wide,
-                Err(sentence) => {
-                    tracing::warn!("{sentence}");
-                    self.retry = true;
+            if policy.owns_anew() {
+                match self.shielded.widen(&policy.owned()).await {
+                    Ok(is_wide) => self.retry |= is_wide,
+                    Err(sentence) => {
+                        tracing::warn!("{sentence}");
+                        self.retry = true;
+                    }
                 }
             }
             self.workers.iter().for_each(|worker| worker.publish(Arc::clone(&policy)));

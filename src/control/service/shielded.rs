@@ -4,6 +4,7 @@
 use super::Faults;
 use crate::control::kernel::Kernel;
 use ipnet::IpNet;
+use std::collections::HashSet;
 
 /// The kernel side, and what it keeps from the kernel.
 pub struct Shielded<'a> {
@@ -19,7 +20,8 @@ impl Shielded<'_> {
     /// # Errors
     /// A sentence; the old shield stands then.
     pub async fn widen(&mut self, owned: &[IpNet]) -> Result<bool, String> {
-        let new: Vec<_> = owned.iter().filter(|net| !self.owned.contains(net)).copied().collect();
+        let held: HashSet<_> = self.owned.iter().collect();
+        let new: Vec<_> = owned.iter().filter(|net| !held.contains(net)).copied().collect();
         if !new.is_empty() {
             let both = [&self.owned[..], &new].concat();
             self.kernel.guard(&both).await?;

@@ -5,8 +5,8 @@
 use super::{NeighborContext, Neighbors, arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{Mac, Tick, WanId};
-use std::collections::{HashSet, VecDeque};
+use crate::types::{Family, Mac, Tick, WanId};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 /// Milliseconds between the two announcements (RFC 5227 §1.1 `ANNOUNCE_INTERVAL`).
@@ -15,40 +15,78 @@ const INTERVAL_MS: u64 = 2000;
 const PER_TICK: usize = 16;
 const PACE_MS: u64 = 20;
 
-/// What is announced: a WAN, its MAC and how often its link has come up, an address of it, its gateway.
-type What = (Box<str>, Mac, Option<u32>, IpAddr, Option<IpAddr>);
-
 /// The announcements still to be made, in the order in which they are due.
 #[derive(Debug, Default)]
 pub(super) struct Announcer {
     /// First and second time.
     rounds: [VecDeque<(Tick, WanId, IpAddr)>; 2],
-    announced: HashSet<What>,
+    /// By WAN whose link is up: what has been announced, or will be.
+    announced: HashMap<WanId, Announced>,
+}
+
+/// What of a WAN is announced, and with what.
+#[derive(Debug)]
+struct Announced {
+    terms: Terms,
+    hosts: HashSet<IpAddr>,
+}
+
+/// What a WAN's announcements depend on. Of the same terms there is nothing new, however many addresses there are.
+#[derive(PartialEq, Eq, Debug)]
+struct Terms {
+    name: Box<str>,
+    mac: Mac,
+    came_up: u32,
+    next_hops: [Option<IpAddr>; 2],
+    owned_since: u32,
+}
+
+impl Terms {
+    /// `None`: nobody would hear.
+    fn of(wan: &Wan) -> Option<Self> {
+        Some(Self {
+            name: wan.fixed.name.clone(),
+            mac: wan.link.mac,
+            came_up: wan.link.came_up?,
+            next_hops: Family::ALL.map(|family| wan.link.next_hop(family)),
+            owned_since: wan.owned_since,
+        })
+    }
+
+    /// Whether an address that stayed needs not be announced again.
+    fn keeps(&self, old: &Self, family: Family) -> bool {
+        (&self.name, self.mac, self.came_up) == (&old.name, old.mac, old.came_up)
+            && self.next_hops[family.index()] == old.next_hops[family.index()]
+    }
 }
 
 impl Announcer {
     /// Plans announcements for what the new policy owns and the old did not.
     pub(super) fn adopt(&mut self, now: Tick, policy: &Policy) {
-        let before = std::mem::take(&mut self.announced);
-        let pending: HashSet<(WanId, IpAddr)> =
-            self.rounds.iter().flatten().map(|(_, wan, address)| (*wan, *address)).collect();
-        self.rounds = Default::default();
+        let mut before = std::mem::take(&mut self.announced);
         for (id, wan) in policy.wans() {
-            if wan.link.came_up.is_none() {
-                continue;
-            }
-            for address in hosts(wan) {
-                let gateway = match address {
-                    IpAddr::V4(_) => wan.link.next_hop4.map(IpAddr::V4),
-                    IpAddr::V6(_) => wan.link.next_hop6.map(IpAddr::V6),
-                };
-                let what = (wan.fixed.name.clone(), wan.link.mac, wan.link.came_up, address, gateway);
-                if !before.contains(&what) || pending.contains(&(id, address)) {
-                    self.rounds[0].push_back((now, id, address));
-                }
-                self.announced.insert(what);
-            }
+            let Some(terms) = Terms::of(wan) else { continue };
+            let old = before.remove(&id);
+            let announced = match old {
+                Some(same) if same.terms == terms => same,
+                old => self.plan(now, (id, wan), terms, old.as_ref()),
+            };
+            self.announced.insert(id, announced);
         }
+        let announced = &self.announced;
+        self.rounds.iter_mut().for_each(|round| round.retain(|(_, id, _)| announced.contains_key(id)));
+    }
+
+    /// Plans those of one WAN. What was under way begins anew.
+    fn plan(&mut self, now: Tick, (id, wan): (WanId, &Wan), terms: Terms, old: Option<&Announced>) -> Announced {
+        let is_its = |(_, of, _): &&(Tick, WanId, IpAddr)| *of == id;
+        let pending: HashSet<IpAddr> = self.rounds.iter().flatten().filter(is_its).map(|(.., host)| *host).collect();
+        self.rounds.iter_mut().for_each(|round| round.retain(|(_, of, _)| *of != id));
+        let hosts = hosts(wan);
+        let keeps = |old: &Announced, host| old.hosts.contains(&host) && terms.keeps(&old.terms, Family::of(host));
+        let is_new = |host: &IpAddr| !old.is_some_and(|old| keeps(old, *host)) || pending.contains(host);
+        self.rounds[0].extend(hosts.iter().copied().filter(is_new).map(|host| (now, id, host)));
+        Announced { terms, hosts: hosts.into_iter().collect() }
     }
 
     /// Sends what is due. Returns when more will be.

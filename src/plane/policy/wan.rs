@@ -27,6 +27,8 @@ pub struct Wan {
     pub nat44: Nat44Map,
     /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
     pub nptv6: Arc<[Leased<Translator>]>,
+    /// Epoch of the first snapshot in which it owns just what it owns: of the same number the addresses are the same.
+    pub owned_since: u32,
     /// How it stands, by `Family`.
     pub standing: [Standing; 2],
     /// What becomes of flows on a worse tier that would go here if they were new, by `Family`; `Remedy::Drain`: nothing.

@@ -35,6 +35,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         probe: None,
         nat44: Nat44Map::default(),
         nptv6: [].into(),
+        owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
     };

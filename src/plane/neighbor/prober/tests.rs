@@ -3,6 +3,8 @@
 use super::*;
 use crate::plane::neighbor::NeighborState;
 use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::translate::nat44::Nat44Map;
+use crate::types::Standing;
 
 const A: WanId = WanId(0);
 const MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
@@ -179,11 +181,11 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
     let mut policy = quiet();
     policy.wans[0].link.next_hop4 = None;
     let pairs = [("10.250.250.2", "192.0.2.3"), ("10.250.250.3", "192.0.2.4")].map(|(a, b)| (address(a), address(b)));
-    policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&pairs[..1]);
+    policy.wans[0].nat44 = Nat44Map::new(&pairs[..1]);
     let mut run = Run::new(policy);
     assert_eq!(run.until(60_000).len(), 2);
     run.policy.epoch = 2;
-    run.policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&pairs);
+    (run.policy.wans[0].nat44, run.policy.wans[0].owned_since) = (Nat44Map::new(&pairs), 2);
     let announced = run.until(70_000);
     assert_eq!(announced.iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [4, 4]);
     run.policy.epoch = 3;
@@ -203,12 +205,23 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
 }
 
 #[test]
+fn a_wan_that_stands_otherwise_announces_nothing_more_and_goes_on_with_what_is_under_way() {
+    let mut policy = quiet();
+    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
+    let mut run = Run::new(policy);
+    assert_eq!(run.times(51_000), [50_000]);
+    (run.policy.epoch, run.policy.wans[0].standing) = (2, [Standing::HardDown; 2]);
+    assert_eq!(run.times(60_000), [52_000]);
+}
+
+#[test]
 fn a_large_block_is_announced_at_a_measured_pace() {
     let mut policy = quiet();
     policy.wans[0].link.next_hop4 = None;
     let pair =
         |n: u32| (std::net::Ipv4Addr::from_bits(0x0a00_0000 + n), std::net::Ipv4Addr::from_bits(0xc612_0000 + n));
-    policy.wans[0].nat44 = crate::plane::translate::nat44::Nat44Map::new(&(0..40).map(pair).collect::<Vec<_>>());
+    policy.wans[0].nat44 = Nat44Map::new(&(0..40).map(pair).collect::<Vec<_>>());
     let times = Run::new(policy).times(60_000);
     let at = |time: u64| times.iter().filter(|found| **found == time).count();
     assert_eq!([50_000, 50_020, 50_040, 52_000, 52_020, 52_040].map(at), [16, 16, 8, 16, 16, 8]);
