@@ -1,6 +1,7 @@
 //! Fragments: how a packet becomes some (IPv4 only; an IPv6 router never fragments, RFC 8200 §4.5), and how the later ones
 //! find the way that the first one took. Must never know: policy, flows.
 
+mod datagram;
 pub mod pins;
 pub mod resolve_offload;
 pub mod split;

@@ -4,11 +4,11 @@
 
 mod waiting;
 
+pub use super::datagram::Datagram;
+
 use crate::plane::lease::Binding;
-use crate::plane::packet::headers::Headers;
 use crate::types::Tick;
 use std::hash::BuildHasher;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use waiting::Waiting;
@@ -22,36 +22,6 @@ const WAYS: usize = 8;
 
 /// Nanoseconds a pin is remembered; an IPv4 identification may be reused after that (RFC 791 §3.2 allows 15 s and more).
 const LIFETIME: u64 = 30_000_000_000;
-
-/// What names a datagram until it is whole again (RFC 791 §3.2, RFC 8200 §4.5).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Datagram {
-    /// Sender.
-    pub source: IpAddr,
-    /// Receiver.
-    pub destination: IpAddr,
-    /// Transport protocol in IPv4. 0 in IPv6, where it is no part of the name: only the first fragment knows it.
-    pub protocol: u8,
-    /// The identification.
-    pub id: u32,
-}
-
-impl Datagram {
-    /// The datagram that a fragment with this identification belongs to.
-    #[must_use]
-    pub fn new(headers: &Headers, id: u32) -> Self {
-        let protocol = if headers.is_v4() { headers.protocol } else { 0 };
-        Self { source: headers.source, destination: headers.destination, protocol, id }
-    }
-
-    /// Whose share of the room it takes: the source, in IPv6 its /64.
-    fn sender(&self) -> u128 {
-        match self.source {
-            IpAddr::V4(source) => source.to_bits().into(),
-            IpAddr::V6(source) => source.to_bits() >> 64,
-        }
-    }
-}
 
 /// The pins of datagrams that passed lately, and the fragments that wait for theirs.
 #[derive(Debug)]

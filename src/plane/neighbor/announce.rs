@@ -2,7 +2,9 @@
 //! §7.2.6): at the start, when an address, a link's MAC or its gateway is new, and when a link comes back, whose
 //! switches may have forgotten us. Must never know: whether a next hop is resolved.
 
-use super::{NeighborContext, Neighbors, arp, nd};
+use super::cells::Neighbors;
+use super::context::NeighborContext;
+use super::{arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Mac, Tick, WanId};

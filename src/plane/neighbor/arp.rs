@@ -1,7 +1,7 @@
 //! ARP for IPv4 over Ethernet (RFC 826), address probes and announcements (RFC 5227).
 //! Must never know: when to ask.
 
-use super::{Answer, NeighborContext};
+use super::context::{Answer, NeighborContext};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;

@@ -1,7 +1,7 @@
 //! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
 //! Must never know: when to ask.
 
-use super::{Answer, NeighborContext};
+use super::context::{Answer, NeighborContext};
 use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;

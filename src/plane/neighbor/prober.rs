@@ -2,7 +2,9 @@
 //! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
 
 use super::announce::Announcer;
-use super::{FIXED, HEARD, NeighborContext, Neighbors, PROBING, REACHABLE, VALID, arp, nd};
+use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, VALID};
+use super::context::NeighborContext;
+use super::{arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};

@@ -1,6 +1,7 @@
 //! Claims about pins of datagrams and about fragments that wait.
 
 use super::*;
+use crate::plane::packet::headers::Headers;
 use crate::types::HEADROOM;
 use crate::types::WanId;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,7 +1,7 @@
 //! Later fragments that wait for their first, in the order of their arrival. Bounded in packets, bytes and time, and so
 //! that no sender takes more than half. Must never know: pins, locks.
 
-use super::Datagram;
+use crate::plane::fragment::datagram::Datagram;
 use crate::types::{HEADROOM, Tick};
 use std::collections::VecDeque;
 
