@@ -76,7 +76,7 @@ impl Path {
         let meters = &self.bridge.as_ref().unwrap().meters;
         let bad = |meter: &Arc<Meter>| {
             let reading = meter.read();
-            reading.lost + reading.cut + reading.malformed + reading.full + reading.refused
+            reading.lost + reading.truncated + reading.malformed + reading.full + reading.refused
         };
         meters.iter().map(bad).sum()
     }

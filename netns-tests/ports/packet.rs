@@ -70,12 +70,12 @@ fn small_and_super_frames_come_whole_and_in_order() {
 }
 
 #[test]
-fn super_frames_beyond_the_queue_are_counted_as_cut_and_the_rest_stay_whole() {
+fn super_frames_beyond_the_queue_are_counted_as_truncated_and_the_rest_stay_whole() {
     let pair = Pair::new();
     let (mut router, mut outside) = (pair.router_port(), pair.outside_port());
     send_super_frames(&mut outside, 0..800, 60_000);
     let (mut next, mut count) = (0, 0);
-    while router.meter.read().received + router.meter.read().cut < 800
+    while router.meter.read().received + router.meter.read().truncated < 800
         && router.receive(|frame| {
             let number = u32::from_be_bytes(frame.packet()[24..28].try_into().unwrap());
             assert!(number >= next, "frame {number} after {next}");
@@ -85,8 +85,8 @@ fn super_frames_beyond_the_queue_are_counted_as_cut_and_the_rest_stay_whole() {
         }) != 0
     {}
     let reading = router.meter.read();
-    assert_eq!((reading.received, reading.received + reading.cut, reading.malformed), (count, 800, 0));
-    assert!(count > 200 && reading.cut > 0, "{reading:?}");
+    assert_eq!((reading.received, reading.received + reading.truncated, reading.malformed), (count, 800, 0));
+    assert!(count > 200 && reading.truncated > 0, "{reading:?}");
     send_super_frames(&mut outside, 900..903, 60_000);
     let mut after = Vec::new();
     while after.len() < 3 && router.receive(|frame| after.push(frame.packet().len())) != 0 {}

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn handshakes_fail_when_they_had_their_time_and_none_was_answered() {
-        let told = |rows: &[(u64, u32, u32)]| {
+        let judged = |rows: &[(u64, u32, u32)]| {
             let mut handshakes = Handshakes::default();
             for (ms, tried, answered) in rows {
                 let traffic = FlowEvidence { replied: None, tried: *tried, answered: *answered };
@@ -145,15 +145,15 @@ mod tests {
             let now = rows.last().map_or(0, |(ms, _, _)| *ms);
             (handshakes.unanswered(Tick::from_millis(now)), handshakes.succeed())
         };
-        assert_eq!(told(&[(100, 9, 0)]), (None, false), "a browser has just opened nine");
-        assert_eq!(told(&[(900, 9, 0), (1000, 0, 0)]), (None, false), "the last may be under way");
-        assert_eq!(told(&[(900, 9, 0), (1000, 0, 0), (1499, 0, 0)]), (None, false));
-        assert_eq!(told(&[(900, 9, 0), (1000, 0, 0), (1500, 0, 0)]), (Some(9), false));
-        assert_eq!(told(&[(900, 9, 0), (1000, 0, 0), (1500, 0, 1)]), (None, false), "one is answered after all");
-        assert_eq!(told(&[(900, 4, 0), (1000, 0, 0), (1500, 0, 0)]), (None, false), "too few");
-        assert_eq!(told(&[(900, 9, 0), (4000, 0, 0), (4500, 0, 0)]), (None, false), "long ago");
-        assert_eq!(told(&[(100, 10, 5)]), (None, true));
-        assert_eq!(told(&[(100, 12, 5)]), (None, false));
-        assert_eq!(told(&[(100, u32::MAX, u32::MAX), (200, 9, 9)]), (None, true), "no overflow");
+        assert_eq!(judged(&[(100, 9, 0)]), (None, false), "a browser has just opened nine");
+        assert_eq!(judged(&[(900, 9, 0), (1000, 0, 0)]), (None, false), "the last may be under way");
+        assert_eq!(judged(&[(900, 9, 0), (1000, 0, 0), (1499, 0, 0)]), (None, false));
+        assert_eq!(judged(&[(900, 9, 0), (1000, 0, 0), (1500, 0, 0)]), (Some(9), false));
+        assert_eq!(judged(&[(900, 9, 0), (1000, 0, 0), (1500, 0, 1)]), (None, false), "one is answered after all");
+        assert_eq!(judged(&[(900, 4, 0), (1000, 0, 0), (1500, 0, 0)]), (None, false), "too few");
+        assert_eq!(judged(&[(900, 9, 0), (4000, 0, 0), (4500, 0, 0)]), (None, false), "long ago");
+        assert_eq!(judged(&[(100, 10, 5)]), (None, true));
+        assert_eq!(judged(&[(100, 12, 5)]), (None, false));
+        assert_eq!(judged(&[(100, u32::MAX, u32::MAX), (200, 9, 9)]), (None, true), "no overflow");
     }
 }

@@ -1,5 +1,5 @@
 //! What an operator may want of a WAN: the words of `flowpin wan NAME drain|down|up|auto`.
-//! Must never know: how a judgement is found (judge.rs), how an operator is heard.
+//! Must never know: how a judgement is found (judge.rs), the command line.
 
 /// What an operator wants of a WAN.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How often a frame suffers what, in thousandths; at most one of them happens to a frame. All 0: a good line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rates {
-    /// Lost on the way; who sent it does not notice.
+    /// Lost on the way; the sender does not notice.
     pub lose: u16,
     /// Comes twice.
     pub double: u16,
@@ -42,7 +42,7 @@ impl Faults {
         self.0.rates.store(Arc::new(rates));
     }
 
-    /// Breaks the port for good: whatever is asked of it fails.
+    /// Breaks the port for good: every call of it fails.
     pub fn break_port(&self) {
         self.0.is_broken.store(true, Ordering::Relaxed);
     }
@@ -86,7 +86,7 @@ impl Dice {
     }
 }
 
-/// A port, or a half of one, that is as bad as it is told to be.
+/// A port, or a half of one, that obeys [`Faults`].
 #[derive(Debug)]
 pub struct Faulty<P> {
     port: P,

@@ -6,7 +6,7 @@ use socket2::{Domain, Socket, Type};
 use std::io;
 use std::os::fd::AsFd;
 
-/// An Ethernet link of the kernel, as it was when asked.
+/// An Ethernet link of the kernel, as it was when found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
     /// Its name.
@@ -20,7 +20,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Asks the kernel about the link `name`.
+    /// Finds the link `name`.
     ///
     /// # Errors
     /// `NotFound` when there is no such link, `Unsupported` when it is not Ethernet.

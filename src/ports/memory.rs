@@ -17,7 +17,7 @@ pub struct Stored {
     pub link: Vec<u8>,
     /// IP packet or ARP body.
     pub packet: Vec<u8>,
-    /// What the kernel owes it.
+    /// What the kernel has left to do for it.
     pub offload: Offload,
     /// Stripped tag.
     pub tag: Option<u16>,
@@ -26,7 +26,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// A frame that owes nothing and has no tag.
+    /// A frame without offloads and without a tag.
     #[must_use]
     pub fn new(link: &[u8], packet: &[u8]) -> Self {
         Self { link: link.to_vec(), packet: packet.to_vec(), ..Self::default() }
@@ -133,7 +133,7 @@ pub struct FarEnd {
     pub sent: Sink,
 }
 
-/// Frames on their way to a live port in memory, and the bell that tells of them.
+/// Frames on their way to a live port in memory, and the bell that wakes its worker.
 #[derive(Debug)]
 struct Queue {
     frames: Mutex<Vec<Stored>>,

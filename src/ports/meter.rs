@@ -1,5 +1,5 @@
-//! What a port counts: written by the one worker that owns the port, read by anybody at any time.
-//! Must never know: why anybody wants to know.
+//! What a port counts: written by the one worker that owns the port, read by any thread at any time.
+//! Must never know: what the numbers are read for.
 
 use super::batch::Sent;
 use crossbeam::utils::CachePadded;
@@ -13,7 +13,7 @@ pub struct Meter(CachePadded<Cells>);
 struct Cells {
     received: AtomicU64,
     lost: AtomicU64,
-    cut: AtomicU64,
+    truncated: AtomicU64,
     malformed: AtomicU64,
     sent: AtomicU64,
     full: AtomicU64,
@@ -28,7 +28,7 @@ pub struct Reading {
     /// Frames that the kernel dropped because the receive queue was full. Up to a second behind.
     pub lost: u64,
     /// Frames that arrived incomplete: longer than a slot while the socket's buffer was full, or longer than any packet.
-    pub cut: u64,
+    pub truncated: u64,
     /// Frames without a whole link header, or with a virtio header that makes no sense.
     pub malformed: u64,
     /// Frames handed to the kernel.
@@ -46,7 +46,7 @@ impl Reading {
         [
             ("received", self.received),
             ("lost", self.lost),
-            ("cut", self.cut),
+            ("truncated", self.truncated),
             ("malformed", self.malformed),
             ("sent", self.sent),
             ("full", self.full),
@@ -59,7 +59,7 @@ impl std::ops::AddAssign for Reading {
     fn add_assign(&mut self, other: Self) {
         self.received += other.received;
         self.lost += other.lost;
-        self.cut += other.cut;
+        self.truncated += other.truncated;
         self.malformed += other.malformed;
         self.sent += other.sent;
         self.full += other.full;
@@ -75,7 +75,7 @@ impl Meter {
         Reading {
             received: get(&self.0.received),
             lost: get(&self.0.lost),
-            cut: get(&self.0.cut),
+            truncated: get(&self.0.truncated),
             malformed: get(&self.0.malformed),
             sent: get(&self.0.sent),
             full: get(&self.0.full),
@@ -83,11 +83,11 @@ impl Meter {
         }
     }
 
-    /// Adds what one receive brought. Only `received`, `lost`, `cut` and `malformed` of it count.
+    /// Adds what one receive brought. Only `received`, `lost`, `truncated` and `malformed` of it count.
     pub(super) fn add_received(&self, more: &Reading) {
         add(&self.0.received, more.received);
         add(&self.0.lost, more.lost);
-        add(&self.0.cut, more.cut);
+        add(&self.0.truncated, more.truncated);
         add(&self.0.malformed, more.malformed);
     }
 
@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn a_reading_is_the_sum_of_what_was_added() {
         let meter = Meter::default();
-        meter.add_received(&Reading { received: 3, cut: 1, ..Reading::default() });
+        meter.add_received(&Reading { received: 3, truncated: 1, ..Reading::default() });
         meter.add_received(&Reading { received: 2, lost: 7, malformed: 4, ..Reading::default() });
         meter.add_sent(Sent { sent: 5, full: 6, refused: 8 });
-        let all = Reading { received: 5, lost: 7, cut: 1, malformed: 4, sent: 5, full: 6, refused: 8 };
+        let all = Reading { received: 5, lost: 7, truncated: 1, malformed: 4, sent: 5, full: 6, refused: 8 };
         assert_eq!(meter.read(), all);
         assert_eq!(all.named().map(|(_, value)| value), [5, 7, 1, 4, 5, 6, 8]);
     }

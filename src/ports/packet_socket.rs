@@ -72,7 +72,7 @@ pub struct PacketTransmit {
     meter: Arc<Meter>,
 }
 
-/// A socket that hears nothing yet.
+/// A socket to which nothing is delivered yet.
 fn socket() -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
     socket.set_nonblocking(true)?;
@@ -95,7 +95,7 @@ impl PacketReceive {
         packet::join_all_multicast(socket.as_fd(), index)?;
         packet::bind(socket.as_fd(), index, EVERYTHING)?;
         if let Some(group) = fanout {
-            // The group hears for its members, so it has to be told about outgoing frames itself.
+            // Frames are delivered to the group, so the group itself must be set to leave outgoing frames out.
             let how = (libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16;
             set(libc::PACKET_FANOUT, (how | u32::from(group)).cast_signed())?;
         }
@@ -104,7 +104,7 @@ impl PacketReceive {
 }
 
 impl LiveReceive for PacketReceive {
-    /// A link that goes down is a fault for a moment, and when it is gone soon after, the kernel does not say so again.
+    /// A link that goes down is a fault for a moment; if it is removed soon after, the kernel reports nothing more.
     fn check(&mut self) -> io::Result<()> {
         let fault = self.socket.take_error()?;
         if !packet::is_bound(self.socket.as_fd())? {
@@ -132,9 +132,9 @@ impl AsFd for PacketReceive {
 /// Why a slot did not become a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fault {
-    /// Not for us: on its way out, or with a service tag.
+    /// Not ours: on its way out, or with a service tag (802.1ad).
     Foreign,
-    Cut,
+    Truncated,
     Malformed,
 }
 
@@ -154,7 +154,7 @@ impl Receive for PacketReceive {
             match frame {
                 Ok(frame) => batch.push(frame),
                 Err(Fault::Foreign) => {}
-                Err(Fault::Cut) => seen.cut += 1,
+                Err(Fault::Truncated) => seen.truncated += 1,
                 Err(Fault::Malformed) => seen.malformed += 1,
             }
         }
@@ -171,7 +171,7 @@ impl Receive for PacketReceive {
 /// The frame of a slot that holds all of it.
 fn in_slot<'a>(head: Head, slot: &'a mut [u8]) -> Result<Frame<'a>, Fault> {
     if head.captured < head.len {
-        return Err(Fault::Cut);
+        return Err(Fault::Truncated);
     }
     let header = head.link.checked_sub(VIRTIO_HEADER_LEN).and_then(|at| slot.get(at..head.link));
     let header: [u8; VIRTIO_HEADER_LEN] = header.and_then(|bytes| bytes.try_into().ok()).ok_or(Fault::Malformed)?;
@@ -189,12 +189,12 @@ fn fetch<'a>(mut socket: &Socket, head: Head, rest: &mut Rest<'a>) -> Result<Fra
                 let (buffer, link) = rest.take(ETHERNET, head.len);
                 return frame(head, &header, buffer, link);
             }
-            Ok(_) if head.len > LONGEST => return Err(Fault::Cut),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Fault::Cut),
+            Ok(_) if head.len > LONGEST => return Err(Fault::Truncated),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Fault::Truncated),
             _ => {}
         }
     }
-    Err(Fault::Cut)
+    Err(Fault::Truncated)
 }
 
 /// The frame of `head` whose link header begins `link` bytes into `buffer`.
@@ -257,7 +257,7 @@ struct Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Counts a frame that failed, or remembers that the port broke, and says how to go on. `left` counts the frame too.
+    /// Counts a frame that failed, or remembers that the port broke, and returns how to go on. `left` counts the frame too.
     fn judge(&mut self, error: &io::Error, left: usize, super_frame: bool) -> Then {
         match error.raw_os_error() {
             Some(libc::EAGAIN) => {
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_not_whole_or_makes_no_sense_has_a_name() {
-        assert_eq!(in_slot(Head { captured: 33, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Cut);
+        assert_eq!(in_slot(Head { captured: 33, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Truncated);
         assert_eq!(in_slot(head(13), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
         assert_eq!(in_slot(head(300), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
         assert_eq!(in_slot(Head { link: 9, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Malformed);

@@ -1,5 +1,5 @@
-//! A decorator that records: what passes a port is copied into a `Recording`, and whoever wants a capture writes it from
-//! there, on a thread of its own. The port never waits for that: a frame for which no room is left is counted as missed.
+//! A decorator that records: what passes a port is copied into a `Recording`, from which another thread writes a
+//! capture. The port never waits for that: a frame that finds no room left is counted as missed.
 //! Around `faulty` it records what the worker sees, inside of it what is on the wire.
 //! Must never know: where captures are kept, clocks.
 
@@ -49,8 +49,8 @@ pub struct Interfaces {
 }
 
 impl Recording {
-    /// An empty recording whose waiting frames never take more than `most` bytes. `wall` tells the time in nanoseconds
-    /// since 1970; it is asked once a batch.
+    /// An empty recording whose waiting frames never take more than `most` bytes. `wall` gives the time in nanoseconds
+    /// since 1970; it is called once a batch.
     #[must_use]
     pub fn new(most: usize, wall: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         let room = AtomicUsize::new(most);
@@ -132,8 +132,8 @@ impl<P: Receive> Receive for Record<P> {
     }
 }
 
-/// A received frame as it was on the wire: with the tag that the kernel took out. A checksum that the kernel still owes is
-/// recorded unfinished, and a super-frame whole, as tcpdump shows them.
+/// A received frame as it was on the wire: with the tag that the kernel took out. A checksum that the kernel has left to
+/// finish is recorded unfinished, and a super-frame whole, as tcpdump shows them.
 fn take_received(recording: &Recording, interface: u32, time: u64, frame: &Frame<'_>) {
     match (frame.tag, frame.link().split_at_checked(ADDRESSES)) {
         (Some(tag), Some((addresses, kind))) => {

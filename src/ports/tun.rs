@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-/// What the reader can be asked to take, with the names that people know; linux/if_tun.h.
+/// Offloads that the reader of a TUN can take, with the names that people know; linux/if_tun.h.
 const OFFLOADS: [(u32, &str); 6] = [
     (libc::TUN_F_CSUM, "csum"),
     (libc::TUN_F_TSO4, "tso4"),

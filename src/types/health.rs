@@ -1,5 +1,6 @@
-//! The words of health that rooms share: what became of a probe, how a WAN stands, what becomes of its flows. Judged in
-//! the room `health`; the keys of `[wan.health]` are read in config/file/health.rs.
+//! The health of a WAN in the words that rooms exchange: the outcome of a probe (plane to judge), a standing (judge to
+//! plane), and what becomes of the flows of a WAN that falls or comes back (settings to plane). Judged in the room
+//! `health`; the keys of `[wan.health]` are read in config/file/health.rs.
 //! Must never know: how a probe looks (plane/health.rs), how many failures make a WAN bad (health/judge.rs).
 
 use super::{Tick, WanId};
@@ -10,13 +11,13 @@ use std::fmt;
 pub struct Probed {
     /// The WAN that it left by.
     pub wan: WanId,
-    /// Its place among that WAN's probes.
+    /// Its index among that WAN's probes.
     pub probe: u16,
-    /// Epoch of the snapshot that it was asked under: the probes of another may stand in other places.
+    /// Epoch of the policy under which it was sent: under another the same index may be another probe.
     pub epoch: u32,
-    /// When it was known.
+    /// When it ended.
     pub at: Tick,
-    /// What was known.
+    /// How it ended.
     pub outcome: Outcome,
 }
 
@@ -37,9 +38,9 @@ pub enum Outcome {
 pub enum Failure {
     /// No answer in time.
     Silent,
-    /// There was no way to ask: no link, no gateway, no address of its own.
+    /// It could not be sent: no link, no gateway, no address to send from.
     Unsent,
-    /// A router or host said that it cannot be reached.
+    /// An ICMP error answered that the target cannot be reached.
     Unreachable,
     /// The connection was refused.
     Refused,
@@ -69,15 +70,15 @@ impl fmt::Display for Failure {
     }
 }
 
-/// How a WAN stands in one family, as the data plane obeys it. In this order new flows prefer them, before tiers.
+/// The standing of a WAN in one family, which the data plane obeys. New flows prefer them in this order, before tiers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Standing {
     /// It takes new flows.
     #[default]
     Up,
-    /// It works badly: it takes new flows only where no other is up.
+    /// Its path is bad: it takes new flows only where no other WAN is up.
     Degraded,
-    /// The line is there, its far end is not, or somebody said so by hand: no new flows.
+    /// The link is there and the far end is not, or an operator wants it so: no new flows.
     SoftDown,
     /// Nothing can be sent: the link is gone, has no carrier, or no next hop.
     HardDown,

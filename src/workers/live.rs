@@ -93,7 +93,7 @@ impl WorkerHandle {
         &self.counters
     }
 
-    /// Tells it to end after its turn. Does not wait.
+    /// Lets it end after its turn. Does not wait.
     pub fn stop(&self) {
         self.mailbox.stop();
     }

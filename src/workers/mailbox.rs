@@ -1,5 +1,5 @@
 //! What control tells a worker between two turns: the newest policy (older ones are never seen), links that came or went,
-//! and to stop. Every message wakes a waiting worker. Must never know: what a policy says.
+//! and to stop. Every message wakes a waiting worker. Must never know: what is in a policy.
 
 use crate::plane::policy::Policy;
 use crate::ports::live::LivePort;

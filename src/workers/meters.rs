@@ -1,5 +1,5 @@
 //! What a worker's ports count, and what the worker counts of frames that reached no port.
-//! Must never know: why anybody wants to know.
+//! Must never know: what the numbers are read for.
 
 use crate::ports::meter::Meter;
 use crossbeam::utils::CachePadded;

@@ -60,7 +60,7 @@ impl Ports {
     }
 }
 
-/// Opens a port on a WAN link; `shared`: with other workers, who each get a part of its flows.
+/// Opens a port on a WAN link; `shared`: with other workers, each of which gets a part of its flows.
 ///
 /// # Errors
 /// One sentence that names the link.
@@ -70,7 +70,7 @@ pub(super) fn open_wan(link: &Link, shared: bool, meter: &Arc<Meter>) -> io::Res
     Ok(LivePort::new(receive, transmit))
 }
 
-/// A number for the fanout group of a link that this process's workers agree on and that other programs, who count from
+/// A number for the fanout group of a link that this process's workers agree on and that other programs, which count from
 /// 0 or 1 or take their process id, are unlikely to use.
 fn fanout_group(index: u32) -> u16 {
     (std::process::id().wrapping_mul(0x9e37).wrapping_add(index.wrapping_mul(0x85eb)) >> 4 & 0xffff) as u16

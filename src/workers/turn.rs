@@ -32,7 +32,7 @@ impl Observe for () {
 pub struct Broken {
     /// Which one.
     pub end: End,
-    /// What it said.
+    /// Its error.
     pub error: io::Error,
 }
 
@@ -58,14 +58,14 @@ impl From<Broken> for io::Error {
 pub struct Turned {
     /// Frames received.
     pub received: usize,
-    /// What the transmitters said, over all ends.
+    /// What became of the frames sent, over all ends.
     pub sent: Sent,
     /// Frames for a WAN whose link is gone.
     pub no_link: u32,
 }
 
 impl Transmitters {
-    /// Sends every frame of `batch`, or of a part of one, to where it ends.
+    /// Sends every frame of `batch`, or of a part of one, to the end where it goes.
     ///
     /// # Errors
     /// The first port that broke; the other ends have been served all the same.

@@ -14,7 +14,7 @@ use std::io::{Chain, Cursor, ErrorKind, Read};
 /// The largest block or packet that is read, in bytes; tcpdump's largest snap length is a sixteenth of it.
 const LARGEST: usize = 4 << 20;
 
-/// The head of the file that tells its format, and the rest.
+/// The first bytes of the file, by which its format is known, and the rest.
 type Source<R> = Chain<Cursor<Vec<u8>>, R>;
 
 /// A capture being read.
@@ -56,7 +56,7 @@ pub struct Packet {
 pub enum Fault {
     /// Nothing in it.
     Empty,
-    /// Not pcap, not pcapng. What it looks like, when that can be told.
+    /// Not pcap, not pcapng. What it looks like, if that is known.
     NotACapture(&'static str),
     /// Broken behind `packets` good packets, `offset` bytes into the file.
     Damaged {
@@ -87,7 +87,7 @@ impl fmt::Display for Fault {
 impl Error for Fault {}
 
 impl<R: Read> Capture<R> {
-    /// Starts reading. Classic pcap has its interface at once; pcapng tells them as it goes.
+    /// Starts reading. Classic pcap has its one interface at once; pcapng describes interfaces among the packets.
     ///
     /// # Errors
     /// The file is not a capture, or its header is damaged.
@@ -124,7 +124,7 @@ impl<R: Read> Capture<R> {
         Ok(Self { format: Format::Next { reader, section: 0, last: 0 }, interfaces: Vec::new(), packets: 0 })
     }
 
-    /// The interfaces told so far.
+    /// The interfaces described so far.
     pub fn interfaces(&self) -> &[Interface] {
         &self.interfaces
     }
@@ -204,13 +204,13 @@ fn next_packet<R: Read>(
                 link: LinkType::from_number(u32::from(description.linktype)),
             })),
             kind @ (ENHANCED_PACKET | PACKET | SIMPLE_PACKET) => {
-                let found = Found::read(kind, &block.body, state, *last).map_err(|what| Fault::Damaged {
+                let body = PacketBody::read(kind, &block.body, state, *last).map_err(|what| Fault::Damaged {
                     packets,
                     offset,
                     what: what.to_owned(),
                 })?;
-                *last = found.time;
-                packet.fill(*section + found.interface, found.time, found.data, found.original_len);
+                *last = body.time;
+                packet.fill(*section + body.interface, body.time, body.data, body.original_len);
                 return Ok(true);
             }
             _ => {}
@@ -225,16 +225,16 @@ const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// A packet inside a block's body.
-struct Found<'a> {
+/// The body of a packet block.
+struct PacketBody<'a> {
     interface: usize,
     time: u64,
     data: &'a [u8],
     original_len: u32,
 }
 
-impl<'a> Found<'a> {
-    /// Reads the body of a packet block, its options left aside: they may be broken without harm. A simple packet has
+impl<'a> PacketBody<'a> {
+    /// Reads the body of a packet block, without its options: they may be broken without harm. A simple packet has
     /// no time of its own and gets `last`.
     fn read(kind: u32, body: &'a [u8], state: &PcapNgState, last: u64) -> Result<Self, &'static str> {
         const SHORT: &str = "a packet block is shorter than it says";
@@ -277,7 +277,7 @@ impl Packet {
     }
 }
 
-/// The whole chain of an error of the capture library in one line; its end-of-file errors say nothing of the file.
+/// The whole chain of an error of the capture library in one line; its end-of-file errors name no place in the file.
 fn damaged(packets: u64, offset: u64, error: &(dyn Error + 'static)) -> Fault {
     let mut text = error.to_string();
     let mut source = Some(error);
@@ -290,9 +290,9 @@ fn damaged(packets: u64, offset: u64, error: &(dyn Error + 'static)) -> Fault {
                 format!("it ends in the middle of a packet or block, or one is longer than {} MiB", LARGEST >> 20);
             return Fault::Damaged { packets, offset, what };
         }
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
         source = error.source();
     }

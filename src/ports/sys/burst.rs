@@ -26,7 +26,7 @@ pub enum Then {
     Stop,
 }
 
-/// Sends `messages` in order without blocking and without allocating; `failed` hears of each one that failed, with its
+/// Sends `messages` in order without blocking and without allocating; `failed` is called for each one that failed, with its
 /// position. Returns how many were sent.
 pub fn send(
     socket: BorrowedFd<'_>,

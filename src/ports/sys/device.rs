@@ -72,7 +72,7 @@ pub fn mtu(socket: BorrowedFd<'_>, name: &str) -> io::Result<u32> {
 /// possible. With `new`, the device must not exist yet (`EBUSY`).
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the system call.
 pub fn attach_tun(tun: BorrowedFd<'_>, name: &str, new: bool) -> io::Result<()> {
     let mut request = Request::new(name)?;
     let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
@@ -84,14 +84,14 @@ pub fn attach_tun(tun: BorrowedFd<'_>, name: &str, new: bool) -> io::Result<()> 
 /// Sets the length of the virtio header (`TUNSETVNETHDRSZ`).
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the system call.
 pub fn set_tun_header_len(tun: BorrowedFd<'_>, len: usize) -> io::Result<()> {
     let len = libc::c_int::try_from(len).map_err(io::Error::other)?;
     // SAFETY: the command takes a pointer to an int.
     checked(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETVNETHDRSZ, &raw const len) }).map(drop)
 }
 
-/// Says what the reader of the TUN takes (`TUNSETOFFLOAD`, `TUN_F_*`).
+/// Tells the kernel which offloads the reader of the TUN takes (`TUNSETOFFLOAD`, `TUN_F_*`).
 ///
 /// # Errors
 /// `EINVAL` when the kernel does not know one of the bits.

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// Sets an integer option.
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the system call.
 pub fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     set_struct(socket, level, option, &value)
 }
@@ -66,7 +66,7 @@ pub fn bind(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()>
 /// Whether the link that the socket was bound to still exists. One that is only down does.
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the system call.
 pub fn is_bound(socket: BorrowedFd<'_>) -> io::Result<bool> {
     let mut address = empty_address();
     let mut len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
@@ -78,7 +78,7 @@ pub fn is_bound(socket: BorrowedFd<'_>) -> io::Result<bool> {
 /// Frames that the kernel dropped since the last call because the ring was full (`PACKET_STATISTICS`).
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the system call.
 pub fn take_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
     let mut len = size_of::<libc::tpacket_stats>() as libc::socklen_t;

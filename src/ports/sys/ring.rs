@@ -31,7 +31,7 @@ pub struct Ring {
 // SAFETY: the mapping belongs to this value alone and is no more bound to a thread than a Box is.
 unsafe impl Send for Ring {}
 
-/// What a slot says about its frame.
+/// A slot's description of its frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
     /// `TP_STATUS_*`.
@@ -63,7 +63,7 @@ impl Ring {
     /// Gives `socket` a ring of at least `slots` slots and maps it. To be called before bind.
     ///
     /// # Errors
-    /// What the kernel says; `EBUSY` when an option came in the wrong order.
+    /// The error of a system call; `EBUSY` when an option came in the wrong order.
     pub fn map(socket: BorrowedFd<'_>, slots: usize) -> io::Result<Self> {
         let per_block = BLOCK / SLOT;
         let blocks = slots.div_ceil(per_block).max(1);
@@ -116,7 +116,7 @@ impl Drop for Ring {
 }
 
 impl<'a> Filled<'a> {
-    /// What the next slot says; `None` when no slot is filled.
+    /// The description of the next frame; `None` when no slot is filled.
     #[must_use]
     pub fn peek(&self) -> Option<Head> {
         if *self.held >= self.slots {
@@ -159,7 +159,7 @@ impl<'a> Filled<'a> {
     }
 }
 
-/// The word that says whose the slot is. `slot` must be below the number of slots.
+/// The word that gives the slot to the kernel or to us. `slot` must be below the number of slots.
 fn status_of<'a>(base: NonNull<u8>, slot: usize) -> &'a AtomicU32 {
     // SAFETY: every slot starts with tp_status, a u32 at an aligned address inside the mapping, which both sides access
     // atomically and which no other reference covers. Callers use the reference at once, while they borrow the ring.

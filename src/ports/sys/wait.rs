@@ -37,7 +37,7 @@ impl WaitSet {
     /// Waits until a descriptor is ready or `millis` milliseconds passed. A signal ends the wait early.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of `poll`.
     pub fn wait(&mut self, millis: libc::c_int) -> io::Result<()> {
         // SAFETY: pointer and length describe one array of pollfd, which the call may write to.
         let ready = unsafe { libc::poll(self.0.as_mut_ptr(), self.0.len() as libc::nfds_t, millis) };
@@ -70,11 +70,11 @@ impl Bell {
     pub fn new() -> io::Result<Self> {
         // SAFETY: the call takes no pointer.
         let fd: RawFd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+        // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         Ok(Self(unsafe { File::from_raw_fd(fd) }))
     }
 
-    /// Rings; whoever waits wakes. Rung again before it was heard, it is heard once.
+    /// Rings: a thread that waits wakes. Rung again before it was silenced, it wakes the thread once.
     pub fn ring(&self) {
         // Fails only when the counter is at its end, and then the bell has been rung.
         let _ = (&self.0).write(&1u64.to_ne_bytes());

@@ -21,7 +21,7 @@ const LOOK_MS: u64 = 1000;
 /// What a worker tells control.
 #[derive(Debug)]
 pub enum Report {
-    /// A port broke and was closed. The worker goes on without it, except without the TUN (`End::Inside`). Told once.
+    /// A port broke and was closed. The worker goes on without it, except without the TUN (`End::Inside`). Reported once.
     Broken {
         /// Number of the worker.
         worker: usize,
@@ -179,7 +179,7 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Hands over what became of probes since the last pass.
+    /// Reports the probes that have ended since the last pass.
     fn report_probes(&mut self) {
         let health = &self.plane.shared().health;
         if !health.is_quiet() {
@@ -216,6 +216,7 @@ impl<'a> Service<'a> {
         }
     }
 
+    /// Closes a port that broke, and reports it.
     fn close(&mut self, broken: Broken) {
         match broken.end {
             End::Inside => self.over = true,
@@ -237,10 +238,10 @@ impl<'a> Service<'a> {
         self.check(|port| port.fault);
     }
 
-    /// Closes the ports that broke, among those that `poll` found in a state that is `worth` asking about.
-    fn check(&mut self, worth: impl Fn(Readiness) -> bool) {
+    /// Checks the WAN ports whose readiness is `suspect`, and closes those that broke.
+    fn check(&mut self, suspect: impl Fn(Readiness) -> bool) {
         for wan in (0..).map(WanId).take(self.wans.len()) {
-            if !worth(self.waits.readiness(FIRST_WAN + wan.index())) {
+            if !suspect(self.waits.readiness(FIRST_WAN + wan.index())) {
                 continue;
             }
             let checked = self.wans.get_mut(wan.index()).and_then(Option::as_mut).map(|port| port.check());
