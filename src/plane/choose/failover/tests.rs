@@ -8,6 +8,7 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::sample::{hex, icmp, is_right, packet, tcp, udp};
 use crate::plane::policy::{OnDown, Policy};
 use crate::plane::sample::{A, B, Done, GATEWAY, Rig, SERVER, SERVER6, hosts, policy, port_for};
+use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::plane::{Plane, Shared};
 use crate::types::{Direction, End, Family, Remedies, Remedy, Standing, WanId};
@@ -223,6 +224,19 @@ fn a_connection_that_was_reset_stays_reset_when_its_wan_is_back() {
         Verdict::Forward(End::Wan(A)),
         "a new one from outside"
     );
+}
+
+#[test]
+fn what_a_connection_that_was_reset_says_goes_by_no_other_wan_when_its_own_has_no_address_for_it() {
+    let (mut rig, port) = connected();
+    adopt(&mut rig, standing(2, &[(A, Standing::HardDown)]));
+    out(&mut rig, port, ACK, [109, 2001]);
+    let mut without = standing(3, &[]);
+    without.wans[A.index()].nat44 = Nat44Map::default();
+    adopt(&mut rig, without);
+    assert_eq!(out(&mut rig, port, ACK, [109, 2001]).verdict, Verdict::Drop(DropReason::Reset));
+    assert_eq!(out(&mut rig, port, tcp_flag::RST, [109, 0]).verdict, Verdict::Drop(DropReason::AddressGone));
+    assert_eq!(out(&mut rig, port, SYN, [7000, 0]).verdict, Verdict::Forward(End::Wan(B)), "a redial is another flow");
 }
 
 #[test]
