@@ -20,7 +20,7 @@
 //! frame, to `src/plane/process.rs`, the table of contents of its life:
 //!
 //! 1. `src/plane/packet/parse.rs` reads its headers once; afterwards their type is the proof.
-//! 2. `src/plane/choose/exit.rs` asks the flow table (`src/plane/flow/table.rs`) for its pin. A new flow is admitted
+//! 2. `src/plane/choose/outbound.rs` asks the flow table (`src/plane/flow/table.rs`) for its pin. A new flow is admitted
 //!    (`src/plane/choose/admit.rs`) and gets a WAN by `src/plane/choose/steer.rs`; one whose WAN is down is judged by
 //!    `src/plane/choose/failover.rs`.
 //! 3. `src/plane/pass/fit.rs` judges hops and size, `src/plane/pass/mss_clamp.rs` lowers the MSS of a SYN.

@@ -30,6 +30,40 @@ impl WanId {
     }
 }
 
+/// Some of the WANs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct WanSet(u32);
+
+impl WanSet {
+    /// None of them.
+    pub const EMPTY: Self = Self(0);
+
+    /// Takes one in. What no WAN can be is left out.
+    pub fn insert(&mut self, id: WanId) {
+        self.0 |= Self::bit(id);
+    }
+
+    /// Whether one is in it.
+    #[must_use]
+    pub fn contains(self, id: WanId) -> bool {
+        self.0 & Self::bit(id) != 0
+    }
+
+    fn bit(id: WanId) -> u32 {
+        1u32.checked_shl(id.0.into()).unwrap_or(0)
+    }
+}
+
+impl FromIterator<WanId> for WanSet {
+    fn from_iter<I: IntoIterator<Item = WanId>>(ids: I) -> Self {
+        let mut set = Self::EMPTY;
+        ids.into_iter().for_each(|id| set.insert(id));
+        set
+    }
+}
+
+const _: () = assert!(MAX_WANS <= u32::BITS as usize, "a set has a bit for every WAN");
+
 /// A direction seen from the inside: outbound is inside to a WAN, inbound a WAN to inside.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Direction {

@@ -177,7 +177,7 @@ fn a_circle_is_told_with_every_import_of_it() {
 
 #[test]
 fn rows_of_rooms_go_one_way() {
-    assert_eq!(why_not("plane::choose::exit", "plane::flow::key"), None);
+    assert_eq!(why_not("plane::choose::outbound", "plane::flow::key"), None);
     assert_eq!(why_not("plane::flow::table", "plane::flow::key"), None);
     assert_eq!(why_not("plane::policy", "config::file"), None);
     assert_eq!(why_not("plane::packet::parse", "plane::policy").unwrap(), "`plane/packet` stands below `plane/policy`");

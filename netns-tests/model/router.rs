@@ -6,7 +6,7 @@ use super::flows::Flow;
 use super::life::Key;
 use super::net::Net;
 use flowpin::control::compile::{replay_gateway_mac, replay_policy};
-use flowpin::plane::choose::{address, steer};
+use flowpin::plane::choose::candidates;
 use flowpin::plane::counters::{Event as Counted, Totals};
 use flowpin::plane::flow::key::FlowKey;
 use flowpin::plane::outbox::Outbox;
@@ -168,8 +168,7 @@ pub fn flow(shared: &Shared, plane: &Plane, key: &Key, now: Tick) -> Option<Flow
 
 /// The WAN that the hash gives a new flow.
 pub fn hashed(policy: &Policy, key: &Key) -> Option<usize> {
-    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside).is_ok());
-    steer::choose(policy, &flow_key(key), translates).map(WanId::index)
+    candidates::would_take(policy, &flow_key(key)).map(WanId::index)
 }
 
 pub fn flow_key(key: &Key) -> FlowKey {

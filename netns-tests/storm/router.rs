@@ -10,7 +10,7 @@ use crate::model::life::Key;
 use crate::model::router::{self, Tally, Worker, flow_key};
 use flowpin::control::compile::{InsideState, LinkState, no_link};
 use flowpin::control::controller::{Controller, Effects};
-use flowpin::plane::choose::steer;
+use flowpin::plane::choose::{candidates, steer};
 use flowpin::plane::counters::Event as Counted;
 use flowpin::plane::policy::Policy;
 use flowpin::plane::{Plane, Shared};
@@ -291,7 +291,8 @@ impl Router {
 
 /// The line that the router's hash gives a new flow. What the laws say of it is not asked.
 pub fn chosen(policy: &Policy, net: &Net, key: &Key) -> Option<usize> {
-    steer::choose(policy, &flow_key(key), |id| net.public(id.index(), key.inside).is_some()).map(WanId::index)
+    let (key, translates) = (flow_key(key), |id: WanId| net.public(id.index(), key.inside).is_some());
+    steer::choose(policy, &key, candidates::best(policy, key.family(), translates)).map(WanId::index)
 }
 
 /// What the laws of flows must know of the lines.

@@ -1,8 +1,11 @@
-//! Which exit a packet's flow takes: the WAN and the public address there.
+//! Which WAN and public address a packet's flow is bound to.
 
 pub mod address;
 pub mod admit;
-pub mod exit;
+pub mod candidates;
+pub mod entry;
 pub mod failback;
 pub mod failover;
+pub mod inbound;
+pub mod outbound;
 pub mod steer;

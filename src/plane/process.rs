@@ -3,7 +3,8 @@
 
 use super::choose::address;
 use super::choose::admit;
-use super::choose::exit::{self, Arrival, OutboundPath};
+use super::choose::inbound::{self, Arrival};
+use super::choose::outbound::{self, OutboundPath};
 use super::context::{Ctx, Line};
 use super::counters::Event;
 use super::lease::Binding;
@@ -106,7 +107,7 @@ fn choose_path(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<
         admit::outbound(headers, ctx.policy)?;
         return Err(expired);
     }
-    exit::outbound(core, ctx, headers, frame)
+    outbound::path(core, ctx, headers, frame)
 }
 
 /// Out by the WAN that it is bound to, if that stands and carries a packet of this size.
@@ -151,7 +152,7 @@ fn arrive(
         admit::inbound(&headers, ctx.policy)?;
         return Err(refusal);
     }
-    if exit::inbound(core, ctx, line.id, &headers, receiver, frame)? == Arrival::Ended {
+    if inbound::arrival(core, ctx, line.id, &headers, &receiver, frame)? == Arrival::Terminated {
         remote::answer(core, ctx, line, &headers, frame);
     }
     mss_clamp::apply(core, ctx, line, &headers, frame);

@@ -1,7 +1,7 @@
 //! What happens to a worker's data plane as time passes, with packets or without: another snapshot, and the turn of the
 //! clock. Must never know: process.
 
-use super::choose::exit;
+use super::choose::outbound;
 use super::context::Ctx;
 use super::limiter::Limits;
 use super::outbox::Outbox;
@@ -58,6 +58,6 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
         next = next.min(probers.health.tick(now, policy, neighbors, health, ctx.outbox));
     }
     neighbor_queue::release(core, ctx);
-    exit::count_unknown_fragments(core, core.shared.fragments.expire(now));
+    outbound::count_unknown_fragments(core, core.shared.fragments.expire(now));
     if core.queue.is_empty() { next } else { next.min(now.plus_millis(QUEUE_RECHECK_MS)) }
 }

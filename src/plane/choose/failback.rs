@@ -1,29 +1,22 @@
-//! A flow over a line that is up, while a better one would take it: since that one came back, say. What becomes of it is
-//! for the better one's settings to say. Must never know: tables, how a host is told, since when a WAN is up.
+//! A flow on a WAN that is up, while a better one would take it: since that one came back, say. What becomes of the flow is
+//! for the better WAN's settings to say. Must never know: tables, how a host is told, since when a WAN is up.
 
-use super::address;
-use super::steer;
+use super::candidates::would_take;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{Remedy, WanId};
+use crate::types::Remedy;
 
 /// What the WAN of a better tier that would get this flow now, if it were new, wants of it; `None`: it stays where it is,
 /// as does whatever came from outside, whose remote knows it by an address of its WAN.
-pub fn recall(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
+pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
     let tier = policy.wan(pin.binding.wan)?.fixed.tier;
     let wants = |wan: &Wan| {
-        if wan.fixed.tier < tier { wan.recalls(key.family(), key.protocol() == protocol::TCP) } else { None }
+        if wan.fixed.tier < tier { wan.failback(key.family(), key.protocol() == protocol::TCP) } else { None }
     };
     if pin.came_in || !policy.wans().any(|(_, wan)| wants(wan).is_some()) {
         return None;
     }
     would_take(policy, key).and_then(|better| policy.wan(better)).and_then(wants)
-}
-
-/// The WAN that would get this flow now, if it were new.
-pub fn would_take(policy: &Policy, key: &FlowKey) -> Option<WanId> {
-    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside()).is_ok());
-    steer::choose(policy, key, translates)
 }

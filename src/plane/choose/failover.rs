@@ -3,7 +3,8 @@
 //! address of that WAN. Must never know: tables, how a host is told.
 
 use super::address;
-use super::failback::{recall, would_take};
+use super::candidates::would_take;
+use super::failback;
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
@@ -14,38 +15,39 @@ use crate::plane::refusal::Refusal;
 use crate::plane::verdict::DropReason;
 use crate::types::{Remedy, Standing};
 
-/// What becomes of it.
+/// What becomes of a known flow, and of the packet that asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Course {
-    /// It goes on by its WAN.
-    Stays,
-    /// It goes on by another exit; where there is none, it stays if `may_stay`.
-    Moves {
-        /// Its own can still send.
+pub enum Action {
+    /// The flow stays bound as it is.
+    Keep,
+    /// The flow is bound anew; where no WAN would take it, it stays if `may_stay`.
+    Repin {
+        /// Its own WAN can still send.
         may_stay: bool,
     },
-    /// It has ended before, and this packet begins another one.
-    BeginsAnew,
-    /// It ends now, and its host is told.
-    Ends,
+    /// The flow was terminated before, and this packet begins another.
+    Restart,
+    /// The flow is terminated now, and its host is told.
+    Reset,
     /// This packet is refused, and nothing else changes.
-    Refused(Refusal),
-    /// This packet passes by its WAN, and nothing else changes.
-    Passes,
+    Refuse(Refusal),
+    /// This packet passes by the flow's WAN, and nothing else changes.
+    PassOnce,
 }
 
-/// The course of the flow of an outbound packet, whose pin is of another snapshot. A flow whose public address is gone
+/// What becomes of the flow of an outbound packet whose pin is of another snapshot, or that was terminated. A flow whose
+/// public address is gone
 /// fares as if its WAN were hard down; one whose host the WAN translates no more goes elsewhere.
-pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Course {
+pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Action {
     let family = headers.family();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
         _ => None,
     };
-    let Some(wan) = policy.wan(pin.binding.wan) else { return Course::Moves { may_stay: false } };
+    let Some(wan) = policy.wan(pin.binding.wan) else { return Action::Repin { may_stay: false } };
     let has_address = address::public_kept(wan, headers.source, pin).is_some();
     if !has_address && !address::is_gone(wan, family, pin) && !pin.terminated {
-        return Course::Moves { may_stay: false };
+        return Action::Repin { may_stay: false };
     }
     let way = match wan.standing(family) {
         _ if !has_address => Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)),
@@ -56,16 +58,16 @@ pub fn outbound(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) ->
         return after_the_end(flags, pin, way);
     }
     match (remedy(policy, key, pin), way) {
-        (None, _) => Course::Stays,
+        (None, _) => Action::Keep,
         (Some(Remedy::Reset), _) => reset(flags, pin, way),
-        (Some(Remedy::Move), _) if !pin.came_in => Course::Moves { may_stay: way.is_ok() },
-        (Some(Remedy::Move | Remedy::Drain), Ok(())) => Course::Stays,
-        (Some(Remedy::Move | Remedy::Drain), Err(refusal)) => Course::Refused(refusal),
+        (Some(Remedy::Move), _) if !pin.came_in => Action::Repin { may_stay: way.is_ok() },
+        (Some(Remedy::Move | Remedy::Drain), Ok(())) => Action::Keep,
+        (Some(Remedy::Move | Remedy::Drain), Err(refusal)) => Action::Refuse(refusal),
     }
 }
 
-/// What is to be done with a living flow under this snapshot; `None`: it stays. What its line would let stay a better one
-/// may call. Who has no better line than the one that he would be given as a last resort keeps that.
+/// What is to be done with a living flow under this snapshot; `None`: it stays. A flow that its WAN lets stay may have to go
+/// back to a better one. A flow whose only choice, as a last resort, is its present WAN keeps it.
 pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
     let wan = policy.wan(pin.binding.wan)?;
     let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
@@ -73,27 +75,27 @@ pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
         return Some(wan.remedy_without_address(is_tcp));
     }
     match wan.remedy(family, is_tcp) {
-        stays @ (None | Some(Remedy::Drain)) => recall(policy, key, pin).or(stays),
+        stays @ (None | Some(Remedy::Drain)) => failback::remedy(policy, key, pin).or(stays),
         Some(_) if policy.fixed.last_resort && would_take(policy, key) == Some(pin.binding.wan) => None,
         remedy => remedy,
     }
 }
 
 /// A RST still tells the remote, where there is a `way`; else that says why not. Of TCP only a SYN begins another flow.
-fn after_the_end(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
+fn after_the_end(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Action {
     match flags {
-        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Passes),
-        Some(flags) if !tcp_flag::is_initial_syn(flags) => Course::Refused(Refusal::reset(*pin)),
-        _ => Course::BeginsAnew,
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Action::Refuse, |()| Action::PassOnce),
+        Some(flags) if !tcp_flag::is_initial_syn(flags) => Action::Refuse(Refusal::reset(*pin)),
+        _ => Action::Restart,
     }
 }
 
 /// A RST is not answered by a RST, and a SYN that nobody answered yet may as well go by another WAN.
-fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Course {
+fn reset(flags: Option<u8>, pin: &Pin, way: Result<(), Refusal>) -> Action {
     match flags {
-        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Course::Refused, |()| Course::Stays),
-        Some(flags) if tcp_flag::is_initial_syn(flags) && !pin.came_in => Course::Moves { may_stay: way.is_ok() },
-        _ => Course::Ends,
+        Some(flags) if flags & tcp_flag::RST != 0 => way.map_or_else(Action::Refuse, |()| Action::Keep),
+        Some(flags) if tcp_flag::is_initial_syn(flags) && !pin.came_in => Action::Repin { may_stay: way.is_ok() },
+        _ => Action::Reset,
     }
 }
 

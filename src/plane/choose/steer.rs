@@ -1,31 +1,24 @@
 //! Which WAN for a new flow: a weighted rendezvous hash. Each WAN draws a number from the flow and its own name, divides
 //! it by its weight, and the smallest wins; so a WAN that leaves or comes moves only its own share.
 //! Integers throughout: one policy and one key give one answer on every machine, after every restart.
-//! Must never know: tables, packets, why a WAN stands as it does.
+//! Must never know: tables, packets, which WANs may take the flow (candidates.rs).
 
 use crate::plane::flow::key::FlowKey;
 use crate::plane::policy::Policy;
-use crate::types::{Balance, Standing, WanId};
+use crate::types::{Balance, WanId, WanSet};
 
-/// The WAN for a new flow: of the usable ones those that stand best, of these the lowest tier, inside it by weight. One
-/// that is down takes none; as a last resort, if the policy allows that, one that can still send does. `None` when none
-/// is left.
+/// The WAN among these for a new flow, by weight. `None` when there is none.
 #[must_use]
-pub fn choose(policy: &Policy, key: &FlowKey, usable: impl Fn(WanId) -> bool) -> Option<WanId> {
+pub fn choose(policy: &Policy, key: &FlowKey, among: WanSet) -> Option<WanId> {
     let flow = hash_flow(policy.fixed.seed, policy.fixed.balance, key);
-    let worst = if policy.fixed.last_resort { Standing::SoftDown } else { Standing::Degraded };
-    let mut best: Option<((Standing, u8), Score, WanId)> = None;
-    for (id, wan) in policy.wans() {
-        let rank = (wan.standing(key.family()), wan.fixed.tier);
-        if rank.0 > worst || best.as_ref().is_some_and(|(least, ..)| *least < rank) || !usable(id) {
-            continue;
-        }
+    let mut best: Option<(Score, WanId)> = None;
+    for (id, wan) in policy.wans().filter(|(id, _)| among.contains(*id)) {
         let score = Score { cost: neg_log2(mix(flow ^ hash_name(&wan.fixed.name))), weight: wan.fixed.weight.max(1) };
-        if best.as_ref().is_none_or(|(least, lowest, _)| rank < *least || score.is_below(lowest)) {
-            best = Some((rank, score, id));
+        if best.as_ref().is_none_or(|(lowest, _)| score.is_below(lowest)) {
+            best = Some((score, id));
         }
     }
-    best.map(|(.., id)| id)
+    best.map(|(_, id)| id)
 }
 
 /// An exponentially distributed cost over a weight: the least of them falls to each WAN by its share of the weight.

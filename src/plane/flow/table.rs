@@ -206,6 +206,12 @@ impl FlowTable {
         self.len() == 0
     }
 
+    /// Whether there is no room for another flow.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.limit
+    }
+
     /// The most flows.
     #[must_use]
     pub fn limit(&self) -> usize {

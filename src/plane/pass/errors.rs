@@ -4,8 +4,7 @@
 
 use super::fit::{self, fits, has_hops};
 use super::{neighbor_queue, pmtu_learn, send};
-use crate::plane::choose::address;
-use crate::plane::choose::admit;
+use crate::plane::choose::{address, admit, candidates};
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowTable;
@@ -84,11 +83,21 @@ fn find(
         return Err(DropReason::StrayIcmpError);
     }
     let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
-    let pin = table.peek(&key, now).ok_or(DropReason::StrayIcmpError)?;
-    let wan = policy.wan(pin.binding.wan).ok_or(DropReason::StrayIcmpError)?;
-    let quoted = address::public_kept(wan, inside, &pin).ok_or(DropReason::StrayIcmpError)?;
+    let (id, quoted) = public_end(policy, table, &key, now).ok_or(DropReason::StrayIcmpError)?;
+    let wan = policy.wan(id).ok_or(DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
-    Ok(Outbound { wan: pin.binding.wan, quote, source, quoted })
+    Ok(Outbound { wan: id, quote, source, quoted })
+}
+
+/// The WAN and the public end of a flow that is known, or that passes without an entry while the table is full.
+fn public_end(policy: &Policy, table: &FlowTable, key: &FlowKey, now: Tick) -> Option<(WanId, Mapped)> {
+    if let Some(pin) = table.peek(key, now) {
+        let wan = policy.wan(pin.binding.wan)?;
+        return address::public_kept(wan, key.inside(), &pin).map(|public| (pin.binding.wan, public));
+    }
+    let binding = candidates::bind(policy, key).ok().filter(|_| table.is_full())?;
+    let public = address::public_of_binding(policy.wan(binding.wan)?, key.inside(), binding).ok()?;
+    Some((binding.wan, public))
 }
 
 /// Gives an error from inside its public form.

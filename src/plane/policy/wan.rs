@@ -112,7 +112,7 @@ impl Wan {
 
     /// What it wants of flows on a worse tier that would go here if they were new; `None`: nothing.
     #[must_use]
-    pub fn recalls(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
+    pub fn failback(&self, family: Family, is_tcp: bool) -> Option<Remedy> {
         let remedies = self.on_up[family.index()];
         Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
     }

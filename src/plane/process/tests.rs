@@ -5,6 +5,7 @@ mod pins;
 mod properties;
 mod queue;
 mod refused;
+mod unpinned;
 mod ways;
 
 use crate::plane::counters::Event;

@@ -29,8 +29,8 @@ pub fn is_due(old: &Policy, new: &Policy) -> bool {
     let spared = |wan| old.fixed.last_resort && Family::ALL.into_iter().any(|family| ends(wan, family)) && others();
     pairs().any(|(old, new)| {
         let falls = |family| ends(new, family) && !ends(old, family);
-        let comes = |family| recalls(new, family) && !recalls(old, family);
-        Family::ALL.into_iter().any(|family| falls(family) || comes(family))
+        let is_back = |family| fails_back(new, family) && !fails_back(old, family);
+        Family::ALL.into_iter().any(|family| falls(family) || is_back(family))
             || new.remedy_without_address(true) == Remedy::Reset && has_lost_one(old, new)
             || spared(new)
     })
@@ -40,8 +40,8 @@ fn ends(wan: &Wan, family: Family) -> bool {
     wan.remedy(family, true) == Some(Remedy::Reset)
 }
 
-fn recalls(wan: &Wan, family: Family) -> bool {
-    wan.recalls(family, true) == Some(Remedy::Reset)
+fn fails_back(wan: &Wan, family: Family) -> bool {
+    wan.failback(family, true) == Some(Remedy::Reset)
 }
 
 /// Whether a public address that comes and goes has gone.

@@ -1,7 +1,7 @@
 //! What each flow of a WAN that goes down goes through, packet by packet.
 
-mod hang_up;
-mod recall;
+mod failback;
+mod remote_reset;
 
 use crate::plane::counters::Event;
 use crate::plane::packet::numbers::{protocol, tcp_flag};

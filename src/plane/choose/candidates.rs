@@ -1,0 +1,82 @@
+//! Which WANs may take a new flow, and why none may. New flows, flows that move and flows that would go back to a better
+//! WAN all ask here. Must never know: table, state.
+
+use super::address;
+use super::steer;
+use crate::plane::craft::icmp::Unreachable;
+use crate::plane::flow::key::FlowKey;
+use crate::plane::flow::pin::Pin;
+use crate::plane::lease::Binding;
+use crate::plane::policy::Policy;
+use crate::plane::refusal::Refusal;
+use crate::plane::translate::nptv6::Unmappable;
+use crate::plane::verdict::DropReason;
+use crate::types::{Direction, Family, Standing, WanId, WanSet};
+use std::net::IpAddr;
+
+/// The WANs that may take a flow with this key, if it is new: of those that translate its source the ones that stand best,
+/// of these the ones of the lowest tier.
+#[must_use]
+pub fn candidates(policy: &Policy, key: &FlowKey) -> WanSet {
+    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside()).is_ok());
+    best(policy, key.family(), translates)
+}
+
+/// Of the WANs that are usable those that stand best in this family, of these the lowest tier. One that is down takes
+/// nothing; as a last resort, if the policy allows that, one that can still send does.
+#[must_use]
+pub fn best(policy: &Policy, family: Family, usable: impl Fn(WanId) -> bool) -> WanSet {
+    let worst = if policy.fixed.last_resort { Standing::SoftDown } else { Standing::Degraded };
+    let (mut best, mut set) = ((worst, u8::MAX), WanSet::EMPTY);
+    for (id, wan) in policy.wans() {
+        let rank = (wan.standing(family), wan.fixed.tier);
+        if rank > best || !usable(id) {
+            continue;
+        }
+        if rank < best {
+            (best, set) = (rank, WanSet::EMPTY);
+        }
+        set.insert(id);
+    }
+    set
+}
+
+/// The WAN that would take a flow with this key, if it were new; `None` where none would.
+#[must_use]
+pub fn would_take(policy: &Policy, key: &FlowKey) -> Option<WanId> {
+    steer::choose(policy, key, candidates(policy, key))
+}
+
+/// What a new flow with this key is bound to: the WAN that would take it, and of its public addresses there the current one.
+///
+/// # Errors
+/// No WAN would take it.
+pub fn bind(policy: &Policy, key: &FlowKey) -> Result<Binding, Refusal> {
+    let binding = |id| Some(address::public(policy.wan(id)?, key.inside()).ok()?.binding(id));
+    would_take(policy, key).and_then(binding).ok_or_else(|| why_none(policy, key.inside()))
+}
+
+/// What a known flow is bound to when it leaves its pin: the same as a new one, but one that comes back to its WAN keeps its
+/// public end there while it has that.
+///
+/// # Errors
+/// No WAN would take it.
+pub fn rebind(policy: &Policy, key: &FlowKey, pin: &Pin) -> Result<Binding, Refusal> {
+    let new = bind(policy, key)?;
+    let is_held = |wan| address::public_kept(wan, key.inside(), pin).is_some();
+    let stays = new.wan == pin.binding.wan && policy.wan(new.wan).is_some_and(is_held);
+    Ok(if stays { pin.binding } else { new })
+}
+
+/// Why no WAN may take a flow from `source`: those that could are down, or the most telling of the WANs' answers.
+fn why_none(policy: &Policy, source: IpAddr) -> Refusal {
+    if policy.wans().any(|(_, wan)| address::public(wan, source).is_ok()) {
+        return Refusal::unreachable(DropReason::AllWansDown, Unreachable::NoRoute);
+    }
+    let mut reasons = policy.wans().filter_map(|(_, wan)| address::public(wan, source).err());
+    let telling = reasons.find(|reason| *reason != Unmappable::NotOurs).unwrap_or(Unmappable::NotOurs);
+    Refusal::unmappable(telling, Direction::Outbound)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! One packet and the entry of its flow in the table: found, made, proved anew. What the packet shows of the path of its
+//! WAN is counted. Must never know: admit, candidates, failover.
+
+use crate::plane::counters::Reachability;
+use crate::plane::flow::key::FlowKey;
+use crate::plane::flow::pin::Pin;
+use crate::plane::flow::table::{Full, Seen};
+use crate::plane::lease::Binding;
+use crate::plane::packet::headers::{Headers, Transport};
+use crate::plane::packet::numbers::tcp_flag;
+use crate::plane::packet::segment::Segment;
+use crate::plane::policy::Policy;
+use crate::plane::state::Core;
+use crate::types::{Direction, Family, Frame, Tick, WanId};
+use std::net::IpAddr;
+
+/// A packet as the flow table knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowPacket<'a> {
+    /// Its headers, as it was received.
+    pub headers: &'a Headers,
+    /// Its flow.
+    pub key: FlowKey,
+    /// What it changes there.
+    pub seen: Seen,
+}
+
+impl<'a> FlowPacket<'a> {
+    /// The packet in `frame`; `inside` is the address of its inside end, as in [`FlowKey::new`].
+    #[must_use]
+    pub fn new(headers: &'a Headers, frame: &Frame<'_>, direction: Direction, inside: IpAddr, now: Tick) -> Self {
+        let (packets, bytes) = headers.segments(&frame.offload);
+        let segment = Segment::read(headers, frame.packet());
+        let seen = Seen { direction, now, bytes, packets, segment, refresh: true };
+        Self { headers, key: FlowKey::new(headers, direction, inside), seen }
+    }
+}
+
+/// The pin of the packet's flow. The packet has counted for it only if that was proved against the snapshot of `epoch`.
+pub fn touch(core: &Core, policy: &Policy, epoch: u32, packet: &FlowPacket<'_>) -> Option<Pin> {
+    core.shared.table.touch(&packet.key, epoch, &packet.seen, &policy.fixed.timeouts)
+}
+
+/// Makes the flow, unless the packet only ends one that is unknown: a RST needs no state to pass. What it is bound to: if
+/// another worker was faster, that worker's choice.
+///
+/// # Errors
+/// The table is full.
+pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) -> Result<Binding, Full> {
+    let FlowPacket { headers, key, seen } = packet;
+    if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
+        return Ok(binding);
+    }
+    let pin = core.shared.table.insert(*key, binding, policy.epoch, seen, &policy.fixed.timeouts)?;
+    if pin.fresh {
+        core.wheel.schedule(*key, pin.expires);
+    }
+    count(core, headers, &pin);
+    Ok(pin.binding)
+}
+
+/// Binds the known flow so under this snapshot, and lets the packet count for it.
+pub fn prove(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) {
+    core.shared.table.repin(&packet.key, binding, policy.epoch);
+    if let Some(pin) = touch(core, policy, policy.epoch, packet) {
+        count(core, packet.headers, &pin);
+    }
+}
+
+/// Counts what a packet shows of the path of the WAN that its flow is pinned to and that it takes. A remote's own ping
+/// is no reply, and a remote that is dialled again and again counts once: whether it alone answers says nothing of the
+/// line.
+pub fn count(core: &mut Core, headers: &Headers, pin: &Pin) {
+    let is_none = match pin.shown {
+        Reachability::Nothing => return,
+        Reachability::Tried => is_dialled_again(core, pin.binding.wan, headers.destination),
+        Reachability::Answered | Reachability::Replied => {
+            matches!(headers.transport, Transport::Query { request: true, .. })
+        }
+    };
+    if !is_none {
+        core.counters.reachability(pin.binding.wan, headers.family(), pin.shown);
+    }
+}
+
+fn is_dialled_again(core: &mut Core, wan: WanId, remote: IpAddr) -> bool {
+    let last = core.dialled.get_mut(wan.index()).map(|both| &mut both[Family::of(remote).index()]);
+    last.is_some_and(|last| last.replace(remote) == Some(remote))
+}
+
+#[cfg(test)]
+mod tests;

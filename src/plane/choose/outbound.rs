@@ -1,0 +1,106 @@
+//! Where a packet from inside goes: what its flow is bound to, as the flow table knows, or by a new choice.
+//! Must never know: bytes of packets, how the choice is made (candidates.rs).
+
+use super::admit;
+use super::candidates;
+use super::entry::{self, FlowPacket};
+use super::failover::{self, Action};
+use crate::plane::context::Ctx;
+use crate::plane::counters::Event;
+use crate::plane::flow::pin::Pin;
+use crate::plane::flow::table::Full;
+use crate::plane::fragment::pins::{Datagram, PinLookup};
+use crate::plane::lease::Binding;
+use crate::plane::packet::headers::{Fragment, Headers};
+use crate::plane::policy::Policy;
+use crate::plane::refusal::Refusal;
+use crate::plane::state::Core;
+use crate::plane::verdict::DropReason;
+use crate::types::{Direction, Frame, Tick, WanId};
+
+/// Where a packet from inside goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutboundPath {
+    /// Out of this WAN, from this of its public ends.
+    Out(Binding),
+    /// Back inside: a public address of this WAN is its destination.
+    Hairpin(WanId),
+    /// Nowhere yet: a fragment whose first has not come.
+    Wait,
+}
+
+/// Where an outbound packet goes. A known flow was admitted when it was made; others are admitted here.
+///
+/// # Errors
+/// It may not pass by its addresses, no WAN can take its flow, or its flow has ended.
+pub fn path(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>) -> Result<OutboundPath, Refusal> {
+    let (policy, now) = (ctx.policy, ctx.now);
+    if let Fragment::Later(id) = headers.fragment {
+        return Ok(match admit::outbound(headers, policy)? {
+            Some(owner) => OutboundPath::Hairpin(owner),
+            None => of_later_fragment(core, now, Datagram::new(headers, id), frame),
+        });
+    }
+    let packet = FlowPacket::new(headers, frame, Direction::Outbound, headers.source, now);
+    match entry::touch(core, policy, policy.epoch, &packet) {
+        Some(pin) if pin.is_proved(policy.epoch) => {
+            entry::count(core, headers, &pin);
+            Ok(OutboundPath::Out(pin.binding))
+        }
+        known => match admit::outbound(headers, policy)? {
+            Some(owner) => Ok(OutboundPath::Hairpin(owner)),
+            None => binding(core, policy, &packet, known).map(OutboundPath::Out),
+        },
+    }
+}
+
+/// A later fragment goes by the binding of its first, and waits for it when it overtook it.
+fn of_later_fragment(core: &Core, now: Tick, datagram: Datagram, frame: &Frame<'_>) -> OutboundPath {
+    match core.shared.fragments.find(datagram, frame.packet(), now) {
+        PinLookup::Pin(binding) => OutboundPath::Out(binding),
+        PinLookup::Waits(gone) => {
+            count_unknown_fragments(core, gone);
+            OutboundPath::Wait
+        }
+    }
+}
+
+/// Counts later fragments whose first did not come, or that found no room to wait for it.
+pub fn count_unknown_fragments(core: &Core, fragments: usize) {
+    for _ in 0..fragments {
+        core.counters.count_drop(Direction::Outbound, DropReason::UnknownFragment);
+    }
+}
+
+/// What the packet's flow is bound to: a new flow, or one whose pin was proved against another snapshot.
+fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Option<Pin>) -> Result<Binding, Refusal> {
+    let Some(pin) = known else { return begin(core, policy, packet) };
+    let binding = match failover::action(policy, packet.headers, &packet.key, &pin) {
+        Action::Keep => pin.binding,
+        Action::Repin { may_stay: true } => candidates::rebind(policy, &packet.key, &pin).unwrap_or(pin.binding),
+        Action::Repin { may_stay: false } => candidates::rebind(policy, &packet.key, &pin)?,
+        Action::Restart => return begin(core, policy, packet),
+        Action::PassOnce => return Ok(pin.binding),
+        Action::Refuse(refusal) => return Err(refusal),
+        Action::Reset => {
+            core.shared.table.terminate(&packet.key, packet.seen.now, &policy.fixed.timeouts);
+            core.counters.event(Event::Reset);
+            return Err(Refusal::reset(pin));
+        }
+    };
+    if binding != pin.binding {
+        core.counters.event(Event::Moved);
+    }
+    entry::prove(core, policy, packet, binding);
+    Ok(binding)
+}
+
+/// A new flow begins with the packet. One that finds no room in the table needs none: what translates here is stateless,
+/// and the hash binds its next packet the same way.
+fn begin(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>) -> Result<Binding, Refusal> {
+    let binding = candidates::bind(policy, &packet.key)?;
+    Ok(entry::insert(core, policy, packet, binding).unwrap_or_else(|Full| {
+        core.counters.event(Event::Unpinned);
+        binding
+    }))
+}
