@@ -266,13 +266,19 @@ pub struct Table {
 /// An answer of `/v1/flows`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flows {
-    /// Flows that matched.
+    /// Flows that match now, in the whole table.
     pub matched: u64,
-    /// The first `limit` of them.
+    /// The first of them behind the place that was asked for: inside address first, then remote address, protocol and
+    /// ports, all as numbers, IPv4 before IPv6. A flow that is there all the while is on exactly one of the pages that
+    /// follow each other.
     pub flows: Vec<Flow>,
+    /// Where the next page begins: `after` of the next question. Left out on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
-/// A question to `/v1/flows`; what is left out matches everything.
+/// A question to `/v1/flows`; what is left out matches everything. The answer breaks off if it is not read within 30
+/// seconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlowQuery {
@@ -284,8 +290,10 @@ pub struct FlowQuery {
     pub protocol: Option<String>,
     /// Inside or remote port.
     pub port: Option<u16>,
-    /// The most flows to list.
+    /// The most flows to list; 100 if left out, and 32768 whatever is asked for.
     pub limit: Option<usize>,
+    /// Only flows behind this place: `next` of another answer.
+    pub after: Option<String>,
 }
 
 /// One flow, seen from the inside.

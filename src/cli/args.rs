@@ -178,12 +178,17 @@ pub struct StatusArgs {
 
 const FLOWS: &str = "\
 Asks the running service for its flows, seen from the inside: inside address, remote address, the public address the \
-remote sees, the WAN, state, age and traffic. What is left out matches everything.";
+remote sees, the WAN, state, age and traffic. What is left out matches everything.
+
+The list is in the order of inside address, remote address, protocol and ports. A long one is asked for in pages and \
+printed while they arrive, so that a list of any size takes little memory and delays nothing that flowpin does. A flow \
+that lives all the while is listed once; others come and go meanwhile.";
 const FLOWS_EXAMPLES: &str = "\
 Examples:
   flowpin flows
   flowpin flows --host 10.250.250.2 --port 443
   flowpin flows --wan fiber --protocol udp --limit 1000 --json | jq -r '.flows[].remote'
+  flowpin flows --limit 10000000 | less
 
 Exit codes: 0 answered, 1 the service does not run or this user may not ask.";
 

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-/// The longest answer taken, in bytes: far above the largest page of flows.
-const MAX_ANSWER: usize = 256 << 20;
+/// The longest answer taken, in bytes: above the largest page of flows.
+const MAX_ANSWER: usize = 32 << 20;
 
 /// The service answers from memory; silence means that it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -6,6 +6,8 @@
 pub struct Columns {
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
+    /// Of each column at least.
+    widths: Vec<usize>,
 }
 
 impl Columns {
@@ -14,7 +16,7 @@ impl Columns {
     pub fn new(names: &[&str]) -> Self {
         let right = names.iter().map(|name| name.starts_with('>')).collect();
         let heading = names.iter().map(|name| name.trim_start_matches('>').to_owned()).collect();
-        Self { right, rows: vec![heading] }
+        Self { right, rows: vec![heading], widths: vec![0; names.len()] }
     }
 
     /// Adds a row; cells beyond the named columns are not shown.
@@ -24,15 +26,22 @@ impl Columns {
 
     /// The rows as lines, two spaces between columns, nothing behind the last cell.
     #[must_use]
-    pub fn render(&self) -> String {
-        let widths: Vec<usize> = (0..self.right.len())
-            .map(|column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
-            .map(Option::unwrap_or_default)
-            .collect();
+    pub fn render(mut self) -> String {
+        self.flush()
+    }
+
+    /// Like [`Columns::render`] the rows so far. Those that follow line up with them, but where a cell is wider than all
+    /// before.
+    pub fn flush(&mut self) -> String {
         let mut text = String::new();
         for row in &self.rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in self.rows.drain(..) {
             let mut line = String::new();
-            for ((cell, width), right) in row.iter().zip(&widths).zip(&self.right) {
+            for ((cell, width), right) in row.iter().zip(&self.widths).zip(&self.right) {
                 let width = *width;
                 line += &if *right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
             }
@@ -92,6 +101,18 @@ mod tests {
         columns.row(["a".into(), "7".into(), "x".into()]);
         columns.row(["longer".into(), "12345678".into(), String::new()]);
         assert_eq!(columns.render(), "NAME       COUNT  END\na              7  x\nlonger  12345678\n");
+    }
+
+    #[test]
+    fn rows_that_come_later_line_up_with_those_before() {
+        let mut columns = Columns::new(&["NAME", ">COUNT", "END"]);
+        columns.row(["longer".into(), "7".into(), "x".into()]);
+        assert_eq!(columns.flush(), "NAME    COUNT  END\nlonger      7  x\n");
+        columns.row(["a".into(), "8".into(), "y".into()]);
+        assert_eq!(columns.flush(), "a           8  y\n");
+        columns.row(["a".into(), "1234567".into(), "z".into()]);
+        assert_eq!(columns.flush(), "a       1234567  z\n");
+        assert_eq!(columns.flush(), "");
     }
 
     #[test]

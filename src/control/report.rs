@@ -9,10 +9,11 @@ pub(super) mod sample;
 mod status;
 
 pub use device::queue_full;
+pub use flows::{Filter, Page};
 
 use super::controller::Controller;
 use super::gauge::Gauge;
-use crate::api::{FlowQuery, Flows, PrefixOrder, Status, Wan, WanOrder};
+use crate::api::{FlowQuery, PrefixOrder, Status, Wan, WanOrder};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::health::{Evidence, Verb};
@@ -151,13 +152,18 @@ impl Sources {
         status::status(self, self.clock.now())
     }
 
-    /// The flows that `query` asks for.
+    /// Which flows `query` asks for.
     ///
     /// # Errors
     /// One sentence: what in the question cannot be.
-    pub fn flows(&self, query: &FlowQuery) -> Result<Flows, String> {
-        let filter = flows::Filter::new(query, &self.settings)?;
-        Ok(flows::list(&self.shared.table, &self.policy.load(), &filter, self.clock.now()))
+    pub fn filter(&self, query: &FlowQuery) -> Result<Filter, String> {
+        Filter::new(query, &self.settings)
+    }
+
+    /// The flows that `filter` takes now. This takes a moment and is for a thread that nothing else waits for.
+    #[must_use]
+    pub fn page(&self, filter: &Filter) -> Page {
+        Page::gather(&self.shared.table, self.policy.load_full(), filter, self.clock.now())
     }
 
     fn totals(&self) -> Totals {

@@ -21,7 +21,7 @@ mod shielded;
 use super::controller::Controller;
 use super::kernel::{self, Plan};
 use super::report::{self, Order, Sources};
-use super::socket::ControlSocket;
+use super::socket::{ControlSocket, Server};
 use super::{links, rights};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -39,10 +39,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, mpsc};
 
 /// Sentences for the operator.
 pub type Faults = Vec<String>;
@@ -66,33 +64,6 @@ struct Stage {
     settings: Arc<Settings>,
     config: String,
 }
-
-/// The control socket, answering.
-struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
-}
-
-impl Server {
-    fn start(mut socket: ControlSocket, sources: Arc<Sources>) -> Self {
-        let (stop, stopped) = oneshot::channel();
-        let until = async { _ = stopped.await };
-        Self { stop, task: tokio::spawn(async move { socket.serve(sources, until).await }) }
-    }
-
-    /// Gives what is being answered a moment to finish; then the socket is gone.
-    async fn end(self) {
-        let Self { stop, mut task } = self;
-        _ = stop.send(());
-        if tokio::time::timeout(FAREWELL, &mut task).await.is_err() {
-            task.abort();
-            _ = task.await;
-        }
-    }
-}
-
-/// How long a client that does not read its answer may delay the end.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 /// SIGTERM and SIGINT, caught from before the first change to the machine until after the last.
 struct Signals {
@@ -153,7 +124,14 @@ impl Stage {
         drop(reports);
         let (orders, wanted) = mpsc::unbounded_channel();
         let sources = Arc::new(self.sources(clock, shared, (controller, orders), &workers, tun));
-        let server = Server::start(socket, Arc::clone(&sources));
+        let server = match Server::start(socket, Arc::clone(&sources)) {
+            Ok(server) => server,
+            Err(error) => {
+                let mut faults = one(format!("cannot answer on the control socket: {error}"));
+                faults.extend(join(workers).err().unwrap_or_default());
+                return Err(faults);
+            }
+        };
         say::ready(&self.settings, workers.len());
         let mut follower = Follower {
             settings: &self.settings,
@@ -175,7 +153,7 @@ impl Stage {
         ringer.abort();
         say::stopping(&why);
         let joined = join(follower.workers);
-        server.end().await;
+        server.end();
         match why {
             Why::Signal(_) => joined,
             Why::Broken(sentence) => Err(one(sentence)),

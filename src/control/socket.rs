@@ -1,22 +1,41 @@
-//! The control socket: HTTP/1.1 on a Unix listener, in the words of `api`. Whoever may open the socket may ask.
+//! The control socket: HTTP/1.1 on a Unix listener, in the words of `api`. Whoever may open the socket may ask, and must
+//! not be able to make flowpin slow or large: connections, their lives, questions and lists at once are bounded.
 //! Must never know: how an answer is gathered; that is `report`.
 
-use super::report::Sources;
+mod connections;
+mod server;
+
+pub use server::Server;
+
+use super::report::{Page, Sources};
 use crate::api::{FlowQuery, PrefixOrder, WanOrder};
 use crate::config::settings::Control;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use connections::Connections;
+use futures_util::stream;
+use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::UnixListener;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Lists of flows at once, from the first look at the table until the last byte is read.
+const LISTINGS: usize = 2;
+/// How long one more waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
+/// Bytes of an order at the most.
+const LONGEST_ORDER: usize = 16 << 10;
 
 /// A bound control socket; dropping it takes it away again.
 #[derive(Debug)]
@@ -28,7 +47,7 @@ pub struct ControlSocket {
 impl ControlSocket {
     /// Binds the socket with its final owner and mode (0600, or 0660 with a group): it is made in a private directory
     /// and moved into place, so that at no time more users can open it than may. A stale socket is replaced; the caller
-    /// holds the lock that says no other instance lives. Must be called inside a tokio runtime.
+    /// holds the lock that says no other instance lives.
     ///
     /// # Errors
     /// One sentence for the operator.
@@ -62,10 +81,9 @@ impl ControlSocket {
         sources: Arc<Sources>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        match self.listener.take() {
-            Some(listener) => axum::serve(listener, router(sources)).with_graceful_shutdown(stop).await,
-            None => Ok(()),
-        }
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        let connections = Connections::new(tokio::net::UnixListener::from_std(listener)?);
+        axum::serve(connections, router(sources)).with_graceful_shutdown(stop).await
     }
 }
 
@@ -79,6 +97,7 @@ fn bind_in(nursery: &Path, path: &Path, group: Option<u32>) -> io::Result<UnixLi
     let newborn = nursery.join("s");
     let _ = fs::remove_file(&newborn);
     let listener = UnixListener::bind(&newborn)?;
+    listener.set_nonblocking(true)?;
     fs::set_permissions(&newborn, Permissions::from_mode(if group.is_some() { 0o660 } else { 0o600 }))?;
     if group.is_some() {
         chown(&newborn, None, group)?;
@@ -108,6 +127,13 @@ fn find_group(groups: &str, name: &str) -> Option<u32> {
     })
 }
 
+/// What the answers are made of.
+#[derive(Clone)]
+struct Desk {
+    sources: Arc<Sources>,
+    listings: Arc<Semaphore>,
+}
+
 fn router(sources: Arc<Sources>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
@@ -116,41 +142,60 @@ fn router(sources: Arc<Sources>) -> Router {
         .route("/v1/wan/prefix", post(prefix))
         .fallback(unknown)
         .method_not_allowed_fallback(not_so)
-        .with_state(sources)
+        .layer(DefaultBodyLimit::max(LONGEST_ORDER))
+        .with_state(Desk { sources, listings: Arc::new(Semaphore::new(LISTINGS)) })
 }
 
-async fn status(State(sources): State<Arc<Sources>>) -> Response {
-    Json(sources.status()).into_response()
+async fn status(State(desk): State<Desk>) -> Response {
+    Json(desk.sources.status()).into_response()
 }
 
-async fn flows(State(sources): State<Arc<Sources>>, query: Result<Query<FlowQuery>, QueryRejection>) -> Response {
+async fn flows(State(desk): State<Desk>, query: Result<Query<FlowQuery>, QueryRejection>) -> Response {
     let query = match query {
         Ok(Query(query)) => query,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    match sources.flows(&query) {
-        Ok(flows) => Json(flows).into_response(),
-        Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
+    let filter = match desk.sources.filter(&query) {
+        Ok(filter) => filter,
+        Err(sentence) => return refuse(StatusCode::BAD_REQUEST, &sentence),
+    };
+    let Ok(Ok(turn)) = tokio::time::timeout(TURN, desk.listings.acquire_owned()).await else {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "others are listing flows: try again in a moment");
+    };
+    let gather = move || (desk.sources.page(&filter), turn);
+    match tokio::task::spawn_blocking(gather).await {
+        Ok((page, turn)) => list(page, turn),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the list came to nothing: {error}")),
     }
 }
 
-async fn wan(State(sources): State<Arc<Sources>>, order: Result<Json<WanOrder>, JsonRejection>) -> Response {
+/// Each piece of a page is written when the client has taken those before; the turn ends with the last.
+fn list(page: Page, turn: OwnedSemaphorePermit) -> Response {
+    let pieces = page.pieces().map(move |piece| {
+        let _until_the_end = &turn;
+        Ok::<_, Infallible>(Bytes::from(piece))
+    });
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (json, Body::from_stream(stream::iter(pieces))).into_response()
+}
+
+async fn wan(State(desk): State<Desk>, order: Result<Json<WanOrder>, JsonRejection>) -> Response {
     let order = match order {
         Ok(Json(order)) => order,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    match sources.order(order).await {
+    match desk.sources.order(order).await {
         Ok(wan) => Json(wan).into_response(),
         Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
     }
 }
 
-async fn prefix(State(sources): State<Arc<Sources>>, order: Result<Json<PrefixOrder>, JsonRejection>) -> Response {
+async fn prefix(State(desk): State<Desk>, order: Result<Json<PrefixOrder>, JsonRejection>) -> Response {
     let order = match order {
         Ok(Json(order)) => order,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    match sources.order_prefix(order).await {
+    match desk.sources.order_prefix(order).await {
         Ok(wan) => Json(wan).into_response(),
         Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
     }

@@ -1,12 +1,17 @@
 //! The flow list: which flows a question means, and how one is shown. Must never know: sockets.
 
-use crate::api::{Flow, FlowQuery, Flows, Traffic};
+mod cursor;
+mod page;
+
+pub use page::Page;
+
+use crate::api::{Flow, FlowQuery, Traffic};
 use crate::config::nearest::nearest;
 use crate::config::settings::Settings;
 use crate::plane::choose::address;
 use crate::plane::counters;
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::table::{FlowRecord, FlowTable};
+use crate::plane::flow::table::FlowRecord;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::Policy;
 use crate::types::{Direction, Tick, WanId};
@@ -23,6 +28,8 @@ pub struct Filter {
     /// Any of these; empty means any at all.
     protocols: Vec<u8>,
     port: Option<u16>,
+    /// Only what comes behind it in the order of keys.
+    after: Option<FlowKey>,
     limit: usize,
 }
 
@@ -30,14 +37,15 @@ impl Filter {
     /// Checks a question.
     ///
     /// # Errors
-    /// One sentence: a WAN or protocol that is none.
+    /// One sentence: a WAN, protocol or place in the list that is none.
     pub fn new(query: &FlowQuery, settings: &Settings) -> Result<Self, String> {
         Ok(Self {
             wan: query.wan.as_deref().map(|name| find_wan(name, settings)).transpose()?,
             host: query.host.map(|host| host.to_canonical()),
             protocols: query.protocol.as_deref().map(protocols).transpose()?.unwrap_or_default(),
             port: query.port,
-            limit: query.limit.unwrap_or(DEFAULT_LIMIT),
+            after: query.after.as_deref().map(cursor::parse).transpose()?,
+            limit: query.limit.unwrap_or(DEFAULT_LIMIT).min(page::MOST),
         })
     }
 
@@ -71,23 +79,6 @@ fn protocols(text: &str) -> Result<Vec<u8>, String> {
             format!("\"{number}\" is no protocol: write tcp, udp, icmp, icmp6 or a number from 0 to 255")
         })?],
     })
-}
-
-/// The flows that `filter` takes and that live at `now`, up to its limit, in the order of their keys.
-#[must_use]
-pub fn list(table: &FlowTable, policy: &Policy, filter: &Filter, now: Tick) -> Flows {
-    let mut matched = 0;
-    let mut found: Vec<(FlowKey, FlowRecord)> = Vec::new();
-    table.for_each(|key, record| {
-        if record.expires > now.secs() && filter.takes(key, record) {
-            matched += 1;
-            if found.len() < filter.limit {
-                found.push((*key, *record));
-            }
-        }
-    });
-    found.sort_unstable_by_key(|(key, _)| *key);
-    Flows { matched, flows: found.iter().map(|(key, record)| row(key, record, policy, now)).collect() }
 }
 
 fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Flow {
@@ -137,10 +128,12 @@ pub fn traffic(traffic: counters::Traffic) -> Traffic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Flows;
     use crate::control::compile;
     use crate::control::sample::settings;
-    use crate::plane::flow::table::Seen;
+    use crate::plane::flow::table::{FlowTable, Seen};
     use crate::plane::packet::segment::Segment;
+    use std::sync::Arc;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -166,8 +159,10 @@ mod tests {
     }
 
     fn ask(query: FlowQuery, second: u64) -> Flows {
-        let (settings, policy) = (settings(), compile::replay_policy(&settings()));
-        list(&table(&policy), &policy, &Filter::new(&query, &settings).unwrap(), Tick::from_secs(second))
+        let (settings, policy) = (settings(), Arc::new(compile::replay_policy(&settings())));
+        let filter = Filter::new(&query, &settings).unwrap();
+        let page = Page::gather(&table(&policy), policy, &filter, Tick::from_secs(second));
+        serde_json::from_slice(&page.pieces().collect::<Vec<_>>().concat()).unwrap()
     }
 
     #[test]
@@ -188,7 +183,7 @@ mod tests {
             outbound: Traffic { packets: 1, bytes: 60 },
             inbound: Traffic::default(),
         };
-        assert_eq!(flows, Flows { matched: 1, flows: vec![expected] });
+        assert_eq!(flows, Flows { matched: 1, flows: vec![expected], next: None });
     }
 
     #[test]
@@ -218,5 +213,7 @@ mod tests {
         assert_eq!(refusal(unknown), "no WAN is named \"dsl\": there is fiber, cable");
         let wrong = FlowQuery { protocol: Some("300".into()), ..FlowQuery::default() };
         assert_eq!(refusal(wrong), "\"300\" is no protocol: write tcp, udp, icmp, icmp6 or a number from 0 to 255");
+        let nowhere = FlowQuery { after: Some("7".into()), ..FlowQuery::default() };
+        assert_eq!(refusal(nowhere), "\"7\" is no place in the list: take it from \"next\" of an answer");
     }
 }

@@ -23,12 +23,10 @@ use std::net::IpAddr;
 #[must_use]
 pub fn status(sources: &Sources, now: Tick) -> Status {
     let (settings, policy) = (&sources.settings, sources.policy.load());
-    let (totals, controller, gauge) = (sources.totals(), sources.controller(), sources.gauge());
-    let wans = settings.wans.iter().zip(policy.wans()).map(|(said, (id, wan))| {
-        let health = health::health(controller.judge(), id, said, now);
-        let leases = controller.leases().held(now, id).into_iter().map(|held| lease(&held, now)).collect();
-        Wan { leases, ..WanView { id, said, wan }.row(&sources.shared, (&totals, &gauge), health, now) }
-    });
+    let (totals, decided) = (sources.totals(), decided(sources, &policy, now));
+    let wans = settings.wans.iter().zip(policy.wans()).zip(decided);
+    let wans =
+        wans.map(|((said, (id, wan)), decided)| WanView { id, said, wan }.row(&sources.shared, &totals, decided, now));
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -54,6 +52,26 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
     }
 }
 
+/// What the control loop knows of a WAN.
+struct Decided {
+    health: Vec<Health>,
+    leases: Vec<Lease>,
+    outbound: Rate,
+    inbound: Rate,
+}
+
+/// By WAN. This is all that is done while the control loop, which may have a failover to see to, has to wait for a lock.
+fn decided(sources: &Sources, policy: &Policy, now: Tick) -> Vec<Decided> {
+    let (controller, gauge) = (sources.controller(), sources.gauge());
+    let of = |(said, id)| Decided {
+        health: health::health(controller.judge(), id, said, now),
+        leases: controller.leases().held(now, id).iter().map(|held| lease(held, now)).collect(),
+        outbound: rate(&gauge, id, Direction::Outbound),
+        inbound: rate(&gauge, id, Direction::Inbound),
+    };
+    sources.settings.wans.iter().zip(policy.wans().map(|(id, _)| id)).map(of).collect()
+}
+
 struct WanView<'a> {
     id: WanId,
     said: &'a settings::Wan,
@@ -61,7 +79,7 @@ struct WanView<'a> {
 }
 
 impl WanView<'_> {
-    fn row(&self, shared: &Shared, (totals, gauge): (&Totals, &Gauge), health: Vec<Health>, now: Tick) -> Wan {
+    fn row(&self, shared: &Shared, totals: &Totals, decided: Decided, now: Tick) -> Wan {
         let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
         let gateways: Vec<_> =
             hops.into_iter().flatten().map(|address| gateway(&shared.neighbors, self.id, address)).collect();
@@ -69,8 +87,8 @@ impl WanView<'_> {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
             vlan: self.said.vlan,
-            state: health::summary(&health),
-            health,
+            state: health::summary(&decided.health),
+            health: decided.health,
             tier: self.wan.fixed.tier,
             weight: self.wan.fixed.weight,
             mtu: self.wan.mtu,
@@ -81,12 +99,12 @@ impl WanView<'_> {
             addresses: addresses(self.wan),
             gateways,
             owned: self.wan.owned().map(|net| net.to_string()).collect(),
-            leases: Vec::new(),
+            leases: decided.leases,
             flows: shared.table.pinned(self.id) as u64,
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
-            outbound_rate: rate(gauge, self.id, Direction::Outbound),
-            inbound_rate: rate(gauge, self.id, Direction::Inbound),
+            outbound_rate: decided.outbound,
+            inbound_rate: decided.inbound,
         }
     }
 }

@@ -16,8 +16,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 pub use super::record::{FlowRecord, Seen};
 
-/// Many, so that a growing or listed shard delays few flows, and short ones at that.
+/// Many, so that a growing or listed shard delays few flows; more where the table may hold more than a million, so that
+/// on average a full table has at most [`PER_SHARD`] flows in a shard, and delays them shortly.
 const SHARDS: usize = 256;
+const PER_SHARD: usize = 4096;
 /// Room made at the start, in flows (8 MiB); a larger table grows shard by shard.
 const PRESIZED: usize = 1 << 16;
 
@@ -52,8 +54,9 @@ impl FlowTable {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         let hasher = RandomState::default();
+        let shards = limit.div_ceil(PER_SHARD).next_power_of_two().max(SHARDS);
         Self {
-            flows: DashMap::with_capacity_and_hasher_and_shard_amount(limit.min(PRESIZED), hasher, SHARDS),
+            flows: DashMap::with_capacity_and_hasher_and_shard_amount(limit.min(PRESIZED), hasher, shards),
             limit,
             len: CachePadded::default(),
             per_wan: CachePadded::new(std::array::from_fn(|_| AtomicUsize::new(0))),
@@ -184,13 +187,17 @@ impl FlowTable {
         }
     }
 
-    /// Shows every flow to `see`, in no order, those whose time is up but who have not been removed included. One shard
-    /// at a time is closed to the workers meanwhile, so `see` must be quick and must not call the table. Never from a
-    /// worker.
+    /// Shows a copy of every flow to `see`, in no order, those whose time is up but who have not been removed included. A
+    /// flow that is there all the while is shown exactly once. A shard is closed to the workers only while it is copied;
+    /// nothing is while `see` runs. The copy takes the memory of one shard. Never from a worker.
     pub fn for_each(&self, mut see: impl FnMut(&FlowKey, &FlowRecord)) {
-        for entry in &self.flows {
-            let (key, record) = entry.pair();
-            see(key, &record.listed(key.protocol()));
+        let mut copy = Default::default();
+        for shard in self.flows.shards() {
+            // Shards are mostly of one size, so that the memory of the last copy serves for the next.
+            Clone::clone_from(&mut copy, &*shard.read());
+            for (key, record) in copy.drain() {
+                see(&key, &record.get().listed(key.protocol()));
+            }
         }
     }
 
