@@ -7,15 +7,15 @@
 //! half of that. It is written in pieces, each made when it is wanted.
 //! Must never know: sockets.
 
-use super::{Filter, cursor, row};
+use super::cursor;
+use super::filter::Filter;
+use super::row::row;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::{FlowRecord, FlowTable};
 use crate::plane::policy::Policy;
 use crate::types::Tick;
 use std::sync::Arc;
 
-/// Flows on a page at the most: as JSON 16 MiB.
-pub const MOST: usize = 1 << 15;
 /// Flows in a piece of text: some 100 KiB.
 const PIECE: usize = 256;
 
@@ -37,7 +37,7 @@ impl Page {
     pub fn gather(table: &FlowTable, policy: Arc<Policy>, filter: &Filter, now: Tick) -> Self {
         let (mut matched, mut first) = (0, First::new(filter.limit));
         table.for_each(|key, record| {
-            if record.expires > now.secs() && filter.takes(key, record) {
+            if filter.takes(key, record, now) {
                 matched += 1;
                 if filter.after.is_none_or(|after| *key > after) {
                     first.offer(key, record);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::{FlowQuery, Flows};
 use crate::control::compile;
+use crate::control::report::flows::filter::MOST;
 use crate::control::sample::settings;
 use crate::plane::flow::table::{Fate, Seen};
 use crate::types::{Direction, WanId};
