@@ -10,6 +10,7 @@ pub use change::{LeaseChange, What};
 
 use crate::config::settings::{Settings, Wan};
 use crate::control::compile::{LinkState, WanLeases};
+use crate::plane::lease::Leased;
 use crate::types::{Family, Tick, WanId};
 use ipnet::{IpNet, Ipv6Net};
 use pool::{NO_END, Pool};
@@ -121,10 +122,10 @@ impl Leases {
                 let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
                 let why = |net| pool.find(net).map_or("others took its place", |entry| entry.why);
                 self.changes.extend(change::between((id, family), shown, &leases, why));
-                if *shown != leases {
+                if is_news(shown, &leases) {
                     changed.push(id);
-                    *shown = leases;
                 }
+                *shown = leases;
             }
         }
         changed.dedup();
@@ -169,6 +170,11 @@ impl Leases {
         };
         pools.flat_map(rows).collect()
     }
+}
+
+/// Whether flows can tell these apart: by the current one, or by what there is. The order of the others is nobody's news.
+fn is_news(before: &[Leased<IpNet>], after: &[Leased<IpNet>]) -> bool {
+    before.first() != after.first() || before.len() != after.len() || before.iter().any(|it| !after.contains(it))
 }
 
 /// The part of a prefix that a WAN translates to: of one that is shorter than the inside prefix, its first as long. The rest
