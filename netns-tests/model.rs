@@ -21,7 +21,7 @@ pub mod wire;
 use chance::Chance;
 use event::{Draw, Event, What};
 use laws::Twist;
-use live::Live;
+use live::{Live, Sequence};
 use net::Net;
 use router::Tally;
 
@@ -42,13 +42,6 @@ const STOPPED_OUTBOUND: &str = "all-wans-down bad-fragment bad-transport-header 
 const STOPPED_INBOUND: &str = "bad-extension-header bad-fragment bad-icmp-checksum bad-ip-checksum bad-ip-header \
     bad-transport-header martian-source spoofed-source stray-icmp-error table-full too-big truncated \
     ttl-expired unmappable unmappable-identifier wan-down wrong-mac wrong-vlan";
-
-/// A configuration and what happens under it.
-#[derive(Clone)]
-pub struct Sequence {
-    pub net: Net,
-    pub events: Vec<Event>,
-}
 
 /// The sequence of a seed, drawn while it happens; and the sentence of the first law that is broken, where it ends.
 fn draw(seed: u64, twist: Twist, sum: &mut Tally) -> (Sequence, Option<String>) {

@@ -18,9 +18,4 @@ pub const STANDING: &[(&str, &str)] = &[
     ("src/control/service/machine.rs", "src/control/service.rs"),
     ("src/control/service/say.rs", "src/control/service/follow.rs"),
     ("src/control/service/shielded.rs", "src/control/service.rs"),
-    ("netns-tests/model/event.rs", "netns-tests/model/live.rs"),
-    ("netns-tests/model/rules/failover.rs", "netns-tests/model/rules.rs"),
-    ("netns-tests/model/rules/failover.rs", "netns-tests/model/rules/told.rs"),
-    ("netns-tests/model/rules/told.rs", "netns-tests/model/rules.rs"),
-    ("netns-tests/model/shrink.rs", "netns-tests/model.rs"),
 ];

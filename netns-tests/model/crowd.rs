@@ -3,9 +3,9 @@
 
 use super::chance::Chance;
 use super::event::{Draw, What};
-use super::laws::trace::is_foreign;
 use super::net::Net;
 use super::router::{self, Tally, frame};
+use super::wire;
 use flowpin::plane::Shared;
 use flowpin::types::{End, Tick};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn work(net: &Net, shared: &Arc<Shared>, seed: u64) -> Tally {
         let (_, sent) = worker.send(now, from, frame(net, from, way, &packet));
         received += 1;
         for (end, frame) in &sent {
-            assert!(!is_foreign(net, *end, frame), "seed {seed}: {end:?} sent {frame:02x?}");
+            assert!(net.may_send(*end, wire::address_of(&frame.packet, 0)), "seed {seed}: {end:?} sent {frame:02x?}");
         }
         let other_side = |end: &End| (*end == End::Inside) != (from == End::Inside);
         draw.passed.extend(sent.into_iter().filter(|(end, _)| other_side(end)).map(|(end, frame)| (end, frame.packet)));

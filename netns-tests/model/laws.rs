@@ -4,19 +4,24 @@
 
 mod addresses;
 mod errors;
+mod paths;
 pub mod told;
 pub mod trace;
+mod way;
 
 use super::flows::{Flow, Flows, Lawful, Wan};
-use super::form::{self, Came, Ends, Quoted};
+use super::form::{self, Came};
 use super::life::Key;
 use super::net::{Net, Uplink};
 use super::wire::{self, ACK, Ip, Piece, RST, Talk};
+use addresses::{fits, may_enter, may_go_inside, may_leave, receiver, way_round};
 use flowpin::types::{Direction, End, Remedy, Standing, WanId};
+use paths::Paths;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use told::{Halt, counter, explain, explain_unreadable, stops};
 use trace::{Station, Trace};
+use way::Way;
 
 /// A law that no router obeys, to see that the model would notice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,8 +36,7 @@ pub struct Laws {
     pub flows: Flows<Net>,
     pub now: u64,
     twist: Twist,
-    /// What the path to a remote by way of a WAN was said to carry, and until when that is believed.
-    paths: HashMap<(usize, IpAddr), (u16, u64)>,
+    paths: Paths,
     /// Which WAN the first fragment of a datagram took, and when.
     firsts: HashMap<Datagram, (usize, u64)>,
     /// Later fragments that wait for it, since when.
@@ -43,14 +47,6 @@ pub struct Laws {
 
 /// What names a datagram until it is whole again (RFC 791 §3.2; in IPv6 no protocol, RFC 8200 §4.5).
 type Datagram = (IpAddr, IpAddr, Option<u8>, u32);
-
-/// How a packet must leave: by which end, between which addresses, and what a SYN may announce.
-struct Way {
-    end: End,
-    ends: Ends,
-    quoted: Option<Quoted>,
-    mtu: u16,
-}
 
 /// How long a fragment remembers its first, and how long it waits for it (RFC 6146 §3.4: 2 s or more).
 const FIRST_REMEMBERED: u64 = 30_000_000_000;
@@ -146,13 +142,13 @@ impl Laws {
         let (ip, talk, packet) = match whole(packet) {
             Ok(read) => read,
             Err(reason) => {
-                let may_be_told = |ip: &Ip| self.may_leave(ip).is_ok();
+                let may_be_told = |ip: &Ip| may_leave(self.net(), ip).is_ok();
                 return explain_unreadable(reason, from, packet, may_be_told, trace).map(|()| Vec::new());
             }
         };
         let came = &Came { from, ip: &ip, talk, packet };
         let way = match talk {
-            Talk::Error => self.error_outbound(came, trace),
+            Talk::Error => errors::error_outbound(self.net(), came, trace.step.as_ref()),
             _ => self.way_out(came, trace),
         };
         // The followers of a first fragment need its WAN, whether it fits there itself or not.
@@ -201,8 +197,8 @@ impl Laws {
     fn way_out(&mut self, came: &Came, trace: &mut Trace) -> Result<Way, Halt> {
         let ip = came.ip;
         stops(&[("kernel", addresses::stays_on_its_link(ip.destination) && !self.net().is_inside(ip.source))])?;
-        if let Some(owner) = self.may_leave(ip)? {
-            return self.way_round(owner, ip);
+        if let Some(owner) = may_leave(self.net(), ip)? {
+            return way_round(self.net(), owner, ip);
         }
         stops(&[("ttl-expired", ip.hops < 2)])?;
         let wan = match ip.piece {
@@ -218,7 +214,7 @@ impl Laws {
         let link = &self.net().wans[wan];
         stops(&[("wan-down", link.is_dead(ip.source))])?;
         let public = link.public(ip.source)?;
-        self.fits(ip, link.mtu)?;
+        fits(ip, link.mtu)?;
         let mtu = self.path(wan, ip.destination);
         Ok(Way { end: End::Wan(WanId(wan as u8)), ends: [public, ip.destination], quoted: None, mtu })
     }
@@ -253,7 +249,7 @@ impl Laws {
             Ok(read) => read,
             Err(reason) => {
                 let link = &self.net().wans[wan];
-                let is_ours = |ip: &Ip| link.inside(ip.destination).is_ok() && self.may_enter(ip).is_ok();
+                let is_ours = |ip: &Ip| link.inside(ip.destination).is_ok() && may_enter(self.net(), ip).is_ok();
                 let may_be_told = |ip: &Ip| !to_group && !link.is_dead(ip.source) && is_ours(ip);
                 return explain_unreadable(reason, from, packet, may_be_told, trace);
             }
@@ -265,12 +261,12 @@ impl Laws {
 
     fn way_in(&mut self, wan: usize, came: &Came, to_group: bool, trace: &mut Trace) -> Result<Way, Halt> {
         let ip = came.ip;
-        let host = self.receiver(wan, ip, to_group)?;
+        let host = receiver(self.net(), wan, ip, to_group)?;
         if came.talk == Talk::Error {
-            return self.error_inbound(wan, came, host, trace);
+            return self.error_in(wan, came, host, trace);
         }
-        self.may_enter(ip)?;
-        self.may_go_inside(ip)?;
+        may_enter(self.net(), ip)?;
+        may_go_inside(self.net(), ip)?;
         if let Some(step) = trace.step {
             let unpinned = self.flows.unpinned;
             let has_ended = self.flows.inbound(&step, wan, ip.destination)??;
@@ -283,6 +279,17 @@ impl Laws {
         }
         let mtu = self.path(wan, ip.source);
         Ok(Way { end: End::Inside, ends: [ip.source, host], quoted: None, mtu })
+    }
+
+    /// An error from a WAN. What it says of a path is learnt, if it is about a packet of a living flow of this WAN.
+    fn error_in(&mut self, wan: usize, came: &Came, host: IpAddr, trace: &Trace) -> Result<Way, Halt> {
+        let way = errors::error_inbound(self.net(), came, host)?;
+        let is_ours = trace.step.and_then(|step| step.before).is_some_and(|flow| flow.wan == wan);
+        if let Some(quoted) = way.quoted.as_ref().filter(|_| is_ours) {
+            let link = (wan, self.net().wans[wan].mtu);
+            self.paths.learn(link, &came.packet[came.ip.l4..], &quoted.ip, self.now);
+        }
+        Ok(way)
     }
 
     /// Explains that a packet left, in one piece or in those that its link carries.
@@ -313,14 +320,10 @@ impl Laws {
         Ok(())
     }
 
-    fn remembered(&self, wan: usize, remote: IpAddr) -> Option<u16> {
-        self.paths.get(&(wan, remote)).filter(|(_, end)| *end > self.now).map(|(mtu, _)| *mtu)
-    }
-
     /// What a SYN between inside and `remote` may announce that fits.
     fn path(&self, wan: usize, remote: IpAddr) -> u16 {
         let link = self.net().wans[wan].mtu.min(self.net().inside_mtu);
-        self.remembered(wan, remote).map_or(link, |mtu| mtu.min(link))
+        self.paths.remembered(wan, remote, self.now).map_or(link, |mtu| mtu.min(link))
     }
 }
 

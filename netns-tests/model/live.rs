@@ -21,6 +21,22 @@ pub type Passed = Vec<(End, Vec<u8>)>;
 /// A frame that left, and when.
 pub type Left = (u64, End, Vec<u8>);
 
+/// A configuration and what happens under it.
+#[derive(Clone)]
+pub struct Sequence {
+    pub net: Net,
+    pub events: Vec<Event>,
+}
+
+impl Sequence {
+    /// The sentence of the first law that is broken, if one is, and what left until then.
+    pub fn play(&self, twist: Twist) -> (Option<String>, Vec<Left>) {
+        let mut live = Live::new(&self.net, twist);
+        let happened = self.events.iter().try_for_each(|event| live.happens(event).map(drop));
+        (happened.and_then(|()| live.flows_agree()).err(), live.sent)
+    }
+}
+
 /// Two workers and the laws.
 pub struct Live {
     workers: Vec<Worker>,

@@ -4,6 +4,7 @@
 use super::chance::Chance;
 use super::flows::Addresses;
 use super::wire::fold;
+use flowpin::types::End;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -103,6 +104,11 @@ impl Net {
 
     pub fn is_owned(&self, address: IpAddr) -> bool {
         self.wans.iter().any(|wan| wan.owns(address))
+    }
+
+    /// Whether packets may leave by an end from that address: by a WAN from its own alone (RFC 3704 §4.3).
+    pub fn may_send(&self, end: End, source: IpAddr) -> bool {
+        !matches!(end, End::Wan(wan) if !self.wans[wan.index()].owns(source))
     }
 
     /// Why no WAN has an address for a host: the most telling of their reasons.

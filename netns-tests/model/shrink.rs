@@ -1,10 +1,9 @@
 //! Makes a sequence that breaks a law as short as it can be, and writes it down for people: a capture, its
 //! configuration, and the command that replays it. Must never know: what the laws are.
 
-use super::Sequence;
 use super::event::{Event, What};
 use super::laws::Twist;
-use super::live::{Left, Live};
+use super::live::{Left, Sequence};
 use super::net::Net;
 use super::router::frame;
 use crate::story::pcapng::{self, ETHERNET, RAW};
@@ -23,17 +22,10 @@ pub struct Shrunk {
 /// Nanoseconds since 1970 of a capture's first packet.
 const START: u64 = 1_700_000_000_000_000_000;
 
-/// The sentence of the first disagreement, if there is one, and what left until then.
-fn play(sequence: &Sequence, twist: Twist) -> (Option<String>, Vec<Left>) {
-    let mut live = Live::new(&sequence.net, twist);
-    let happened = sequence.events.iter().try_for_each(|event| live.happens(event).map(drop));
-    (happened.and_then(|()| live.flows_agree()).err(), live.sent)
-}
-
 /// Leaves events out as long as some disagreement stays: first halves, then quarters, at last one by one; then gives
 /// everything to one worker and one configuration, if it stays even so.
 pub fn shrink(seed: u64, mut sequence: Sequence, twist: Twist) -> Shrunk {
-    let differs = |sequence: &Sequence| play(sequence, twist).0.is_some();
+    let differs = |sequence: &Sequence| sequence.play(twist).0.is_some();
     let mut size = sequence.events.len();
     while size > 0 {
         let mut at = 0;
@@ -48,7 +40,7 @@ pub fn shrink(seed: u64, mut sequence: Sequence, twist: Twist) -> Shrunk {
     if let Some(simpler) = candidates.into_iter().rev().find(differs) {
         sequence = simpler;
     }
-    let (sentence, sent) = play(&sequence, twist);
+    let (sentence, sent) = sequence.play(twist);
     let sentence = sentence.expect("a sequence that disagrees does so every time");
     Shrunk { seed, sequence, sentence, sent }
 }

@@ -35,10 +35,10 @@ impl Trace {
         let ends = std::iter::once(End::Inside).chain((0..net.wans.len() as u8).map(|wan| End::Wan(WanId(wan))));
         let mut frames: Vec<_> = ends.map(|end| (end, VecDeque::new())).collect();
         for (end, frame) in sent {
-            if is_foreign(net, end, &frame) {
+            let source = wire::address_of(&frame.packet, 0);
+            if !net.may_send(end, source) {
                 return Err(format!("{end:?} has sent {}, whose source is none of its own", hex(&frame.packet)));
             }
-            let source = wire::address_of(&frame.packet, 0);
             if matches!(end, End::Wan(wan) if net.wans[wan.index()].is_dead(source)) {
                 return Err(format!("{end:?} is dead and has sent {}", hex(&frame.packet)));
             }
@@ -116,9 +116,4 @@ fn place(end: End) -> usize {
         End::Inside => 0,
         End::Wan(wan) => wan.index() + 1,
     }
-}
-
-/// Whether a WAN sends a packet with a source that is not its own.
-pub fn is_foreign(net: &Net, end: End, frame: &Stored) -> bool {
-    matches!(end, End::Wan(wan) if !net.wans[wan.index()].owns(wire::address_of(&frame.packet, 0)))
 }
