@@ -84,10 +84,11 @@ pub fn explain(stop: &Stop, came: &Came, trace: &mut Trace) -> Result<&'static s
     trace.counted(&counter(from, reason), 1)?;
     if reason == "reset" && ip.protocol == TCP {
         trace.is(End::Inside, Station::Sender, &answer(ip, talk))?;
-    } else if let Some(told) = message(reason, ip, from, stop.mtu).filter(|told| may_be_told(ip, talk, told.0)) {
-        if !stop.silent {
-            trace.is(from, Station::Sender, &error(ip.source, packet, teller(from, ip), told))?;
-        }
+    } else if let Some(told) = message(reason, ip, from, stop.mtu)
+        && may_be_told(ip, talk, told.0)
+        && !stop.silent
+    {
+        trace.is(from, Station::Sender, &error(ip.source, packet, teller(from, ip), told))?;
     }
     Ok(reason)
 }

@@ -93,7 +93,7 @@ fn fragments(v4: bool, port: u16) -> Vec<Vec<u8>> {
         if v4 {
             let mut piece = packet("10.250.250.2", SERVER, protocol::UDP, payload);
             piece[20..].copy_from_slice(payload);
-            piece[6..8].copy_from_slice(&(more << 13 | offset / 8).to_be_bytes());
+            piece[6..8].copy_from_slice(&((more << 13) | (offset / 8)).to_be_bytes());
             fix_ip(&mut piece);
             return piece;
         }
