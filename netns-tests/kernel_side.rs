@@ -84,7 +84,7 @@ fn tables_that_nobody_owns_are_taken_over_after_the_kernel_refuses_to_give_them_
         let tables = "table inet flowpin-flowpin0\ntable netdev flowpin-flowpin0\n";
         assert_eq!(output("nft list tables | sort"), tables);
         assert!(output("nft list table netdev flowpin-flowpin0").contains("192.0.2.193"));
-        kernel.guard(&["192.0.2.194/32".parse().unwrap()]).await.unwrap();
+        kernel.guard.replace(&["192.0.2.194/32".parse().unwrap()]).await.unwrap();
         let table = output("nft list table netdev flowpin-flowpin0");
         assert!(table.contains("192.0.2.194") && !table.contains("192.0.2.193"), "{table}");
         tear_down(kernel, &plan).await;
@@ -145,9 +145,9 @@ fn what_was_lost_on_the_way_is_repaired_and_still_undone() {
         let standing = machine();
         sh("ip rule flush protocol 102; ip -6 route flush table main protocol 102; ip route flush table 5250");
         fs::write("/proc/sys/net/ipv4/conf/lan0/forwarding", "0").unwrap();
-        kernel.repair().await.unwrap();
+        kernel.forwarding.repair().await.unwrap();
         assert_same(&standing, &machine());
-        kernel.repair().await.unwrap();
+        kernel.forwarding.repair().await.unwrap();
         assert_same(&standing, &machine());
         tear_down(kernel, &plan).await;
         sh("ip link del flowpin0");

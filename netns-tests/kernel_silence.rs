@@ -44,13 +44,14 @@ fn c_66_the_kernel_is_silent_for_owned_addresses_and_answers_for_its_own() {
         // Somebody reloads his firewall: the shield stands. Other owned addresses: it follows.
         sh("nft flush ruleset");
         assert_eq!(answers(isp, owned.0, owned.1), [false; 5], "after a flush");
-        kernel.guard(&["192.0.2.2/32".parse().unwrap(), "2001:db8:a::2/128".parse().unwrap()]).await.unwrap();
+        kernel.guard.replace(&["192.0.2.2/32".parse().unwrap(), "2001:db8:a::2/128".parse().unwrap()]).await.unwrap();
         assert_eq!(answers(isp, owned.0, owned.1), [true; 5], "no longer owned");
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "now owned");
         sh("ip link del wan0");
         join_isp(isp);
         kernel
-            .guard(&[own.0.parse::<IpAddr>().unwrap().into(), own.1.parse::<IpAddr>().unwrap().into()])
+            .guard
+            .replace(&[own.0.parse::<IpAddr>().unwrap().into(), own.1.parse::<IpAddr>().unwrap().into()])
             .await
             .unwrap();
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "after the link came back");

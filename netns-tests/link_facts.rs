@@ -3,7 +3,7 @@
 use crate::machine::{
     add_tun, build_isp, build_router, in_namespace, mac, output, plan, set_up, settle, sh, tear_down,
 };
-use flowpin::control::links::{self, Changes, LinkFacts};
+use flowpin::control::links::{self, Changes, LinkFacts, News};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn a_links_facts_hold_its_gateways_and_change_rings_the_bell() {
             wan.addresses.iter().map(ToString::to_string).filter(|a| !a.starts_with("fe80")).collect();
         assert_eq!(global, ["192.0.2.2/24", "2001:db8:a::2/64"]);
         sh("ip link set wan0 mtu 1400");
-        tokio::time::timeout(std::time::Duration::from_secs(5), changes.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(5), changes.next()).await.unwrap().unwrap();
         assert_eq!(links::read("wan0").await.unwrap().mtu, 1400);
         let missing = links::read("wan9").await.unwrap_err();
         assert_eq!(missing, "there is no link \"wan9\" on this machine: correct the name, or plug it in");
@@ -46,7 +46,7 @@ fn a_gateway_from_a_router_advertisement_is_found_and_outlives_setup_and_stop() 
         isp.run(advertise).unwrap();
         let gateway: Ipv6Addr = "fe80::1".parse().unwrap();
         while links::read("wan0").await.unwrap().gateways6 != [gateway] {
-            tokio::time::timeout(std::time::Duration::from_secs(5), changes.changed()).await.unwrap().unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(5), changes.next()).await.unwrap().unwrap();
         }
         let (plan, default) = (plan("ra"), || output("ip -6 route show default | sed 's/ expires [0-9]*sec//'"));
         let before = default();
@@ -82,7 +82,7 @@ fn isp0_index() -> u32 {
 /// Waits until the bell has rung and the facts are as wanted; the facts as they are, if that takes too long.
 async fn wait_for(changes: &mut Changes, wanted: impl Fn(&LinkFacts) -> bool) {
     while !wanted(&links::read("wan0").await.unwrap()) {
-        let rung = tokio::time::timeout(PATIENCE, changes.changed()).await;
+        let rung = tokio::time::timeout(PATIENCE, changes.next()).await;
         rung.unwrap_or_else(|_| panic!("no bell")).unwrap();
     }
 }
@@ -132,7 +132,7 @@ fn ten_thousand_routes_of_a_routing_daemon_ring_nothing_and_what_leads_outside_o
         // A few at a time: a queue that runs over rings.
         for from in (0..10_000).step_by(200) {
             storm(from..from + 200);
-            assert!(tokio::time::timeout(BRIEFLY, changes.changed()).await.is_err(), "it rang at {from}");
+            assert!(tokio::time::timeout(BRIEFLY, changes.next()).await.is_err(), "it rang at {from}");
         }
         for line in [
             "ip route replace default via 192.0.2.9 dev wan0",
@@ -144,7 +144,7 @@ fn ten_thousand_routes_of_a_routing_daemon_ring_nothing_and_what_leads_outside_o
             "ip route add 198.51.100.0/24 dev wan0 proto 0x66",
         ] {
             sh(line);
-            let rung = tokio::time::timeout(PATIENCE, changes.changed()).await;
+            let rung = tokio::time::timeout(PATIENCE, changes.next()).await;
             rung.unwrap_or_else(|_| panic!("{line}: it rings")).unwrap();
         }
     });
@@ -161,7 +161,7 @@ fn a_queue_that_ran_over_rings_and_what_was_lost_is_read() {
         let sockets = std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
         let lost = |line: &str| line.split_whitespace().nth(8).and_then(|drops| drops.parse::<u64>().ok());
         assert!(sockets.lines().filter_map(lost).sum::<u64>() > 1000, "nothing was lost:\n{sockets}");
-        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap();
         assert!(gateways(&links::read("wan0").await.unwrap(), &["192.0.2.9"], &["fe80::99"]));
         // It goes on hearing.
         sh("ip route replace default via 192.0.2.8 dev wan0");
@@ -180,14 +180,38 @@ fn a_delegated_prefix_is_found_with_the_link_that_the_kernel_ties_it_to() {
             found.iter().map(|it| format!("{} {}", it.prefix, it.deprecated)).collect::<Vec<_>>()
         };
         sh("ip -6 route add unreachable 2001:db8:a:1000::/60 proto dhcp");
-        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap();
         assert_eq!(delegated("lo").await, ["2001:db8:a:1000::/60 false"]);
         sh("ip -6 route add default from 2001:db8:a:1000::/60 via fe80::99 dev wan0");
-        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap();
         assert_eq!((delegated("lo").await, delegated("wan0").await.len()), (Vec::new(), 1));
         sh("ip -6 addr add 2001:db8:a:1001::1/64 dev lan0 nodad valid_lft 100 preferred_lft 0");
         assert_eq!(delegated("wan0").await, ["2001:db8:a:1000::/60 true"]);
         sh("ip -6 route del unreachable 2001:db8:a:1000::/60 proto dhcp");
         assert_eq!((delegated("lo").await.len(), delegated("wan0").await.len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_lost_link_is_told_with_its_index_before_any_route_that_changed_earlier() {
+    in_namespace(|| async {
+        build_router();
+        let index = links::read("wan0").await.unwrap().index;
+        let mut changes = links::watch(&["100.0.0.0/8".parse().unwrap()]).unwrap();
+        // Routes that matter, which nobody has heard of yet.
+        storm(0..1000);
+        sh("ip link set isp0 down");
+        let next =
+            async |changes: &mut Changes| tokio::time::timeout(PATIENCE, changes.next()).await.expect("news").unwrap();
+        // Both ends of the pair have lost their carrier.
+        let peer = isp0_index();
+        let lost = [next(&mut changes).await, next(&mut changes).await];
+        assert!([peer, index].iter().all(|index| lost.contains(&News::Lost(vec![*index]))), "{lost:?}");
+        assert_eq!(next(&mut changes).await, News::Changed, "it is to be read as well");
+        sh("ip link set isp0 up");
+        assert_eq!(next(&mut changes).await, News::Changed);
+        sh("ip link del isp0");
+        let lost = [next(&mut changes).await, next(&mut changes).await];
+        assert!([peer, index].iter().all(|index| lost.contains(&News::Lost(vec![*index]))), "{lost:?}");
     });
 }

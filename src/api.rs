@@ -1,6 +1,6 @@
 //! Control-socket messages as plain data, shared by the service that answers and the commands that ask.
 //! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`],
-//! `POST /v1/wan` takes a [`WanOrder`], `POST /v1/wan/prefix` a [`PrefixOrder`].
+//! `POST /v1/wan` takes a [`WanCommand`], `POST /v1/wan/prefix` a [`PrefixCommand`].
 //! Must never know: tokio, sockets, the plane's types.
 
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ pub struct Event {
 /// A word of the operator about a WAN, for `POST /v1/wan`; the answer is the [`Wan`] as it is then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WanOrder {
+pub struct WanCommand {
     /// Name of the WAN.
     pub wan: String,
     /// `drain`, `down`, `up` or `auto`.
@@ -173,7 +173,7 @@ pub struct WanOrder {
 /// A word about the public IPv6 prefix of a WAN, for `POST /v1/wan/prefix`; the answer is the [`Wan`] as it is then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PrefixOrder {
+pub struct PrefixCommand {
     /// Name of the WAN.
     pub wan: String,
     /// The prefix with its length.

@@ -4,6 +4,7 @@
 pub mod compile;
 pub mod controller;
 mod gauge;
+mod journal;
 pub mod kernel;
 pub mod links;
 mod netlink;

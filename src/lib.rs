@@ -33,10 +33,14 @@
 //!
 //! # One lost link
 //!
-//! The kernel's news arrives in `src/control/links/bell.rs`. `src/control/controller.rs` gives it to the judge
-//! (`src/health/judge.rs`), makes a new snapshot with `src/control/compile.rs`, and the service publishes it to each worker's
-//! mailbox (`src/workers/mailbox.rs`). The worker adopts it between two batches (`src/plane/tick.rs`); from then on each flow of
-//! that WAN proves its pin anew with its next packet, and `src/plane/tell/sweep.rs` ends the TCP connections that are silent.
+//! `src/control/links/watch.rs` hears of it from the kernel and tells it with the link's index, before anything is read.
+//! `src/control/service/control_loop.rs` makes it an event (`src/control/controller/event.rs`) for `src/control/controller.rs`,
+//! which gives it to the judge (`src/health/judge.rs`) and makes a new snapshot of the parts that changed
+//! (`src/control/compile.rs`). The loop publishes that to each worker's mailbox (`src/workers/mailbox.rs`) and writes what
+//! happened into `src/control/journal.rs`, which the log and the hooks read. The worker adopts the snapshot between two batches
+//! (`src/plane/tick.rs`); from then on each flow of that WAN proves its pin anew with its next packet
+//! (`src/plane/choose/failover.rs`), and `src/plane/tell/sweep.rs` ends the TCP connections that are silent. Meanwhile
+//! `src/control/service/kernel_thread.rs` reads all tables, which may take long.
 //!
 //! # The law of imports
 //!

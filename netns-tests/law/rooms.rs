@@ -35,7 +35,7 @@ const PLANE: &[&[&str]] = &[
 const CONTROL: &[&[&str]] = &[
     &["netlink", "rights", "gauge", "compile"],
     &["kernel", "controller"],
-    &["links", "report"],
+    &["links", "report", "journal"],
     &["socket"],
     &["service"],
 ];

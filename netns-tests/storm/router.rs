@@ -9,7 +9,7 @@ use crate::model::flows::{Flow, Flows, Wan};
 use crate::model::life::Key;
 use crate::model::router::{self, Tally, Worker, flow_key};
 use flowpin::control::compile::{InsideState, LinkState, no_link};
-use flowpin::control::controller::{Controller, Effects};
+use flowpin::control::controller::{Controller, Effects, Event as Happens};
 use flowpin::plane::choose::{candidates, steer};
 use flowpin::plane::counters::Event as Counted;
 use flowpin::plane::policy::Policy;
@@ -92,7 +92,7 @@ impl Router {
             flows,
             tally: Tally::new(),
         };
-        router.wake = router.controller.tick(Tick(0)).wake;
+        router.wake = router.controller.handle(Happens::Tick, Tick(0)).wake;
         router
     }
 
@@ -132,7 +132,11 @@ impl Router {
                 self.lent[*line].set(now, *prefix, millis);
                 self.know_faults();
                 let said = delegated(*line, *prefix);
-                let effects = self.controller.prefix_set(tick, WanId(*line as u8), said, *seconds)?;
+                let set = Happens::Prefix { wan: WanId(*line as u8), prefix: said, seconds: *seconds };
+                let effects = self.controller.handle(set, tick);
+                if let Some(sentence) = effects.refused {
+                    return Err(sentence);
+                }
                 self.obey(effects, false)
             }
             What::Path { line, v6, passes } => {
@@ -141,7 +145,8 @@ impl Router {
             }
             What::Hand { line, verb } => {
                 self.lines[*line].iter_mut().for_each(|line| line.verb = *verb);
-                let effects = self.controller.by_hand(tick, WanId(*line as u8), *verb, "");
+                let by_hand = Happens::Operator { wan: WanId(*line as u8), verb: *verb, reason: String::new() };
+                let effects = self.controller.handle(by_hand, tick);
                 self.obey(effects, false)
             }
             What::Packet { worker, from, talk, old } => self.packet(*worker, from.map(|line| (line, *old)), *talk),
@@ -156,7 +161,15 @@ impl Router {
             self.lent[line].listed(self.now, listed);
         }
         self.know_faults();
-        let effects = self.controller.links_seen(Tick::from_millis(self.now), self.links.clone(), ROUTER);
+        let tick = Tick::from_millis(self.now);
+        if self.links[line].present && self.links[line].came_up.is_none() {
+            // The loss alone is told before all else of the link, as soon as the kernel says so.
+            let effects = self.controller.handle(Happens::LinkLost(vec![WanId(line as u8)]), tick);
+            if effects.policy.is_some() {
+                self.obey(effects, true)?;
+            }
+        }
+        let effects = self.controller.handle(Happens::Links { links: self.links.clone(), inside: ROUTER }, tick);
         self.obey(effects, true)
     }
 
@@ -187,7 +200,7 @@ impl Router {
             self.know_faults();
             self.note();
             if woken == Some(at) {
-                let effects = self.controller.tick(Tick::from_millis(at));
+                let effects = self.controller.handle(Happens::Tick, Tick::from_millis(at));
                 self.obey(effects, false)?;
             }
             if probed == at {
@@ -214,7 +227,7 @@ impl Router {
                 ended.push(Probed { wan: WanId(line as u8), probe: family as u16, epoch, at, outcome });
             }
         }
-        let effects = self.controller.probed(at, &ended);
+        let effects = self.controller.handle(Happens::Probed(ended), at);
         self.obey(effects, false)
     }
 

@@ -4,7 +4,7 @@
 use super::args::{WanArgs, WanVerb};
 use super::columns::duration;
 use super::{EXIT_BAD_CONFIG, client, complain, fail, say};
-use crate::api::{Lease, PrefixOrder, Wan, WanOrder};
+use crate::api::{Lease, PrefixCommand, Wan, WanCommand};
 use crate::config::file::seconds;
 use std::process::ExitCode;
 
@@ -42,8 +42,8 @@ pub fn wan(args: &WanArgs) -> ExitCode {
 /// What is said.
 #[derive(PartialEq, Eq, Debug)]
 enum Order {
-    Treat(WanOrder),
-    Prefix(PrefixOrder),
+    Treat(WanCommand),
+    Prefix(PrefixCommand),
 }
 
 /// What the words mean, or in one sentence why they mean nothing.
@@ -55,7 +55,7 @@ fn order(args: &WanArgs) -> Result<Order, String> {
         (WanVerb::Set, ["prefix", prefix]) => (prefix, None),
         (WanVerb::Set, ["prefix", prefix, "valid-for", time]) => (prefix, Some(time)),
         (WanVerb::Set, _) => return Err(SHAPE.to_owned()),
-        (_, []) => return Ok(Order::Treat(WanOrder { wan, verb, reason: args.reason.clone() })),
+        (_, []) => return Ok(Order::Treat(WanCommand { wan, verb, reason: args.reason.clone() })),
         (_, [word, ..]) => return Err(format!("\"{word}\" behind `{verb}` means nothing: {SHAPE} to set a prefix")),
     };
     if args.reason.is_some() {
@@ -70,7 +70,7 @@ fn order(args: &WanArgs) -> Result<Order, String> {
             Some(u32::try_from(seconds.ok_or_else(wrong)?).unwrap_or(u32::MAX)).filter(|seconds| *seconds < u32::MAX)
         }
     };
-    Ok(Order::Prefix(PrefixOrder { wan, prefix: (*prefix).to_owned(), valid_seconds }))
+    Ok(Order::Prefix(PrefixCommand { wan, prefix: (*prefix).to_owned(), valid_seconds }))
 }
 
 /// One line per IPv6 prefix, the current one first.
@@ -107,7 +107,7 @@ mod tests {
     fn a_prefix_is_said_with_or_without_its_time() {
         let prefix = |valid_seconds| {
             let (wan, prefix) = ("fiber".into(), "2001:db8::/60".into());
-            Ok(Order::Prefix(PrefixOrder { wan, prefix, valid_seconds }))
+            Ok(Order::Prefix(PrefixCommand { wan, prefix, valid_seconds }))
         };
         assert_eq!(words("set prefix 2001:db8::/60"), prefix(None));
         for (time, seconds) in [("2h4m", 7440), ("7440", 7440), ("0", 0), ("0s", 0)] {

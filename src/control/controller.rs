@@ -2,18 +2,20 @@
 //! one stands otherwise than before, or a link changed, is there a new snapshot. Its caller obeys.
 //! Must never know: netlink, sockets, threads, clocks.
 
+mod event;
+mod failback;
 pub mod leases;
-mod recall;
 mod retired;
 mod rules;
 
+pub use event::{Effects, Event};
+
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::{self, Settings};
-use crate::health::{Change, Evidence, Judge, LinkHealth, Trace, Verb};
+use crate::health::{Judge, LinkHealth, Trace};
 use crate::plane::policy::Policy;
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
-use ipnet::Ipv6Net;
-use leases::{LeaseChange, Leases};
+use leases::Leases;
 use retired::Retired;
 use std::mem;
 use std::sync::Arc;
@@ -34,21 +36,6 @@ pub struct Controller {
     retired: Retired<Policy>,
     /// Epoch of the first snapshot with these settings, so with these probes.
     since: u32,
-}
-
-/// What is to be done after an event.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// The snapshot to put in force, if it is another.
-    pub policy: Option<Arc<Policy>>,
-    /// What became of WANs, to be told, in the order of time.
-    pub changes: Vec<Change>,
-    /// What became of public addresses, to be told.
-    pub leases: Vec<LeaseChange>,
-    /// What ties these together, and to what followed from them.
-    pub trace: Trace,
-    /// When to say the time next, if nothing happens before.
-    pub wake: Option<Tick>,
 }
 
 impl Controller {
@@ -89,8 +76,29 @@ impl Controller {
         &self.leases
     }
 
-    /// The kernel says something of the links.
-    pub fn links_seen(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
+    /// Something happened: what is to be done now.
+    pub fn handle(&mut self, event: Event, now: Tick) -> Effects {
+        match event {
+            Event::Links { links, inside } => self.handle_links(now, links, inside),
+            Event::LinkLost(wans) => self.handle_link_lost(now, &wans),
+            Event::Probed(probed) => self.handle_probed(now, &probed),
+            Event::Traffic(evidence) => {
+                self.judge.handle_traffic(now, &evidence);
+                self.conclude(now, false)
+            }
+            Event::Operator { wan, verb, reason } => {
+                self.judge.handle_operator(now, wan, verb, &reason);
+                self.conclude(now, false)
+            }
+            Event::Prefix { wan, prefix, seconds } => {
+                let refused = self.leases.set(now, self.next_epoch(), wan, prefix, seconds).err();
+                Effects { refused, ..self.conclude_of_links(now, false) }
+            }
+            Event::Tick => self.conclude(now, false),
+        }
+    }
+
+    fn handle_links(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
         let is_news = links != self.links || inside != self.inside;
         if is_news {
             self.draft_links(&links, &inside);
@@ -100,42 +108,23 @@ impl Controller {
         self.conclude_of_links(now, is_news)
     }
 
-    /// Probes ended. What was asked under other settings may have been another question, and is no answer to these.
-    pub fn probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
+    /// All else that is known of these links stays until they are read.
+    fn handle_link_lost(&mut self, now: Tick, wans: &[WanId]) -> Effects {
+        let mut links = self.links.clone();
+        let lost = wans.iter().filter_map(|id| links.get_mut(id.index())?.came_up.take());
+        if lost.count() == 0 {
+            return self.conclude(now, false);
+        }
+        let inside = self.inside.clone();
+        self.draft_links(&links, &inside);
+        self.links = links;
+        self.conclude_of_links(now, true)
+    }
+
+    /// What was asked under other settings may have been another question, and is no answer to these.
+    fn handle_probed(&mut self, now: Tick, probed: &[Probed]) -> Effects {
         let is_ours = |probed: &&Probed| probed.epoch.wrapping_sub(self.since) < 1 << 31;
         probed.iter().filter(is_ours).for_each(|probed| self.judge.handle_probe(probed));
-        self.conclude(now, false)
-    }
-
-    /// Real flows show something.
-    pub fn traffic(&mut self, now: Tick, evidence: &Evidence) -> Effects {
-        self.judge.handle_traffic(now, evidence);
-        self.conclude(now, false)
-    }
-
-    /// An operator says something of a WAN.
-    pub fn by_hand(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) -> Effects {
-        self.judge.handle_operator(now, wan, verb, why);
-        self.conclude(now, false)
-    }
-
-    /// An operator or a hook says which prefix a WAN has, and for how many seconds: 0 is no more, `None` until the next one.
-    ///
-    /// # Errors
-    /// One sentence: why that cannot be. Nothing has changed.
-    pub fn prefix_set(
-        &mut self,
-        now: Tick,
-        wan: WanId,
-        prefix: Ipv6Net,
-        seconds: Option<u32>,
-    ) -> Result<Effects, String> {
-        self.leases.set(now, self.next_epoch(), wan, prefix, seconds)?;
-        Ok(self.conclude_of_links(now, false))
-    }
-
-    /// Time passed.
-    pub fn tick(&mut self, now: Tick) -> Effects {
         self.conclude(now, false)
     }
 
@@ -216,23 +205,23 @@ impl Controller {
         let changes = self.judge.changes();
         let stands_otherwise = self.draft_standing(now);
         let policy = (is_news || is_other || stands_otherwise).then(|| self.issue());
-        let recall =
-            (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| recall::due(&self.judge, id, wan, now));
-        let wake = wake.into_iter().chain(recall).min();
+        let failback =
+            (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| failback::due(&self.judge, id, wan, now));
+        let wake = wake.into_iter().chain(failback).min();
         let leases = self.leases.changes();
         let trace = match changes.last() {
             Some(change) => change.trace,
             None if leases.is_empty() => Trace::default(),
             None => self.judge.new_trace(),
         };
-        Effects { policy, changes, leases, trace, wake }
+        Effects { policy, changes, leases, trace, wake, refused: None }
     }
 }
 
 /// How a WAN stands in each family, and what it wants of flows that are elsewhere.
 fn judged(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> ([Standing; 2], [Remedies; 2]) {
     let standing = Family::ALL.map(|family| judge.standing(id, family));
-    (standing, Family::ALL.map(|family| recall::now(judge, id, family, said.on_up, now)))
+    (standing, Family::ALL.map(|family| failback::now(judge, id, family, said.on_up, now)))
 }
 
 #[cfg(test)]

@@ -1,88 +1,33 @@
-//! What the kernel says of a link: its addresses, its gateways, whether it carries. A bell rings for changes.
+//! What the kernel says of a link: its addresses, its gateways, whether it carries; and that one of these has changed.
 //! Must never know: the configuration, the plane.
 
-mod bell;
-mod dead;
+mod dark;
 mod delegated;
+mod facts;
+mod watch;
 
-pub use bell::{Changes, watch};
 pub use delegated::Delegated;
+pub use facts::LinkFacts;
+pub use watch::{Changes, News, watch};
 
-use super::compile::LinkState;
-use super::netlink::{Family, Netlink, Route, TABLE_MAIN, link_name};
-use crate::types::Mac;
-use ipnet::IpNet;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::packet_route::route::RouteType;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use super::netlink::{Family, Netlink, Route};
+use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
 
-/// A link as the kernel sees it at one moment.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LinkFacts {
-    /// Its name.
-    pub name: String,
-    /// Its index.
-    pub index: u32,
-    /// `None` for a link without Ethernet addresses, such as a TUN.
-    pub mac: Option<Mac>,
-    /// Bytes.
-    pub mtu: u32,
-    /// Switched on by its administrator.
-    pub up: bool,
-    /// The cable is in, the peer is there: frames can pass (`IFF_LOWER_UP`).
-    pub carrier: bool,
-    /// How often the carrier has come since the link was made.
-    pub came_up: u32,
-    /// Its addresses with their prefix length; those that failed duplicate detection are left out.
-    pub addresses: Vec<IpNet>,
-    /// IPv4 gateways of the default routes over this link, best first.
-    pub gateways4: Vec<Ipv4Addr>,
-    /// IPv6 gateways of the default routes over this link, those of router advertisements included, best first.
-    pub gateways6: Vec<Ipv6Addr>,
-    /// IPv6 prefixes that are delegated over this link, the deprecated ones last. Those that the kernel ties to no link are
-    /// the loopback's.
-    pub delegated: Vec<Delegated>,
-}
-
-impl LinkFacts {
-    /// The part that the policy depends on.
-    #[must_use]
-    pub fn state(&self) -> LinkState {
-        LinkState {
-            present: true,
-            mac: self.mac.unwrap_or_default(),
-            any_mac: false,
-            came_up: (self.up && self.carrier).then_some(self.came_up),
-            mtu: u16::try_from(self.mtu).unwrap_or(u16::MAX),
-            addresses4: self
-                .addresses
-                .iter()
-                .filter_map(|a| if let IpNet::V4(a) = a { Some(*a) } else { None })
-                .collect(),
-            addresses6: self
-                .addresses
-                .iter()
-                .filter_map(|a| if let IpNet::V6(a) = a { Some(a.addr()) } else { None })
-                .collect(),
-            delegated: self.delegated.iter().map(|it| it.prefix).collect(),
-            gateway4: self.gateways4.first().copied(),
-            gateway6: self.gateways6.first().copied(),
-        }
-    }
-}
-
-/// Every link of this network namespace. Needs a tokio runtime.
+/// Every link of this network namespace. `lit` is told the indices of those that carry frames as soon as these are known:
+/// before addresses and routes are read, which takes seconds where a routing daemon lives. Needs a tokio runtime.
 ///
 /// # Errors
 /// A sentence, when netlink refuses.
-pub async fn read_all() -> Result<Vec<LinkFacts>, String> {
+pub async fn read_all(lit: impl FnOnce(Vec<u32>)) -> Result<Vec<LinkFacts>, String> {
     let netlink = Netlink::connect()?;
-    let (links, addresses) = (netlink.links().await?, netlink.addresses().await?);
-    let wanted = |route: &Route| is_default(route) || delegated::tells(route);
+    let links = netlink.links().await?;
+    let is_lit = |link: &&LinkMessage| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
+    lit(links.iter().filter(is_lit).map(|link| link.header.index).collect());
+    let addresses = netlink.addresses().await?;
+    let wanted = |route: &Route| route.is_default() || delegated::tells(route);
     let mut routes = netlink.routes(Family::V4, wanted).await?;
     routes.extend(netlink.routes(Family::V6, wanted).await?);
-    Ok(links.iter().filter_map(|link| facts(link, &addresses, &routes)).collect())
+    Ok(links.iter().filter_map(|link| facts::facts(link, &addresses, &routes)).collect())
 }
 
 /// The link of that name. Needs a tokio runtime.
@@ -90,97 +35,6 @@ pub async fn read_all() -> Result<Vec<LinkFacts>, String> {
 /// # Errors
 /// A sentence that names the link, when there is none of that name or netlink refuses.
 pub async fn read(name: &str) -> Result<LinkFacts, String> {
-    let found = read_all().await?.into_iter().find(|facts| facts.name == name);
+    let found = read_all(drop).await?.into_iter().find(|facts| facts.name == name);
     found.ok_or_else(|| format!("there is no link \"{name}\" on this machine: correct the name, or plug it in"))
-}
-
-fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> Option<LinkFacts> {
-    let index = link.header.index;
-    let flags = link.header.flags;
-    let mut facts = LinkFacts {
-        name: link_name(link)?.to_owned(),
-        index,
-        mac: None,
-        mtu: 0,
-        up: flags.contains(LinkFlags::Up),
-        carrier: flags.contains(LinkFlags::LowerUp),
-        came_up: 0,
-        addresses: addresses.iter().filter(|a| a.header.index == index).filter_map(address).collect(),
-        gateways4: Vec::new(),
-        gateways6: Vec::new(),
-        delegated: delegated::on(index, routes, addresses),
-    };
-    for attribute in &link.attributes {
-        match attribute {
-            LinkAttribute::Address(octets) => facts.mac = <[u8; 6]>::try_from(octets.as_slice()).ok().map(Mac),
-            LinkAttribute::Mtu(mtu) => facts.mtu = *mtu,
-            LinkAttribute::CarrierUpCount(count) => facts.came_up = *count,
-            _ => {}
-        }
-    }
-    for gateway in gateways(routes, index) {
-        match gateway {
-            IpAddr::V4(gateway) => facts.gateways4.push(gateway),
-            IpAddr::V6(gateway) => facts.gateways6.push(gateway),
-        }
-    }
-    Some(facts)
-}
-
-/// `IFA_LOCAL` is the own address; `IFA_ADDRESS` is the peer's on a point-to-point link and the only one for IPv6.
-fn address(message: &AddressMessage) -> Option<IpNet> {
-    let (mut local, mut address) = (None, None);
-    for attribute in &message.attributes {
-        match attribute {
-            AddressAttribute::Local(ip) => local = Some(*ip),
-            AddressAttribute::Address(ip) => address = Some(*ip),
-            AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Dadfailed) => return None,
-            _ => {}
-        }
-    }
-    IpNet::new(local.or(address)?, message.header.prefix_len).ok()
-}
-
-fn is_default(route: &Route) -> bool {
-    route.destination.prefix_len() == 0 && route.kind == RouteType::Unicast
-}
-
-/// Gateways of the default routes over one link: table main first, then other tables by number; the lower metric wins.
-fn gateways(routes: &[Route], link: u32) -> Vec<IpAddr> {
-    let mut defaults: Vec<&Route> = routes.iter().filter(|route| is_default(route)).collect();
-    defaults.sort_by_key(|route| (route.table != TABLE_MAIN, route.table, route.metric));
-    let mut found: Vec<IpAddr> = Vec::new();
-    for hop in defaults.iter().flat_map(|route| &route.hops) {
-        if let Some(gateway) = hop.gateway.filter(|gateway| hop.link == link && !found.contains(gateway)) {
-            found.push(gateway);
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::netlink::Hop;
-    use super::*;
-
-    fn route(table: u32, metric: u32, destination: &str, hops: &[(u32, &str)]) -> Route {
-        let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
-        let destination = destination.parse().unwrap();
-        Route { table, destination, source: None, kind: RouteType::Unicast, protocol: 4, metric, hops }
-    }
-
-    #[test]
-    fn the_best_gateway_is_that_of_the_main_table_with_the_lowest_metric() {
-        let routes = [
-            route(7, 0, "0.0.0.0/0", &[(3, "192.0.2.7")]),
-            route(TABLE_MAIN, 200, "0.0.0.0/0", &[(3, "192.0.2.2")]),
-            route(TABLE_MAIN, 100, "0.0.0.0/0", &[(4, "198.51.100.1"), (3, "192.0.2.1")]),
-            route(TABLE_MAIN, 0, "203.0.113.0/24", &[(3, "192.0.2.9")]),
-            route(TABLE_MAIN, 0, "::/0", &[(3, "fe80::1")]),
-        ];
-        let found: Vec<String> = gateways(&routes, 3).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["fe80::1", "192.0.2.1", "192.0.2.2", "192.0.2.7"]);
-        assert_eq!(gateways(&routes, 4), ["198.51.100.1".parse::<IpAddr>().unwrap()]);
-        assert!(gateways(&routes, 5).is_empty());
-    }
 }

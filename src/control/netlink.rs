@@ -5,7 +5,7 @@ use futures_util::{Stream, StreamExt as _};
 use ipnet::IpNet;
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteType, RouteVia};
 use rtnetlink::packet_route::rule::RuleMessage;
@@ -157,6 +157,21 @@ pub(crate) fn link_name(link: &LinkMessage) -> Option<&str> {
     })
 }
 
+/// The own address in a message, with its prefix length; `None` for one that failed duplicate detection. `IFA_LOCAL` is the
+/// own one; `IFA_ADDRESS` is the peer's on a point-to-point link, and the only one for IPv6 (linux/if_addr.h).
+pub(crate) fn own_address(message: &AddressMessage) -> Option<IpNet> {
+    let (mut local, mut address) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => local = Some(*ip),
+            AddressAttribute::Address(ip) => address = Some(*ip),
+            AddressAttribute::Flags(flags) if flags.contains(AddressFlags::Dadfailed) => return None,
+            _ => {}
+        }
+    }
+    IpNet::new(local.or(address)?, message.header.prefix_len).ok()
+}
+
 /// The system's words for a refused request.
 pub(crate) fn sentence(error: &Error) -> String {
     match error {
@@ -216,6 +231,11 @@ impl Route {
             route.hops.push(Hop { link: link.unwrap_or(0), gateway: gateway(&message.attributes) });
         }
         Some(route)
+    }
+
+    /// Whether it leads everywhere that no other route leads to.
+    pub fn is_default(&self) -> bool {
+        self.destination.prefix_len() == 0 && self.kind == RouteType::Unicast
     }
 }
 

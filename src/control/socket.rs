@@ -8,7 +8,7 @@ mod server;
 pub use server::Server;
 
 use super::report::{Page, Sources};
-use crate::api::{FlowQuery, PrefixOrder, WanOrder};
+use crate::api::{FlowQuery, PrefixCommand, WanCommand};
 use crate::config::settings::Control;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -34,8 +34,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const LISTINGS: usize = 2;
 /// How long one more waits for its turn.
 const TURN: Duration = Duration::from_secs(5);
-/// Bytes of an order at the most.
-const LONGEST_ORDER: usize = 16 << 10;
+/// Bytes of a command at the most.
+const LONGEST_COMMAND: usize = 16 << 10;
 
 /// A bound control socket; dropping it takes it away again.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ fn router(sources: Arc<Sources>) -> Router {
         .route("/v1/wan/prefix", post(prefix))
         .fallback(unknown)
         .method_not_allowed_fallback(not_so)
-        .layer(DefaultBodyLimit::max(LONGEST_ORDER))
+        .layer(DefaultBodyLimit::max(LONGEST_COMMAND))
         .with_state(Desk { sources, listings: Arc::new(Semaphore::new(LISTINGS)) })
 }
 
@@ -179,23 +179,23 @@ fn list(page: Page, turn: OwnedSemaphorePermit) -> Response {
     (json, Body::from_stream(stream::iter(pieces))).into_response()
 }
 
-async fn wan(State(desk): State<Desk>, order: Result<Json<WanOrder>, JsonRejection>) -> Response {
-    let order = match order {
-        Ok(Json(order)) => order,
+async fn wan(State(desk): State<Desk>, command: Result<Json<WanCommand>, JsonRejection>) -> Response {
+    let command = match command {
+        Ok(Json(command)) => command,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    match desk.sources.order(order).await {
+    match desk.sources.treat(command).await {
         Ok(wan) => Json(wan).into_response(),
         Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
     }
 }
 
-async fn prefix(State(desk): State<Desk>, order: Result<Json<PrefixOrder>, JsonRejection>) -> Response {
-    let order = match order {
-        Ok(Json(order)) => order,
+async fn prefix(State(desk): State<Desk>, command: Result<Json<PrefixCommand>, JsonRejection>) -> Response {
+    let command = match command {
+        Ok(Json(command)) => command,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    match desk.sources.order_prefix(order).await {
+    match desk.sources.set_prefix(command).await {
         Ok(wan) => Json(wan).into_response(),
         Err(sentence) => refuse(StatusCode::BAD_REQUEST, &sentence),
     }

@@ -7,8 +7,8 @@ mod leases;
 use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
-use crate::health::State;
-use crate::plane::policy::Wan;
+use crate::health::{State, Verb};
+use crate::plane::policy::{Wan, WanLink};
 use crate::types::{Mac, OnUp, Outcome, Remedies, Remedy, Standing};
 use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
@@ -42,11 +42,20 @@ fn at(ms: u64) -> Tick {
     Tick::from_millis(ms)
 }
 
+/// The kernel's links were read.
+fn links_seen(controller: &mut Controller, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
+    controller.handle(Event::Links { links, inside }, now)
+}
+
+fn by_hand(controller: &mut Controller, now: Tick, wan: WanId, verb: Verb, reason: &str) -> Effects {
+    controller.handle(Event::Operator { wan, verb, reason: reason.to_owned() }, now)
+}
+
 /// Both gateways answer in both families.
 fn answered(controller: &mut Controller, ms: u64) -> Effects {
     let (epoch, outcome) = (controller.policy().epoch, Outcome::Passed { round_trip: 1_000_000 });
     let probed = |wan| [0, 1].map(|probe| Probed { wan, probe, epoch, at: at(ms), outcome });
-    controller.probed(at(ms), [probed(FIBER), probed(CABLE)].as_flattened())
+    controller.handle(Event::Probed([probed(FIBER), probed(CABLE)].as_flattened().to_vec()), at(ms))
 }
 
 /// The epoch and how the two WANs stand, of a new snapshot.
@@ -76,11 +85,11 @@ fn no_event_makes_anew_what_the_settings_say_and_news_of_a_link_only_its_own_par
     let addressed = |last| LinkState { addresses4: vec![Ipv4Net::new_assert([192, 0, 2, last].into(), 29)], ..good(1) };
     let mut controller = start_with(settings, vec![addressed(198), good(2)]);
     let first = Arc::clone(controller.policy());
-    let drained = controller.by_hand(at(1), FIBER, Verb::Drain, "").policy.unwrap();
+    let drained = by_hand(&mut controller, at(1), FIBER, Verb::Drain, "").policy.unwrap();
     assert!(shares(&first, &drained) && drained.wans[0].standing != first.wans[0].standing);
     assert_eq!(same_links(&first, &drained), [true, true]);
     let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
-    let moved = controller.links_seen(at(2), vec![addressed(197), good(2)], router).policy.unwrap();
+    let moved = links_seen(&mut controller, at(2), vec![addressed(197), good(2)], router).policy.unwrap();
     assert!(shares(&drained, &moved));
     assert_eq!(same_links(&drained, &moved), [false, true]);
     let public = |policy: &Policy| policy.wans[0].nat44.leases()[0].held;
@@ -99,11 +108,11 @@ fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_tw
     assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop4), (1, None));
     let gateway4 = Some(Ipv4Addr::new(192, 0, 2, 1));
     let links = vec![LinkState { gateway4, ..no_link() }, no_link()];
-    let policy = controller.links_seen(at(1), links.clone(), router.clone()).policy.unwrap();
+    let policy = links_seen(&mut controller, at(1), links.clone(), router.clone()).policy.unwrap();
     assert_eq!((policy.epoch, policy.wans[0].link.next_hop4), (2, gateway4));
-    assert!(controller.links_seen(at(2), links.clone(), router).policy.is_none());
+    assert!(links_seen(&mut controller, at(2), links.clone(), router).policy.is_none());
     let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
-    assert_eq!(controller.links_seen(at(3), links, router.clone()).policy.unwrap().inside.router4, router.v4);
+    assert_eq!(links_seen(&mut controller, at(3), links, router.clone()).policy.unwrap().inside.router4, router.v4);
 }
 
 #[test]
@@ -111,17 +120,17 @@ fn the_first_snapshot_knows_which_wans_are_absent_and_they_are_told_with_the_fir
     let mut controller = start([good(1), no_link()]);
     let standing: Vec<_> = controller.policy().wans().map(|(_, wan)| wan.standing).collect();
     assert_eq!((controller.policy().epoch, standing), (1, vec![UP, HARD]));
-    let effects = controller.tick(at(5));
+    let effects = controller.handle(Event::Tick, at(5));
     assert_eq!(published(&effects), None);
     let absent = Family::ALL.map(|family| (1, family, State::Probing, State::Absent));
     assert_eq!(transitions(&effects), absent);
-    assert!(controller.tick(at(6)).changes.is_empty(), "once");
+    assert!(controller.handle(Event::Tick, at(6)).changes.is_empty(), "once");
 }
 
 #[test]
 fn a_wan_that_was_absent_at_start_is_up_as_soon_as_its_link_is_there() {
     let mut controller = start([good(1), no_link()]);
-    let effects = controller.links_seen(at(100), vec![good(1), good(2)], InsideState::default());
+    let effects = links_seen(&mut controller, at(100), vec![good(1), good(2)], InsideState::default());
     assert_eq!(published(&effects), Some((2, vec![UP, UP])));
 }
 
@@ -130,16 +139,16 @@ fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_ove
     let (mut controller, router) = (start([good(1), good(2)]), InsideState::default());
     assert_eq!(transitions(&answered(&mut controller, 10)).len(), 4);
     let dead = LinkState { came_up: None, ..good(2) };
-    let effects = controller.links_seen(at(1000), vec![good(1), dead], router.clone());
+    let effects = links_seen(&mut controller, at(1000), vec![good(1), dead], router.clone());
     assert_eq!(published(&effects), Some((2, vec![UP, HARD])));
     assert_eq!(transitions(&effects), Family::ALL.map(|family| (1, family, State::Up, State::LinkDown)));
-    let effects = controller.links_seen(at(2000), vec![good(1), good(2)], router);
+    let effects = links_seen(&mut controller, at(2000), vec![good(1), good(2)], router);
     assert_eq!(published(&effects), Some((3, vec![UP, [Standing::Degraded; 2]])));
     for ms in (3000..=10_000).step_by(1000) {
         assert_eq!(published(&answered(&mut controller, ms)), None);
     }
-    assert_eq!(controller.tick(at(10_999)).wake, Some(at(11_000)), "ten seconds after it was lost");
-    let effects = controller.tick(at(11_000));
+    assert_eq!(controller.handle(Event::Tick, at(10_999)).wake, Some(at(11_000)), "ten seconds after it was lost");
+    let effects = controller.handle(Event::Tick, at(11_000));
     assert_eq!(published(&effects), Some((4, vec![UP, UP])));
 }
 
@@ -147,17 +156,17 @@ fn a_link_that_was_lost_serves_only_where_nobody_else_does_until_its_hold_is_ove
 fn an_operators_word_is_a_snapshot_and_a_transition_and_said_again_is_neither() {
     let mut controller = start([good(1), good(2)]);
     answered(&mut controller, 0);
-    let effects = controller.by_hand(at(1), FIBER, Verb::Drain, "maintenance");
+    let effects = by_hand(&mut controller, at(1), FIBER, Verb::Drain, "maintenance");
     assert_eq!(published(&effects), Some((2, vec![[Standing::SoftDown; 2], UP])));
     assert_eq!(transitions(&effects), Family::ALL.map(|family| (0, family, State::Up, State::Drained)));
     assert_eq!(effects.changes[0].reason.to_string(), "drain by hand: maintenance");
-    let again = controller.by_hand(at(2), FIBER, Verb::Drain, "longer");
+    let again = by_hand(&mut controller, at(2), FIBER, Verb::Drain, "longer");
     assert!(again.policy.is_none() && again.changes.is_empty());
     assert_eq!(controller.judge().operator(FIBER), (Verb::Drain, "longer"));
-    assert_eq!(published(&controller.by_hand(at(3), FIBER, Verb::Down, "")), Some((3, vec![HARD, UP])));
-    assert_eq!(published(&controller.by_hand(at(4), FIBER, Verb::Auto, "")), Some((4, vec![UP, UP])));
-    assert!(controller.by_hand(at(5), WanId(9), Verb::Down, "").policy.is_none(), "there is none such");
-    assert!(controller.by_hand(at(6), CABLE, Verb::Up, "").policy.is_none(), "it is up already");
+    assert_eq!(published(&by_hand(&mut controller, at(3), FIBER, Verb::Down, "")), Some((3, vec![HARD, UP])));
+    assert_eq!(published(&by_hand(&mut controller, at(4), FIBER, Verb::Auto, "")), Some((4, vec![UP, UP])));
+    assert!(by_hand(&mut controller, at(5), WanId(9), Verb::Down, "").policy.is_none(), "there is none such");
+    assert!(by_hand(&mut controller, at(6), CABLE, Verb::Up, "").policy.is_none(), "it is up already");
 }
 
 #[test]
@@ -167,9 +176,9 @@ fn what_was_asked_under_other_settings_says_nothing() {
         let outcome = Outcome::Passed { round_trip: 1_000_000 };
         Probed { wan: FIBER, probe: 0, epoch, at: at(1), outcome }
     };
-    assert_eq!(transitions(&controller.probed(at(1), &[probed(0), probed(u32::MAX)])), []);
+    assert_eq!(transitions(&controller.handle(Event::Probed(vec![probed(0), probed(u32::MAX)]), at(1))), []);
     let up = (0, Family::V4, State::Probing, State::Up);
-    assert_eq!(transitions(&controller.probed(at(1), &[probed(1)])), [up]);
+    assert_eq!(transitions(&controller.handle(Event::Probed(vec![probed(1)]), at(1))), [up]);
 }
 
 /// What each WAN wants of flows on worse tiers, in both families alike: for TCP and for the rest.
@@ -188,12 +197,12 @@ fn a_wan_wants_its_flows_back_when_it_has_been_up_for_as_long_as_is_said() {
     settings.wans[0].on_up = OnUp { remedies: Remedies::all(Remedy::Move), after: 0 };
     settings.wans[1].on_up = OnUp { remedies: Remedies::default(), after: 5000 };
     let mut controller = start_with(settings, vec![good(1), good(2)]);
-    assert_eq!(wanted(&controller.tick(at(1))), None, "nothing is known of it yet");
+    assert_eq!(wanted(&controller.handle(Event::Tick, at(1))), None, "nothing is known of it yet");
     let effects = answered(&mut controller, 10);
     assert_eq!(wanted(&effects), Some(vec![(Remedy::Move, Remedy::Move), keep]));
     let wakes: Vec<_> = [1000, 2000, 3000, 4000, 5000].map(|ms| answered(&mut controller, ms).wake).to_vec();
     assert_eq!(wakes.last(), Some(&Some(at(5010))));
-    let effects = controller.tick(at(5010));
+    let effects = controller.handle(Event::Tick, at(5010));
     assert_eq!(wanted(&effects), Some(vec![(Remedy::Move, Remedy::Move), (Remedy::Reset, Remedy::Move)]));
     assert_ne!(effects.wake, Some(at(5010)));
 }
@@ -205,10 +214,27 @@ fn a_wan_that_is_drained_by_hand_wants_its_flows_back_when_that_is_over() {
     let mut controller = start_with(settings, vec![good(1), good(2)]);
     answered(&mut controller, 0);
     let (keep, wants) = ((Remedy::Drain, Remedy::Drain), (Remedy::Reset, Remedy::Move));
-    assert_eq!(wanted(&controller.tick(at(2000))), Some(vec![wants, keep]));
-    assert_eq!(wanted(&controller.by_hand(at(2100), FIBER, Verb::Drain, "")), Some(vec![keep; 2]));
-    let effects = controller.by_hand(at(2200), FIBER, Verb::Auto, "");
+    assert_eq!(wanted(&controller.handle(Event::Tick, at(2000))), Some(vec![wants, keep]));
+    assert_eq!(wanted(&by_hand(&mut controller, at(2100), FIBER, Verb::Drain, "")), Some(vec![keep; 2]));
+    let effects = by_hand(&mut controller, at(2200), FIBER, Verb::Auto, "");
     assert_eq!(wanted(&effects), Some(vec![keep; 2]));
-    assert_eq!(wanted(&controller.tick(at(4199))), None);
-    assert_eq!(wanted(&controller.tick(at(4200))), Some(vec![wants, keep]));
+    assert_eq!(wanted(&controller.handle(Event::Tick, at(4199))), None);
+    assert_eq!(wanted(&controller.handle(Event::Tick, at(4200))), Some(vec![wants, keep]));
+}
+
+#[test]
+fn a_lost_link_is_hard_down_at_once_and_all_else_that_is_known_of_it_stays() {
+    let mut controller = start([good(1), good(2)]);
+    answered(&mut controller, 1);
+    let before = Arc::clone(controller.policy());
+    let effects = controller.handle(Event::LinkLost(vec![CABLE]), at(2));
+    assert_eq!(published(&effects), Some((before.epoch + 1, vec![UP, HARD])));
+    let policy = controller.policy();
+    assert_eq!(policy.wans[1].link, WanLink { came_up: None, ..before.wans[1].link.clone() });
+    assert!(Arc::ptr_eq(&policy.fixed, &before.fixed));
+    let again = controller.handle(Event::LinkLost(vec![CABLE, WanId(9)]), at(3));
+    assert!(again.policy.is_none() && again.changes.is_empty(), "it is known");
+    let dark = LinkState { came_up: None, ..good(2) };
+    let seen = links_seen(&mut controller, at(4), vec![good(1), dark], InsideState::default());
+    assert!(seen.policy.is_none() && seen.changes.is_empty(), "that is what was told");
 }

@@ -1,6 +1,7 @@
 //! One flowpin per control socket: a locked file beside it that ends with the process, however that ends.
 //! Must never know: what the service does.
 
+use super::plan::beside;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -25,7 +26,7 @@ impl Drop for Lock {
 /// # Errors
 /// A sentence: which process holds it and what to do, or why the file cannot be made.
 pub fn acquire(socket: &Path) -> Result<Lock, String> {
-    let path = super::beside(socket, "lock");
+    let path = beside(socket, "lock");
     match try_acquire(&path) {
         Ok(Attempt::Locked(lock)) => Ok(lock),
         Ok(Attempt::Held(pid)) => Err(format!(

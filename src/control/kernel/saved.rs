@@ -1,6 +1,7 @@
 //! What the machine was like before flowpin: a file that survives a crash, so that the next stop restores the original.
 //! Must never know: which switches there are and why.
 
+use super::plan::beside;
 use super::sysctl::{self, Switch};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -118,7 +119,7 @@ impl Saved {
         let store = || -> io::Result<()> {
             let directory = self.path.parent().unwrap_or(Path::new("/"));
             fs::create_dir_all(directory)?;
-            let fresh = super::beside(&self.path, "new");
+            let fresh = beside(&self.path, "new");
             let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
             file.write_all(&serde_json::to_vec_pretty(&self.record)?)?;
             file.sync_all()?;

@@ -15,6 +15,11 @@ pub(super) fn write(path: &str, value: &str) -> io::Result<()> {
     fs::write(Path::new("/proc/sys").join(path), value)
 }
 
+/// Whether this kernel has IPv6 at all.
+pub(super) fn has_ipv6() -> bool {
+    read("net/ipv6/conf/all/forwarding").is_some()
+}
+
 /// A switch and the value it is to have.
 pub(super) type Switch = (String, String);
 

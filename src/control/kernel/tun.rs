@@ -1,8 +1,9 @@
 //! Makes the TUN device ready: size, queue, addresses if configured, up, and otherwise mute.
 //! Must never know: who reads and writes it.
 
-use super::super::netlink::{Netlink, sentence};
-use super::{Plan, sysctl};
+use super::plan::Plan;
+use super::sysctl;
+use crate::control::netlink::{Netlink, sentence};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressFlags;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressHeaderFlags};

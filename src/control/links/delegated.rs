@@ -1,8 +1,7 @@
 //! Which IPv6 prefixes a provider delegates, read off what DHCPv6 clients leave in the kernel's tables.
 //! Must never know: the configuration.
 
-use super::{address, is_default};
-use crate::control::netlink::{Route, TABLE_LOCAL};
+use crate::control::netlink::{Route, TABLE_LOCAL, own_address};
 use ipnet::{IpNet, Ipv6Net};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::route::RouteType;
@@ -68,7 +67,7 @@ fn refused_for_a_client(route: &Route) -> Option<Ipv6Net> {
 
 /// The link whose default route is for this prefix alone, else one that leads outside and has an address out of it.
 fn owner(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> Option<u32> {
-    let of_prefix = |route: &&Route| route.source == Some(IpNet::V6(prefix)) && is_default(route);
+    let of_prefix = |route: &&Route| route.source == Some(IpNet::V6(prefix)) && route.is_default();
     let over = routes.iter().filter(of_prefix).flat_map(|route| &route.hops).map(|hop| hop.link).find(|link| *link > 0);
     over.or_else(|| up_link(prefix, routes, addresses))
 }
@@ -76,7 +75,7 @@ fn owner(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> Opt
 /// A link with an address out of the prefix and a default gateway, which no downstream has.
 fn up_link(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> Option<u32> {
     let has_gateway = |link: u32| {
-        let hops = routes.iter().filter(|route| is_default(route)).flat_map(|route| &route.hops);
+        let hops = routes.iter().filter(|route| route.is_default()).flat_map(|route| &route.hops);
         hops.into_iter().any(|hop| hop.link == link && hop.gateway.is_some())
     };
     let inside = addresses.iter().filter(|it| is_in(prefix, it)).map(|it| it.header.index);
@@ -84,7 +83,7 @@ fn up_link(prefix: Ipv6Net, routes: &[Route], addresses: &[AddressMessage]) -> O
 }
 
 fn is_in(prefix: Ipv6Net, message: &AddressMessage) -> bool {
-    matches!(address(message), Some(IpNet::V6(address)) if prefix.contains(&address.addr()))
+    matches!(own_address(message), Some(IpNet::V6(address)) if prefix.contains(&address.addr()))
 }
 
 fn is_deprecated(prefix: Ipv6Net, addresses: &[AddressMessage]) -> bool {

@@ -1,7 +1,8 @@
 //! The state of the service: WANs, table, drops, losses at the ports. Must never know: sockets.
 
 use super::flows::{direction_name, traffic};
-use super::{Sources, device, health};
+use super::sources::Sources;
+use super::{device, health};
 use crate::api::{Downstream, Gateway, Health, Lease, Path, Rate, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
 use crate::control::controller::leases::Held;

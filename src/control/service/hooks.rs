@@ -1,14 +1,20 @@
 //! Tells a program of the operator's what became of a WAN: one run per event, in their order, on a thread of its own.
-//! Never in the way: who is slow is killed, and what cannot wait is left out. Must never know: why a WAN changed.
+//! Never in the way: a slow one is killed, and of what the journal does not keep so long is told how much it was.
+//! Must never know: why a WAN changed.
 
+use super::log::shown;
 use crate::api::Event;
 use crate::clock::{Clock, pause};
+use crate::config::settings::{Settings, Wan};
+use crate::control::controller::leases::{LeaseChange, What};
+use crate::control::journal::{Entry, Happened, Line, Reader};
+use crate::health::Change;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -16,38 +22,76 @@ use std::time::Duration;
 const LIMIT_MS: u64 = 10_000;
 /// How often it is looked whether a run is over.
 const LOOK: Duration = Duration::from_millis(20);
-/// Events that may wait for the run before them.
-const WAITING: usize = 256;
 
-/// Where events are told.
-#[derive(Debug)]
-pub struct Hooks(Option<SyncSender<Event>>);
-
-impl Hooks {
-    /// Starts the thread, if there is a program.
-    ///
-    /// # Errors
-    /// No thread left.
-    pub fn start(command: &[String]) -> io::Result<Self> {
-        let Some((program, arguments)) = command.split_first() else { return Ok(Self(None)) };
-        let (program, arguments) = (program.clone(), arguments.to_vec());
-        let (events, inbox) = sync_channel(WAITING);
-        let tell = move || {
-            for event in inbox {
-                if let Err(error) = run(&program, &arguments, &event, LIMIT_MS) {
-                    tracing::warn!("[hooks] on_event: {program}: {error}");
+/// Starts the thread that tells what the journal says, if there is a program. It ends with the process: who is asked to stop
+/// waits for no program.
+///
+/// # Errors
+/// No thread left.
+pub fn follow(journal: Reader, settings: Arc<Settings>) -> io::Result<()> {
+    let Some((program, arguments)) = settings.hooks.split_first() else { return Ok(()) };
+    let (program, arguments) = (program.clone(), arguments.to_vec());
+    let tell = move || {
+        for line in journal {
+            let event = match &line {
+                Line::Entry(entry) => event(&settings, entry),
+                Line::Missed(missed) => {
+                    tracing::warn!("[hooks] on_event: too many events at once, {missed} were not told");
+                    None
                 }
+            };
+            if let Some(Err(error)) = event.map(|event| run(&program, &arguments, &event, LIMIT_MS)) {
+                tracing::warn!("[hooks] on_event: {program}: {error}");
             }
-        };
-        thread::Builder::new().name("flowpin-hooks".into()).spawn(tell)?;
-        Ok(Self(Some(events)))
-    }
-
-    /// Tells of an event. Does not wait.
-    pub fn tell(&self, event: Event) {
-        if self.0.as_ref().is_some_and(|events| events.try_send(event).is_err()) {
-            tracing::warn!("[hooks] on_event: too many events at once, one was not told");
         }
+    };
+    thread::Builder::new().name("flowpin-hooks".into()).spawn(tell)?;
+    Ok(())
+}
+
+/// What a program is told of an entry; `None`: it is nobody's business outside.
+fn event(settings: &Settings, entry: &Entry) -> Option<Event> {
+    let (wan, told) = match &entry.what {
+        Happened::State(change) => (change.wan, state(change)),
+        Happened::Address(change) => (change.wan, address(change)),
+        Happened::Operator { .. } | Happened::Attached { .. } | Happened::LinkGone(_) | Happened::PortLost { .. } => {
+            return None;
+        }
+    };
+    let wan = settings.wans.get(wan.index());
+    let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
+    Some(Event {
+        at_ms: u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX),
+        wan: of(|wan| &wan.name),
+        interface: of(|wan| &wan.interface),
+        trace: entry.trace.to_string(),
+        ..told
+    })
+}
+
+fn state(change: &Change) -> Event {
+    Event {
+        event: "state".to_owned(),
+        family: change.family.to_string(),
+        from: change.from.to_string(),
+        to: change.to.to_string(),
+        reason: change.reason.to_string(),
+        ..Event::default()
+    }
+}
+
+fn address(change: &LeaseChange) -> Event {
+    let (event, from, to) = match change.what {
+        What::Current { from, to } => ("address", from, to),
+        What::Ended(from) => ("address-ended", Some(from), None),
+    };
+    Event {
+        event: event.to_owned(),
+        family: change.family.to_string(),
+        from: shown(from),
+        to: shown(to),
+        reason: change.reason.to_owned(),
+        ..Event::default()
     }
 }
 

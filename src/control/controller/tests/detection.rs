@@ -53,7 +53,7 @@ impl World {
                 self.hear(answer);
             }
             let probed: Vec<_> = self.plane.shared().health.outcomes().collect();
-            let effects = self.controller.probed(self.now, &probed);
+            let effects = self.controller.handle(Event::Probed(probed), self.now);
             if let Some(policy) = effects.policy {
                 self.plane.adopt(policy);
             } else {

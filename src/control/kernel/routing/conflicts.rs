@@ -1,7 +1,9 @@
 //! Names what the machine has already and flowpin must not overwrite. Must never know: how anything is changed.
 
+use super::dump::Dump;
 use super::entry::Rule;
-use super::{Dump, PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, Plan, TABLE};
+use super::marks::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
+use crate::control::kernel::plan::Plan;
 use crate::control::netlink::{Family, Route, TABLE_LOCAL};
 
 /// Adds a sentence for every conflict in one family.

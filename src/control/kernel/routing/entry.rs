@@ -1,6 +1,6 @@
 //! Rules and routes of flowpin as netlink messages, and in words. Must never know: which ones there must be.
 
-use super::{PROTOCOL, TABLE};
+use super::marks::{PROTOCOL, TABLE};
 use crate::control::netlink::{Family, Route, TABLE_MAIN};
 use ipnet::IpNet;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType};
@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A policy rule, as far as it matters here.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Rule {
+pub(in crate::control::kernel) struct Rule {
     pub priority: u32,
     pub iif: Option<String>,
     pub table: u32,

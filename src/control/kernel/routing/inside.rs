@@ -1,6 +1,8 @@
 //! How the kernel reaches an inside prefix over the firewall's link. Must never know: rules, the TUN.
 
-use super::{Dump, PROTOCOL, Plan, default_metric};
+use super::dump::Dump;
+use super::marks::{PROTOCOL, default_metric};
+use crate::control::kernel::plan::Plan;
 use crate::control::netlink::{Family, Hop, Route, TABLE_MAIN};
 use ipnet::IpNet;
 use rtnetlink::packet_route::route::RouteType;

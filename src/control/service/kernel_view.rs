@@ -1,17 +1,18 @@
 //! The links that the configuration names, as the kernel has them at one moment.
 //! Must never know: what is done about a change.
 
-use super::{Faults, sentence};
 use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
 use crate::control::links::{self, Delegated, LinkFacts};
 use crate::ports::link::Link;
 use ipnet::{IpNet, Ipv6Net};
+use std::collections::BTreeSet;
+use std::io;
 use std::net::IpAddr;
 
 /// One look at the kernel's links.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct KernelView {
     /// The firewall's link; `None` when it is not there, or none is configured.
     pub downstream: Option<LinkFacts>,
     /// The links of the WANs in their order; `None` for a link that is not there.
@@ -22,25 +23,25 @@ pub struct Machine {
     pub undecided: Vec<Ipv6Net>,
 }
 
-impl Machine {
-    /// Looks. Needs a tokio runtime.
+impl KernelView {
+    /// Looks. `lit` is told early which links carry frames, as in [`links::read_all`]. Needs a tokio runtime.
     ///
     /// # Errors
     /// One sentence, when netlink refuses.
-    pub async fn look(settings: &Settings) -> Result<Self, String> {
-        Ok(Self::pick(&links::read_all().await?, settings))
+    pub async fn look(settings: &Settings, lit: impl FnOnce(Vec<u32>)) -> Result<Self, String> {
+        Ok(Self::pick(&links::read_all(lit).await?, settings))
     }
 
     fn pick(all: &[LinkFacts], settings: &Settings) -> Self {
         let find = |name: &str| all.iter().find(|link| link.name == name).cloned();
-        let mut machine = Self {
+        let mut view = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
             wans: settings.wans.iter().map(|wan| find(&wan.interface)).collect(),
             addresses: all.iter().flat_map(|link| link.addresses.iter().copied()).collect(),
             undecided: Vec::new(),
         };
-        machine.decide(all, settings);
-        machine
+        view.decide(all, settings);
+        view
     }
 
     /// A prefix that the kernel ties to no link is that of the only WAN which waits for one.
@@ -60,6 +61,13 @@ impl Machine {
             }
             (Some(_), Some(_)) => self.undecided = free.iter().map(|it| it.prefix).collect(),
             (None, _) => {}
+        }
+    }
+
+    /// The links with these indices carry nothing any more, whatever was read of them before that was known.
+    pub fn darken(&mut self, lost: &BTreeSet<u32>) {
+        for link in self.wans.iter_mut().flatten().filter(|link| lost.contains(&link.index)) {
+            link.carrier = false;
         }
     }
 
@@ -94,13 +102,13 @@ impl Machine {
     /// The links that ports can be opened on now: a link that is switched off gets its port when it comes up.
     ///
     /// # Errors
-    /// One sentence: a link that is not Ethernet.
-    pub fn links(&self) -> Result<Vec<Option<Link>>, Faults> {
+    /// A link that is not Ethernet; it says so.
+    pub fn links(&self) -> io::Result<Vec<Option<Link>>> {
         let usable = self.wans.iter().map(|link| link.as_ref().filter(|link| link.up));
-        usable.map(|link| link.map(|link| Link::find(&link.name)).transpose().map_err(sentence)).collect()
+        usable.map(|link| link.map(|link| Link::find(&link.name)).transpose()).collect()
     }
 
-    /// The index of the link that each WAN has a port on, if [`Machine::links`] was what was opened.
+    /// The index of the link that each WAN has a port on, if [`KernelView::links`] was what was opened.
     #[must_use]
     pub fn attached(&self) -> Vec<Option<u32>> {
         self.wans.iter().map(|link| link.as_ref().filter(|link| link.up).map(|link| link.index)).collect()
@@ -130,7 +138,7 @@ mod tests {
     }
 
     fn router(links: &[LinkFacts]) -> [Option<String>; 2] {
-        let router = Machine::pick(links, &settings()).inside(&settings());
+        let router = KernelView::pick(links, &settings()).inside(&settings());
         [router.v4.map(|address| address.to_string()), router.v6.map(|address| address.to_string())]
     }
 
@@ -160,10 +168,10 @@ mod tests {
         };
         let links = [loopback, link("fiber0", &[]), LinkFacts { index: 4, ..link("cable0", &[]) }];
         let of = |settings: &Settings| {
-            let machine = Machine::pick(&links, settings);
+            let view = KernelView::pick(&links, settings);
             let text = |prefixes: &[Ipv6Net]| prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-            let mut found: Vec<String> = machine.states().iter().map(|state| text(&state.delegated)).collect();
-            found.push(text(&machine.undecided));
+            let mut found: Vec<String> = view.states().iter().map(|state| text(&state.delegated)).collect();
+            found.push(text(&view.undecided));
             found
         };
         assert_eq!(of(&settings), ["", "", ""], "nobody waits");
@@ -182,18 +190,18 @@ mod tests {
             delegated: vec![delegated("2001:db8:b::/56", false), delegated("2001:db8:a::/56", true)],
             ..link("cable0", &[])
         };
-        let machine = Machine::pick(&[link("fiber0", &[]), cable], &settings);
-        let prefixes = |at: usize| machine.states()[at].delegated.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let view = KernelView::pick(&[link("fiber0", &[]), cable], &settings);
+        let prefixes = |at: usize| view.states()[at].delegated.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!((prefixes(0).len(), prefixes(1)), (0, vec!["2001:db8:b::/56".into(), "2001:db8:a::/56".into()]));
-        assert!(machine.undecided.is_empty());
+        assert!(view.undecided.is_empty());
     }
 
     #[test]
     fn a_link_that_is_switched_off_has_a_state_and_no_port() {
         let off = LinkFacts { up: false, ..link("fiber0", &["192.0.2.198/29"]) };
-        let machine = Machine::pick(&[off, link("cable0", &[])], &settings());
-        assert_eq!(machine.attached(), [None, Some(3)]);
-        assert_eq!((machine.states()[0].mtu, machine.states()[0].addresses4.len()), (1500, 1));
-        assert_eq!(machine.links().map_err(|faults| faults.len()), Err(1), "cable0 does not exist here");
+        let view = KernelView::pick(&[off, link("cable0", &[])], &settings());
+        assert_eq!(view.attached(), [None, Some(3)]);
+        assert_eq!((view.states()[0].mtu, view.states()[0].addresses4.len()), (1500, 1));
+        assert!(view.links().is_err(), "cable0 does not exist here");
     }
 }

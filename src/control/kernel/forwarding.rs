@@ -1,0 +1,66 @@
+//! The rules, routes and sysctls by which the kernel forwards between the firewall's link and the TUN: made, mended,
+//! undone. Each look reads whole tables, so it is slow where they are large.
+//! Must never know: public addresses, nf_tables.
+
+use super::plan::Plan;
+use super::routing::Dump;
+use super::saved::Saved;
+use super::survey::Survey;
+use super::sysctl;
+use crate::control::netlink::{Family, Netlink, link_name};
+use ipnet::IpNet;
+
+/// What forwards, standing.
+pub struct Forwarding {
+    plan: Plan,
+    saved: Saved,
+}
+
+impl Forwarding {
+    /// Nothing is made yet.
+    pub(super) fn new(plan: Plan, saved: Saved) -> Self {
+        Self { plan, saved }
+    }
+
+    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// One sentence for each thing that stays missing.
+    pub async fn repair(&mut self) -> Result<(), Vec<String>> {
+        let netlink = Netlink::connect().map_err(one)?;
+        let survey = Survey::make(&netlink, &self.plan, false).await?;
+        self.make(&netlink, &survey).await
+    }
+
+    /// Makes what a survey found missing. Forwarding is switched on last: nothing passes before everything stands.
+    pub(super) async fn make(&mut self, netlink: &Netlink, survey: &Survey) -> Result<(), Vec<String>> {
+        survey.changes.make(netlink).await?;
+        let has = |family| self.plan.inside.iter().any(|prefix: &IpNet| Family::of(prefix) == family);
+        let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
+        let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
+        let scope = sysctl::Scope { downstream, tun, v4: has(Family::V4), v6: has(Family::V6), links: &names };
+        let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
+        self.saved.set(tun, switches).map_err(one)
+    }
+
+    /// Undoes everything in reverse order. The sentences say what could not be undone.
+    pub(super) async fn undo(self) -> Vec<String> {
+        let mut faults = Vec::new();
+        faults.extend(self.saved.restore().err());
+        if self.plan.downstream.is_some() {
+            faults.extend(unroute().await.err().unwrap_or_default());
+        }
+        faults
+    }
+}
+
+async fn unroute() -> Result<(), Vec<String>> {
+    let netlink = Netlink::connect().map_err(one)?;
+    let dump = Dump::read(&netlink, 0, 0, &[]).await.map_err(one)?;
+    dump.removal().make(&netlink).await
+}
+
+fn one(fault: String) -> Vec<String> {
+    vec![fault]
+}

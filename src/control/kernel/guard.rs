@@ -1,0 +1,62 @@
+//! Keeps the kernel silent for the public addresses that flowpin owns, while they come and go: none is used before the
+//! kernel is silent for it. Reads no routes, so it is quick. Must never know: who gives addresses, rules, routes, sysctls.
+
+use super::plan::Plan;
+use super::shield::{Shield, Silence, Wans};
+use super::survey::present;
+use crate::control::netlink::Netlink;
+use ipnet::IpNet;
+use rtnetlink::packet_route::link::LinkMessage;
+use std::collections::HashSet;
+
+/// The shield over the WAN links, and what is behind it.
+pub struct Guard {
+    shield: Shield,
+    wans: Vec<String>,
+    inside: Vec<IpNet>,
+    /// Public addresses and prefixes behind the shield.
+    owned: Vec<IpNet>,
+}
+
+impl Guard {
+    /// Raises the shield of the plan over those of these links that are WANs.
+    pub(super) fn raise(plan: &Plan, links: &[LinkMessage]) -> Result<Self, String> {
+        let wans = Wans { all: &plan.wans, present: &present(links, &plan.wans) };
+        let shield = Shield::raise(&plan.tun, wans, Silence { owned: &plan.owned, inside: &plan.inside })?;
+        Ok(Self { shield, wans: plan.wans.clone(), inside: plan.inside.clone(), owned: plan.owned.clone() })
+    }
+
+    /// Shields these owned addresses instead, also on WAN links that have come since. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// A sentence; the old shield stands then.
+    pub async fn replace(&mut self, owned: &[IpNet]) -> Result<(), String> {
+        let links = Netlink::connect()?.links().await?;
+        let wans = Wans { all: &self.wans, present: &present(&links, &self.wans) };
+        self.shield.update(wans, Silence { owned, inside: &self.inside })?;
+        self.owned = owned.to_vec();
+        Ok(())
+    }
+
+    /// Before `owned` is put in force: takes it behind the shield, beside what is there, for workers go on by what was in
+    /// force until they hear of it. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// A sentence; the old shield stands then.
+    pub async fn widen(&mut self, owned: &[IpNet]) -> Result<(), String> {
+        let held: HashSet<_> = self.owned.iter().collect();
+        let new: Vec<_> = owned.iter().filter(|net| !held.contains(net)).copied().collect();
+        if new.is_empty() { Ok(()) } else { self.replace(&[&self.owned[..], &new].concat()).await }
+    }
+
+    /// Whether these addresses are behind the shield, and no others.
+    #[must_use]
+    pub fn is_for(&self, owned: &[IpNet]) -> bool {
+        self.owned == owned
+    }
+
+    /// Takes the shield down.
+    pub(super) fn lower(self) -> Result<(), String> {
+        self.shield.lower()
+    }
+}

@@ -1,0 +1,62 @@
+//! What the kernel side depends on, as data. Must never know: how any of it is made.
+
+use crate::config::settings::Settings;
+use ipnet::IpNet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+/// What the kernel side depends on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// The firewall's link; `None`: no route, rule or sysctl but those of the TUN is touched.
+    pub downstream: Option<String>,
+    /// The TUN, which exists.
+    pub tun: String,
+    /// Bytes, of the TUN.
+    pub mtu: u16,
+    /// Addresses of the TUN.
+    pub addresses: Vec<IpNet>,
+    /// Inside prefixes.
+    pub inside: Vec<IpNet>,
+    /// Where inside IPv4 prefixes are that are not on-link.
+    pub next_hop4: Option<Ipv4Addr>,
+    /// Where inside IPv6 prefixes are that are not on-link.
+    pub next_hop6: Option<Ipv6Addr>,
+    /// Names of the WAN links, which may be absent.
+    pub wans: Vec<String>,
+    /// Public addresses and prefixes that the kernel must be silent for.
+    pub owned: Vec<IpNet>,
+    /// Remembers what the machine was like.
+    pub state: PathBuf,
+}
+
+impl Plan {
+    /// The plan that the configuration asks for, while the WANs own these public addresses and prefixes.
+    #[must_use]
+    pub fn new(settings: &Settings, owned: Vec<IpNet>) -> Self {
+        let downstream = &settings.downstream;
+        let mut wans: Vec<String> = settings.wans.iter().map(|wan| wan.interface.clone()).collect();
+        wans.sort_unstable();
+        wans.dedup();
+        Self {
+            downstream: downstream.interface.clone(),
+            tun: downstream.tun.clone(),
+            mtu: downstream.mtu,
+            addresses: downstream.addresses.clone(),
+            inside: downstream.prefixes.clone(),
+            next_hop4: downstream.next_hop4,
+            next_hop6: downstream.next_hop6,
+            wans,
+            owned,
+            state: beside(&settings.control.socket, "state"),
+        }
+    }
+}
+
+/// `control.sock` and `lock` give `control.sock.lock`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}

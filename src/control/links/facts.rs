@@ -1,0 +1,141 @@
+//! What the kernel says of one link, from its messages of links, addresses and routes.
+//! Must never know: how they were read.
+
+use super::delegated::{self, Delegated};
+use crate::control::compile::LinkState;
+use crate::control::netlink::{Route, TABLE_MAIN, link_name, own_address};
+use crate::types::Mac;
+use ipnet::IpNet;
+use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A link as the kernel sees it at one moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinkFacts {
+    /// Its name.
+    pub name: String,
+    /// Its index.
+    pub index: u32,
+    /// `None` for a link without Ethernet addresses, such as a TUN.
+    pub mac: Option<Mac>,
+    /// Bytes.
+    pub mtu: u32,
+    /// Switched on by its administrator.
+    pub up: bool,
+    /// The cable is in, the peer is there: frames can pass (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// How often the carrier has come since the link was made.
+    pub came_up: u32,
+    /// Its addresses with their prefix length; those that failed duplicate detection are left out.
+    pub addresses: Vec<IpNet>,
+    /// IPv4 gateways of the default routes over this link, best first.
+    pub gateways4: Vec<Ipv4Addr>,
+    /// IPv6 gateways of the default routes over this link, those of router advertisements included, best first.
+    pub gateways6: Vec<Ipv6Addr>,
+    /// IPv6 prefixes that are delegated over this link, the deprecated ones last. Those that the kernel ties to no link are
+    /// the loopback's.
+    pub delegated: Vec<Delegated>,
+}
+
+impl LinkFacts {
+    /// The part that the policy depends on.
+    #[must_use]
+    pub fn state(&self) -> LinkState {
+        LinkState {
+            present: true,
+            mac: self.mac.unwrap_or_default(),
+            any_mac: false,
+            came_up: (self.up && self.carrier).then_some(self.came_up),
+            mtu: u16::try_from(self.mtu).unwrap_or(u16::MAX),
+            addresses4: self
+                .addresses
+                .iter()
+                .filter_map(|a| if let IpNet::V4(a) = a { Some(*a) } else { None })
+                .collect(),
+            addresses6: self
+                .addresses
+                .iter()
+                .filter_map(|a| if let IpNet::V6(a) = a { Some(a.addr()) } else { None })
+                .collect(),
+            delegated: self.delegated.iter().map(|it| it.prefix).collect(),
+            gateway4: self.gateways4.first().copied(),
+            gateway6: self.gateways6.first().copied(),
+        }
+    }
+}
+
+/// The facts of one link; `None` for one without a name.
+pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> Option<LinkFacts> {
+    let index = link.header.index;
+    let flags = link.header.flags;
+    let mut facts = LinkFacts {
+        name: link_name(link)?.to_owned(),
+        index,
+        mac: None,
+        mtu: 0,
+        up: flags.contains(LinkFlags::Up),
+        carrier: flags.contains(LinkFlags::LowerUp),
+        came_up: 0,
+        addresses: addresses.iter().filter(|a| a.header.index == index).filter_map(own_address).collect(),
+        gateways4: Vec::new(),
+        gateways6: Vec::new(),
+        delegated: delegated::on(index, routes, addresses),
+    };
+    for attribute in &link.attributes {
+        match attribute {
+            LinkAttribute::Address(octets) => facts.mac = <[u8; 6]>::try_from(octets.as_slice()).ok().map(Mac),
+            LinkAttribute::Mtu(mtu) => facts.mtu = *mtu,
+            LinkAttribute::CarrierUpCount(count) => facts.came_up = *count,
+            _ => {}
+        }
+    }
+    for gateway in gateways(routes, index) {
+        match gateway {
+            IpAddr::V4(gateway) => facts.gateways4.push(gateway),
+            IpAddr::V6(gateway) => facts.gateways6.push(gateway),
+        }
+    }
+    Some(facts)
+}
+
+/// Gateways of the default routes over one link: table main first, then other tables by number; the lower metric wins.
+fn gateways(routes: &[Route], link: u32) -> Vec<IpAddr> {
+    let mut defaults: Vec<&Route> = routes.iter().filter(|route| route.is_default()).collect();
+    defaults.sort_by_key(|route| (route.table != TABLE_MAIN, route.table, route.metric));
+    let mut found: Vec<IpAddr> = Vec::new();
+    for hop in defaults.iter().flat_map(|route| &route.hops) {
+        if let Some(gateway) = hop.gateway.filter(|gateway| hop.link == link && !found.contains(gateway)) {
+            found.push(gateway);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::netlink::Hop;
+    use rtnetlink::packet_route::route::RouteType;
+
+    fn route(table: u32, metric: u32, destination: &str, hops: &[(u32, &str)]) -> Route {
+        let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
+        let destination = destination.parse().unwrap();
+        Route { table, destination, source: None, kind: RouteType::Unicast, protocol: 4, metric, hops }
+    }
+
+    #[test]
+    fn the_best_gateway_is_that_of_the_main_table_with_the_lowest_metric() {
+        let routes = [
+            route(7, 0, "0.0.0.0/0", &[(3, "192.0.2.7")]),
+            route(TABLE_MAIN, 200, "0.0.0.0/0", &[(3, "192.0.2.2")]),
+            route(TABLE_MAIN, 100, "0.0.0.0/0", &[(4, "198.51.100.1"), (3, "192.0.2.1")]),
+            route(TABLE_MAIN, 0, "203.0.113.0/24", &[(3, "192.0.2.9")]),
+            route(TABLE_MAIN, 0, "::/0", &[(3, "fe80::1")]),
+        ];
+        let found: Vec<String> = gateways(&routes, 3).iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["fe80::1", "192.0.2.1", "192.0.2.2", "192.0.2.7"]);
+        assert_eq!(gateways(&routes, 4), ["198.51.100.1".parse::<IpAddr>().unwrap()]);
+        assert!(gateways(&routes, 5).is_empty());
+    }
+}

@@ -1,0 +1,214 @@
+//! Tells when links, addresses or routes that matter here have changed, and at once when a link is lost. A routing
+//! daemon's ten thousand routes are read and tell nothing: whoever is told reads whole tables.
+//! Must never know: what is read then.
+
+use super::dark::DarkLinks;
+use super::delegated;
+use crate::control::kernel::PROTOCOL;
+use crate::control::netlink::{Route, TABLE_LOCAL};
+use ipnet::IpNet;
+use rtnetlink::MulticastGroup::{self, Ipv4Ifaddr, Ipv4Route, Ipv6Ifaddr, Ipv6Route, Link, Nexthop};
+use rtnetlink::packet_core::{NetlinkBuffer, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::sys::{AsyncSocket as _, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
+use std::future::{pending, poll_fn};
+use std::io;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// What the kernel says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// The links with these indices have no carrier any more, or are gone.
+    Lost(Vec<u32>),
+    /// Something has changed: read it.
+    Changed,
+}
+
+/// A subscription. Holds no facts: read them after each change.
+pub struct Changes {
+    /// Links have a queue of their own, so that the loss of one waits behind no storm of routes.
+    links: Subscription,
+    others: Subscription,
+    /// Routes to these, or to parts of them, matter.
+    inside: Vec<IpNet>,
+    dark: DarkLinks,
+    settling: Option<Settling>,
+}
+
+/// A change that is told when nothing more happens.
+#[derive(Clone, Copy)]
+struct Settling {
+    due: Instant,
+    latest: Instant,
+}
+
+/// Subscribes to changes of links, addresses, next hops, and of those routes that lead outside, to one of the `inside`
+/// prefixes, or tell a delegated prefix. Subscribe first, then read. Needs a tokio runtime.
+///
+/// # Errors
+/// A sentence, when netlink refuses.
+pub fn watch(inside: &[IpNet]) -> Result<Changes, String> {
+    let subscribe = |groups: &[MulticastGroup]| {
+        Subscription::new(groups).map_err(|error| format!("cannot watch the kernel's links: {error}"))
+    };
+    let (links, others) = (subscribe(&[Link])?, subscribe(&GROUPS)?);
+    Ok(Changes { links, others, inside: inside.to_vec(), dark: DarkLinks::default(), settling: None })
+}
+
+impl Changes {
+    /// Waits for news. A lost link is told at once: packets are lost until it is known, and nothing that may follow makes
+    /// it better. Any change, that one too, is told when nothing more has happened for 10 ms, at the latest after 500 ms.
+    ///
+    /// # Errors
+    /// A sentence, when the subscription ended: subscribe again.
+    pub async fn next(&mut self) -> Result<News, String> {
+        loop {
+            // A storm must not keep the thread from its other work.
+            tokio::task::coop::consume_budget().await;
+            let matters = tokio::select! {
+                biased;
+                heard = self.links.receive() => {
+                    heard?;
+                    let lost = self.lost();
+                    if !lost.is_empty() {
+                        self.settle();
+                        return Ok(News::Lost(lost));
+                    }
+                    true
+                }
+                () = settled(self.settling) => {
+                    self.settling = None;
+                    return Ok(News::Changed);
+                }
+                heard = self.others.receive() => heard? == Heard::Overrun || self.matters(),
+            };
+            if matters {
+                self.settle();
+            }
+        }
+    }
+
+    /// Something changed: it is told a little later.
+    fn settle(&mut self) {
+        let latest = self.settling.map_or_else(|| sleep(SETTLE_AT_MOST).deadline(), |settling| settling.latest);
+        self.settling = Some(Settling { due: sleep(SETTLE).deadline().min(latest), latest });
+    }
+
+    /// Whether any message of the last datagram matters; one that cannot be read does.
+    fn matters(&self) -> bool {
+        let is_route = |kind| [RTM_NEWROUTE, RTM_DELROUTE].contains(&kind);
+        messages(&self.others.datagram)
+            .any(|message| message.is_none_or(|(kind, bytes)| !is_route(kind) || is_news(bytes, &self.inside)))
+    }
+
+    /// The links that the last datagram says to be lost just now.
+    fn lost(&mut self) -> Vec<u32> {
+        let is_link = |(kind, _): &(u16, &[u8])| [RTM_NEWLINK, RTM_DELLINK].contains(kind);
+        let links = messages(&self.links.datagram).flatten().filter(is_link);
+        links
+            .filter_map(|(_, bytes)| match NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).ok()?.payload {
+                NetlinkPayload::InnerMessage(message) => self.dark.lost(&message),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+async fn settled(settling: Option<Settling>) {
+    match settling {
+        Some(Settling { due, .. }) => sleep_until(due).await,
+        None => pending().await,
+    }
+}
+
+/// A socket that is told of some groups.
+struct Subscription {
+    socket: TokioSocket,
+    /// What was received last; empty after an overrun.
+    datagram: Vec<u8>,
+}
+
+/// What a socket has for us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Heard {
+    Datagram,
+    /// More happened than fits into the queue: anything may have changed.
+    Overrun,
+}
+
+impl Subscription {
+    fn new(groups: &[MulticastGroup]) -> io::Result<Self> {
+        let mut asynchronous = TokioSocket::new(NETLINK_ROUTE)?;
+        let socket = asynchronous.socket_mut();
+        // Without the right to more it is what the machine allows.
+        let _ = socket.set_rx_buf_sz(QUEUE_BYTES);
+        socket.bind(&SocketAddr::new(0, 0))?;
+        for group in groups {
+            socket.add_membership(*group as u32)?;
+        }
+        Ok(Self { socket: asynchronous, datagram: Vec::with_capacity(DATAGRAM_BYTES) })
+    }
+
+    async fn receive(&mut self) -> Result<Heard, String> {
+        self.datagram.clear();
+        match poll_fn(|context| self.socket.poll_recv(context, &mut self.datagram)).await {
+            Ok(()) => Ok(Heard::Datagram),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                self.datagram.clear();
+                Ok(Heard::Overrun)
+            }
+            Err(error) => Err(format!("the kernel's link events ended: {error}")),
+        }
+    }
+}
+
+/// The messages of a datagram with their types; `None`, at the end, for one that cannot be read.
+fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let whole = rest;
+        rest = &[];
+        let Ok(message) = NetlinkBuffer::new_checked(whole) else { return Some(None) };
+        let length = message.length() as usize;
+        let Some(bytes) = whole.get(..length) else { return Some(None) };
+        rest = whole.get(length.next_multiple_of(NLMSG_ALIGNTO)..).unwrap_or_default();
+        Some(Some((message.message_type(), bytes)))
+    })
+}
+
+const SETTLE: Duration = Duration::from_millis(10);
+const SETTLE_AT_MOST: Duration = Duration::from_millis(500);
+
+/// More than the kernel puts into one notification; what is longer all the same is cut off, and then matters.
+const DATAGRAM_BYTES: usize = 1 << 16;
+
+/// What waits to be heard. More is an overrun, which rings.
+const QUEUE_BYTES: u32 = 4 << 20;
+
+/// linux/rtnetlink.h, linux/netlink.h.
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const NLMSG_ALIGNTO: usize = 4;
+
+/// A next hop that is deleted takes its IPv4 routes with it and nothing is said of them: it is watched itself.
+const GROUPS: [MulticastGroup; 5] = [Ipv4Ifaddr, Ipv6Ifaddr, Ipv4Route, Ipv6Route, Nexthop];
+
+fn is_news(bytes: &[u8], inside: &[IpNet]) -> bool {
+    use RouteNetlinkMessage::{DelRoute, NewRoute};
+    let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes) else { return true };
+    let NetlinkPayload::InnerMessage(NewRoute(route) | DelRoute(route)) = &message.payload else { return true };
+    Route::read(route).is_none_or(|route| is_relevant(&route, inside))
+}
+
+fn is_relevant(route: &Route, inside: &[IpNet]) -> bool {
+    let to = route.destination;
+    let leads_inside = || inside.iter().any(|prefix| prefix.contains(&to) || to.contains(prefix));
+    let is_ours = route.protocol == PROTOCOL;
+    to.prefix_len() == 0 || is_ours || delegated::tells(route) || (route.table != TABLE_LOCAL && leads_inside())
+}

@@ -1,0 +1,153 @@
+//! What the service says of its life, in the log and to systemd; what happens to WANs it reads from the journal, on a thread
+//! of its own, so that a log that is slow holds nobody up. Must never know: how it got there.
+
+use super::why::Why;
+use crate::config::settings::Settings;
+use crate::control::controller::leases::{LeaseChange, What};
+use crate::control::journal::{Entry, Happened, Journal, Line};
+use crate::health::{Change, ProbeReport, Trace};
+use crate::plane::policy::Policy;
+use crate::types::WanId;
+use ipnet::{IpNet, Ipv6Net};
+use sd_notify::NotifyState;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+/// The thread that logs what the journal says. Dropped, it closes the journal and waits until all of that is logged.
+#[derive(Debug)]
+pub struct JournalLog {
+    journal: Arc<Journal>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl JournalLog {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// No thread left.
+    pub fn start(journal: &Arc<Journal>, settings: Arc<Settings>) -> io::Result<Self> {
+        let lines = journal.reader();
+        let log = move || lines.for_each(|line| log_line(&settings, &line));
+        let thread = thread::Builder::new().name("flowpin-log".into()).spawn(log)?;
+        Ok(Self { journal: Arc::clone(journal), thread: Some(thread) })
+    }
+}
+
+impl Drop for JournalLog {
+    fn drop(&mut self) {
+        self.journal.close();
+        // One that panicked has said so.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn log_line(settings: &Settings, line: &Line) {
+    match line {
+        Line::Entry(entry) => log_entry(settings, entry),
+        Line::Missed(missed) => tracing::warn!("too much happened at once: {missed} events are not in this log"),
+    }
+}
+
+/// One line for each, with the same fields each time.
+fn log_entry(settings: &Settings, entry: &Entry) {
+    let name = |id: WanId| settings.wans.get(id.index()).map_or("?", |wan| wan.name.as_str());
+    match &entry.what {
+        Happened::State(change) => transition(name(change.wan), change),
+        Happened::Address(change) => address(name(change.wan), change, entry.trace),
+        Happened::Operator { wan, verb, reason } => {
+            tracing::info!(wan = name(*wan), reason, "{} by hand", verb.name());
+        }
+        Happened::Attached { wan, link } => tracing::info!("WAN \"{}\" is on link \"{link}\"", name(*wan)),
+        Happened::LinkGone(wan) => tracing::warn!("WAN \"{}\": its link is gone", name(*wan)),
+        Happened::PortLost { wan, error } => tracing::warn!("WAN \"{}\" lost its port: {error}", name(*wan)),
+    }
+}
+
+/// A WAN stands otherwise than before; lines of one cause have the same trace.
+fn transition(wan: &str, change: &Change) {
+    let Change { family, from, to, reason, trace, evidence, .. } = change;
+    for ProbeReport { name, last, window, .. } in evidence {
+        tracing::debug!(wan, %family, probe = &**name, ?last, lost = window.lost, of = window.outcomes, %trace, "evidence");
+    }
+    if change.standing > change.stood {
+        tracing::warn!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
+    } else {
+        tracing::info!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
+    }
+}
+
+/// A WAN's public address is another, or one has ended.
+fn address(wan: &str, change: &LeaseChange, trace: Trace) {
+    let LeaseChange { family, what, reason, .. } = change;
+    match what {
+        What::Current { from, to } => {
+            let (from, to) = (shown(*from), shown(*to));
+            tracing::info!(wan, %family, from, to, reason, %trace, "public address changed");
+        }
+        What::Ended(from) => tracing::info!(wan, %family, %from, reason, %trace, "public address ended"),
+    }
+}
+
+/// An address as people write it: a prefix that is one address has no length.
+pub fn shown(net: Option<IpNet>) -> String {
+    match net {
+        None => String::new(),
+        Some(host) if host.prefix_len() == host.max_prefix_len() => host.addr().to_string(),
+        Some(prefix) => prefix.to_string(),
+    }
+}
+
+/// Warns once for each family in which the router cannot speak to inside hosts.
+pub fn missing_router_addresses(settings: &Settings, policy: &Policy) {
+    let has = |v4: bool| settings.downstream.prefixes.iter().any(|prefix| matches!(prefix, IpNet::V4(_)) == v4);
+    let families =
+        [(has(true), policy.inside.router4.is_some(), "IPv4"), (has(false), policy.inside.router6.is_some(), "IPv6")];
+    for (_, _, family) in families.into_iter().filter(|(needed, there, _)| *needed && !there) {
+        tracing::warn!(
+            "the router has no {family} address to send ICMP errors from: inside hosts will not learn of {family} path \
+             MTU, unreachable hosts or traceroute hops; give the downstream link an address, or set `addresses` in \
+             [downstream]"
+        );
+    }
+}
+
+/// Packets flow.
+pub fn ready(settings: &Settings, workers: usize) {
+    let wans: Vec<_> = settings.wans.iter().map(|wan| format!("{} on {}", wan.name, wan.interface)).collect();
+    let inside = match &settings.downstream.interface {
+        Some(link) => format!("{} to {link}", settings.downstream.tun),
+        None => settings.downstream.tun.clone(),
+    };
+    let workers = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
+    let facts = format!(
+        "{}; inside {inside}; {workers}; control socket {}",
+        wans.join(", "),
+        settings.control.socket.display()
+    );
+    tracing::info!("flowpin is ready: {facts}");
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("Routing: {facts}"))]);
+}
+
+/// A prefix may be that of several WANs.
+pub fn undecided(prefix: &Ipv6Net) {
+    tracing::warn!(
+        "{prefix} is delegated, but several WANs wait for a prefix and the kernel does not tell whose it is: say \
+         `flowpin wan NAME set prefix {prefix}`, or let a hook of config/hooks say it"
+    );
+}
+
+/// It is over.
+pub fn stopping(why: &Why) {
+    match why {
+        Why::Signal(name) => tracing::info!("{name}: stopping"),
+        Why::Broken(sentence) => tracing::error!("stopping: {sentence}"),
+    }
+    notify(&[NotifyState::Stopping]);
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!("cannot tell systemd: {error}");
+    }
+}

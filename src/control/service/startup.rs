@@ -1,0 +1,210 @@
+//! Opens and sets up everything in order, runs the control loop, and takes everything back in reverse order.
+//! Must never know: what happens in between.
+
+use super::control_loop::{ControlLoop, Inboxes, LoopState};
+use super::kernel_thread::{Answer, KernelThread};
+use super::kernel_view::KernelView;
+use super::log::{self, JournalLog};
+use super::signals::Signals;
+use super::why::Why;
+use super::{hooks, link_news};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::control::controller::Controller;
+use crate::control::journal::Journal;
+use crate::control::kernel::{self, Guard, Kernel, Plan};
+use crate::control::links::{self, Changes};
+use crate::control::report::{self, OperatorCommand, Sources};
+use crate::control::socket::{ControlSocket, Server};
+use crate::plane::{Plane, Shared};
+use crate::ports::tun::TunDevice;
+use crate::workers::live::{self, Ports, Report, WorkerHandle};
+use arc_swap::ArcSwap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+/// Sentences for the operator.
+pub type Faults = Vec<String>;
+
+/// What is known before anything is opened.
+pub struct Startup {
+    /// What the file means.
+    pub settings: Arc<Settings>,
+    /// The file, as it was named.
+    pub config: String,
+}
+
+/// What is open before the kernel side stands.
+struct Opened {
+    signals: Signals,
+    changes: Changes,
+    view: KernelView,
+    controller: Controller,
+    clock: Clock,
+    tun: TunDevice,
+    ports: Vec<Ports>,
+}
+
+impl Startup {
+    /// From the first change to the machine until the last. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// What could not be opened or set up, and everything done by then is undone; or what broke; or what could not be
+    /// undone.
+    pub async fn run(self) -> Result<(), Faults> {
+        let opened = self.open().await?;
+        let plan = Plan::new(&self.settings, opened.controller.policy().owned());
+        let (answers, answered) = mpsc::unbounded_channel();
+        let thread = KernelThread::start(Arc::clone(&self.settings), answers).map_err(sentence)?;
+        let Kernel { mut guard, forwarding } = kernel::setup(&plan).await?;
+        thread.hand(forwarding);
+        let outcome = self.route(opened, &mut guard, &thread, answered).await;
+        let mut faults = outcome.err().unwrap_or_default();
+        faults.extend(match thread.end() {
+            Some(forwarding) => Kernel { guard, forwarding }.teardown().await,
+            None => one("rules, routes and kernel settings stay as they are: start and stop flowpin once more".into()),
+        });
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    async fn open(&self) -> Result<Opened, Faults> {
+        let signals = Signals::catch().map_err(|error| one(format!("cannot catch signals: {error}")))?;
+        // Subscribed before the first look: no change in between is missed.
+        let changes = links::watch(&self.settings.downstream.prefixes).map_err(one)?;
+        let view = KernelView::look(&self.settings, drop).await.map_err(one)?;
+        let (links, inside, clock) = (view.states(), view.inside(&self.settings), Clock::start());
+        let controller = Controller::new(Arc::clone(&self.settings), links, inside, clock.now());
+        log::missing_router_addresses(&self.settings, controller.policy());
+        let workers = worker_count(&self.settings);
+        let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;
+        let links = view.links().map_err(sentence)?;
+        let ports = (0..workers).map(|number| Ports::open(&tun, number, workers, &links).map_err(sentence));
+        let ports = ports.collect::<Result<_, _>>()?;
+        Ok(Opened { signals, changes, view, controller, clock, tun, ports })
+    }
+
+    /// From the first packet to the last.
+    async fn route(
+        &self,
+        opened: Opened,
+        guard: &mut Guard,
+        kernel: &KernelThread,
+        answers: UnboundedReceiver<Answer>,
+    ) -> Result<(), Faults> {
+        let Opened { signals, changes, view, controller, clock, tun, ports } = opened;
+        let settings = || Arc::clone(&self.settings);
+        let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
+        let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
+        let journal = Arc::new(Journal::default());
+        let journal_log = JournalLog::start(&journal, settings()).map_err(sentence)?;
+        hooks::follow(journal.reader(), settings()).map_err(sentence)?;
+        let (report, reports) = mpsc::unbounded_channel();
+        let workers = spawn(ports, &controller, &shared, clock, &report)?;
+        drop(report);
+        let (command, commands) = mpsc::unbounded_channel();
+        let sources = Arc::new(self.sources(clock, shared, (controller, command), &workers, &tun));
+        let server = match Server::start(socket, Arc::clone(&sources)) {
+            Ok(server) => server,
+            Err(error) => {
+                let mut faults = one(format!("cannot answer on the control socket: {error}"));
+                faults.extend(join(workers).err().unwrap_or_default());
+                return Err(faults);
+            }
+        };
+        log::ready(&self.settings, workers.len());
+        let (news, links) = mpsc::channel(link_news::WAITING);
+        let bringer = tokio::spawn(link_news::forward(changes, settings(), news));
+        let mut inboxes = Inboxes { signals, links, reports, answers, commands };
+        let (settings, attached, state) = (settings(), view.attached(), LoopState::default());
+        let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
+        let why = control.run(&mut inboxes).await;
+        bringer.abort();
+        drop(journal_log);
+        log::stopping(&why);
+        let joined = join(control.workers);
+        server.end();
+        match why {
+            Why::Signal(_) => joined,
+            Why::Broken(sentence) => Err(one(sentence)),
+        }
+    }
+
+    fn sources(
+        &self,
+        clock: Clock,
+        shared: Arc<Shared>,
+        (controller, commands): (Controller, UnboundedSender<OperatorCommand>),
+        workers: &[WorkerHandle],
+        tun: &TunDevice,
+    ) -> Sources {
+        Sources {
+            settings: Arc::clone(&self.settings),
+            config: self.config.clone(),
+            clock,
+            ready: clock.now(),
+            policy: ArcSwap::new(Arc::clone(controller.policy())),
+            controller: Mutex::new(controller),
+            commands,
+            shared,
+            counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
+            gauge: Mutex::default(),
+            meters: workers.iter().map(|worker| worker.meters().clone()).collect(),
+            offloads: tun.offloads().iter().map(|name| (*name).to_owned()).collect(),
+            unserved: report::queue_full(&self.settings.downstream.tun),
+        }
+    }
+}
+
+/// A number that nobody outside can guess: what the standard library keys its hash maps with.
+fn secret() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// As configured; else one per processor and at most four. Bulk traffic of many flows gains from the second worker even
+/// where the kernel's own work shares its processor; floods of small packets lose less than that.
+fn worker_count(settings: &Settings) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    settings.workers.threads.unwrap_or_else(|| processors().clamp(1, 4))
+}
+
+fn spawn(
+    ports: Vec<Ports>,
+    controller: &Controller,
+    shared: &Arc<Shared>,
+    clock: Clock,
+    reports: &UnboundedSender<Report>,
+) -> Result<Vec<WorkerHandle>, Faults> {
+    let mut workers = Vec::new();
+    for (number, ports) in ports.into_iter().enumerate() {
+        let plane = Plane::new(Arc::clone(controller.policy()), Arc::clone(shared), number == 0);
+        let reports = reports.clone();
+        // The receiver is gone only after the last worker has been joined.
+        let report = move |report| drop(reports.send(report));
+        match live::spawn(number, ports, plane, clock, report) {
+            Ok(worker) => workers.push(worker),
+            Err(error) => {
+                let mut faults = one(format!("cannot start worker {number}: {error}"));
+                faults.extend(join(workers).err().unwrap_or_default());
+                return Err(faults);
+            }
+        }
+    }
+    Ok(workers)
+}
+
+fn join(workers: Vec<WorkerHandle>) -> Result<(), Faults> {
+    workers.iter().for_each(WorkerHandle::stop);
+    let faults: Faults = workers.into_iter().filter_map(|worker| worker.join().err()).map(|e| e.to_string()).collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// One sentence as the list of all.
+pub fn one(fault: String) -> Faults {
+    vec![fault]
+}
+
+fn sentence(error: io::Error) -> Faults {
+    one(error.to_string())
+}
