@@ -9,14 +9,11 @@ mod outline;
 mod rooms;
 mod sentences;
 mod source;
-mod standing;
 
-use circles::Circles;
 use modules::Modules;
-use sentences::{forbidden_imports, goes_up, is_standing, knots};
+use sentences::{forbidden_imports, goes_up, knots};
 use source::Source;
 pub use source::all_sources;
-use standing::STANDING;
 use std::sync::LazyLock;
 
 /// Shows sentences if there are any.
@@ -42,18 +39,14 @@ fn imports_go_one_way() {
 #[test]
 fn rooms_of_the_plane_and_of_control_see_only_the_rows_below() {
     let [modules, _] = crates();
-    let imports = modules.imports();
-    let rest = imports.iter().filter(|import| !is_standing(modules, import));
-    let broken: Vec<_> = rest.filter_map(|import| goes_up(modules, import)).collect();
+    let broken: Vec<_> = modules.imports().iter().filter_map(|import| goes_up(modules, import)).collect();
     nobody_breaks("the rows of rooms (netns-tests/law/rooms.rs) are broken", &broken);
 }
 
 #[test]
 fn no_files_import_each_other_not_even_through_others() {
     for modules in crates() {
-        let mut imports = modules.imports();
-        imports.retain(|import| !is_standing(modules, import));
-        nobody_breaks("files stand in an order", &knots(modules, &imports));
+        nobody_breaks("files stand in an order", &knots(modules, &modules.imports()));
     }
 }
 
@@ -64,7 +57,7 @@ fn nothing_is_taken_from_a_file_of_claims() {
     let broken: Vec<_> = tests
         .imports()
         .iter()
-        .filter(|import| holds_claims(import.to) && !is_standing(tests, import))
+        .filter(|import| holds_claims(import.to))
         .map(|import| format!("{}:{} takes from {}", tests.paths[import.from], import.line, tests.paths[import.to]))
         .collect();
     nobody_breaks("what tests share lives in a file without tests", &broken);
@@ -74,31 +67,11 @@ fn nothing_is_taken_from_a_file_of_claims() {
 fn what_a_head_must_never_know_is_not_imported() {
     for (modules, root) in crates().iter().zip(["src", "netns-tests"]) {
         let sources = all_sources(root);
-        let known = sources.iter().flat_map(|source| heads::known(source, modules));
-        let broken = known.filter(|known| !known.import.is_some_and(|import| is_standing(modules, &import)));
-        let broken: Vec<_> = broken.map(|known| known.sentence).collect();
+        let broken: Vec<_> = sources.iter().flat_map(|source| heads::contradicted(source, modules)).collect();
         nobody_breaks("a head is contradicted", &broken);
         let strays: Vec<_> = sources.iter().flat_map(|source| heads::strays(source, modules)).collect();
         nobody_breaks("brackets behind what a file must never know name the file that does", &strays);
     }
-}
-
-#[test]
-fn what_is_cut_waits_no_longer() {
-    let mut standing = STANDING.to_vec();
-    for (modules, root) in crates().iter().zip(["src", "netns-tests"]) {
-        let imports = modules.imports();
-        let circles = Circles::among(&imports);
-        let broken = imports.iter().filter(|import| circles.holds(import) || goes_up(modules, import).is_some());
-        let known = all_sources(root).iter().flat_map(|source| heads::known(source, modules)).collect::<Vec<_>>();
-        for import in broken.chain(known.iter().filter_map(|known| known.import.as_ref())) {
-            let pair = (modules.paths[import.from].as_str(), modules.paths[import.to].as_str());
-            standing.retain(|entry| *entry != pair);
-        }
-    }
-    let sentence = |(from, to): &(&str, &str)| format!("{from} -> {to} breaks nothing now: strike it from the list");
-    let cut: Vec<_> = standing.iter().map(sentence).collect();
-    nobody_breaks("netns-tests/law/standing.rs only shrinks", &cut);
 }
 
 #[test]

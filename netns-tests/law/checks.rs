@@ -1,7 +1,7 @@
 //! The checker itself, on small texts: it sees every way to import, follows signposts, and finds circles and false heads.
 
 use super::circles::Circles;
-use super::heads::{Unknown, known, strays, unknowns};
+use super::heads::{Unknown, contradicted, strays, unknowns};
 use super::modules::{Import, Modules};
 use super::outline::{Outline, outline};
 use super::rooms::{may_see, why_not};
@@ -212,7 +212,7 @@ fn a_head_that_its_imports_contradict_is_named() {
     let told = |path: &'static str, text: &'static str| {
         let files = [&[(path, text)], &HOUSE[..]].concat();
         let (modules, sources) = (read(&files), sources(&files));
-        known(&sources[0], &modules).into_iter().map(|known| known.sentence).collect::<Vec<_>>()
+        contradicted(&sources[0], &modules)
     };
     let text = "//! Must never know: the reader.\nuse super::reader::At;";
     assert_eq!(

@@ -22,7 +22,7 @@ impl<'a> Circles<'a> {
     }
 
     /// Whether what is imported reaches the file that imports it.
-    pub fn holds(&self, import: &Import) -> bool {
+    fn holds(&self, import: &Import) -> bool {
         self.reached.get(&import.to).is_some_and(|reached| reached.contains(&import.from))
     }
 

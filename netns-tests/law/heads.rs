@@ -32,15 +32,8 @@ fn unknown(thing: &str) -> Unknown {
     Unknown { what: bare.trim_matches('`').to_lowercase(), who_knows }
 }
 
-/// Something that a file must never know and knows.
-pub struct Known {
-    pub sentence: String,
-    /// `None` for a crate.
-    pub import: Option<Import>,
-}
-
-/// Everything in a file's head that its own imports contradict.
-pub fn known(source: &Source, modules: &Modules) -> Vec<Known> {
+/// Everything in a file's head that its own imports contradict, as sentences.
+pub fn contradicted(source: &Source, modules: &Modules) -> Vec<String> {
     let Some(file) = modules.file_at(&source.path) else { return Vec::new() };
     let things = unknowns(&source.head());
     things
@@ -58,22 +51,21 @@ pub fn strays(source: &Source, modules: &Modules) -> Vec<String> {
 }
 
 /// A crate of that name that the file uses.
-fn stranger(modules: &Modules, file: usize, what: &str) -> Option<Known> {
+fn stranger(modules: &Modules, file: usize, what: &str) -> Option<String> {
     let path = &modules.paths[file];
     let sentence = format!("{path} must never know `{what}`, and uses the crate of that name");
-    modules.strangers_of(file).contains(what).then_some(Known { sentence, import: None })
+    modules.strangers_of(file).contains(what).then_some(sentence)
 }
 
 /// The first import from a module of that name, in one number or the other.
-fn neighbour(modules: &Modules, file: usize, what: &str) -> Option<Known> {
+fn neighbour(modules: &Modules, file: usize, what: &str) -> Option<String> {
     let singular = what.strip_suffix('s').unwrap_or(what);
     let forbidden: Vec<_> = [what, singular].into_iter().flat_map(|name| named(modules, file, name)).collect();
     let is_inside = |module: &str, room: &String| module == room || module.starts_with(&format!("{room}::"));
     let is_forbidden = |import: &Import| forbidden.iter().any(|room| is_inside(modules.name(import.to), room));
     let import = modules.imports_of(file).into_iter().find(is_forbidden)?;
     let (path, other) = (&modules.paths[file], &modules.paths[import.to]);
-    let sentence = format!("{path}:{} must never know `{what}`, and imports from {other}", import.line);
-    Some(Known { sentence, import: Some(import) })
+    Some(format!("{path}:{} must never know `{what}`, and imports from {other}", import.line))
 }
 
 /// Modules of a name that a file can mean: its own, those beside it and beside each module around it, and the rooms within

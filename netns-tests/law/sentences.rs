@@ -3,7 +3,6 @@
 use super::circles::Circles;
 use super::modules::{Import, Modules};
 use super::rooms::{may_see, why_not};
-use super::standing::STANDING;
 
 /// Every import that the law of rooms forbids, as sentences. Tests obey it too.
 pub fn forbidden_imports(modules: &Modules, file: usize) -> Vec<String> {
@@ -21,11 +20,6 @@ pub fn forbidden_imports(modules: &Modules, file: usize) -> Vec<String> {
 pub fn goes_up(modules: &Modules, import: &Import) -> Option<String> {
     let why = why_not(modules.name(import.from), modules.name(import.to))?;
     Some(format!("{}:{} imports from {}: {why}", modules.paths[import.from], import.line, modules.paths[import.to]))
-}
-
-/// Whether an import is one that still waits for its cut.
-pub fn is_standing(modules: &Modules, import: &Import) -> bool {
-    STANDING.contains(&(modules.paths[import.from].as_str(), modules.paths[import.to].as_str()))
 }
 
 /// Each knot of files that import each other, as a sentence with every import of it.
