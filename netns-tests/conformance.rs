@@ -13,5 +13,4 @@ mod e_mtu;
 mod e_mtu_fragmentation;
 mod f_host;
 mod g_fragments;
-mod h_checksums;
 mod i_sanity;

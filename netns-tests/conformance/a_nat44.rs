@@ -3,7 +3,6 @@
 
 mod discovery;
 mod filtering;
-mod hairpin;
 mod hairpin_lab;
 mod mapping;
 mod protocols;

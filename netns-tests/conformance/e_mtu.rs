@@ -3,7 +3,6 @@
 
 mod believed;
 mod clamp;
-mod odd;
 mod too_big;
 
 use crate::story::{At, SERVER, SERVER6};

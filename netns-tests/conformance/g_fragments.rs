@@ -1,4 +1,5 @@
 //! C-70 to C-77: fragments in any order, both families and directions; bounded, and never judged by what they overlap.
+//! What a worker does with one that waits is claimed in src/plane/pass/late_fragments and src/plane/fragment/pins.
 
 mod flood;
 mod kernels;
@@ -77,46 +78,6 @@ fn c_70_inbound_fragments_pass_at_once_in_whatever_order() {
             story::check("c-70", steps, 1);
         }
     }
-}
-
-#[test]
-fn c_70_fragments_to_an_own_public_address_come_back_in_whatever_order() {
-    for order in ORDERS {
-        let before = three("10.250.250.2", "198.51.100.3", 64, 7);
-        let after = three("198.51.100.2", "10.250.250.3", 63, 7);
-        let steps = order.map(|number| [arrives(Inside, &before[number]), leaves(Inside, &after[number])]).concat();
-        story::check("c-70", steps, 0);
-    }
-}
-
-/// Shows RFC 8200 §4.5 next.
-#[test]
-fn c_70_only_the_first_fragment_says_what_a_datagram_carries() {
-    // Destination options (60) stand behind the fragment header; a later fragment that says otherwise is of the same one.
-    let options = [1u8, 4, 0, 0, 0, 0, 0];
-    let whole = |from, ttl| {
-        behind(&ip(from, SERVER6).ttl(ttl).udp((4000, 53), &[1; 72]), &[(60, &[&[0][..], &options[..6]].concat())])
-    };
-    let pieces = |from, ttl| {
-        let mut pieces = cut6(&whole(from, ttl), 9, &[48]);
-        pieces[1][40] = 17;
-        pieces
-    };
-    let (before, after) = (pieces(HOST6, 64), pieces(FIBER6, 63));
-    let mut steps = vec![arrives(Inside, &before[1])];
-    steps.extend(goes_out(Fiber, &before[0], &after[0]));
-    steps.push(leaves(Fiber, &after[1]));
-    story::check("c-70", steps, 1);
-}
-
-/// Shows RFC 4787 REQ-14a.
-#[test]
-fn c_71_a_fragment_waits_for_its_first_nearly_three_seconds() {
-    let (before, after) = (three("10.250.250.2", SERVER, 64, 7), three("192.0.2.2", SERVER, 63, 7));
-    let mut steps = vec![arrives(Inside, &before[1]), Wait(Duration::from_millis(2_900))];
-    steps.extend(goes_out(Fiber, &before[0], &after[0]));
-    steps.push(leaves(Fiber, &after[1]));
-    story::check("c-71", steps, 1);
 }
 
 /// Shows RFC 4787 REQ-14a.
@@ -258,35 +219,6 @@ fn c_74_atomic_fragments_pass_by_the_hundred_and_not_within_each_other() {
         ]);
     }
     story::check("c-74", steps, 1);
-}
-
-#[test]
-fn c_75_a_tcp_fragment_that_could_rewrite_its_header_is_dropped() {
-    let segment = |from, to| Ip { fragment: 0, ..ip(from, to) }.tcp((9, 80), ACK, b"", &[1; 44]);
-    let mut steps = Vec::new();
-    for (at, from, to) in [(Inside, "10.250.250.2", SERVER), (Fiber, SERVER, "192.0.2.2")] {
-        let tiny = cut4(&segment(from, to), &[16])[0].clone();
-        let second = cut4(&segment(from, to), &[8, 16])[1].clone();
-        steps.extend([tiny, second].iter().flat_map(|piece| [arrives(at, piece), Drop("bad-transport-header")]));
-    }
-    let second = piece6(HOST6, SERVER6, 6, 8, true, &[0; 16]);
-    steps.extend([arrives(Inside, &second), Drop("bad-transport-header")]);
-    story::check("c-75", steps, 0);
-}
-
-#[test]
-fn c_76_what_waits_in_vain_is_given_up_without_a_word() {
-    let mut steps = vec![
-        arrives(Inside, &three("10.250.250.2", SERVER, 64, 8)[2]),
-        arrives(Inside, &three(HOST6, SERVER6, 64, 8)[1]),
-        Wait(Duration::from_millis(4_100)),
-        GiveUp("unknown-fragment"),
-        GiveUp("unknown-fragment"),
-    ];
-    // The first comes too late: it goes alone.
-    let (before, after) = (three("10.250.250.2", SERVER, 64, 8), three("192.0.2.2", SERVER, 63, 8));
-    steps.extend(goes_out(Fiber, &before[0], &after[0]));
-    story::check("c-76", steps, 1);
 }
 
 #[test]

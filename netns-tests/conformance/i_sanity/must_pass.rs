@@ -1,4 +1,4 @@
-//! C-89: ICMPv6 that no firewall may stop (RFC 4890 §4.3.1), and tunnels (RFC 6092 REC-21 to REC-26).
+//! C-89: ICMPv6 that no firewall may stop (RFC 4890 §4.3.1), and tunnels (RFC 6092 REC-21 to REC-26), C-84 among them.
 
 use crate::story::packets::{Ip, ip};
 use crate::story::{self, At, HOST6, SERVER6, behind, comes_in, goes_out};
@@ -71,4 +71,18 @@ fn c_89_hip_passes_both_ways() {
         goes_out(Cable, &ip(HOST6, SERVER6).raw(139, &hip), &ip(NEUTRAL, SERVER6).ttl(63).raw(139, &hip)),
     ];
     story::check("c-89", steps.concat(), 1);
+}
+
+#[test]
+fn c_84_an_ipv6_udp_checksum_of_zero_passes_beside_others_of_the_same_flow() {
+    let public = "2001:db8:a:c81::100";
+    let none = |from, ttl| ip(from, SERVER6).ttl(ttl).udp_unsummed((40000, 4789), b"tunnel");
+    let some = |from, ttl| ip(from, SERVER6).ttl(ttl).udp((40000, 4789), b"tunnel");
+    let back = |to, ttl| ip(SERVER6, to).ttl(ttl).udp_unsummed((4789, 40000), b"tunnel");
+    let steps = [
+        goes_out(Fiber, &none(HOST6, 64), &none(public, 63)),
+        goes_out(Fiber, &some(HOST6, 64), &some(public, 63)),
+        comes_in(Fiber, &back(public, 64), &back(HOST6, 63)),
+    ];
+    story::check("c-84", steps.concat(), 1);
 }

@@ -52,8 +52,9 @@ fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
     assert_eq!(pins.waiting.load(Relaxed), 0);
 }
 
+/// Shows RFC 4787 REQ-14a.
 #[test]
-fn a_fragment_waits_three_seconds() {
+fn c_71_a_fragment_waits_three_seconds() {
     let pins = FragmentPins::new();
     assert_eq!(pins.find(datagram(7), b"a", NOW), PinLookup::Waits(0));
     assert_eq!(pins.find(datagram(8), b"b", NOW.plus_millis(1)), PinLookup::Waits(0));

@@ -31,7 +31,7 @@ fn shape(piece: &[u8]) -> (u8, u16, u16) {
 }
 
 #[test]
-fn fragments_are_as_long_as_the_link_allows_in_units_of_eight() {
+fn c_51_fragments_are_as_long_as_the_link_allows_in_units_of_eight() {
     let whole = may_fragment(&[], 0, &[9; 4008]);
     let cut = pieces(&whole, 1400);
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_last_fragment_fills_the_link_to_the_byte() {
 }
 
 #[test]
-fn a_fragment_that_is_cut_keeps_its_place_and_whether_more_follow() {
+fn c_51_a_fragment_that_is_cut_keeps_its_place_and_whether_more_follow() {
     let places = |place| -> Vec<u16> {
         pieces(&may_fragment(&[], place, &[1; 1480]), 1400).iter().map(|piece| shape(piece).2).collect()
     };
@@ -65,7 +65,7 @@ fn a_fragment_that_is_cut_keeps_its_place_and_whether_more_follow() {
 }
 
 #[test]
-fn later_fragments_carry_the_options_that_are_to_be_copied() {
+fn c_51_later_fragments_carry_the_options_that_are_to_be_copied() {
     // Record route (7) stays with the first; the stream identifier (136) is copied (RFC 791 §3.1).
     let options = [7, 7, 4, 0, 0, 0, 0, 1, 136, 4, 0xab, 0xcd];
     let cut = pieces(&may_fragment(&options, 0, &[5; 100]), 68);
@@ -106,7 +106,7 @@ fn reassemble(pieces: &[Vec<u8>]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_cut_is_whole_again_at_the_other_end(
+    fn c_51_what_is_cut_is_whole_again_at_the_other_end(
         size in 1401usize..=65_535, mtu in 68u16..=9000, words in 0usize..=10, seed in any::<u8>(),
     ) {
         let options: Vec<u8> = [136, 4, seed, 1].repeat(words);

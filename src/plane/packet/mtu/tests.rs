@@ -19,18 +19,21 @@ fn syn6(flags: u8, options: &[u8]) -> Vec<u8> {
     packet("fd00:bad:b01:1::2", "2001:db8::1", protocol::TCP, &tcp(40000, 443, flags, options, b""))
 }
 
-/// Clamps a right packet, demands that it stays right, and returns its options.
+/// Clamps a right packet, demands that it stays right and nothing in front of its options changes but the checksum, and
+/// returns what stands behind the header.
 fn clamp(mut bytes: Vec<u8>, mtu: u16) -> (bool, Vec<u8>) {
     let headers = parse(&bytes, &Offload::NONE).unwrap();
     let before = bytes.clone();
     let changed = clamp_mss(&mut bytes, &headers, mtu, &Offload::NONE);
     assert!(is_right(&bytes));
     assert_eq!(changed, bytes != before);
-    (changed, bytes[usize::from(headers.l4) + 20..].to_vec())
+    let l4 = usize::from(headers.l4);
+    assert_eq!((&bytes[..l4 + 16], &bytes[l4 + 18..l4 + 20]), (&before[..l4 + 16], &before[l4 + 18..l4 + 20]));
+    (changed, bytes[l4 + 20..].to_vec())
 }
 
 #[test]
-fn the_mss_is_the_mtu_less_forty_or_sixty() {
+fn c_57_the_mss_is_the_mtu_less_forty_or_sixty() {
     for (mtu, mss4, mss6) in
         [(1500u16, 1460u16, 1440u16), (1492, 1452, 1432), (1420, 1380, 1360), (1400, 1360, 1340), (1280, 1240, 1220)]
     {
@@ -44,23 +47,26 @@ fn the_mss_is_the_mtu_less_forty_or_sixty() {
 }
 
 #[test]
-fn an_mss_that_fits_is_left_alone() {
-    for mss in [0u16, 536, 1400, 1459, 1460] {
+fn c_57_an_mss_that_fits_is_left_alone() {
+    for mss in [0u16, 1, 88, 536, 1220, 1400, 1439, 1440, 1459, 1460] {
         let options = [&[2, 4], &mss.to_be_bytes()[..]].concat();
-        assert_eq!(clamp(syn4(SYN, &options), 1500), (false, options));
+        assert_eq!(clamp(syn4(SYN, &options), 1500), (false, options.clone()));
+        if mss <= 1440 {
+            assert_eq!(clamp(syn6(SYN, &options), 1500), (false, options));
+        }
     }
 }
 
 #[test]
-fn only_segments_with_syn_are_looked_at() {
-    for flags in [0, 1, 4, 16, 17, 24, 0xfd] {
+fn c_57_only_segments_with_syn_are_looked_at() {
+    for flags in [0, 1, 4, 16, 17, 20, 24, 0x30, 0xfd] {
         let options = [2, 4, 0x22, 0xb8];
         assert_eq!(clamp(syn4(flags, &options), 1500), (false, options.to_vec()));
     }
 }
 
 #[test]
-fn the_option_is_found_wherever_it_stands() {
+fn c_58_the_option_is_found_wherever_it_stands_and_lowered_each_time() {
     let cases: &[(&[u8], &[u8])] = &[
         (&[1, 1, 1, 1, 2, 4, 0x22, 0xb8], &[1, 1, 1, 1, 2, 4, 5, 0xb4]),
         (&[1, 2, 4, 0x22, 0xb8, 1, 1, 0], &[1, 2, 4, 5, 0xb4, 1, 1, 0]),
@@ -68,6 +74,13 @@ fn the_option_is_found_wherever_it_stands() {
         (&[4, 2, 2, 4, 0x22, 0xb8, 1, 1], &[4, 2, 2, 4, 5, 0xb4, 1, 1]),
         (&[2, 4, 0x22, 0xb8, 2, 4, 0x22, 0xb8], &[2, 4, 5, 0xb4, 2, 4, 5, 0xb4]),
         (&[2, 4, 5, 0, 2, 4, 0xff, 0xff], &[2, 4, 5, 0, 2, 4, 5, 0xb4]),
+        (&[2, 4, 0x22, 0xb8, 1, 2, 4, 5, 0, 0, 0, 0], &[2, 4, 5, 0xb4, 1, 2, 4, 5, 0, 0, 0, 0]),
+        (&[2, 4, 0xff, 0xff, 0, 2, 4, 9], &[2, 4, 5, 0xb4, 0, 2, 4, 9]),
+        (
+            &[8, 10, 9, 9, 9, 9, 0, 0, 0, 0, 2, 4, 0x22, 0xb8, 1, 0],
+            &[8, 10, 9, 9, 9, 9, 0, 0, 0, 0, 2, 4, 5, 0xb4, 1, 0],
+        ),
+        (&[254, 5, 1, 2, 3, 2, 4, 0x22, 0xb8, 0, 0, 0], &[254, 5, 1, 2, 3, 2, 4, 5, 0xb4, 0, 0, 0]),
         (&[0xfd, 6, 0, 0, 0, 0, 1, 2, 4, 0xff, 0xff, 0], &[0xfd, 6, 0, 0, 0, 0, 1, 2, 4, 5, 0xb4, 0]),
     ];
     for (before, after) in cases {
@@ -76,12 +89,14 @@ fn the_option_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_left_alone() {
+fn c_58_options_that_make_no_sense_are_left_alone() {
     let cases: &[&[u8]] = &[
         &[],
         &[1, 1, 1, 1],
         &[0, 1, 1, 1, 2, 4, 0x22, 0xb8],
+        &[2, 2, 1, 1],
         &[2, 3, 0x22, 0xb8],
+        &[2, 5, 0x22, 0xb8, 0, 0, 0, 0],
         &[2, 6, 0x22, 0xb8, 0x22, 0xb8, 1, 1],
         &[2, 0, 0x22, 0xb8],
         &[2, 1, 0x22, 0xb8],
@@ -96,8 +111,8 @@ fn options_that_make_no_sense_are_left_alone() {
 }
 
 #[test]
-fn an_impossible_data_offset_is_forwarded_unclamped() {
-    for data_offset in [0u8, 4, 7, 15] {
+fn c_58_an_impossible_data_offset_is_forwarded_unclamped() {
+    for data_offset in [0u8, 1, 4, 7, 15] {
         let mut bytes = syn4(SYN, &[2, 4, 0x22, 0xb8]);
         bytes[32] = data_offset << 4;
         fix_transport(&mut bytes);
@@ -108,7 +123,7 @@ fn an_impossible_data_offset_is_forwarded_unclamped() {
 }
 
 #[test]
-fn a_syn_with_data_or_in_a_first_fragment_or_behind_extension_headers_is_clamped() {
+fn c_58_a_syn_with_data_or_in_a_first_fragment_or_behind_extension_headers_is_clamped() {
     let options = [1, 2, 4, 0x22, 0xb8, 0, 0, 0];
     let data = packet("10.250.250.2", "192.0.2.1", protocol::TCP, &tcp(1, 2, SYN, &options, b"fast open, twenty by"));
     assert_eq!(clamp(data.clone(), 1500), (true, [&[1, 2, 4, 5, 0xb4, 0, 0, 0][..], b"fast open, twenty by"].concat()));
@@ -123,9 +138,17 @@ fn a_syn_with_data_or_in_a_first_fragment_or_behind_extension_headers_is_clamped
     assert!(clamp_mss(&mut whole, &whole_headers, 1500, &Offload::NONE));
     assert_eq!(first[20..], whole[20..]);
 
-    let hop_by_hop = [&[6, 0, 1, 4, 0, 0, 0, 0], &tcp(1, 2, SYN, &options, b"")[..]].concat();
-    let behind = packet("fd00::2", "2001:db8::1", 0, &hop_by_hop);
-    assert_eq!(clamp(behind, 1500), (true, vec![1, 2, 4, 5, 0xa0, 0, 0, 0]));
+    let chains: [(u8, &[u8]); 4] = [
+        (0, &[6, 0, 1, 4, 0, 0, 0, 0]),
+        (60, &[6, 0, 1, 4, 0, 0, 0, 0]),
+        (0, &[43, 0, 1, 4, 0, 0, 0, 0, 60, 0, 4, 0, 0, 0, 0, 0, 6, 0, 1, 4, 0, 0, 0, 0]),
+        // A fragment header of no fragment.
+        (44, &[6, 0, 0, 0, 0, 0, 0, 7]),
+    ];
+    for (first, chain) in chains {
+        let behind = packet("fd00::2", "2001:db8::1", first, &[chain, &tcp(1, 2, SYN, &options, b"")].concat());
+        assert_eq!(clamp(behind, 1500), (true, vec![1, 2, 4, 5, 0xa0, 0, 0, 0]), "{chain:?}");
+    }
 }
 
 #[test]

@@ -87,22 +87,24 @@ fn queries_errors_and_the_rest_of_icmp_are_told_apart() {
 }
 
 #[test]
-fn a_transport_header_cut_short_is_dropped() {
+fn c_85_a_transport_header_cut_short_is_dropped() {
     let cases = [(protocol::TCP, 20), (protocol::UDP, 8), (protocol::ICMP, 8)];
     for (kind, needed) in cases {
         let payload = &[8; 20][..needed];
         assert!(read(&packet(V4.0, V4.1, kind, payload)).is_ok());
-        let short = packet(V4.0, V4.1, kind, &payload[..needed - 1]);
-        assert_eq!(read(&short), Err(DropReason::BadTransportHeader), "protocol {kind}");
+        for len in [0, 3, 4, needed - 1] {
+            let short = packet(V4.0, V4.1, kind, &payload[..len]);
+            assert_eq!(read(&short), Err(DropReason::BadTransportHeader), "protocol {kind}, {len} bytes");
+        }
     }
     let four_bytes = packet(V6.0, V6.1, protocol::ICMPV6, &[200, 0, 0, 0]);
     assert_eq!(read(&four_bytes).unwrap().transport, Transport::OtherIcmp(200));
     assert!(read(&packet(V4.0, V4.1, 253, b"")).is_ok(), "an unknown protocol may be empty");
 }
 
-/// RFC 1812 §5.2.2, points 1 to 5.
+/// Points 1 to 5. Shows RFC 1812 §5.2.2.
 #[test]
-fn an_impossible_ipv4_header_is_dropped_with_its_reason() {
+fn c_85_an_impossible_ipv4_header_is_dropped_with_its_reason() {
     let edit = |at: usize, value: u8| {
         let mut bytes = datagram(V4);
         bytes[at] = value;
@@ -111,7 +113,7 @@ fn an_impossible_ipv4_header_is_dropped_with_its_reason() {
         }
         read(&bytes)
     };
-    for version in [0, 1, 5, 7, 15] {
+    for version in [0, 1, 2, 3, 5, 7, 15] {
         assert_eq!(edit(0, version << 4 | 5), Err(DropReason::BadIpHeader), "version {version}");
     }
     for ihl in 0..5 {
@@ -120,6 +122,8 @@ fn an_impossible_ipv4_header_is_dropped_with_its_reason() {
     assert_eq!(edit(0, 0x4f), Err(DropReason::Truncated), "options beyond the packet");
     assert_eq!(edit(3, 19), Err(DropReason::BadIpHeader), "total length below the header's");
     assert_eq!(edit(3, 0), Err(DropReason::BadIpHeader), "total length 0");
+    assert_eq!(edit(3, 1), Err(DropReason::BadIpHeader), "total length 1");
+    assert_eq!(edit(2, 0xff), Err(DropReason::Truncated), "total length far beyond the bytes");
     assert_eq!(edit(3, 37), Err(DropReason::Truncated), "total length beyond the bytes");
     assert_eq!(edit(3, 27), Err(DropReason::BadTransportHeader), "total length inside the UDP header");
     let mut bytes = datagram(V4);
@@ -142,13 +146,17 @@ fn ipv4_options_are_part_of_the_header() {
         bytes[3] = bytes.len() as u8;
         fix_ip(&mut bytes);
         let headers = read(&bytes).unwrap();
+        let mut less = bytes.clone();
+        less[3] = 19 + words as u8 * 4;
+        fix_ip(&mut less);
+        assert_eq!(read(&less), Err(DropReason::BadIpHeader), "{words} words of options beyond the total length");
         assert_eq!(usize::from(headers.l4), 20 + words * 4);
         assert_eq!(headers.transport, Transport::Udp { source: 40000, destination: 53 });
     }
 }
 
 #[test]
-fn ipv4_fragments_are_told_by_flag_and_offset() {
+fn c_75_ipv4_fragments_are_told_by_flag_and_offset_and_none_may_rewrite_a_tcp_header() {
     let fragment = |word: u16, kind: u8| {
         let mut bytes = packet(V4.0, V4.1, kind, &[0; 24]);
         bytes[6..8].copy_from_slice(&word.to_be_bytes());
@@ -168,7 +176,7 @@ fn ipv4_fragments_are_told_by_flag_and_offset() {
 }
 
 #[test]
-fn a_first_fragment_has_to_hold_the_transport_header() {
+fn c_75_a_first_fragment_has_to_hold_the_transport_header() {
     let fragment = |kind: u8, len: usize| {
         let mut bytes = packet(V4.0, V4.1, kind, &[8; 24][..len]);
         bytes[6] = 0x20;
@@ -293,7 +301,7 @@ fn ipv6_fragments_carry_their_identification() {
 }
 
 #[test]
-fn an_ipv6_packet_shorter_than_it_says_is_dropped() {
+fn c_85_an_ipv6_packet_shorter_than_it_says_is_dropped() {
     let bytes = datagram(V6);
     for len in 0..bytes.len() {
         assert_eq!(read(&bytes[..len]), Err(DropReason::Truncated), "{len} bytes");
@@ -317,7 +325,7 @@ fn a_quoted_packet_may_lack_all_but_eight_bytes_of_its_transport() {
 }
 
 #[test]
-fn a_quote_that_cannot_be_matched_is_stray() {
+fn c_33_a_quote_that_cannot_be_matched_is_stray() {
     let stray = |bytes: &[u8], why: &str| assert_eq!(quoted(bytes), Err(DropReason::StrayIcmpError), "{why}");
     stray(&[], "empty");
     stray(&[0x45; 12], "cut inside the header");
@@ -325,7 +333,11 @@ fn a_quote_that_cannot_be_matched_is_stray() {
     let mut options = datagram(V4);
     options[0] = 0x4f;
     options[2..4].copy_from_slice(&1000u16.to_be_bytes());
-    stray(&options, "cut inside the options");
+    options.resize(67, 0);
+    fix_ip(&mut options);
+    for len in [20, 21, 40, 59, 60, 64, 67] {
+        stray(&options[..len], "cut inside the options, or right behind them");
+    }
     stray(&packet(V4.0, V4.1, protocol::ICMP, &icmp(3, 1, [0, 0], &[0; 28])), "an error about an error");
     stray(&packet(V6.0, V6.1, protocol::ICMPV6, &icmp(1, 0, [0, 0], &[0; 48])), "an error about an error");
     stray(&chain(&[(60, &[9, 1, 4, 0, 0, 0, 0])], 17, &[0; 8]), "cut inside the extension headers");

@@ -56,8 +56,9 @@ fn sent_to(rig: &mut Rig, end: End, link: usize) -> Vec<Vec<u8>> {
     sent.into_iter().map(|(_, _, packet)| packet).collect()
 }
 
+/// Shows RFC 4787 REQ-13a, RFC 1812 §5.2.6.
 #[test]
-fn what_may_be_fragmented_leaves_in_fragments_with_the_link_header_of_its_wan() {
+fn c_51_what_may_be_fragmented_leaves_in_fragments_with_the_link_header_of_its_wan() {
     let mut rig = Rig::new(policy());
     let payload = udp(port_for(B), 53, &[7; 4000]);
     let done = rig.outbound(&may_fragment("10.250.250.2", SERVER, protocol::UDP, &payload));
@@ -86,7 +87,7 @@ fn narrow() -> Policy {
 }
 
 #[test]
-fn what_comes_in_is_cut_to_what_the_inside_carries_fragments_too() {
+fn c_51_what_comes_in_is_cut_to_what_the_inside_carries_fragments_too() {
     let mut rig = Rig::new(narrow());
     let whole = may_fragment(SERVER, "198.51.100.12", protocol::UDP, &udp(53, 4000, &[3; 2600]));
     let mut pieces = Vec::new();
@@ -102,8 +103,9 @@ fn what_comes_in_is_cut_to_what_the_inside_carries_fragments_too() {
     assert_eq!(rig.totals().events(Event::Fragmented), 2);
 }
 
+/// Shows RFC 1812 §4.3.2.7.
 #[test]
-fn a_later_fragment_that_may_not_be_fragmented_is_dropped_without_a_word() {
+fn c_51_a_later_fragment_that_may_not_be_fragmented_is_dropped_without_a_word() {
     let mut rig = Rig::new(narrow());
     let whole = may_fragment(SERVER, "198.51.100.12", protocol::UDP, &udp(53, 4000, &[3; 2600]));
     let mut later = fragment(&whole, 1352, 2608);
@@ -114,8 +116,9 @@ fn a_later_fragment_that_may_not_be_fragmented_is_dropped_without_a_word() {
     rig.assert_dropped(Direction::Inbound, DropReason::TooBig);
 }
 
+/// Shows RFC 8200 §4.5 routers.
 #[test]
-fn an_ipv6_fragment_that_does_not_fit_is_answered_with_itself() {
+fn c_53_an_ipv6_fragment_that_does_not_fit_is_answered_with_itself() {
     let mut policy = policy();
     policy.inside.mtu = 1280;
     let mut rig = Rig::new(policy);
@@ -187,7 +190,7 @@ fn what_turns_round_is_cut_to_what_the_inside_carries() {
 }
 
 #[test]
-fn an_icmp_error_that_may_be_fragmented_is_cut_too() {
+fn c_51_an_icmp_error_that_may_be_fragmented_is_cut_too() {
     let mut rig = Rig::new(narrow());
     let quoted = packet("198.51.100.12", SERVER, protocol::UDP, &udp(4000, 53, &[1; 1200]));
     let error = may_fragment("198.18.0.1", "198.51.100.12", protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));

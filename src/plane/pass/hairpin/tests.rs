@@ -55,17 +55,21 @@ const ROUNDS: [[&str; 4]; 8] = [
     ["fd00:bad:b01:1::100", "2001:db8:b:be01:27ea::100", "2001:db8:b:be01:27ea::100", "fd00:bad:b01:1::100"],
 ];
 
+/// Shows RFC 4787 REQ-9, RFC 4787 REQ-9a, RFC 5382 REQ-8, RFC 5382 REQ-8a, RFC 5508 REQ-7, RFC 7857 §12.
 #[test]
-fn every_protocol_comes_back_from_the_senders_public_address() {
+fn c_07_every_protocol_comes_back_from_the_senders_public_address() {
     for [sender, public, seen, receiver] in ROUNDS {
         let v4 = !sender.contains(':');
-        let echo = if v4 { (protocol::ICMP, 8) } else { (protocol::ICMPV6, 128) };
+        let (echo, asks, answers) = if v4 { (protocol::ICMP, 8, 0) } else { (protocol::ICMPV6, 128, 129) };
         let payloads = [
             (protocol::UDP, udp(4000, 53, b"query")),
             (protocol::TCP, tcp(4000, 443, 2, &[], &[])),
             (protocol::TCP, tcp(4000, 443, 4, &[], &[])),
-            (echo.0, icmp(echo.1, 0, [42, 1], b"ping")),
+            (echo, icmp(asks, 0, [42, 1], b"ping")),
+            (echo, icmp(answers, 0, [42, 1], b"ping")),
             (47, b"anything".to_vec()),
+            (50, b"anything".to_vec()),
+            (protocol::SCTP, b"anything at all".to_vec()),
             (253, b"anything".to_vec()),
         ];
         for (protocol, payload) in payloads {
@@ -77,7 +81,23 @@ fn every_protocol_comes_back_from_the_senders_public_address() {
 }
 
 #[test]
-fn every_fragment_comes_back_in_any_order() {
+fn c_07_udp_without_a_checksum_comes_back_without() {
+    for [sender, public, seen, receiver] in ROUNDS {
+        let unsummed = |source, destination| {
+            let mut packet = packet(source, destination, protocol::UDP, &udp(4000, 53, b"query"));
+            let at = if source.contains(':') { 46 } else { 26 };
+            packet[at..at + 2].fill(0);
+            packet
+        };
+        let mut rig = Rig::new(policy());
+        let done = rig.outbound(&unsummed(sender, public));
+        assert_eq!(done.verdict, Verdict::Forward(End::Inside));
+        assert_eq!(done.packet, with_hops(unsummed(seen, receiver), 63), "{sender} to {public}");
+    }
+}
+
+#[test]
+fn c_07_every_fragment_comes_back_in_any_order() {
     let whole = |source, destination| packet(source, destination, protocol::UDP, &udp(4000, 53, &[1; 24]));
     let cut = |source, destination| {
         let whole = whole(source, destination);
@@ -96,8 +116,28 @@ fn every_fragment_comes_back_in_any_order() {
     assert_eq!(rig.totals().events(Event::Hairpinned), 2);
 }
 
+/// The pieces of a datagram in IPv6: bytes 0 to 16 and the rest.
+fn pieces6(source: &str, destination: &str) -> [Vec<u8>; 2] {
+    let whole = packet(source, destination, protocol::UDP, &udp(4000, 53, &[1; 24]));
+    [(0u8, 1u8, &whole[40..56]), (0, 16, &whole[56..])].map(|(high, low, payload)| {
+        packet(source, destination, 44, &[&[17, 0, high, low, 0, 0, 0, 9], payload].concat())
+    })
+}
+
 #[test]
-fn what_came_back_does_not_come_round_again() {
+fn c_07_every_ipv6_fragment_comes_back_in_any_order() {
+    for [sender, public, seen, receiver] in ROUNDS.into_iter().filter(|round| round[0].contains(':')) {
+        let [first, later] = pieces6(sender, public);
+        let wanted = pieces6(seen, receiver).map(|piece| with_hops(piece, 63));
+        let mut rig = Rig::new(policy());
+        assert_eq!(rig.outbound(&later).packet, wanted[1], "{sender} to {public}, before its first");
+        assert_eq!(rig.outbound(&first).packet, wanted[0], "{sender} to {public}");
+        assert_eq!(rig.totals().events(Event::Hairpinned), 2);
+    }
+}
+
+#[test]
+fn c_07_what_came_back_does_not_come_round_again() {
     let mut rig = Rig::new(policy());
     let done = rig.outbound(&packet("10.250.250.2", "192.0.2.12", protocol::UDP, &udp(1, 2, b"me")));
     assert_eq!(rig.outbound(&done.packet).verdict, Verdict::Drop(DropReason::ForeignSource));
@@ -105,7 +145,7 @@ fn what_came_back_does_not_come_round_again() {
 }
 
 #[test]
-fn what_cannot_come_round_is_told_why() {
+fn c_08_what_cannot_come_round_is_told_why() {
     let cases = [
         ("10.250.250.6", "192.0.2.13", 64, 8, DropReason::NoWan, [3, 0]),
         ("10.250.250.2", "192.0.2.13", 1, 8, DropReason::TtlExpired, [11, 0]),
@@ -134,7 +174,7 @@ fn what_cannot_come_round_is_told_why() {
 }
 
 #[test]
-fn a_syn_that_comes_round_is_clamped_to_the_inside() {
+fn c_57_a_syn_that_comes_round_is_clamped_to_the_inside() {
     let mut policy = policy();
     policy.inside.mtu = 1300;
     let syn = tcp(4000, 443, 2, &[2, 4, 5, 180], &[]);
@@ -142,8 +182,9 @@ fn a_syn_that_comes_round_is_clamped_to_the_inside() {
     assert_eq!(back[40..44], [2, 4, 4, 236], "1260");
 }
 
+/// Shows RFC 5508 REQ-7, RFC 6296 §2 errors.
 #[test]
-fn an_error_about_what_came_round_goes_round_with_all_four_addresses() {
+fn c_09_an_error_about_what_came_round_goes_round_with_all_four_addresses() {
     for [sender, public, _, receiver] in ROUNDS {
         let v4 = !sender.contains(':');
         let (kind, code, protocol) = if v4 { (3, 3, protocol::ICMP) } else { (1, 4, protocol::ICMPV6) };
@@ -159,7 +200,7 @@ fn an_error_about_what_came_round_goes_round_with_all_four_addresses() {
 }
 
 #[test]
-fn a_router_without_a_mapping_speaks_as_the_host_that_it_cannot_reach() {
+fn c_09_a_router_without_a_mapping_speaks_as_the_host_that_it_cannot_reach() {
     let sent = packet("10.250.250.2", "192.0.2.13", protocol::UDP, &udp(4000, 53, b"query"));
     let came = round(policy(), &sent);
     let error = packet("10.250.250.6", "192.0.2.12", protocol::ICMP, &icmp(3, 1, [0, 0], &came[..28]));
@@ -168,7 +209,20 @@ fn a_router_without_a_mapping_speaks_as_the_host_that_it_cannot_reach() {
 }
 
 #[test]
-fn an_error_that_contradicts_itself_does_not_come_round() {
+fn c_09_an_error_about_a_later_fragment_finds_its_way_too() {
+    let later = |source, destination, hops| {
+        let mut piece = packet(source, destination, protocol::UDP, &[7; 60]);
+        piece[6..8].copy_from_slice(&6u16.to_be_bytes());
+        with_hops(piece, hops)
+    };
+    let [sender, public, seen, receiver] = ROUNDS[1];
+    let exceeded = |from, to, quoted: &[u8]| packet(from, to, protocol::ICMP, &icmp(11, 1, [0, 0], quoted));
+    let back = round(policy(), &exceeded(receiver, seen, &later(seen, receiver, 63)));
+    assert_eq!(back, with_hops(exceeded(public, sender, &later(sender, public, 63)), 63));
+}
+
+#[test]
+fn c_09_an_error_that_contradicts_itself_does_not_come_round() {
     let quoted = packet("192.0.2.12", "10.250.250.3", protocol::UDP, &udp(4000, 53, b"query"));
     let foreign = packet("192.0.2.13", "203.0.113.99", protocol::UDP, &udp(4000, 53, b"query"));
     for (to, quoted) in [("192.0.2.13", quoted), ("192.0.2.13", foreign)] {
@@ -182,7 +236,7 @@ fn an_error_that_contradicts_itself_does_not_come_round() {
 proptest! {
     /// There and back is identity: what the answer's receiver sees is what it would see of the public address itself.
     #[test]
-    fn the_answer_comes_from_the_address_that_was_asked(round_trip in 0..ROUNDS.len(), body in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn c_07_the_answer_comes_from_the_address_that_was_asked(round_trip in 0..ROUNDS.len(), body in proptest::collection::vec(any::<u8>(), 0..64)) {
         let [sender, public, seen, receiver] = ROUNDS[round_trip];
         let question = round(policy(), &packet(sender, public, protocol::UDP, &udp(4000, 53, &body)));
         prop_assert_eq!(hosts(&question), (seen.parse().unwrap(), receiver.parse().unwrap()));

@@ -2,7 +2,6 @@
 
 use crate::plane::Plane;
 use crate::plane::counters::Event;
-use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::sample::{fix_ip, ip, packet, udp};
 use crate::plane::sample::{A, B, Rig, SERVER, SERVER6, hosts, policy, port_for};
@@ -95,18 +94,23 @@ fn what_waited_is_cut_and_refused_like_any_other() {
 }
 
 #[test]
-fn what_waits_in_vain_is_counted_when_it_is_given_up() {
+fn c_76_what_waits_in_vain_is_counted_when_it_is_given_up() {
     let mut rig = Rig::new(policy());
-    assert_eq!(rig.outbound(&fragments(4000, 1, 56)[1]).verdict, Verdict::Held);
-    let mut outbox = Outbox::new();
-    rig.plane.tick(rig.now.plus_millis(2_999), &mut outbox);
+    let pieces = fragments(port_for(B), 1, 56);
+    assert_eq!(rig.outbound(&pieces[1]).verdict, Verdict::Held);
+    rig.plane.tick(rig.now.plus_millis(2_999), &mut rig.outbox);
     assert_eq!(rig.totals().drops(Direction::Outbound).count(), 0);
-    rig.plane.tick(rig.now.plus_millis(3_000), &mut outbox);
+    rig.now = rig.now.plus_millis(3_000);
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    assert!(rig.sent().iter().all(|(end, ..)| *end != End::Inside), "it ends without a word");
+    assert_eq!(rig.outbound(&pieces[0]).verdict, Verdict::Forward(End::Wan(B)));
+    assert!(rig.sent().is_empty(), "its first comes too late and goes alone");
     rig.assert_dropped(Direction::Outbound, DropReason::UnknownFragment);
 }
 
+/// Shows RFC 8200 §4.5 next.
 #[test]
-fn an_ipv6_datagram_whose_later_fragments_say_another_next_header_is_one_datagram() {
+fn c_70_an_ipv6_datagram_whose_later_fragments_say_another_next_header_is_one_datagram() {
     let mut rig = Rig::new(policy());
     // Destination options behind the fragment header: the first ends in UDP, a later one knows only the options (60).
     let options = [17, 0, 1, 4, 0, 0, 0, 0];

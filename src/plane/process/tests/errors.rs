@@ -17,13 +17,21 @@ fn an_icmp_error_from_outside_reaches_the_host_that_owns_the_flow() {
     assert_eq!(rig.plane.shared().table.len(), 0, "an error makes no flow");
 }
 
+/// Shows RFC 5508 REQ-4.
 #[test]
-fn an_icmp_error_from_outside_that_contradicts_itself_is_stray() {
-    let mut rig = Rig::new(policy());
-    let quoted = packet("192.0.2.13", SERVER, protocol::UDP, &udp(4000, 53, b"query"));
-    let error = packet("198.18.0.1", "192.0.2.12", protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
-    assert_eq!(rig.inbound(A, &error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
-    rig.assert_dropped(Direction::Inbound, DropReason::StrayIcmpError);
+fn c_33_an_icmp_error_from_outside_that_contradicts_itself_is_stray() {
+    let cases = [
+        ("192.0.2.13", SERVER, "198.18.0.1", "192.0.2.12", (protocol::ICMP, 3)),
+        ("2001:db8:a:c81::100", SERVER6, "2001:db8:ffff::9", "2001:db8:a:c82::50", (protocol::ICMPV6, 1)),
+    ];
+    for (about, server, hop, to, (kind, unreachable)) in cases {
+        let mut rig = Rig::new(policy());
+        let quoted = packet(about, server, protocol::UDP, &udp(4000, 53, b"query"));
+        let error = packet(hop, to, kind, &icmp(unreachable, 3, [0, 0], &quoted));
+        assert_eq!(rig.inbound(A, &error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
+        rig.assert_dropped(Direction::Inbound, DropReason::StrayIcmpError);
+        assert!(rig.sent().is_empty());
+    }
 }
 
 #[test]

@@ -48,8 +48,9 @@ fn bring_in_to(bytes: &mut [u8], mapped: &Mapped) -> Quote {
     quote
 }
 
+/// Shows RFC 5508 REQ-4, RFC 5508 REQ-4a, RFC 5508 REQ-4b, RFC 5508 REQ-4c.
 #[test]
-fn fragmentation_needed_comes_back_to_the_inside_host_byte_for_byte() {
+fn c_30_fragmentation_needed_comes_back_to_the_inside_host_byte_for_byte() {
     let mut bytes = hex(
         "4500003800090000fa0148a12d21fffe6839e2c10304418c00000578450005dc000740003c11c0e76839e2c12d2100079c4001bb05c81234",
     );
@@ -114,8 +115,9 @@ fn a_quote_whose_length_field_leaves_no_transport_is_stray() {
     assert_eq!(quoted(&longer).1.headers.transport, Transport::Udp { source: 40000, destination: 443 });
 }
 
+/// Shows RFC 5508 REQ-3, RFC 5508 REQ-3a.
 #[test]
-fn a_wrong_checksum_of_the_message_or_of_the_quoted_header_drops_the_error() {
+fn c_30_a_wrong_checksum_of_the_message_or_of_the_quoted_header_drops_the_error() {
     for to in [PUBLIC4, PUBLIC6] {
         let sent = packet(to, if to == PUBLIC4 { "192.0.2.1" } else { "2001:db8::7" }, 17, &udp(1, 2, b"data"));
         let mut bytes = error(to, &sent);
@@ -128,8 +130,9 @@ fn a_wrong_checksum_of_the_message_or_of_the_quoted_header_drops_the_error() {
     assert_eq!(refused(&error(PUBLIC4, &sent)), DropReason::BadIcmpChecksum);
 }
 
+/// Shows RFC 5508 REQ-3c.
 #[test]
-fn a_wrong_transport_checksum_in_the_quote_is_nobodys_business() {
+fn c_30_a_wrong_transport_checksum_in_the_quote_is_nobodys_business() {
     let mut sent = packet(PUBLIC4, "192.0.2.1", 17, &udp(1, 2, b"data"));
     sent[26] ^= 1;
     let mut bytes = error(PUBLIC4, &sent);
@@ -148,12 +151,18 @@ fn a_quote_of_udp_without_a_checksum_stays_without() {
 }
 
 #[test]
-fn an_error_that_names_no_flow_is_stray() {
+fn c_33_an_error_that_names_no_flow_is_stray() {
     let sent = packet(PUBLIC4, "192.0.2.1", 17, &udp(1, 2, b"data"));
     for len in [0, 1, 19, 20, 27] {
         assert_eq!(refused(&error(PUBLIC4, &sent[..len])), DropReason::StrayIcmpError, "{len} bytes quoted");
     }
+    let sent6 = packet(PUBLIC6, "2001:db8::7", 17, &udp(1, 2, b"data"));
+    for len in [0, 1, 39, 40, 47] {
+        assert_eq!(refused(&error(PUBLIC6, &sent6[..len])), DropReason::StrayIcmpError, "{len} bytes quoted");
+    }
     assert_eq!(refused(&error(PUBLIC6, &sent)), DropReason::StrayIcmpError, "IPv4 quoted by ICMPv6");
+    assert_eq!(refused(&error(PUBLIC4, &sent6)), DropReason::StrayIcmpError, "IPv6 quoted by ICMP");
+    assert_eq!(refused(&error(PUBLIC6, &error(PUBLIC6, &sent6))), DropReason::StrayIcmpError);
     let about_error = error(PUBLIC4, &error(PUBLIC4, &sent));
     assert_eq!(refused(&about_error), DropReason::StrayIcmpError);
 }

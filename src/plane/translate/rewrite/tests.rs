@@ -25,21 +25,21 @@ fn from(bytes: &mut [u8], new: &str) {
 }
 
 #[test]
-fn a_udp_checksum_that_becomes_zero_is_sent_as_all_ones() {
+fn c_81_a_udp_checksum_that_becomes_zero_is_sent_as_all_ones() {
     let mut bytes = hex("4500002000014000401108a80afafa022d2100079c400035000c45feeb3d0000");
     from(&mut bytes, "104.57.226.193");
     assert_eq!(bytes, hex("45000020000140003f11c3a96839e2c12d2100079c400035000cffffeb3d0000"));
 }
 
 #[test]
-fn a_tcp_checksum_that_becomes_zero_is_sent_as_zero() {
+fn c_82_a_tcp_checksum_that_becomes_zero_is_sent_as_zero() {
     let mut bytes = hex("4500002a00024000400608a80afafa022d2100079c4001bb0000000100000001501801f545fe000097b5");
     from(&mut bytes, "104.57.226.193");
     assert_eq!(bytes, hex("4500002a000240003f06c3a96839e2c12d2100079c4001bb0000000100000001501801f50000000097b5"));
 }
 
 #[test]
-fn udp_without_a_checksum_stays_without_in_both_families() {
+fn c_81_udp_without_a_checksum_stays_without_in_both_families() {
     for (source, destination, new) in
         [("10.250.250.3", "192.0.2.1", "198.51.100.3"), ("fd00:bad:b01:1::2", "2001:db8::1", "2001:db8:a:c81::2")]
     {
@@ -53,7 +53,7 @@ fn udp_without_a_checksum_stays_without_in_both_families() {
 }
 
 #[test]
-fn a_wrong_checksum_stays_wrong_by_the_same_difference() {
+fn c_83_a_wrong_checksum_stays_wrong_by_the_same_difference() {
     for (protocol, payload) in [(protocol::UDP, udp(4000, 53, b"x")), (protocol::TCP, tcp(4000, 80, 16, &[], b"x"))] {
         let mut right = packet("10.250.250.3", "192.0.2.1", protocol, &payload);
         let mut wrong = right.clone();
