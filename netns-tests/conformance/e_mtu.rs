@@ -1,7 +1,7 @@
-//! C-50 to C-58: what does not fit is told so with the MTU that would, what others tell is believed as far as it can be
-//! true, and the MSS is clamped to what passes. C-55 and C-56 have their real programs in `transfers` and `traceroute`.
+//! C-50 to C-58: what does not fit is told so with the MTU that would, and the MSS is clamped to what passes. What
+//! others tell is believed in src/plane/pass/pmtu_learn. C-55 and C-56 have their real programs in `transfers` and
+//! `traceroute`.
 
-mod believed;
 mod clamp;
 mod too_big;
 
@@ -21,8 +21,6 @@ struct Pair {
 const FIBER4: Pair = Pair { wan: Fiber, inside: "10.250.250.2", public: "192.0.2.2", server: SERVER };
 const FIBER6: Pair = Pair { wan: Fiber, inside: "fd00:bad:b01:1::100", public: "2001:db8:a:c81::100", server: SERVER6 };
 const CABLE4: Pair = Pair { wan: Cable, inside: "10.250.250.3", public: "198.51.100.3", server: SERVER };
-const CABLE6: Pair =
-    Pair { wan: Cable, inside: "fd00:bad:b01:1::100", public: "2001:db8:b:be01:27ea::100", server: SERVER6 };
 
 impl Pair {
     fn is_v4(self) -> bool {

@@ -1,7 +1,7 @@
-//! C-01 to C-05, C-11, C-12, C-15 to C-17: which public address a packet leaves with, and for how long that stays so.
+//! C-01, C-04, C-05, C-11, C-12, C-15 to C-17: which public address a packet leaves with, and for how long that stays so.
 
 use super::{HOSTS, balanced, full, play, translated};
-use crate::story::packets::{ACK, Ip, SYN, ip};
+use crate::story::packets::{Ip, SYN, ip};
 use crate::story::{self, At, SERVER, SERVER6, Step, Story, answered, arrives, comes_in, cut4, goes_out, leaves};
 use At::{Cable, Fiber, Inside};
 use Step::{Drop, Wait};
@@ -43,53 +43,6 @@ fn c_01_ten_thousand_flows_leave_with_the_address_of_their_wan_and_their_own_por
     let fiber = shares.values().filter(|at| **at == Fiber).count();
     // Three standard deviations of a fair coin.
     assert!((4850..=5150).contains(&fiber), "{fiber} of 10000 on fiber");
-}
-
-#[test]
-fn c_02_who_is_called_on_a_wan_answers_on_it_though_another_is_preferred() {
-    let (caller, ports, back) = ("203.0.113.20", (40000, 443), (443, 40000));
-    let steps = [
-        comes_in(
-            Cable,
-            &ip(caller, "198.51.100.3").tcp(ports, SYN, b"", b""),
-            &ip(caller, "10.250.250.3").ttl(63).tcp(ports, SYN, b"", b""),
-        ),
-        goes_out(
-            Cable,
-            &ip("10.250.250.3", caller).tcp(back, SYN | ACK, b"", b""),
-            &ip("198.51.100.3", caller).ttl(63).tcp(back, SYN | ACK, b"", b""),
-        ),
-        // A new flow of that host takes the better tier all the same.
-        goes_out(
-            Fiber,
-            &ip("10.250.250.3", caller).udp((1, 2), b"new"),
-            &ip("192.0.2.3", caller).ttl(63).udp((1, 2), b"new"),
-        ),
-    ];
-    story::check_with(&full(), "c-02", steps.concat(), 2);
-}
-
-#[test]
-fn c_03_one_caller_at_both_public_addresses_is_answered_from_each() {
-    let caller = "203.0.113.20";
-    let call = |wan, public: &str| {
-        comes_in(
-            wan,
-            &ip(caller, public).udp((5060, 5060), public.as_bytes()),
-            &ip(caller, "10.250.250.2").ttl(63).udp((5060, 5060), public.as_bytes()),
-        )
-    };
-    let answer = |wan, public: &str| {
-        goes_out(
-            wan,
-            &ip("10.250.250.2", caller).udp((5060, 5060), b"OK"),
-            &ip(public, caller).ttl(63).udp((5060, 5060), b"OK"),
-        )
-    };
-    let turns = [(Fiber, "192.0.2.2"), (Cable, "198.51.100.2"), (Fiber, "192.0.2.2")];
-    let steps = turns.map(|(wan, public)| [call(wan, public), answer(wan, public)].concat()).concat();
-    // From inside the two look like one flow: it follows the newest request.
-    story::check("c-03", steps, 1);
 }
 
 /// Shows RFC 4787 REQ-1, RFC 5382 REQ-1, RFC 5508 REQ-1a.

@@ -28,41 +28,6 @@ fn c_35_the_last_hop_is_told_from_the_senders_side_with_the_packet_as_it_was_sen
     }
 }
 
-/// Shows RFC 1812 §5.3.1, RFC 4443 §3.3.
-#[test]
-fn c_35_a_ttl_of_zero_dies_silently() {
-    for of in [V4, V6, N6] {
-        let steps = vec![
-            arrives(Inside, &of.query(of.inside, 0)),
-            Drop("ttl-expired"),
-            arrives(of.wan, &of.call(of.public, 0)),
-            Drop("ttl-expired"),
-        ];
-        story::check("c-35", steps, 0);
-    }
-}
-
-/// Shows RFC 1812 §4.3.2.3, RFC 4443 §2.4 c.
-#[test]
-fn c_35_an_error_quotes_as_much_as_fits_576_and_1280_bytes() {
-    let out = |size: usize| ip(V4.inside, SERVER).ttl(1).udp((1, 2), &vec![7; size - 28]);
-    let told = |quote: &[u8]| router_error("10.250.250.1", V4.inside, 11, 0, [0; 4], quote);
-    let out6 = |size: usize| ip(V6.inside, V6.server).ttl(1).udp((1, 2), &vec![7; size - 48]);
-    let told6 = |quote: &[u8]| router_error("fd00:bad:b01::1", V6.inside, 3, 0, [0; 4], quote);
-    let mut steps = Vec::new();
-    for size in [28, 547, 548, 549, 1400] {
-        let told = told(&out(size)[..size.min(548)]);
-        assert_eq!(told.len(), (size + 28).min(576));
-        steps.extend([arrives(Inside, &out(size)), leaves(Inside, &told), Drop("ttl-expired")]);
-    }
-    for size in [48, 1231, 1232, 1233, 1400] {
-        let told = told6(&out6(size)[..size.min(1232)]);
-        assert_eq!(told.len(), (size + 48).min(1280));
-        steps.extend([arrives(Inside, &out6(size)), leaves(Inside, &told), Drop("ttl-expired")]);
-    }
-    story::check("c-35", steps, 0);
-}
-
 /// So many refused packets of one host at once, of which so many are answered.
 fn burst(host: &str, port: u16, sent: usize, told: usize) -> Vec<Step> {
     let probes = (0..sent).map(|number| (number, ip(host, SERVER).ttl(1).udp((port, port + number as u16), b"probe")));
@@ -144,22 +109,6 @@ fn c_39_dscp_and_ecn_pass_unchanged_both_ways() {
         });
         story::check("c-39", steps.collect(), 1);
     }
-}
-
-/// Shows RFC 1812 §4.3.2.5.
-#[test]
-fn c_39_an_error_has_the_precedence_of_control_and_the_service_of_what_provoked_it() {
-    // RFC 1812 §4.3.2.5: precedence 6, the same TOS bits; ECN is about the packet, not about the error.
-    let told = |tos: u8| {
-        let out = with_tos(V4.query(V4.inside, 1), tos);
-        let error = router_error("10.250.250.1", V4.inside, 11, 0, [0; 4], &out);
-        [arrives(Inside, &out), leaves(Inside, &with_tos(error, 0xc0 | tos & 0x1c)), Drop("ttl-expired")]
-    };
-    story::check("c-39", [0x00, 0x10, 0x08, 0xb8, 0x2e << 2, 0x03, 0xff].map(told).concat(), 0);
-    // In IPv6 there is no such rule: an error of flowpin has no class and no label.
-    let out = with_tos(V6.query(V6.inside, 1), 0xff);
-    let error = router_error("fd00:bad:b01::1", V6.inside, 3, 0, [0; 4], &out);
-    story::check("c-39", vec![arrives(Inside, &out), leaves(Inside, &error), Drop("ttl-expired")], 0);
 }
 
 #[test]

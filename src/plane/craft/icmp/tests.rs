@@ -69,15 +69,16 @@ fn padding_is_not_quoted() {
     assert_eq!(exceeded(&original).unwrap().len(), 28 + 30);
 }
 
+/// Shows RFC 1812 §4.3.2.3, RFC 4443 §2.4 c.
 #[test]
-fn a_quote_is_as_long_as_an_error_may_be() {
-    for (len, total) in [(547, 575), (548, 576), (549, 576), (1500, 576), (60000, 576)] {
+fn c_35_a_quote_is_as_long_as_an_error_may_be() {
+    for (len, total) in [(28, 56), (547, 575), (548, 576), (549, 576), (1500, 576), (60000, 576)] {
         let original = original4(len);
         let bytes = too_big_of(&original, 1400).unwrap();
         assert_eq!(bytes.len(), total, "IPv4 packet of {len}");
         assert_eq!(bytes[28..], original[..total - 28]);
     }
-    for (len, total) in [(1231, 1279), (1232, 1280), (1233, 1280), (60000, 1280)] {
+    for (len, total) in [(48, 96), (1231, 1279), (1232, 1280), (1233, 1280), (60000, 1280)] {
         let original = original6(len);
         let bytes = too_big_of(&original, 1400).unwrap();
         assert_eq!(bytes.len(), total, "IPv6 packet of {len}");
@@ -121,8 +122,9 @@ fn a_parameter_problem_points_at_the_byte() {
     assert_eq!(problem(&original4(60)), None);
 }
 
+/// Shows RFC 1812 §4.3.2.5.
 #[test]
-fn an_ipv4_error_has_internetwork_precedence_and_the_senders_type_of_service() {
+fn c_39_an_ipv4_error_has_internetwork_precedence_and_the_senders_type_of_service() {
     for (tos, expected) in [(0, 0xc0), (0xb8, 0xd8), (0x03, 0xc0), (0xff, 0xdc)] {
         let mut original = original4(60);
         original[1] = tos;
@@ -130,14 +132,18 @@ fn an_ipv4_error_has_internetwork_precedence_and_the_senders_type_of_service() {
         assert_eq!(exceeded(&original).unwrap()[1], expected, "TOS {tos:#x}");
     }
     assert_eq!(exceeded(&original4(60)).unwrap()[4..8], [0, 0, 0x40, 0], "an atomic datagram");
+    let mut original = original6(80);
+    original[..4].copy_from_slice(&[0x6f, 0xff, 0xff, 0xff]);
+    assert_eq!(exceeded(&original).unwrap()[..4], [0x60, 0, 0, 0], "in IPv6 an error has no class and no label");
 }
 
 fn between(source: &str, destination: &str) -> Vec<u8> {
     packet(source, destination, protocol::UDP, &udp(1, 2, b""))
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e3, RFC 4443 §2.4 e6.
 #[test]
-fn packets_from_nobody_or_to_many_are_not_answered() {
+fn c_36_packets_from_nobody_or_to_many_are_not_answered() {
     let (host4, host6) = ("192.0.2.1", "2001:db8::1");
     for source in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"] {
         assert_eq!(exceeded(&between(source, host4)), None, "from {source}");
@@ -153,8 +159,9 @@ fn packets_from_nobody_or_to_many_are_not_answered() {
     assert!(too_big_of(&between(host6, "ff0e::1"), 1400).is_some(), "RFC 4443 §2.4 e.3");
 }
 
+/// Shows RFC 1812 §4.3.2.7, RFC 4443 §2.4 e1, RFC 4443 §2.4 e2.
 #[test]
-fn errors_are_not_answered_and_queries_are() {
+fn c_36_errors_are_not_answered_and_queries_are() {
     let message4 = |kind| packet("10.250.250.2", "192.0.2.1", protocol::ICMP, &icmp(kind, 0, [0, 0], &[0; 28]));
     for kind in [3, 4, 5, 11, 12, 30, 255] {
         assert_eq!(exceeded(&message4(kind)), None, "IPv4 type {kind}");
@@ -171,8 +178,9 @@ fn errors_are_not_answered_and_queries_are() {
     }
 }
 
+/// Shows RFC 1812 §4.3.2.7.
 #[test]
-fn a_later_fragment_is_answered_over_ipv6_only() {
+fn c_36_a_later_fragment_is_answered_over_ipv6_only() {
     let mut original = original4(60);
     for (word, answered) in [(0x2000u16, true), (0x2002, false), (0x0002, false)] {
         original[6..8].copy_from_slice(&word.to_be_bytes());

@@ -49,8 +49,9 @@ fn mss(packet: &[u8]) -> u16 {
     u16::from_be_bytes(packet[packet.len() - 2..].try_into().unwrap())
 }
 
+/// Shows RFC 5508 REQ-4.
 #[test]
-fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_first_on() {
+fn c_55_a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_first_on() {
     for (family, host, server, size) in [(V4, HOST, SERVER, 1260), (V6, HOST6, SERVER6, 1240)] {
         for id in [A, B] {
             let (mut rig, quoted) = flow(family, id);
@@ -79,7 +80,7 @@ fn a_message_about_a_flow_is_remembered_and_clamps_syn_and_syn_ack_from_the_firs
 }
 
 #[test]
-fn after_ten_minutes_it_is_forgotten() {
+fn c_55_after_ten_minutes_it_is_forgotten() {
     let (mut rig, quoted) = flow(V4, A);
     rig.inbound(A, &too_big(&quoted, 1300));
     rig.now = rig.now.plus_millis(599_999);
@@ -90,7 +91,7 @@ fn after_ten_minutes_it_is_forgotten() {
 }
 
 #[test]
-fn messages_that_cannot_be_true_change_nothing_and_are_delivered() {
+fn c_54_messages_that_cannot_be_true_change_nothing_and_are_delivered() {
     let below = [(V4, 0), (V4, 67), (V4, 575), (V6, 0), (V6, 1279), (V6, 0x1_0514)];
     let above = [(V4, 1400), (V4, 1401), (V4, 1500), (V6, 1400), (V6, 65_535)];
     for (family, mtu) in below.into_iter().chain(above) {
@@ -106,7 +107,7 @@ fn messages_that_cannot_be_true_change_nothing_and_are_delivered() {
 }
 
 #[test]
-fn who_knows_no_flow_teaches_nothing() {
+fn c_54_who_knows_no_flow_teaches_nothing() {
     let (mut rig, _) = flow(V4, A);
     let unknown = packet("192.0.2.12", "203.0.113.99", protocol::UDP, &udp(1, 2, &[0; 1372]));
     rig.inbound(A, &too_big(&unknown, 1300));
@@ -122,16 +123,16 @@ fn who_knows_no_flow_teaches_nothing() {
 }
 
 #[test]
-fn a_message_by_the_other_wan_teaches_nothing() {
+fn c_54_a_message_by_the_other_wan_teaches_nothing() {
     let (mut rig, mut quoted) = flow(V4, A);
     quoted[12..16].copy_from_slice(&[198, 51, 100, 12]);
     crate::plane::packet::sample::fix_ip(&mut quoted);
-    rig.inbound(B, &too_big(&quoted, 1300));
+    assert_eq!(rig.inbound(B, &too_big(&quoted, 1300)).verdict, Verdict::Forward(End::Inside), "and delivered");
     assert_eq!(known(&rig), []);
 }
 
 #[test]
-fn a_flow_that_has_expired_teaches_nothing() {
+fn c_54_a_flow_that_has_expired_teaches_nothing() {
     let (mut rig, quoted) = flow(V4, A);
     rig.now = Tick(rig.now.0 + 301_000_000_000);
     rig.plane.tick(rig.now, &mut rig.outbox);

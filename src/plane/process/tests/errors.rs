@@ -47,11 +47,3 @@ fn an_icmp_error_from_inside_follows_the_pin_of_the_flow_it_quotes() {
         assert!(is_right(&done.packet) && is_right(&done.packet[28..]));
     }
 }
-
-#[test]
-fn an_icmp_error_from_inside_about_nothing_known_is_stray() {
-    let mut rig = Rig::new(policy());
-    let quoted = packet(SERVER, "10.250.250.2", protocol::UDP, &udp(5000, 9, b"hello"));
-    let error = packet("10.250.250.2", SERVER, protocol::ICMP, &icmp(3, 3, [0, 0], &quoted));
-    assert_eq!(rig.outbound(&error).verdict, Verdict::Drop(DropReason::StrayIcmpError));
-}

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_reply_leaves_by_the_wan_its_request_came_in_on() {
+fn c_02_a_reply_leaves_by_the_wan_its_request_came_in_on() {
     for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12")] {
         let mut rig = Rig::new(policy());
         let request = rig.inbound(id, &packet(SERVER, public, protocol::TCP, &tcp(5000, 443, 2, &[], &[])));
@@ -17,7 +17,7 @@ fn a_reply_leaves_by_the_wan_its_request_came_in_on() {
 }
 
 #[test]
-fn one_outside_port_that_speaks_to_both_public_addresses_is_answered_from_each() {
+fn c_03_one_outside_port_that_speaks_to_both_public_addresses_is_answered_from_each() {
     let mut rig = Rig::new(policy());
     let reply = packet("10.250.250.2", SERVER, protocol::UDP, &udp(7, 5000, b"pong"));
     for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12"), (A, "192.0.2.12")] {

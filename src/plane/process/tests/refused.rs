@@ -181,14 +181,27 @@ fn what_may_not_be_answered_takes_nothing_from_the_limit() {
     assert_eq!((rig.sent().len(), rig.totals().events(Event::IcmpRateLimited)), (6, 1));
 }
 
+/// Shows RFC 1812 §5.3.1, RFC 4443 §3.3.
 #[test]
-fn a_hop_count_of_zero_dies_in_silence() {
+fn c_35_a_hop_count_of_zero_dies_in_silence() {
+    let probe = |source: &str, destination: &str| {
+        let mut probe = packet(source, destination, protocol::UDP, &udp(1, 2, b""));
+        if source.contains(':') {
+            probe[7] = 0;
+        } else {
+            probe[8] = 0;
+            fix_ip(&mut probe);
+        }
+        probe
+    };
     let mut rig = Rig::new(policy());
-    let mut probe = packet("10.250.250.2", SERVER, protocol::UDP, &udp(1, 2, b""));
-    probe[8] = 0;
-    fix_ip(&mut probe);
-    assert_eq!(rig.outbound(&probe).verdict, Verdict::Drop(DropReason::TtlExpired));
-    assert_eq!(rig.sent().len(), 0);
+    for (source, destination) in [("10.250.250.2", SERVER), ("fd00:bad:b01:1::100", SERVER6)] {
+        assert_eq!(rig.outbound(&probe(source, destination)).verdict, Verdict::Drop(DropReason::TtlExpired));
+    }
+    for (source, destination) in [(SERVER, "192.0.2.12"), (SERVER6, "2001:db8:a:c81::100")] {
+        assert_eq!(rig.inbound(A, &probe(source, destination)).verdict, Verdict::Drop(DropReason::TtlExpired));
+    }
+    assert_eq!((rig.sent().len(), rig.plane.shared().table.len()), (0, 0));
 }
 
 #[test]

@@ -70,8 +70,9 @@ const VECTORS: &[Row] = &[
     ("fd01:203:405::/48", "2001:db8:1::/64", 0xd54f, &[("fd01:203:405:0:1::1234", "2001:db8:1:0:d550::1234")]),
 ];
 
+/// Shows RFC 6296 §3.1, RFC 6296 §3.2, RFC 6296 §3.3, RFC 6296 §3.4, RFC 6296 §3.5, RFC 6296 §3.6.
 #[test]
-fn the_vectors_of_rfc_6296_and_of_two_other_routers_map_both_ways() {
+fn c_40_the_vectors_of_rfc_6296_and_of_two_other_routers_map_both_ways() {
     for (inside, outside, adjustment, pairs) in VECTORS {
         let translator = neutral(inside, outside);
         assert_eq!(translator.adjustment, *adjustment, "{inside} -> {outside}");
@@ -184,7 +185,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_goes_out_comes_back_and_keeps_its_sum(translator in translator(), bits in any::<u128>()) {
+    fn c_40_what_goes_out_comes_back_and_keeps_its_sum(translator in translator(), bits in any::<u128>()) {
         let inside = translator.inside();
         let before = Ipv6Addr::from_bits(inside.network().to_bits() | bits & translator.kept);
         if let Ok(after) = translator.outbound(before) {
