@@ -6,12 +6,14 @@ mod frame;
 mod health;
 mod offload;
 mod setting;
+mod slots;
 
 pub use family::Family;
 pub use frame::{Batch, Disposition, Frame, HEADROOM, MAX_BATCH};
 pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
 pub use setting::{Balance, NptMode, Timeouts};
+pub use slots::Slots;
 
 use std::fmt;
 

@@ -1,14 +1,17 @@
 //! How fast it fails over: a line of the lab dies in one way or another while a datagram a millisecond crosses it, and the
 //! receiver tells for how long it heard nothing. A second stream, on the line that lives, must not lose one packet.
 //! `cargo bench --bench failover -- [--repeats 30] [--fault NAME] [--seed N] [--json FILE]`; faults come at random moments.
-//! `-- --flap SECONDS` lets a line flap under traffic instead, and looks for what the service has lost or kept.
+//! `-- --routes N --flows N` lets a carrier go twice, without and with so many routes in the kernel's main table and so many
+//! flows that somebody lists, and shows both. `-- --flap SECONDS` lets a line flap under traffic instead, and looks for what the service has lost or kept.
 
 mod fault;
 mod flap;
+mod load;
 mod repeat;
 mod report;
 
 use fault::{CASES, Case};
+use load::Load;
 use report::Report;
 use std::io::{self, Error};
 use std::path::PathBuf;
@@ -19,6 +22,7 @@ struct Wish {
     repeats: usize,
     fault: Option<String>,
     flap: Option<u64>,
+    load: Load,
     seed: u64,
     json: Option<PathBuf>,
 }
@@ -42,7 +46,7 @@ fn main() -> ExitCode {
 
 fn wish() -> Result<Wish, String> {
     let seed = flowpin::clock::wall().as_nanos() as u64;
-    let mut wish = Wish { repeats: 30, fault: None, flap: None, seed, json: None };
+    let mut wish = Wish { repeats: 30, fault: None, flap: None, load: Load::default(), seed, json: None };
     // cargo says `--bench` when it benches; without it (`cargo test --benches`) this is a test.
     let (mut benching, mut said) = (false, false);
     let mut words = std::env::args().skip(1);
@@ -53,13 +57,16 @@ fn wish() -> Result<Wish, String> {
             "--repeats" => (wish.repeats, said) = (number(value()?)? as usize, true),
             "--fault" => wish.fault = Some(value()?).filter(|fault| fault != "all"),
             "--flap" => (wish.flap, said) = (Some(number(value()?)?), true),
+            "--routes" => wish.load.routes = number(value()?)? as u32,
+            "--flows" => wish.load.flows = number(value()?)? as u32,
             "--seed" => wish.seed = number(value()?)?,
             "--json" => wish.json = Some(value()?.into()),
             "--bench" => benching = true,
             "--test" => {}
             _ => {
                 return Err(format!(
-                    "unknown option {word}: known are --repeats N, --fault NAME, --flap SECONDS, --seed N, --json FILE"
+                    "unknown option {word}: known are --repeats N, --fault NAME, --flap SECONDS, --routes N, --flows N, \
+                     --seed N, --json FILE"
                 ));
             }
         }
@@ -75,7 +82,8 @@ fn measure(wish: &Wish) -> io::Result<()> {
     if let Some(seconds) = wish.flap {
         return flap::run(seconds);
     }
-    let is_wanted = |case: &&Case| wish.fault.as_ref().is_none_or(|fault| case.name.starts_with(fault.as_str()));
+    let fault = wish.fault.clone().or_else(|| (wish.load != Load::default()).then(|| "carrier".to_owned()));
+    let is_wanted = |case: &&Case| fault.as_ref().is_none_or(|fault| case.name.starts_with(fault.as_str()));
     let cases: Vec<&Case> = CASES.iter().filter(is_wanted).collect();
     if cases.is_empty() {
         let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
@@ -83,7 +91,11 @@ fn measure(wish: &Wish) -> io::Result<()> {
     }
     let mut report = Report::new(wish.seed);
     for case in cases {
-        report.add(case, repeat::run(case, wish.repeats, wish.seed)?);
+        report.add(case.name.to_owned(), case, repeat::run(case, Load::default(), wish.repeats, wish.seed)?);
+        if wish.load != Load::default() {
+            let name = format!("{}: {}", case.name, wish.load.name());
+            report.add(name, case, repeat::run(case, wish.load, wish.repeats, wish.seed)?);
+        }
     }
     print!("{}", report.table());
     if let Some(path) = &wish.json {

@@ -2,6 +2,7 @@
 //! stream lost. Must never know: how results are shown.
 
 use crate::fault::{Case, Fault};
+use crate::load::{self, Load};
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::topology::{DSL4, Line};
 use flowpin::lab::traffic::stream::{Sink, handover, missing, silence};
@@ -24,13 +25,16 @@ pub struct Outcome {
     pub lost: Vec<u64>,
     /// Datagrams sent on the healthy line in all repeats, and those of them or their answers that never arrived.
     pub healthy: (u64, u64),
+    /// The most memory that any of the services had, in KiB.
+    pub peak: u64,
 }
 
 /// Runs a case in a lab of its own.
-pub fn run(case: &Case, repeats: usize, seed: u64) -> io::Result<Outcome> {
-    let lab = Lab::build(Options::default())?;
+pub fn run(case: &Case, load: Load, repeats: usize, seed: u64) -> io::Result<Outcome> {
+    let lab = Lab::build(Options { extra: load.settings(), ..Options::default() })?;
+    load.add_routes(&lab)?;
     let config = lab.config().replace("[wan.nat44]", &format!("[wan.health]\n{}\n[wan.nat44]", case.health));
-    let mut stage = Stage { case, lab: &lab, config, sink: Sink::open(&lab)?, seed: seed | 1 };
+    let mut stage = Stage { case, load, lab: &lab, config, sink: Sink::open(&lab)?, seed: seed | 1 };
     let mut outcome = Outcome::default();
     for repeat in 0..repeats {
         progress(format_args!("{}: {} of {repeats}", case.name, repeat + 1));
@@ -42,6 +46,7 @@ pub fn run(case: &Case, repeats: usize, seed: u64) -> io::Result<Outcome> {
 
 struct Stage<'a> {
     case: &'a Case,
+    load: Load,
     lab: &'a Lab,
     config: String,
     sink: Sink,
@@ -54,6 +59,7 @@ impl Stage<'_> {
         let mut service = self.lab.start_flowpin_with(Path::new(env!("CARGO_BIN_EXE_flowpin")), &self.config)?;
         let is_up = |wan| Ok::<_, Error>(state(&service.status()?, wan) == "up");
         wait("both lines are up", || Ok(is_up("fiber")? && is_up("dsl")?))?;
+        let weighing = self.load.weigh(self.lab, &service)?;
         let mut steady = self.sink.stream(self.lab, PERIOD, Line::Dsl)?;
         let mut stream = self.sink.stream(self.lab, PERIOD, Line::Fiber)?;
         let phase = self.random() % (self.case.interval * 1000);
@@ -66,6 +72,8 @@ impl Stage<'_> {
         pause(Duration::from_millis(200));
         stream.stop()?;
         steady.stop()?;
+        outcome.peak = outcome.peak.max(load::peak(&service)?);
+        drop(weighing);
         if !service.alive() {
             return Err(Error::other(format!("flowpin died during the run:\n{}", service.log())));
         }

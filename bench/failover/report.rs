@@ -8,7 +8,7 @@ use std::io::{self, Error};
 /// All figures of a run.
 pub struct Report {
     seed: u64,
-    rows: Vec<(&'static Case, Outcome)>,
+    rows: Vec<(String, &'static Case, Outcome)>,
 }
 
 impl Report {
@@ -18,23 +18,25 @@ impl Report {
     }
 
     /// One more case.
-    pub fn add(&mut self, case: &'static Case, outcome: Outcome) {
-        self.rows.push((case, outcome));
+    pub fn add(&mut self, name: String, case: &'static Case, outcome: Outcome) {
+        self.rows.push((name, case, outcome));
     }
 
     /// For people.
     pub fn table(&self) -> String {
-        let head = ["gap in ms", "repeats", "min", "median", "max", "aim", "lost, median", "healthy lost"];
-        let [name, repeats, min, median, max, aim, lost, healthy] = head;
-        let mut text = format!("{name:<12}{repeats:>9}{min:>9}{median:>9}{max:>9}{aim:>7}{lost:>14}  {healthy}\n");
-        for (case, Outcome { gaps, lost, healthy: (sent, missing) }) in &self.rows {
+        let wide = self.rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0).max(12);
+        let head = ["gap in ms", "repeats", "min", "median", "max", "aim", "lost, median", "peak MiB", "healthy lost"];
+        let [name, repeats, min, median, max, aim, lost, peak, healthy] = head;
+        let mut text =
+            format!("{name:<wide$}{repeats:>9}{min:>9}{median:>9}{max:>9}{aim:>7}{lost:>14}{peak:>10}  {healthy}\n");
+        for (name, case, Outcome { gaps, lost, healthy: (sent, missing), peak }) in &self.rows {
             let [min, median, max] = spread(gaps.clone());
             let [_, lost, _] = spread(lost.iter().map(|lost| *lost as f64).collect());
             let aim = case.aim.map_or(String::new(), |aim| aim.to_string());
-            let (name, repeats) = (case.name, gaps.len());
+            let (repeats, peak) = (gaps.len(), peak / 1024);
             let _ = writeln!(
                 text,
-                "{name:<12}{repeats:>9}{min:>9.1}{median:>9.1}{max:>9.1}{aim:>7}{lost:>14.0}  {missing} of {sent}"
+                "{name:<wide$}{repeats:>9}{min:>9.1}{median:>9.1}{max:>9.1}{aim:>7}{lost:>14.0}{peak:>10}  {missing} of {sent}"
             );
         }
         text
@@ -42,11 +44,11 @@ impl Report {
 
     /// For programs.
     pub fn json(&self) -> String {
-        let rows = self.rows.iter().map(|(case, Outcome { gaps, lost, healthy })| {
+        let rows = self.rows.iter().map(|(name, case, Outcome { gaps, lost, healthy, peak })| {
             let [min, median, max] = spread(gaps.clone());
             serde_json::json!({
-                "fault": case.name, "aim_ms": case.aim, "min_ms": min, "median_ms": median, "max_ms": max,
-                "gaps_ms": gaps, "lost": lost, "healthy": { "sent": healthy.0, "lost": healthy.1 },
+                "fault": name, "aim_ms": case.aim, "min_ms": min, "median_ms": median, "max_ms": max,
+                "gaps_ms": gaps, "lost": lost, "peak_kib": peak, "healthy": { "sent": healthy.0, "lost": healthy.1 },
             })
         });
         format!("{:#}\n", serde_json::json!({ "seed": self.seed, "faults": rows.collect::<Vec<_>>() }))
@@ -57,8 +59,8 @@ impl Report {
         let lost: Vec<String> = self
             .rows
             .iter()
-            .filter(|(_, outcome)| outcome.healthy.1 > 0)
-            .map(|(case, outcome)| format!("{}: {} of {}", case.name, outcome.healthy.1, outcome.healthy.0))
+            .filter(|(.., outcome)| outcome.healthy.1 > 0)
+            .map(|(name, _, outcome)| format!("{name}: {} of {}", outcome.healthy.1, outcome.healthy.0))
             .collect();
         if lost.is_empty() {
             return Ok(());

@@ -4,14 +4,14 @@
 use super::*;
 use crate::lab::run;
 use flowpin::clock::Clock;
-use flowpin::plane::policy::{Fixed, Inside, Policy, Wans};
+use flowpin::plane::policy::{Fixed, Inside, Policy};
 use flowpin::plane::{Plane, Shared};
 use flowpin::ports::faulty::{self, Faults, Rates};
 use flowpin::ports::live::LivePort;
 use flowpin::ports::pcap::{Capture, LinkType, Packet, Writer};
 use flowpin::ports::record::{self, Interfaces, Recording};
 use flowpin::ports::tun::TunDevice;
-use flowpin::types::{Balance, Timeouts};
+use flowpin::types::{Balance, Slots, Timeouts};
 use flowpin::workers::live::{self, Ports, Report, WorkerHandle};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -27,7 +27,7 @@ fn policy(epoch: u32) -> Arc<Policy> {
         last_resort: false,
     };
     let inside = Inside { mtu: 1500, machine: [].into(), router4: None, router6: None };
-    Arc::new(Policy { epoch, fixed: Arc::new(fixed), inside, wans: Wans::default() })
+    Arc::new(Policy { epoch, fixed: Arc::new(fixed), inside, wans: Slots::default() })
 }
 
 /// One worker on a TUN and a WAN link, in the router's namespace.

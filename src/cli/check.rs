@@ -42,7 +42,7 @@ fn report(path: &Path, read: &Result<Settings, Diagnostics>) -> serde_json::Valu
     let file = path.display().to_string();
     match read {
         Ok(settings) => {
-            let wans: Vec<_> = settings.wans.iter().map(|wan| &wan.name).collect();
+            let wans: Vec<_> = settings.wans.values().map(|wan| &wan.name).collect();
             serde_json::json!({ "ok": true, "file": file, "wans": wans, "faults": [] })
         }
         Err(faults) => serde_json::json!({ "ok": false, "file": file, "faults": faults.to_json() }),
@@ -51,16 +51,16 @@ fn report(path: &Path, read: &Result<Settings, Diagnostics>) -> serde_json::Valu
 
 fn summary(path: &Path, settings: &Settings) -> String {
     let wans = &settings.wans;
-    let names: Vec<_> = wans.iter().map(|wan| wan.name.as_str()).collect();
-    let mut parts = vec![format!("{} ({})", count(wans.len(), "WAN"), names.join(", "))];
+    let names: Vec<_> = wans.values().map(|wan| wan.name.as_str()).collect();
+    let mut parts = vec![format!("{} ({})", count(wans.count(), "WAN"), names.join(", "))];
     let mut add = |number: usize, what: &str| {
         if number > 0 {
             parts.push(count(number, what));
         }
     };
-    add(wans.iter().map(|wan| wan.nat44.len() + usize::from(wan.nat44_interface.is_some())).sum(), "IPv4 mapping");
-    add(wans.iter().filter(|wan| wan.nptv6.is_some()).count(), "translated IPv6 prefix");
-    add(wans.iter().map(|wan| wan.inbound6.len()).sum(), "inbound IPv6 host");
+    add(wans.values().map(|wan| wan.nat44.len() + usize::from(wan.nat44_interface.is_some())).sum(), "IPv4 mapping");
+    add(wans.values().filter(|wan| wan.nptv6.is_some()).count(), "translated IPv6 prefix");
+    add(wans.values().map(|wan| wan.inbound6.len()).sum(), "inbound IPv6 host");
     format!("{} is good: {}", path.display(), parts.join(", "))
 }
 

@@ -13,7 +13,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::verdict::Verdict;
 use crate::plane::{Plane, Shared};
 use crate::ports::pcap::{Loaded, Slot, ip_of};
-use crate::types::{End, Family, Tick, WanId};
+use crate::types::{End, Family, Tick};
 use crate::workers::turn::{self, Transmitters, Turned};
 use indicatif::{ProgressBar, ProgressStyle};
 use input::{Arrival, Broken, INSIDE, Input, end_named, names};
@@ -64,7 +64,7 @@ fn json(report: &Report) -> String {
 }
 
 fn run(args: &ReplayArgs, settings: &Settings) -> Result<Report, Stop> {
-    let wans: Vec<String> = settings.wans.iter().map(|wan| wan.name.clone()).collect();
+    let wans: Vec<String> = settings.wans.values().map(|wan| wan.name.clone()).collect();
     let files = captures(args, &wans).map_err(Stop::Usage)?;
     let input = Input::open(&files, &wans)?;
     let config = std::fs::metadata(&args.config).map_err(|error| Stop::Failed(error.to_string()))?;
@@ -148,7 +148,7 @@ impl Replay {
     fn new(settings: &Settings, input: Input, output: Output) -> Self {
         let policy = Arc::new(replay_policy(settings));
         let shared = Arc::new(Shared::new(settings.limits.flows, 0));
-        for wan in (0..).take(settings.wans.len()).map(WanId) {
+        for (wan, _) in settings.wans.iter() {
             shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
             shared.neighbors.set(wan, Family::V6, replay_gateway_mac(wan));
         }

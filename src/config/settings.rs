@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML (file/reader.rs), links.
 
-use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Timeouts};
+use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Slots, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 pub struct Settings {
     /// The firewall's side.
     pub downstream: Downstream,
-    /// One or more WANs with distinct names and disjoint owned addresses.
-    pub wans: Vec<Wan>,
+    /// One or more WANs with distinct names and disjoint owned addresses, by the slot that each keeps over reloads.
+    pub wans: Slots<Wan>,
     /// What the rendezvous hash sees of a new flow (`[default] balance`).
     pub balance: Balance,
     /// Whether a new flow tries a WAN that is down, but can still send, where none is up (`[default] last_resort`).

@@ -43,8 +43,8 @@ impl Controller {
     /// WANs is told with the effects of the first event.
     #[must_use]
     pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
-        let rules = settings.wans.iter().map(|wan| rules::of(wan, settings.traffic_evidence));
-        let judge = Judge::new(rules.collect(), now);
+        let rules = settings.wans.map(|_, wan| rules::of(wan, settings.traffic_evidence));
+        let judge = Judge::new(rules, now);
         let draft = compile::policy(&settings, &links, &inside, 1);
         let (policy, since) = (Arc::new(draft.clone()), draft.epoch);
         let mut leases = Leases::new(Arc::clone(&settings));
@@ -135,7 +135,8 @@ impl Controller {
     /// Drafts what the links say, each in the part of its WAN.
     fn draft_links(&mut self, links: &[LinkState], inside: &InsideState) {
         let unknown = compile::no_link();
-        for ((id, wan), said) in self.draft.wans.iter_mut().zip(&self.settings.wans) {
+        for (id, said) in self.settings.wans.iter() {
+            let Some(wan) = self.draft.wans.get_mut(id) else { continue };
             let link = links.get(id.index()).unwrap_or(&unknown);
             if self.links.get(id.index()) != Some(link) {
                 compile::link(wan, said, link);
@@ -149,7 +150,7 @@ impl Controller {
     fn pass_leases(&mut self, now: Tick, epoch: u32) -> (bool, Option<Tick>) {
         let (changed, wake) = self.leases.pass(now);
         for id in &changed {
-            let (said, held) = (self.settings.wans.get(id.index()), self.leases.shown(*id));
+            let (said, held) = (self.settings.wans.get(*id), self.leases.shown(*id));
             if let (Some(wan), Some(said), Some(held)) = (self.draft.wans.get_mut(*id), said, held) {
                 compile::lease(wan, said, held, epoch);
             }
@@ -160,7 +161,8 @@ impl Controller {
     /// Drafts how each WAN stands. Whether one stands otherwise than in the snapshot before.
     fn draft_standing(&mut self, now: Tick) -> bool {
         let mut is_other = false;
-        for ((id, wan), said) in self.draft.wans.iter_mut().zip(&self.settings.wans) {
+        for (id, said) in self.settings.wans.iter() {
+            let Some(wan) = self.draft.wans.get_mut(id) else { continue };
             let judged = judged(&self.judge, id, said, now);
             is_other |= judged != (wan.standing, wan.on_up);
             (wan.standing, wan.on_up) = judged;
@@ -177,10 +179,9 @@ impl Controller {
     }
 
     fn judge_links(&mut self, now: Tick) {
-        for (index, wan) in (0..=u8::MAX).zip(&self.settings.wans) {
+        for (id, wan) in self.settings.wans.iter() {
             let unknown = LinkState::default();
-            let link = self.links.get(usize::from(index)).unwrap_or(&unknown);
-            let id = WanId(index);
+            let link = self.links.get(id.index()).unwrap_or(&unknown);
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
             let address = Family::ALL.map(|family| self.leases.has_address(id, family));
             let link = LinkHealth { present: link.present, carrier: link.came_up.is_some(), next_hop, address };
@@ -205,8 +206,7 @@ impl Controller {
         let changes = self.judge.changes();
         let stands_otherwise = self.draft_standing(now);
         let policy = (is_news || is_other || stands_otherwise).then(|| self.issue());
-        let failback =
-            (0..).map(WanId).zip(&self.settings.wans).flat_map(|(id, wan)| failback::due(&self.judge, id, wan, now));
+        let failback = self.settings.wans.iter().flat_map(|(id, wan)| failback::due(&self.judge, id, wan, now));
         let wake = wake.into_iter().chain(failback).min();
         let leases = self.leases.changes();
         let trace = match changes.last() {

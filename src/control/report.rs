@@ -49,7 +49,8 @@ impl Sources {
         let stops = || "flowpin is stopping".to_owned();
         self.commands.send(OperatorCommand { wan, command, done }).map_err(|_| stops())?;
         is_done.await.map_err(|_| stops())??;
-        self.status().wans.into_iter().nth(wan.index()).ok_or_else(stops)
+        let name = self.settings.wans.get(wan).map(|wan| wan.name.as_str());
+        self.status().wans.into_iter().find(|it| Some(it.name.as_str()) == name).ok_or_else(stops)
     }
 }
 

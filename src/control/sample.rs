@@ -18,10 +18,9 @@ pub fn settings() -> Settings {
             next_hop4: None,
             next_hop6: None,
         },
-        wans: vec![
-            wan("fiber", Mtu::Probe, None),
-            wan("cable", Mtu::Bytes(1400), Some(Ipv4Addr::new(198, 51, 100, 1))),
-        ],
+        wans: [wan("fiber", Mtu::Probe, None), wan("cable", Mtu::Bytes(1400), Some(Ipv4Addr::new(198, 51, 100, 1)))]
+            .into_iter()
+            .collect(),
         balance: Balance::Site,
         last_resort: false,
         traffic_evidence: true,

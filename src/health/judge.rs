@@ -8,14 +8,14 @@ use super::probes::ProbeReport;
 use super::rules::Rules;
 use super::state::{Change, Condition, Trace};
 use super::verb::Verb;
-use crate::types::{Family, Probed, Standing, Tick, WanId};
+use crate::types::{Family, Probed, Slots, Standing, Tick, WanId};
 use std::mem;
 use std::sync::Arc;
 
 /// The judge of all WANs. Its time never runs backwards: news dated before the last news count as of then.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    wans: Vec<WanHealth>,
+    wans: Slots<WanHealth>,
     changes: Vec<Change>,
     trace: Trace,
     now: Tick,
@@ -29,22 +29,21 @@ struct WanHealth {
 }
 
 impl Judge {
-    /// Judges WANs by these rules, in the order of [`WanId`]. Every WAN is `probing` and takes new flows until more is
+    /// Judges WANs by these rules. Every WAN is `probing` and takes new flows until more is
     /// known; a family without probes is `up`.
     #[must_use]
-    pub fn new(rules: Vec<Rules>, now: Tick) -> Self {
-        let health = |(id, rules): (u8, Rules)| {
-            let families = Family::ALL.map(|family| FamilyHealth::new(WanId(id), family, &rules, now));
-            WanHealth { rules, families }
-        };
-        let wans = (0..=u8::MAX).zip(rules).map(health).collect();
+    pub fn new(rules: Slots<Rules>, now: Tick) -> Self {
+        let wans = rules.map(|id, rules| {
+            let families = Family::ALL.map(|family| FamilyHealth::new(id, family, rules, now));
+            WanHealth { rules: rules.clone(), families }
+        });
         Self { wans, changes: Vec::new(), trace: Trace(0), now }
     }
 
     /// A probe ended. Probes of unknown WANs, or with an unknown index, are ignored.
     pub fn handle_probe(&mut self, probed: &Probed) {
         let now = self.advance(probed.at);
-        if let Some(WanHealth { rules, families }) = self.wans.get_mut(probed.wan.index()) {
+        if let Some(WanHealth { rules, families }) = self.wans.get_mut(probed.wan) {
             families.iter_mut().for_each(|health| health.handle_probe(rules, now, probed));
         }
         self.conclude();
@@ -53,7 +52,7 @@ impl Judge {
     /// The kernel reports a WAN's link, changed or not.
     pub fn handle_link(&mut self, now: Tick, wan: WanId, link: LinkHealth) {
         let now = self.advance(now);
-        if let Some(WanHealth { rules, families }) = self.wans.get_mut(wan.index()) {
+        if let Some(WanHealth { rules, families }) = self.wans.get_mut(wan) {
             families.iter_mut().for_each(|health| health.handle_link(rules, now, link));
         }
         self.conclude();
@@ -62,7 +61,8 @@ impl Judge {
     /// The flows on all WANs show something.
     pub fn handle_traffic(&mut self, now: Tick, evidence: &Evidence) {
         let now = self.advance(now);
-        for (wan, traffic) in self.wans.iter_mut().zip(&evidence.wans) {
+        for (id, wan) in self.wans.iter_mut() {
+            let traffic = evidence.wans.get(id.index()).into_iter().flatten();
             for (health, traffic) in wan.families.iter_mut().zip(traffic) {
                 health.handshakes.add(now, traffic);
                 if let Some(replied) = traffic.replied {
@@ -78,7 +78,7 @@ impl Judge {
     pub fn handle_operator(&mut self, now: Tick, wan: WanId, verb: Verb, why: &str) {
         self.advance(now);
         let why: Arc<str> = why.into();
-        if let Some(wan) = self.wans.get_mut(wan.index()) {
+        if let Some(wan) = self.wans.get_mut(wan) {
             wan.families.iter_mut().for_each(|health| health.handle_operator(verb, Arc::clone(&why)));
         }
         self.conclude();
@@ -87,12 +87,12 @@ impl Judge {
     /// Time passed. Returns when to call again if no news come before; always later than `now`.
     pub fn tick(&mut self, now: Tick) -> Option<Tick> {
         let now = self.advance(now);
-        for WanHealth { rules, families } in &mut self.wans {
+        for (_, WanHealth { rules, families }) in self.wans.iter_mut() {
             families.iter_mut().for_each(|health| health.handle_time(rules, now));
         }
         self.conclude();
         let due = |wan: &WanHealth| wan.families.iter().filter_map(|health| health.due(&wan.rules, now)).min();
-        self.wans.iter().filter_map(due).min()
+        self.wans.values().filter_map(due).min()
     }
 
     /// What has changed since the last call, in the order of time.
@@ -131,7 +131,7 @@ impl Judge {
     }
 
     fn family(&self, wan: WanId, family: Family) -> Option<&FamilyHealth> {
-        self.wans.get(wan.index()).map(|wan| &wan.families[family.index()])
+        self.wans.get(wan).map(|wan| &wan.families[family.index()])
     }
 
     fn advance(&mut self, to: Tick) -> Tick {
@@ -142,10 +142,10 @@ impl Judge {
     /// Handshakes that fail on one WAN count against it only if they succeed on another.
     fn compare_handshakes(&mut self, now: Tick, family: Family) {
         let succeed = |wan: &WanHealth| wan.families[family.index()].handshakes.succeed();
-        if !self.wans.iter().any(succeed) {
+        if !self.wans.values().any(succeed) {
             return;
         }
-        for WanHealth { rules, families } in &mut self.wans {
+        for (_, WanHealth { rules, families }) in self.wans.iter_mut() {
             let health = &mut families[family.index()];
             if let Some(tried) = health.handshakes.unanswered(now).filter(|_| rules.traffic_evidence) {
                 health.handle_failed_handshakes(rules, now, tried);
@@ -157,7 +157,7 @@ impl Judge {
     fn conclude(&mut self) {
         let (now, trace) = (self.now, Trace(self.trace.0 + 1));
         let before = self.changes.len();
-        for WanHealth { rules, families } in &mut self.wans {
+        for (_, WanHealth { rules, families }) in self.wans.iter_mut() {
             self.changes.extend(families.iter_mut().filter_map(|health| health.conclude(rules, now, trace)));
         }
         if self.changes.len() > before {

@@ -12,15 +12,13 @@ mod health;
 mod link;
 pub mod source;
 mod wan;
-mod wans;
 
 pub use health::{ProbeSpec, Question, Target};
 pub use link::WanLink;
 pub use wan::{OnDown, Probe, Wan, WanFixed};
-pub use wans::Wans;
 
 use crate::plane::packet::headers::Endpoint;
-use crate::types::{Balance, Family, Timeouts, WanId};
+use crate::types::{Balance, Family, Slots, Timeouts, WanId};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -35,7 +33,7 @@ pub struct Policy {
     /// The router towards inside, as the kernel has it.
     pub inside: Inside,
     /// The WANs by slot.
-    pub wans: Wans,
+    pub wans: Slots<Wan>,
 }
 
 /// What the configuration alone says.

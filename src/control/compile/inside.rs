@@ -43,7 +43,7 @@ fn leads_to(settings: &Settings, address: IpAddr) -> bool {
                 || wan.inbound6.iter().any(|(_, inside)| *inside == address)
         }
     };
-    settings.wans.iter().any(by_wan)
+    settings.wans.values().any(by_wan)
 }
 
 /// Picks the router's addresses: of each family the first candidate that other hosts can send to.

@@ -55,7 +55,7 @@ mod tests {
 
     /// The families and targets of the probes of a WAN with these.
     fn compiled(probes: Vec<HealthProbe>) -> Vec<ProbeSpec> {
-        let mut wan = settings().wans.remove(0);
+        let mut wan = settings().wans[0].clone();
         wan.health = settings::Health { probes, interval: 50, timeout: 40 };
         super::probes(&wan)
     }

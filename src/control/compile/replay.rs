@@ -13,7 +13,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// has a gateway whose MAC is [`replay_gateway_mac`]. Nothing is probed.
 #[must_use]
 pub fn replay_policy(settings: &Settings) -> Policy {
-    let links: Vec<_> = settings.wans.iter().zip(0u8..).map(|(wan, index)| replay_link(wan, index)).collect();
+    let links: Vec<_> = settings
+        .wans
+        .slots()
+        .zip(0u8..)
+        .map(|(wan, index)| wan.map_or_else(super::no_link, |wan| replay_link(wan, index)))
+        .collect();
     let mut policy = policy(settings, &links, &replay_router(settings), 1);
     // Nobody would answer.
     policy.wans.iter_mut().for_each(|(_, wan)| wan.fixed_mut().health.clear());

@@ -13,17 +13,12 @@ use std::sync::Arc;
 #[must_use]
 pub fn policy(settings: &Settings, links: &[LinkState], inside_state: &InsideState, epoch: u32) -> Policy {
     let unknown = no_link();
-    let wans = settings.wans.iter().enumerate().map(|(index, said)| {
+    let wans = settings.wans.map(|id, said| {
         let mut wan = fixed::wan(said, epoch);
-        link(&mut wan, said, links.get(index).unwrap_or(&unknown));
+        link(&mut wan, said, links.get(id.index()).unwrap_or(&unknown));
         wan
     });
-    Policy {
-        epoch,
-        fixed: Arc::new(fixed::fixed(settings)),
-        inside: inside(settings, inside_state),
-        wans: wans.collect(),
-    }
+    Policy { epoch, fixed: Arc::new(fixed::fixed(settings)), inside: inside(settings, inside_state), wans }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub use change::{LeaseChange, What};
 use crate::config::settings::{Settings, Wan};
 use crate::control::compile::{LinkState, WanLeases};
 use crate::plane::lease::Leased;
-use crate::types::{Family, Tick, WanId};
+use crate::types::{Family, Slots, Tick, WanId};
 use ipnet::{IpNet, Ipv6Net};
 use pool::{NO_END, Pool};
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Leases {
     settings: Arc<Settings>,
-    wans: Vec<Holding>,
+    wans: Slots<Holding>,
     changes: Vec<LeaseChange>,
 }
 
@@ -50,21 +50,21 @@ impl Leases {
     /// Nothing is held yet.
     #[must_use]
     pub fn new(settings: Arc<Settings>) -> Self {
-        let wans = settings.wans.iter().map(|_| Holding::default()).collect();
+        let wans = settings.wans.map(|_, _| Holding::default());
         Self { settings, wans, changes: Vec::new() }
     }
 
     /// The kernel's word on the links, in the order of the WANs. `epoch` is that of the next snapshot.
     pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
         for (id, link) in (0..).map(WanId).zip(links) {
-            let Some(wan) = self.settings.wans.get(id.index()) else { break };
+            let Some(wan) = self.settings.wans.get(id) else { continue };
             let fits = |net: &IpNet| self.misfit(now, id, *net).is_none();
             let v4 = link.addresses4.iter().filter(|_| wan.nat44_interface.is_some());
             let v4: Vec<_> = v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))).filter(fits).collect();
             let v6 =
                 link.delegated.iter().filter(|_| wan.follows_prefix()).map(|prefix| IpNet::V6(*prefix)).filter(fits);
             let v6: Vec<_> = v6.map(|net| needed(wan, net)).collect();
-            let Some(holding) = self.wans.get_mut(id.index()) else { break };
+            let Some(holding) = self.wans.get_mut(id) else { continue };
             holding.pools[0].listed(now, epoch, &v4, true);
             holding.pools[1].listed(now, epoch, &v6, false);
         }
@@ -82,7 +82,7 @@ impl Leases {
         prefix: Ipv6Net,
         seconds: Option<u32>,
     ) -> Result<(), String> {
-        let wan = self.settings.wans.get(id.index()).ok_or("there is no such WAN")?;
+        let wan = self.settings.wans.get(id).ok_or("there is no such WAN")?;
         let name = wan.name.as_str();
         if !wan.follows_prefix() {
             return Err(format!(
@@ -93,7 +93,7 @@ impl Leases {
             return Err(format!("{prefix} cannot be the prefix of WAN \"{name}\": {misfit}"));
         }
         let net = needed(wan, prefix.into());
-        let Some(holding) = self.wans.get_mut(id.index()) else { return Ok(()) };
+        let Some(holding) = self.wans.get_mut(id) else { return Ok(()) };
         let pool = &mut holding.pools[1];
         if seconds != Some(0) {
             let until = seconds.map_or(NO_END, |seconds| now.plus_millis(u64::from(seconds) * 1000));
@@ -116,7 +116,7 @@ impl Leases {
     pub fn pass(&mut self, now: Tick) -> (Vec<WanId>, Option<Tick>) {
         let mut changed = Vec::new();
         let mut wake: Option<Tick> = None;
-        for (id, Holding { pools, shown }) in (0..).map(WanId).zip(&mut self.wans) {
+        for (id, Holding { pools, shown }) in self.wans.iter_mut() {
             for (family, (pool, shown)) in Family::ALL.into_iter().zip(pools.iter_mut().zip(shown)) {
                 wake = pool.pass(now).into_iter().chain(wake).min();
                 let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
@@ -140,13 +140,13 @@ impl Leases {
     /// What the snapshot shows of a WAN.
     #[must_use]
     pub fn shown(&self, id: WanId) -> Option<&WanLeases> {
-        self.wans.get(id.index()).map(|holding| &holding.shown)
+        self.wans.get(id).map(|holding| &holding.shown)
     }
 
     /// Whether a WAN has what it needs in a family to send as somebody: a fixed public address, or one that comes and goes.
     #[must_use]
     pub fn has_address(&self, id: WanId, family: Family) -> bool {
-        let of = self.settings.wans.get(id.index()).zip(self.wans.get(id.index()));
+        let of = self.settings.wans.get(id).zip(self.wans.get(id));
         let Some((wan, holding)) = of else { return true };
         let is_fixed = match family {
             Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
@@ -158,7 +158,7 @@ impl Leases {
     /// What a WAN holds, IPv4 first, in each family the current one first.
     #[must_use]
     pub fn held(&self, now: Tick, id: WanId) -> Vec<Held> {
-        let pools = self.wans.get(id.index()).into_iter().flat_map(|holding| &holding.pools);
+        let pools = self.wans.get(id).into_iter().flat_map(|holding| &holding.pools);
         let rows = |pool: &Pool<IpNet>| {
             let entries = pool.valid(now).into_iter().enumerate();
             entries

@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_what_is_judged_by() {
-        let mut wan = settings().wans.remove(0);
+        let mut wan = settings().wans[0].clone();
         let named = |family, name: &str| Probe::new(family, name);
         let gateway = Family::ALL.map(|family| named(family, "neighbor gateway"));
         let default = Rules { probes: gateway.to_vec(), ..Rules::default() };

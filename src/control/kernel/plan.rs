@@ -35,7 +35,7 @@ impl Plan {
     #[must_use]
     pub fn new(settings: &Settings, owned: Vec<IpNet>) -> Self {
         let downstream = &settings.downstream;
-        let mut wans: Vec<String> = settings.wans.iter().map(|wan| wan.interface.clone()).collect();
+        let mut wans: Vec<String> = settings.wans.values().map(|wan| wan.interface.clone()).collect();
         wans.sort_unstable();
         wans.dedup();
         Self {

@@ -186,7 +186,7 @@ const SETTLE_AT_MOST: Duration = Duration::from_millis(500);
 /// More than the kernel puts into one notification; what is longer all the same is cut off, and then matters.
 const DATAGRAM_BYTES: usize = 1 << 16;
 
-/// What waits to be heard. More is an overrun, which rings.
+/// What waits to be received. More is an overrun, which is told as a change.
 const QUEUE_BYTES: u32 = 4 << 20;
 
 /// linux/rtnetlink.h, linux/netlink.h.

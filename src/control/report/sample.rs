@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 /// A service with that many workers' counters and the links of a replay.
 pub fn sources(workers: usize) -> Sources {
     let (settings, clock) = (sample::settings(), Clock::start());
-    let links = settings.wans.iter().map(|_| compile::no_link()).collect();
+    let links = settings.wans.slots().map(|_| compile::no_link()).collect();
     let controller = Controller::new(Arc::new(settings.clone()), links, InsideState::default(), clock.now());
     Sources {
         config: "flowpin.toml".into(),

@@ -58,7 +58,7 @@ impl Sources {
     /// Reads the workers' counters: what the flows on each WAN show since the last time.
     #[must_use]
     pub fn read_gauge(&self, now: Tick) -> Evidence {
-        let wans = u8::try_from(self.settings.wans.len()).unwrap_or(u8::MAX);
+        let wans = u8::try_from(self.settings.wans.slots().count()).unwrap_or(u8::MAX);
         self.gauge().read(now, self.totals(), wans)
     }
 

@@ -24,10 +24,10 @@ use std::net::IpAddr;
 #[must_use]
 pub fn status(sources: &Sources, now: Tick) -> Status {
     let (settings, policy) = (&sources.settings, sources.policy.load());
-    let (totals, decided) = (sources.totals(), decided(sources, &policy, now));
-    let wans = settings.wans.iter().zip(policy.wans()).zip(decided);
-    let wans =
-        wans.map(|((said, (id, wan)), decided)| WanView { id, said, wan }.row(&sources.shared, &totals, decided, now));
+    let (totals, decided) = (sources.totals(), decided(sources, now));
+    let wans = settings.wans.iter().zip(decided).filter_map(|((id, said), decided)| {
+        Some(WanView { id, said, wan: policy.wan(id)? }.row(&sources.shared, &totals, decided, now))
+    });
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -62,15 +62,15 @@ struct Decided {
 }
 
 /// By WAN. This is all that is done while the control loop, which may have a failover to see to, has to wait for a lock.
-fn decided(sources: &Sources, policy: &Policy, now: Tick) -> Vec<Decided> {
+fn decided(sources: &Sources, now: Tick) -> Vec<Decided> {
     let (controller, gauge) = (sources.controller(), sources.gauge());
-    let of = |(said, id)| Decided {
+    let of = |(id, said)| Decided {
         health: health::health(controller.judge(), id, said, now),
         leases: controller.leases().held(now, id).iter().map(|held| lease(held, now)).collect(),
         outbound: rate(&gauge, id, Direction::Outbound),
         inbound: rate(&gauge, id, Direction::Inbound),
     };
-    sources.settings.wans.iter().zip(policy.wans().map(|(id, _)| id)).map(of).collect()
+    sources.settings.wans.iter().map(of).collect()
 }
 
 struct WanView<'a> {

@@ -260,7 +260,7 @@ impl ControlLoop<'_> {
         }
         leases.into_iter().for_each(|change| self.write(trace, Happened::Address(change)));
         // A family that a WAN does not carry is nobody's loss.
-        let carries = |wan: WanId, family| self.settings.wans.get(wan.index()).is_some_and(|wan| wan.carries(family));
+        let carries = |wan: WanId, family| self.settings.wans.get(wan).is_some_and(|wan| wan.carries(family));
         let changes: Vec<_> = changes.into_iter().filter(|change| carries(change.wan, change.family)).collect();
         changes.into_iter().for_each(|change| self.write(change.trace, Happened::State(change)));
         refused
@@ -286,7 +286,7 @@ impl ControlLoop<'_> {
     }
 
     fn name(&self, id: WanId) -> &str {
-        self.settings.wans.get(id.index()).map_or("?", |wan| wan.name.as_str())
+        self.settings.wans.get(id).map_or("?", |wan| wan.name.as_str())
     }
 
     /// Opens ports on links that came (back), closes those of links that went. Whether a port was opened.

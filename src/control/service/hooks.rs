@@ -58,7 +58,7 @@ fn event(settings: &Settings, entry: &Entry) -> Option<Event> {
             return None;
         }
     };
-    let wan = settings.wans.get(wan.index());
+    let wan = settings.wans.get(wan);
     let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
     Some(Event {
         at_ms: u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX),

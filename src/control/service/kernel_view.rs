@@ -15,7 +15,7 @@ use std::net::IpAddr;
 pub struct KernelView {
     /// The firewall's link; `None` when it is not there, or none is configured.
     pub downstream: Option<LinkFacts>,
-    /// The links of the WANs in their order; `None` for a link that is not there.
+    /// The links of the WANs by slot; `None` for a link that is not there.
     pub wans: Vec<Option<LinkFacts>>,
     /// Every address of this machine.
     pub addresses: Vec<IpNet>,
@@ -36,7 +36,7 @@ impl KernelView {
         let find = |name: &str| all.iter().find(|link| link.name == name).cloned();
         let mut view = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
-            wans: settings.wans.iter().map(|wan| find(&wan.interface)).collect(),
+            wans: settings.wans.slots().map(|wan| wan.and_then(|wan| find(&wan.interface))).collect(),
             addresses: all.iter().flat_map(|link| link.addresses.iter().copied()).collect(),
             undecided: Vec::new(),
         };
@@ -53,10 +53,10 @@ impl KernelView {
             settings.downstream.prefixes.iter().any(|inside| inside.contains(&prefix) || prefix.contains(inside))
         };
         let free: Vec<Delegated> = prefixes.filter(|it| !is_inside(it)).collect();
-        let mut waiting = settings.wans.iter().enumerate().filter(|(_, wan)| wan.follows_prefix());
+        let mut waiting = settings.wans.iter().filter(|(_, wan)| wan.follows_prefix());
         match (waiting.next(), waiting.next()) {
             (Some((only, _)), None) => {
-                let link = self.wans.get_mut(only).and_then(Option::as_mut);
+                let link = self.wans.get_mut(only.index()).and_then(Option::as_mut);
                 link.into_iter().for_each(|link| link.delegated.extend(&free));
             }
             (Some(_), Some(_)) => self.undecided = free.iter().map(|it| it.prefix).collect(),
@@ -82,13 +82,14 @@ impl KernelView {
     #[must_use]
     pub fn inside(&self, settings: &Settings) -> InsideState {
         let addresses = |link: &LinkFacts| link.addresses.iter().map(IpNet::addr).collect::<Vec<_>>();
-        let fixed: Vec<IpNet> = settings.wans.iter().flat_map(|wan| wan.fixed()).collect();
+        let fixed: Vec<IpNet> = settings.wans.values().flat_map(|wan| wan.fixed()).collect();
         let delegated = self.wans.iter().flatten().flat_map(|link| link.state().delegated).map(IpNet::V6);
         let owned: Vec<IpNet> = fixed.into_iter().chain(delegated).collect();
         let free = |address: &IpAddr| !owned.iter().any(|prefix| prefix.contains(address));
-        let wans = self.wans.iter().zip(&settings.wans).flat_map(|(link, wan)| {
+        let wans = self.wans.iter().zip(settings.wans.slots()).flat_map(|(link, wan)| {
             let own = link.iter().flat_map(addresses).filter(free);
-            own.filter(|address| address.is_ipv6() || wan.nat44_interface.is_none()).collect::<Vec<_>>()
+            own.filter(|address| address.is_ipv6() || wan.is_none_or(|wan| wan.nat44_interface.is_none()))
+                .collect::<Vec<_>>()
         });
         let tun = settings.downstream.addresses.iter().map(IpNet::addr);
         let mtu = self.downstream.as_ref().map(|link| link.state().mtu);
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_prefix_that_is_tied_to_a_wans_link_is_that_wans() {
         let mut settings = settings();
-        settings.wans.iter_mut().for_each(|wan| wan.nptv6.as_mut().unwrap().outside = None);
+        settings.wans.iter_mut().for_each(|(_, wan)| wan.nptv6.as_mut().unwrap().outside = None);
         let cable = LinkFacts {
             index: 4,
             delegated: vec![delegated("2001:db8:b::/56", false), delegated("2001:db8:a::/56", true)],

@@ -51,7 +51,7 @@ fn log_line(settings: &Settings, line: &Line) {
 
 /// One line for each, with the same fields each time.
 fn log_entry(settings: &Settings, entry: &Entry) {
-    let name = |id: WanId| settings.wans.get(id.index()).map_or("?", |wan| wan.name.as_str());
+    let name = |id: WanId| settings.wans.get(id).map_or("?", |wan| wan.name.as_str());
     match &entry.what {
         Happened::State(change) => transition(name(change.wan), change),
         Happened::Address(change) => address(name(change.wan), change, entry.trace),
@@ -114,7 +114,7 @@ pub fn missing_router_addresses(settings: &Settings, policy: &Policy) {
 
 /// Packets flow.
 pub fn ready(settings: &Settings, workers: usize) {
-    let wans: Vec<_> = settings.wans.iter().map(|wan| format!("{} on {}", wan.name, wan.interface)).collect();
+    let wans: Vec<_> = settings.wans.values().map(|wan| format!("{} on {}", wan.name, wan.interface)).collect();
     let inside = match &settings.downstream.interface {
         Some(link) => format!("{} to {link}", settings.downstream.tun),
         None => settings.downstream.tun.clone(),

@@ -47,7 +47,7 @@ fn quick(count: u16) -> Rules {
 
 impl World {
     fn new(rules: Rules, answers: impl FnMut(Sent) -> Option<u64> + 'static) -> Self {
-        let judge = Judge::new(vec![rules.clone(), rules.clone()], Tick(0));
+        let judge = Judge::new([rules.clone(), rules.clone()].into_iter().collect(), Tick(0));
         let (due, answers) = (Some(Tick(0)), Box::new(answers));
         let (under_way, log, changes) = (Vec::new(), Vec::new(), Vec::new());
         Self { judge, rules, ms: 0, answers, is_prompt: false, next: [0; 2], under_way, due, log, changes }

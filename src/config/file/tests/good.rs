@@ -42,7 +42,7 @@ fn the_least_file_has_every_default() {
     };
     let expected = Settings {
         downstream,
-        wans: vec![wan],
+        wans: [wan].into_iter().collect(),
         balance: Balance::Endpoint,
         last_resort: false,
         traffic_evidence: true,
@@ -108,7 +108,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(settings.workers, Workers { threads: Some(2), seed: u64::MAX });
     assert_eq!(settings.control, Control { socket: "/tmp/x".into(), group: Some("staff".into()) });
     assert_eq!(settings.log, Log { json: true, level: "debug".into() });
-    let [a, b] = settings.wans.as_slice() else { panic!("two WANs") };
+    let (a, b) = (&settings.wans[0], &settings.wans[1]);
     assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),

@@ -11,7 +11,7 @@ const LONGEST: u8 = 64;
 impl Leases {
     /// Why `net`, an IPv4 host or an IPv6 prefix, cannot be a WAN's: what follows "it cannot be, for".
     pub(super) fn misfit(&self, now: Tick, id: WanId, net: IpNet) -> Option<String> {
-        let wan = self.settings.wans.get(id.index())?;
+        let wan = self.settings.wans.get(id)?;
         if net.addr() != net.network() {
             return Some(format!("it has bits behind its length, did you mean {}?", net.trunc()));
         }
@@ -26,7 +26,8 @@ impl Leases {
         if let Some(inside) = self.settings.downstream.prefixes.iter().find(|inside| overlaps(inside)) {
             return Some(format!("it overlaps the inside prefix {inside}"));
         }
-        for ((other, wan), holding) in (0..).map(WanId).zip(&self.settings.wans).zip(&self.wans) {
+        for (other, wan) in self.settings.wans.iter() {
+            let Some(holding) = self.wans.get(other) else { continue };
             // A host map of its own is more specific than the prefix.
             let fixed = wan.fixed().into_iter().filter(|_| other != id || matches!(net, IpNet::V4(_)));
             let leased = holding.pools.iter().flat_map(|pool| pool.valid(now)).map(|entry| entry.leased.held);

@@ -176,7 +176,7 @@ fn what_the_kernel_lists_and_cannot_be_is_passed_over() {
 #[test]
 fn no_two_wans_hold_the_same() {
     let mut settings = settings();
-    settings.wans.iter_mut().for_each(|wan| wan.nptv6.as_mut().unwrap().outside = None);
+    settings.wans.iter_mut().for_each(|(_, wan)| wan.nptv6.as_mut().unwrap().outside = None);
     let mut leases = Leases::new(Arc::new(settings));
     leases.set(at(0), 1, FIBER, net(OLD), None).unwrap();
     leases.pass(at(0));

@@ -20,7 +20,7 @@ struct World {
 impl World {
     fn new(health: Health) -> Self {
         let mut settings = settings();
-        settings.wans.truncate(1);
+        settings.wans.set(CABLE, None);
         (settings.wans[0].mtu, settings.wans[0].nptv6, settings.wans[0].health) = (Mtu::Auto, None, health);
         let link = LinkState { addresses4: vec!["192.0.2.2/24".parse().unwrap()], mtu: 1500, ..good(1) };
         let controller = start_with(settings, vec![link]);

@@ -58,9 +58,9 @@ impl Filter {
 
 /// The WAN of that name, or one sentence with what is likely meant.
 pub fn find_wan(name: &str, settings: &Settings) -> Result<WanId, String> {
-    let found = settings.wans.iter().zip(0u8..).find(|(wan, _)| wan.name == name);
-    found.map(|(_, id)| WanId(id)).ok_or_else(|| {
-        let names: Vec<_> = settings.wans.iter().map(|wan| wan.name.as_str()).collect();
+    let found = settings.wans.iter().find(|(_, wan)| wan.name == name);
+    found.map(|(id, _)| id).ok_or_else(|| {
+        let names: Vec<_> = settings.wans.values().map(|wan| wan.name.as_str()).collect();
         match nearest(name, names.iter().copied()) {
             Some(meant) => format!("no WAN is named \"{name}\": did you mean \"{meant}\"?"),
             None => format!("no WAN is named \"{name}\": there is {}", names.join(", ")),

@@ -72,7 +72,7 @@ fn tell(judge: &mut Judge, now: Tick, news: News) {
 
 /// Every change of a story, and what is shown after each piece of news agrees with them.
 fn changes(rules: &Rules, story: Vec<(u64, News)>) -> Vec<Change> {
-    let mut judge = Judge::new(vec![rules.clone(), rules.clone()], Tick(0));
+    let mut judge = Judge::new([rules.clone(), rules.clone()].into_iter().collect(), Tick(0));
     let each = || [A, B].into_iter().flat_map(|wan| Family::ALL.map(|family| (wan, family)));
     let seen =
         |judge: &Judge| each().map(|(wan, family)| judge.condition(wan, family).unwrap().clone()).collect::<Vec<_>>();
@@ -128,7 +128,7 @@ proptest! {
 
     #[test]
     fn answers_in_time_never_harm(rules in rules(), count in 1..200_u64) {
-        let mut judge = Judge::new(vec![rules.clone()], Tick(0));
+        let mut judge = Judge::new([rules.clone()].into_iter().collect(), Tick(0));
         for second in 0..count {
             for probe in 0..u16::try_from(rules.probes.len()).unwrap() {
                 let at = Tick::from_secs(second);
