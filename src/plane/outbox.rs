@@ -151,6 +151,21 @@ mod tests {
                 true
             });
         }
-        assert_eq!(outbox.overflow, 3);
+        assert_eq!((outbox.overflow, outbox.room()), (3, 0));
+    }
+
+    #[test]
+    fn a_buffer_that_was_sent_is_used_again_unless_it_has_grown_large() {
+        let mut outbox = Outbox::new();
+        let mut found = Vec::new();
+        for grown in [4096, 4097, 64] {
+            assert!(outbox.push(End::Inside, &[], |buffer| {
+                found.push(buffer.capacity() >= 4096);
+                buffer.reserve_exact(grown - buffer.len());
+                true
+            }));
+            outbox.drain(|_| ());
+        }
+        assert_eq!(found, [false, true, false]);
     }
 }

@@ -134,3 +134,19 @@ impl Inside {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plane::sample::policy;
+
+    #[test]
+    fn what_any_wan_translates_is_owned_once_and_in_one_order() {
+        let mut policy = policy();
+        let hosts = policy.wans[0].fixed.inbound6.clone();
+        policy.wans[1].fixed_mut().inbound6 = hosts;
+        let owned: Vec<_> = policy.owned().iter().map(ToString::to_string).collect();
+        let v4 = ["192.0.2.12/32", "192.0.2.13/32", "198.51.100.12/32", "198.51.100.13/32"];
+        let v6 = ["2001:db8:a:c80::/60", "2001:db8:a:c80::1/128", "2001:db8:b:be00::/60"];
+        assert_eq!(owned, [&v4[..], &v6].concat());
+    }
+}

@@ -86,3 +86,6 @@ impl Waiting {
         before - self.fragments.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

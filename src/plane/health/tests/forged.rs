@@ -16,54 +16,72 @@ fn c_94_an_answer_on_another_wan_does_not_count() {
     assert_eq!(outcomes(&rig), (0..6).map(|probe| (probe, SILENT)).collect::<Vec<_>>());
 }
 
+/// The same answers from another host.
+fn from_elsewhere(asked: &[Sent]) -> Vec<Vec<u8>> {
+    let answer = |probe: &Sent| {
+        let other = if probe.headers.is_v4() { "203.0.113.66" } else { "2001:db8:ffff::66" };
+        let headers = Headers { destination: ip(other), ..probe.headers };
+        Sent { headers, packet: probe.packet.clone() }.answer()
+    };
+    asked.iter().map(answer).collect()
+}
+
+/// Echoes with another identifier, sequence number or data.
+fn other_echoes(probe: &Sent) -> Vec<Vec<u8>> {
+    let answer = |at: usize| {
+        let mut rest = [&[if probe.headers.is_v4() { 0 } else { 129 }, 0, 0, 0], &probe.rest()[4..]].concat();
+        rest[at] ^= 1;
+        probe.back(&rest)
+    };
+    [4, 5, 6, 7, 8, 11].map(answer).into()
+}
+
+/// Segments with another port on either side or another number that is acknowledged, and a reset without one.
+fn other_segments(probe: &Sent) -> Vec<Vec<u8>> {
+    let ack = probe.number(4).wrapping_add(1);
+    let segment = |(at, flags): (usize, u8)| {
+        let mut rest = probe.segment(flags, 7000, ack, &[])[usize::from(probe.headers.l4)..].to_vec();
+        rest[at] ^= 1;
+        rest[16..18].fill(0);
+        probe.back(&rest)
+    };
+    let mut segments = [(0, 0x12), (3, 0x12), (8, 0x12), (11, 0x12), (11, 0x14), (8, 0x14)].map(segment).to_vec();
+    segments.push(probe.segment(0x04, 7000, ack, &[]));
+    segments
+}
+
+/// Answers of DNS with another port on either side, another number, another question.
+fn other_resolutions(probe: &Sent) -> Vec<Vec<u8>> {
+    let good = probe.answer()[usize::from(probe.headers.l4)..].to_vec();
+    let answer = |at: usize| {
+        let mut rest = good.clone();
+        rest[at] ^= 1;
+        rest[6..8].fill(0);
+        probe.back(&rest)
+    };
+    [0, 3, 8, 9, 21].map(answer).into()
+}
+
+/// An error that quotes something else.
+fn other_error(probe: &Sent) -> Vec<u8> {
+    let mut other = probe.clone();
+    let at = usize::from(probe.headers.l4) + if probe.headers.protocol == protocol::UDP { 7 } else { 5 };
+    other.packet[at] ^= 1;
+    other.unreachable(usize::MAX)
+}
+
 #[test]
 fn c_94_a_forged_answer_does_not_count() {
     let mut rig = Rig::new(probing(all()));
     let asked = tick(&mut rig);
-    // From another host.
-    for probe in &asked {
-        let other = if probe.headers.is_v4() { "203.0.113.66" } else { "2001:db8:ffff::66" };
-        let elsewhere =
-            Sent { headers: Headers { destination: ip(other), ..probe.headers }, packet: probe.packet.clone() };
-        rig.inbound(A, &elsewhere.answer());
-    }
-    // Echo: identifier, sequence number, data.
-    for probe in &asked[..2] {
-        for at in [4, 5, 6, 7, 8, 11] {
-            let mut rest = [&[if probe.headers.is_v4() { 0 } else { 129 }, 0, 0, 0], &probe.rest()[4..]].concat();
-            rest[at] ^= 1;
-            rig.inbound(A, &probe.back(&rest));
-        }
-    }
-    // TCP: both ports, the number that is acknowledged, and a reset without it.
-    for probe in &asked[2..4] {
-        let ack = probe.number(4).wrapping_add(1);
-        for (at, flags) in [(0, 0x12), (3, 0x12), (8, 0x12), (11, 0x12), (11, 0x14), (8, 0x14)] {
-            let mut rest = parse(&probe.segment(flags, 7000, ack, &[]), &Offload::NONE)
-                .map(|headers| probe.segment(flags, 7000, ack, &[])[usize::from(headers.l4)..].to_vec())
-                .unwrap();
-            rest[at] ^= 1;
-            rest[16..18].fill(0);
-            rig.inbound(A, &probe.back(&rest));
-        }
-        rig.inbound(A, &probe.segment(0x04, 7000, ack, &[]));
-    }
-    // DNS: both ports, the number, the question.
-    for probe in &asked[4..] {
-        let good = probe.answer()[usize::from(probe.headers.l4)..].to_vec();
-        for at in [0, 3, 8, 9, 21] {
-            let mut rest = good.clone();
-            rest[at] ^= 1;
-            rest[6..8].fill(0);
-            rig.inbound(A, &probe.back(&rest));
-        }
-    }
-    // Errors that quote something else.
-    for probe in &asked {
-        let mut other = probe.clone();
-        let at = usize::from(probe.headers.l4) + if probe.headers.protocol == protocol::UDP { 7 } else { 5 };
-        other.packet[at] ^= 1;
-        rig.inbound(A, &other.unreachable(usize::MAX));
+    let of_its_kind = asked.iter().flat_map(|probe| match probe.headers.protocol {
+        protocol::TCP => other_segments(probe),
+        protocol::UDP => other_resolutions(probe),
+        _ => other_echoes(probe),
+    });
+    let errors = asked.iter().map(other_error);
+    for forged in from_elsewhere(&asked).into_iter().chain(of_its_kind).chain(errors) {
+        rig.inbound(A, &forged);
     }
     assert_eq!(outcomes(&rig), []);
     for probe in &asked {

@@ -225,6 +225,28 @@ fn a_source_that_no_wan_translates_is_told_that_there_is_no_route() {
     assert_eq!((answer[20], answer[21]), (3, 0));
 }
 
+/// What WAN a turns into an address of this machine: one of each kind of packet, by each kind of map.
+fn to_this_machine() -> [Vec<u8>; 9] {
+    let error4 = icmp(3, 3, [0, 0], &packet("192.0.2.12", SERVER, protocol::UDP, &udp(1, 2, &[]))[..28]);
+    let to = |public: &str, protocol, payload: &[u8]| {
+        packet(if public.contains(':') { SERVER6 } else { SERVER }, public, protocol, payload)
+    };
+    let mut later = to("192.0.2.12", protocol::UDP, &[0; 16]);
+    later[7] = 2;
+    fix_ip(&mut later);
+    [
+        to("192.0.2.12", protocol::TCP, &tcp(5000, 22, 2, &[], &[])),
+        to("192.0.2.12", protocol::UDP, &udp(53, 22, b"")),
+        to("192.0.2.12", protocol::ICMP, &icmp(8, 0, [0, 1], &[])),
+        to("192.0.2.12", protocol::ICMP, &error4),
+        to("192.0.2.12", 47, &[0; 8]),
+        later,
+        to("2001:db8:a:c81::1", protocol::TCP, &tcp(5000, 22, 2, &[], &[])),
+        to("2001:db8:a:c81::1", protocol::ICMPV6, &icmp(128, 0, [0, 1], &[])),
+        to("2001:db8:a:c80::9", protocol::UDP, &udp(53, 22, b"")),
+    ]
+}
+
 #[test]
 fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_or_inside() {
     let mut policy = policy();
@@ -232,33 +254,12 @@ fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_
         vec![("2001:db8:a:c80::9".parse().unwrap(), "fd00:bad:b01:1::9".parse().unwrap())];
     let machine = ["10.250.250.2", "fd00:bad:b01:1::1", "fd00:bad:b01:1::9"];
     policy.inside.machine = machine.map(|text| text.parse().unwrap()).into();
-    let datagram = udp(53, 22, b"");
-    let error4 = icmp(3, 3, [0, 0], &packet("192.0.2.12", SERVER, protocol::UDP, &udp(1, 2, &[]))[..28]);
-    let to = |public: &str, protocol, payload: &[u8]| {
-        packet(if public.contains(':') { SERVER6 } else { SERVER }, public, protocol, payload)
-    };
-    let later = |public: &str| {
-        let mut later = to(public, protocol::UDP, &[0; 16]);
-        later[7] = 2;
-        fix_ip(&mut later);
-        later
-    };
     let mut rig = Rig::new(policy);
-    let cases = [
-        to("192.0.2.12", protocol::TCP, &tcp(5000, 22, 2, &[], &[])),
-        to("192.0.2.12", protocol::UDP, &datagram),
-        to("192.0.2.12", protocol::ICMP, &icmp(8, 0, [0, 1], &[])),
-        to("192.0.2.12", protocol::ICMP, &error4),
-        to("192.0.2.12", 47, &[0; 8]),
-        later("192.0.2.12"),
-        to("2001:db8:a:c81::1", protocol::TCP, &tcp(5000, 22, 2, &[], &[])),
-        to("2001:db8:a:c81::1", protocol::ICMPV6, &icmp(128, 0, [0, 1], &[])),
-        to("2001:db8:a:c80::9", protocol::UDP, &datagram),
-    ];
-    for (number, packet) in cases.iter().enumerate() {
+    for (number, packet) in to_this_machine().iter().enumerate() {
         let verdict = rig.inbound(A, packet).verdict;
         assert_eq!(verdict, Verdict::Drop(DropReason::RouterAddress), "case {number}");
     }
+    let datagram = udp(53, 22, b"");
     let round = [("10.250.250.3", "192.0.2.12"), ("fd00:bad:b01:2::5", "2001:db8:a:c81::1")];
     for (source, public) in round {
         let verdict = rig.outbound(&packet(source, public, protocol::UDP, &datagram)).verdict;
@@ -267,7 +268,7 @@ fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_
     assert_eq!((rig.sent().len(), rig.plane.shared().table.len()), (0, 0), "nobody is told, nothing is remembered");
     let drops = |direction| rig.totals().dropped(direction, DropReason::RouterAddress);
     assert_eq!((drops(Direction::Inbound), drops(Direction::Outbound)), (9, 2));
-    let neighbour = to("192.0.2.13", protocol::UDP, &datagram);
+    let neighbour = packet(SERVER, "192.0.2.13", protocol::UDP, &datagram);
     assert_eq!(rig.inbound(A, &neighbour).verdict, Verdict::Forward(End::Inside), "its neighbour is reached");
 }
 
