@@ -108,11 +108,9 @@ impl Outbox {
             send(&mut batch);
         }
         self.keeps_order = false;
-        for made in self.queued.drain(..) {
-            if self.spare.len() < CAPACITY && made.buffer.capacity() <= 4096 {
-                self.spare.push(made.buffer);
-            }
-        }
+        // One is made only when none is spare, so that there are never more than `CAPACITY`.
+        let reusable = self.queued.drain(..).map(|made| made.buffer).filter(|buffer| buffer.capacity() <= 4096);
+        self.spare.extend(reusable);
     }
 }
 

@@ -141,6 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn a_next_hop_that_confirms_again_and_again_stays_known_and_has_spoken_each_time() {
+        let neighbors = Neighbors::new();
+        neighbors.learn(WAN, Family::V4, MAC);
+        for _ in 0..2 {
+            neighbors.change(WAN, Family::V4, |word| word & !(REACHABLE | HEARD) | PROBING);
+            for _ in 0..2 {
+                neighbors.confirm(WAN, Family::V4);
+                assert_eq!(neighbors.load(WAN, Family::V4), MAC.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
+            }
+            assert!(neighbors.has_spoken(WAN, Family::V4));
+            assert!(!neighbors.has_spoken(WAN, Family::V4), "it was asked a moment ago");
+            neighbors.confirm(WAN, Family::V4);
+        }
+    }
+
+    #[test]
     fn no_station_is_believed_to_have_a_group_address() {
         let neighbors = Neighbors::new();
         neighbors.learn(WAN, Family::V6, Mac::BROADCAST);

@@ -114,6 +114,8 @@ mod tests {
         assert_eq!(memory.find(WanId(1), REMOTE, secs(700)), None);
         assert_eq!(memory.find(WanId(0), REMOTE, secs(100)), None);
         assert_eq!((memory.list(secs(699)).len(), memory.list(secs(700)).len()), (1, 0));
+        memory.learn(WanId(0), REMOTE, 1400, secs(500));
+        assert_eq!(memory.find(WanId(1), REMOTE, secs(700)), None, "though another is remembered for longer");
     }
 
     #[test]
@@ -137,5 +139,7 @@ mod tests {
         assert!(memory.list(secs(1)).len() <= SHARDS * SLOTS);
         let newest = IpAddr::from(Ipv4Addr::from(0x0a00_0000 + 99_999));
         assert_eq!(memory.find(WanId(0), newest, secs(1)), Some(1300));
+        let strangers = (0x0b00_0000..0x0b00_1000u32).map(|host| IpAddr::from(Ipv4Addr::from(host)));
+        assert!(strangers.into_iter().all(|remote| memory.find(WanId(0), remote, secs(1)).is_none()));
     }
 }

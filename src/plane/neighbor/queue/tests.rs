@@ -131,6 +131,32 @@ fn the_quote_of_a_large_packet_is_cut() {
 }
 
 #[test]
+fn a_packet_from_an_owned_address_or_the_kernels_own_leaves_and_no_other() {
+    let from4 = |last: u8| {
+        let mut packet = packet(last);
+        packet[15] = last;
+        packet
+    };
+    let from6 = |source: &str, mark: u8| {
+        let source: Ipv6Addr = source.parse().unwrap();
+        [&[0x60, 0, 0, 0, 0, 1, 253, 64][..], &source.octets(), &[0xfd; 16], &[mark]].concat()
+    };
+    let mut run = Run::new();
+    for last in [1, 2, 3, 4] {
+        run.hold(&from4(last), 0).unwrap();
+    }
+    let sources = ["2001:db8:a:c81::1", "2001:db8:a:c80::5", "fe80::2", "fe80::3", "2001:db8:b::1"];
+    for (mark, source) in (11..).zip(sources) {
+        let packet = from6(source, mark);
+        run.push((A, Family::V6), &packet, &[b"sent: ", &packet[..]].concat(), 0).unwrap();
+    }
+    for family in [Family::V4, Family::V6] {
+        run.neighbors.set(A, family, MAC);
+    }
+    assert_eq!(run.flush(10), (vec![2, 3, 11, 12, 13], vec![1, 4, 14, 15]));
+}
+
+#[test]
 fn a_packet_whose_source_the_wan_lost_does_not_leave() {
     let mut run = Run::new();
     run.hold(&packet(5), 0).unwrap();
