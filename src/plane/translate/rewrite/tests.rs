@@ -162,14 +162,25 @@ fn a_neutral_rewrite_touches_nothing_behind_the_addresses() {
 
 #[test]
 fn a_destination_on_the_way_to_another_is_not_in_the_checksum() {
-    for (segments_left, covered) in [(0u8, true), (1, false)] {
-        let routing =
-            [&[60, 0, 4, segments_left, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0][..], &udp(1, 2, b"data")].concat();
-        let before = packet("fd00::2", "2001:db8::1", 43, &routing);
+    const ROUTING: u8 = 43;
+    let authentication = [&[ROUTING, 4][..], &[0; 22]].concat();
+    // Protocol number of the first header, and what stands in front of the routing header.
+    let chains: [(u8, &[u8]); 5] = [
+        (ROUTING, &[]),
+        (0, &[ROUTING, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        (60, &[ROUTING, 0, 1, 4, 0, 0, 0, 0]),
+        (51, &authentication),
+        (44, &[ROUTING, 0, 0, 0, 0, 0, 0, 7]),
+    ];
+    for ((first, chain), (segments_left, covered)) in
+        chains.into_iter().flat_map(|it| [(it, (0u8, true)), (it, (1, false))])
+    {
+        let routing = [60, 0, 4, segments_left, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0];
+        let before = packet("fd00::2", "2001:db8::1", first, &[chain, &routing, &udp(1, 2, b"data")].concat());
         let mut bytes = before.clone();
         let mut headers = parse(&bytes, &Offload::NONE).unwrap();
         readdress(&mut bytes, &mut headers, Side::Destination, ip("2001:db8:5::1"));
-        assert_eq!(bytes[40..] != before[40..], covered, "{segments_left} segments left");
+        assert_eq!(bytes[40..] != before[40..], covered, "{segments_left} segments left, first {first}");
         bytes = before.clone();
         readdress(&mut bytes, &mut headers, Side::Source, ip("2001:db8:5::2"));
         assert_ne!(bytes[40..], before[40..], "the source always is");
