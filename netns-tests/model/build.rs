@@ -2,7 +2,7 @@
 //! Must never know: addresses, what came before.
 
 use super::chance::Chance;
-use super::wire::{self, ACK, FIN, RST, SYN};
+use super::wire::{self, ACK, FIN, RST, SYN, TCP, UDP};
 
 pub fn flags(chance: &mut Chance) -> u8 {
     chance.pick(&[
@@ -23,7 +23,7 @@ pub fn flags(chance: &mut Chance) -> u8 {
     ])
 }
 
-pub fn segment(chance: &mut Chance, ports: &[u8]) -> Vec<u8> {
+fn segment(chance: &mut Chance, ports: &[u8]) -> Vec<u8> {
     let flags = if chance.one_in(2) { SYN } else { flags(chance) };
     let mss = chance.pick(&[536u16, 1220, 1240, 1360, 1440, 1460, 8960]).to_be_bytes();
     let options = match chance.below(5) {
@@ -43,7 +43,18 @@ pub fn segment(chance: &mut Chance, ports: &[u8]) -> Vec<u8> {
     segment
 }
 
-pub fn message(chance: &mut Chance, v4: bool) -> Vec<u8> {
+/// The transport header of a protocol, without a length; the first bytes of what has none.
+pub fn transport(chance: &mut Chance, protocol: u8, ports: &[u8], v4: bool) -> Vec<u8> {
+    match protocol {
+        TCP => segment(chance, ports),
+        UDP | 136 => [ports, &[0; 4]].concat(),
+        33 => [ports, &[5, 0, 0, 0, 0, 0, 0, 0]].concat(),
+        47 | 253 => vec![0x20, 0, 0x08, 0],
+        _ => message(chance, v4),
+    }
+}
+
+fn message(chance: &mut Chance, v4: bool) -> Vec<u8> {
     let kind = match v4 {
         true => chance.pick(&[8, 8, 8, 0, 13, 5, 42]),
         false => chance.pick(&[128, 128, 128, 129, 139, 100]),
@@ -85,8 +96,17 @@ pub fn fragment(packet: &[u8], ip: &wire::Ip, id: u32, offset: usize, payload: &
     fragment
 }
 
+/// An identification, a word on fragmenting, and now and then an option, in an IPv4 header.
+pub fn vary_header4(chance: &mut Chance, packet: &mut Vec<u8>) {
+    wire::put(packet, 4, chance.next() as u16);
+    packet[6] = if chance.one_in(3) { 0 } else { 0x40 };
+    if chance.one_in(12) {
+        add_option(packet);
+    }
+}
+
 /// Router alert (RFC 2113), which every fragment carries too.
-pub fn add_option(packet: &mut Vec<u8>) {
+fn add_option(packet: &mut Vec<u8>) {
     packet.splice(20..20, [0x94, 4, 0, 0]);
     packet[0] += 1;
     let len = packet.len() as u16;

@@ -2,7 +2,7 @@
 //! another configuration. Each event is concrete, so that it stays what it is when others are left out.
 //! Must never know: what must come of it.
 
-use super::build::{add_option, extend, extensions, flags, fragment, message, segment};
+use super::build::{extend, extensions, flags, fragment, transport, vary_header4};
 use super::chance::Chance;
 use super::form::header;
 use super::net::Net;
@@ -187,13 +187,7 @@ impl Draw {
         let protocol = chance.pick(&[TCP, TCP, TCP, UDP, UDP, UDP, icmp, icmp, 47, 33, 136, 253]);
         let ports =
             [chance.pick(&[1000u16, 1001, 53]).to_be_bytes(), chance.pick(&[53u16, 443]).to_be_bytes()].concat();
-        let mut l4 = match protocol {
-            TCP => segment(chance, &ports),
-            UDP | 136 => [&ports[..], &[0; 4]].concat(),
-            33 => [&ports[..], &[5, 0, 0, 0, 0, 0, 0, 0]].concat(),
-            47 | 253 => vec![0x20, 0, 0x08, 0],
-            _ => message(chance, v4),
-        };
+        let mut l4 = transport(chance, protocol, &ports, v4);
         let (extensions, first) =
             if v4 || !chance.one_in(4) { (vec![], protocol) } else { extensions(chance, protocol) };
         let network = if v4 { 20 } else { 40 + extensions.len() };
@@ -219,11 +213,7 @@ impl Draw {
         let hops = if chance.one_in(8) { chance.pick(&[0, 1, 2, 3, 255]) } else { 64 };
         packet[if v4 { 8 } else { 7 }] = hops;
         if v4 {
-            wire::put(&mut packet, 4, chance.next() as u16);
-            packet[6] = if chance.one_in(3) { 0 } else { 0x40 };
-            if chance.one_in(12) {
-                add_option(&mut packet);
-            }
+            vary_header4(chance, &mut packet);
         }
         wire::seal(&mut packet);
         if v4 && protocol == UDP && chance.one_in(5) {
