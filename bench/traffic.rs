@@ -11,8 +11,8 @@ use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::verdict::Verdict;
 use flowpin::plane::{Plane, Shared};
 use flowpin::types::{
-    Balance, Direction, End, Family, Frame, Gso, GsoKind, HEADROOM, Mac, NptMode, Offload, PartialChecksum, Standing,
-    Tick, Timeouts, WanId,
+    Direction, End, Family, Frame, Gso, GsoKind, HEADROOM, Mac, NptMode, Offload, PartialChecksum, Standing, Tick,
+    WanId,
 };
 use std::sync::Arc;
 
@@ -46,16 +46,12 @@ pub const SIZES: [(&str, Size); 3] = [("64", Size::Small), ("1400", Size::Large)
 pub fn policy(kind: Kind) -> Policy {
     let mode = if kind == Kind::Rfc6296 { NptMode::Rfc6296 } else { NptMode::Prefix };
     let fixed = Fixed {
-        seed: 0,
-        balance: Balance::Endpoint,
         prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
-        hops: 0,
         martians: ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "fe80::/10", "ff00::/8"]
             .map(|net| net.parse().unwrap())
             .to_vec(),
-        timeouts: Timeouts::default(),
         icmp_errors: 1000,
-        last_resort: false,
+        ..Fixed::default()
     };
     Policy {
         epoch: 1,

@@ -10,6 +10,7 @@ mod rooms;
 mod sentences;
 mod source;
 
+use flowpin::plane::verdict::DropReason;
 use modules::Modules;
 use sentences::{forbidden_imports, goes_up, knots};
 use source::Source;
@@ -125,6 +126,18 @@ fn the_tour_names_only_files_that_are_there() {
 /// Every path of a `.rs` file between backquotes.
 fn quoted_files(text: &str) -> Vec<String> {
     text.split('`').filter(|word| word.ends_with(".rs") && word.contains('/')).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_drop_reason_is_named_in_a_test() {
+    let tests: String =
+        ["src", "netns-tests"].into_iter().flat_map(all_sources).map(|source| source.tests().to_owned()).collect();
+    let is_named = |reason: &DropReason| {
+        [format!("DropReason::{reason:?}"), format!("\"{}\"", reason.name())].iter().any(|it| tests.contains(it))
+    };
+    let lost = DropReason::ALL.iter().filter(|reason| !is_named(reason));
+    let broken: Vec<_> = lost.map(|reason| format!("no test drops a packet as `{}`", reason.name())).collect();
+    nobody_breaks("a drop reason is a row of a test", &broken);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What answers without a running service: help, completions, check; and what the others say when nobody runs.
 
 use crate::lab::flowpin;
+use clap::CommandFactory;
+use flowpin::cli::args::Cli;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,10 @@ fn ask(arguments: &[&str]) -> Said {
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-const COMMANDS: [&str; 8] = ["run", "check", "status", "flows", "wan", "replay", "lab", "completions"];
+/// Every command, as the program itself knows them.
+fn commands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
 
 #[test]
 fn help_names_every_command_and_explains_each_with_examples() {
@@ -27,7 +32,7 @@ fn help_names_every_command_and_explains_each_with_examples() {
     for part in ["Exit codes:", "Files:", "Signals", "Environment:"] {
         assert!(manual.out.contains(part), "{part}");
     }
-    for command in COMMANDS {
+    for command in &commands() {
         assert!(manual.out.contains(&format!("\n  {command} ")), "{command}");
         let (help, same) = (ask(&["help", command]), ask(&[command, "--help"]));
         assert_eq!((help.code, same.code, &help.out), (Some(0), Some(0), &same.out), "{command}");
@@ -65,7 +70,7 @@ fn completions_are_there_for_every_shell_and_bash_can_read_them() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let said = ask(&["completions", shell]);
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{shell}");
-        assert!(COMMANDS.iter().all(|command| said.out.contains(command)), "{shell}");
+        assert!(commands().iter().all(|command| said.out.contains(command)), "{shell}");
     }
     let script = ask(&["completions", "bash"]).out;
     let complete =

@@ -164,11 +164,21 @@ pub fn assert_same(story: &str, found: &[u8], wanted: &[u8]) {
     }
     let (found, wanted) = (blocks(found), blocks(wanted));
     for (number, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
-        assert_eq!(hex(found), hex(wanted), "{story}: block {number}: found (left), wanted (right)");
+        let [found_is, wanted_is] = [found, wanted].map(|block| about(block));
+        let sentence = format!("{story}: block {number}: found (left) {found_is}, wanted (right) {wanted_is}");
+        assert_eq!(hex(found), hex(wanted), "{sentence}");
     }
     let longer = if found.len() > wanted.len() { &found[wanted.len()..] } else { &wanted[found.len()..] };
     let rest: Vec<_> = longer.iter().map(|block| hex(block)).collect();
     panic!("{story}: {} blocks found, {} wanted; the rest: {rest:?}", found.len(), wanted.len());
+}
+
+/// What a block holds, in words: why the packet was dropped, or that it was not.
+fn about(block: &[u8]) -> String {
+    let text = String::from_utf8_lossy(block);
+    let dropped =
+        text.find("dropped: ").map(|at| text[at..].chars().take_while(char::is_ascii).filter(|c| !c.is_control()));
+    dropped.map_or_else(|| "what left".to_owned(), Iterator::collect)
 }
 
 /// The blocks of a pcapng file.

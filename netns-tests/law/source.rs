@@ -5,6 +5,9 @@ use super::outline::is_word;
 use std::fs;
 use std::path::Path;
 
+/// What tests below the code of their file begin with.
+const TESTS: &str = "\n#[cfg(test)]\nmod tests {";
+
 /// A file of source.
 pub struct Source {
     /// From the root of the repository.
@@ -53,11 +56,24 @@ impl Source {
 
     /// Lines that hold code, up to the tests.
     pub fn lines_of_code(&self) -> usize {
-        if self.path.contains("/tests/") || self.path.ends_with("/tests.rs") {
+        if self.is_tests() {
             return 0;
         }
-        let code = self.code.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let code = self.code.split(TESTS).next().unwrap_or_default();
         code.lines().filter(|line| !line.trim().is_empty()).count()
+    }
+
+    /// Its tests as they are written: the whole file, where that holds nothing else.
+    pub fn tests(&self) -> &str {
+        if self.is_tests() || self.path.starts_with("netns-tests/") {
+            return &self.text;
+        }
+        self.text.split_once(TESTS).map_or("", |(_, tests)| tests)
+    }
+
+    /// Whether the file holds tests of a module and nothing else.
+    fn is_tests(&self) -> bool {
+        self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
 
     /// What the file opens with, without the marks, as one line.

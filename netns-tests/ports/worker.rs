@@ -11,21 +11,12 @@ use flowpin::ports::live::LivePort;
 use flowpin::ports::pcap::{Capture, LinkType, Packet, Writer};
 use flowpin::ports::record::{self, Interfaces, Recording};
 use flowpin::ports::tun::TunDevice;
-use flowpin::types::{Balance, Slots, Timeouts};
+use flowpin::types::Slots;
 use flowpin::workers::live::{self, Ports, Report, WorkerHandle};
 use std::sync::mpsc::{Receiver, channel};
 
 fn policy(epoch: u32) -> Arc<Policy> {
-    let fixed = Fixed {
-        seed: 1,
-        balance: Balance::Endpoint,
-        prefixes: Vec::new(),
-        hops: 0,
-        martians: Vec::new(),
-        timeouts: Timeouts::default(),
-        icmp_errors: 1000,
-        last_resort: false,
-    };
+    let fixed = Fixed { seed: 1, icmp_errors: 1000, ..Fixed::default() };
     let inside = Inside { mtu: 1500, machine: [].into(), router4: None, router6: None };
     Arc::new(Policy { epoch, fixed: Arc::new(fixed), inside, wans: Slots::default() })
 }

@@ -36,8 +36,8 @@ pub struct Policy {
     pub wans: Slots<Wan>,
 }
 
-/// What the configuration alone says.
-#[derive(Clone, Debug)]
+/// What the configuration alone says. The default accepts no source, and sends no ICMP error.
+#[derive(Clone, Debug, Default)]
 pub struct Fixed {
     /// Seed of the rendezvous hash.
     pub seed: u64,

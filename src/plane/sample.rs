@@ -13,8 +13,8 @@ use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{
-    Balance, Direction, Disposition, End, Family, Frame, HEADROOM, Mac, NptMode, Offload, Remedies, Remedy, Standing,
-    Tick, Timeouts, WanId,
+    Direction, Disposition, End, Family, Frame, HEADROOM, Mac, NptMode, Offload, Remedies, Remedy, Standing, Tick,
+    WanId,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -66,14 +66,10 @@ pub fn policy() -> Policy {
     let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", NptMode::Prefix);
     a.fixed_mut().inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
     let fixed = Fixed {
-        seed: 0,
-        balance: Balance::Endpoint,
         prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
-        hops: 0,
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),
-        timeouts: Timeouts::default(),
         icmp_errors: 1000,
-        last_resort: false,
+        ..Fixed::default()
     };
     Policy {
         epoch: 1,

@@ -10,8 +10,11 @@ use crate::config::diagnostics::{Code, Fault, Span, quote};
 use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};
 use std::net::{IpAddr, SocketAddr};
 
-/// Kinds of probes.
-const KINDS: [&str; 5] = ["icmp", "tcp", "http", "dns", "neighbor"];
+/// Reads a probe of one kind: the value of the kind's key, then the keys that belong to the kind.
+type Read = fn(&Item<'_>, &mut Table<'_>, &mut Faults) -> Option<(ProbeTarget, ProbeKind)>;
+
+/// Kinds of probes, each with the reader of what it asks.
+const KINDS: [(&str, Read); 5] = [("icmp", icmp), ("tcp", tcp), ("http", page), ("dns", dns), ("neighbor", neighbor)];
 
 /// Probes of one WAN at the most: each may count for both families.
 const MOST: usize = 64;
@@ -57,20 +60,20 @@ pub(super) fn milliseconds(item: &Item<'_>, (least, most): (u32, u32), faults: &
 /// One probe: a table with one of the kinds as key, and what belongs to that kind.
 fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<HealthProbe>> {
     let mut table = item.table("a probe", faults)?;
-    let said: Vec<_> = KINDS.into_iter().filter_map(|kind| table.take(kind)).collect();
-    let (at, kinds) = (table.at, KINDS.map(|kind| format!("`{kind}`")).join(", "));
+    let said: Vec<_> = KINDS.into_iter().filter_map(|(kind, read)| Some((table.take(kind)?, read))).collect();
+    let (at, kinds) = (table.at, KINDS.map(|(kind, _)| format!("`{kind}`")).join(", "));
     if said.len() != 1 {
         // What belongs to a kind is no fault beside the one that there is.
         ["name", "expect", "body", "host"].into_iter().for_each(|key| _ = table.take(key));
     }
     let probe = match said.as_slice() {
-        [kind] => of_kind(kind, &mut table, faults),
+        [(item, read)] => read(item, &mut table, faults).map(|(target, kind)| HealthProbe { target, kind }),
         [] => {
             let message = "this probe does not say what it asks";
             faults.add(Code::Missing, at, message, "write one such as { icmp = \"gateway\" }");
             None
         }
-        [_, second, ..] => {
+        [_, (second, _), ..] => {
             let message = format!("a probe is of one kind, and this one says {} too", quote(second.key));
             faults.add(Code::Conflict, second.key_at, message, format!("make two probes of it; the kinds are {kinds}"));
             None
@@ -80,23 +83,24 @@ fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<HealthProbe>> {
     probe.map(|value| Spanned { value, at })
 }
 
-fn of_kind(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<HealthProbe> {
-    let (target, kind) = match kind.key {
-        "icmp" => (kind.parse(target, faults)?.value, ProbeKind::Icmp),
-        "neighbor" => (kind.parse(gateway, faults)?.value, ProbeKind::Neighbor),
-        "tcp" => {
-            let (target, port) = kind.parse(target_and_port, faults)?.value;
-            (target, ProbeKind::Tcp { port })
-        }
-        "dns" => {
-            let name = table.require("name", "\"example.com\"", faults);
-            let target = kind.parse(target, faults);
-            let name = name.and_then(|item| item.parse(values::dns_name, faults));
-            (target?.value, ProbeKind::Dns { name: name?.value })
-        }
-        _ => page(kind, table, faults)?,
-    };
-    Some(HealthProbe { target, kind })
+fn icmp(item: &Item<'_>, _: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    Some((item.parse(target, faults)?.value, ProbeKind::Icmp))
+}
+
+fn neighbor(item: &Item<'_>, _: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    Some((item.parse(gateway, faults)?.value, ProbeKind::Neighbor))
+}
+
+fn tcp(item: &Item<'_>, _: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    let (target, port) = item.parse(target_and_port, faults)?.value;
+    Some((target, ProbeKind::Tcp { port }))
+}
+
+fn dns(item: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    let name = table.require("name", "\"example.com\"", faults);
+    let target = item.parse(target, faults);
+    let name = name.and_then(|item| item.parse(values::dns_name, faults));
+    Some((target?.value, ProbeKind::Dns { name: name?.value }))
 }
 
 /// What is wrong is reported, and reads here as left out.

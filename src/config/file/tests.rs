@@ -4,6 +4,7 @@
 mod good;
 mod probes;
 mod reading;
+mod reference;
 mod rules;
 mod wild;
 

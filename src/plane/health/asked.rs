@@ -87,7 +87,9 @@ impl Asked {
     fn remote_port(&self) -> u16 {
         match self.spec.question {
             Question::Connect { port } | Question::Fetch { port, .. } => port,
-            _ => DNS_PORT,
+            Question::Resolve { .. } => DNS_PORT,
+            // Neither ARP, ND nor ICMP has ports.
+            Question::Neighbor | Question::Echo => 0,
         }
     }
 
@@ -99,7 +101,7 @@ impl Asked {
             Talk::Echo => echo::request(out, source, target, ECHO, self.token),
             Talk::Dns(query) => {
                 let len = u16::try_from(8 + query.len()).unwrap_or(u16::MAX);
-                let header = [self.port(), DNS_PORT, len, 0].map(u16::to_be_bytes);
+                let header = [self.port(), self.remote_port(), len, 0].map(u16::to_be_bytes);
                 let datagram = [header.as_flattened(), query].concat();
                 ip::packet(out, source, target, protocol::UDP, (&datagram, 6))
             }

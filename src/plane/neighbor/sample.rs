@@ -6,7 +6,7 @@ pub use crate::plane::packet::sample::hex;
 use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Balance, Disposition, End, Mac, NptMode, Standing, Timeouts, WanId};
+use crate::types::{Disposition, End, Mac, NptMode, Standing, WanId};
 use std::sync::Arc;
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
@@ -54,16 +54,7 @@ pub fn policy() -> Policy {
     b.link.next_hop4 = Some(address("198.51.100.1"));
     b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
     b.nptv6 = [].into();
-    let fixed = Fixed {
-        seed: 0,
-        balance: Balance::Endpoint,
-        prefixes: vec![],
-        hops: 0,
-        martians: vec![],
-        timeouts: Timeouts::default(),
-        icmp_errors: 1000,
-        last_resort: false,
-    };
+    let fixed = Fixed { icmp_errors: 1000, ..Fixed::default() };
     Policy {
         epoch: 1,
         fixed: Arc::new(fixed),

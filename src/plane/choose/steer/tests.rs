@@ -3,7 +3,7 @@
 use super::*;
 use crate::plane::policy::{Fixed, Inside, OnDown, Wan, WanFixed, WanLink};
 use crate::plane::translate::nat44::Nat44Map;
-use crate::types::{Mac, Standing, Timeouts};
+use crate::types::{Mac, Standing};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -39,16 +39,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
     };
-    let fixed = Fixed {
-        seed: 7,
-        balance: Balance::Endpoint,
-        prefixes: vec![],
-        hops: 0,
-        martians: vec![],
-        timeouts: Timeouts::default(),
-        icmp_errors: 1000,
-        last_resort: false,
-    };
+    let fixed = Fixed { seed: 7, icmp_errors: 1000, ..Fixed::default() };
     Policy {
         epoch: 1,
         fixed: Arc::new(fixed),
