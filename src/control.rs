@@ -1,5 +1,5 @@
-//! Stands beside the packets' way: turns settings and what the kernel says of its links into the policy that the plane
-//! obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
+//! The service around the data plane: makes of the settings, and of what the kernel says of its links, the policy that the
+//! plane obeys, sets the kernel side up and takes it down, and answers the commands. Must never know: a packet.
 
 pub mod compile;
 pub mod controller;

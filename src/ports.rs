@@ -1,5 +1,6 @@
-//! The edge: frames in and out, nothing decided. A port moves batches; powers beyond that are decorators.
-//! `sys` holds the only unsafe code of the house. Must never know: the plane.
+//! Ports: where frames come from and go to, in batches: packet sockets, the TUN, captures, memory. Nothing is decided about
+//! a frame here. `record` and `faulty` wrap any live port; `sys` holds the only unsafe code of the crate.
+//! Must never know: the plane.
 
 mod arena;
 pub mod batch;

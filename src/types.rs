@@ -1,4 +1,5 @@
-//! The words of the house: what every room may say. Plain values, no behaviour that belongs to a room.
+//! Values that all rooms share: frames and their offloads, WAN numbers and families, time, standings and settings. Plain
+//! values, no behaviour that belongs to a room.
 //! Must never know: any other module of the crate, sockets, clocks, configuration.
 
 mod family;
@@ -32,7 +33,7 @@ impl WanId {
     }
 }
 
-/// Some of the WANs.
+/// A set of WANs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct WanSet(u32);
 

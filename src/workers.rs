@@ -1,4 +1,5 @@
-//! Introduces ports to the plane: one turn receives, processes and sends. Live service and replay share it.
+//! The threads that move frames between the ports through the plane, and how control reaches them. One turn receives,
+//! processes and sends a batch; live service and replay share it.
 //! Must never know: what a packet means, where settings come from.
 
 pub mod live;

@@ -1,4 +1,5 @@
-//! Flows, seen from the inside: key, state, bounded table, expiry.
+//! What is remembered of each flow, seen from the inside: its key, its pin, its state, in a bounded table whose entries
+//! expire.
 //!
 //! Every entry of the table is watched by exactly one worker's wheel, the one that inserted it; only wheels remove.
 

@@ -1,5 +1,5 @@
-//! Fragments: how a packet becomes some (IPv4 only; an IPv6 router never fragments, RFC 8200 §4.5), and how the later ones
-//! find the way that the first one took. Must never know: policy, flows.
+//! Fragments: a packet is cut into some (IPv4 only; an IPv6 router never fragments, RFC 8200 §4.5), and the later fragments
+//! of a datagram take the WAN of its first, in whatever order they come. Must never know: policy, flows.
 
 mod datagram;
 pub mod pins;

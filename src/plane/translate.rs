@@ -1,4 +1,5 @@
-//! The translations: what of a packet's two ends changes, and nothing else.
+//! Address translation: what the ends of a packet become (1:1 NAT44, NPTv6), and how it is rewritten, with the packet that an
+//! ICMP error quotes.
 
 pub mod inner;
 pub mod mapped;

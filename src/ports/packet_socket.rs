@@ -53,7 +53,7 @@ pub fn open(link: &Link, fanout: Option<u16>, meter: &Arc<Meter>) -> io::Result<
     Ok((receive, transmit))
 }
 
-/// The receiving half.
+/// The receiving half of a WAN link as a port.
 #[derive(Debug)]
 pub struct PacketReceive {
     ring: Ring,
@@ -62,7 +62,7 @@ pub struct PacketReceive {
     meter: Arc<Meter>,
 }
 
-/// The sending half.
+/// The sending half of a WAN link as a port.
 #[derive(Debug)]
 pub struct PacketTransmit {
     socket: Socket,

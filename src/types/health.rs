@@ -103,7 +103,7 @@ pub enum Remedy {
     Move,
 }
 
-/// The same by protocol.
+/// What becomes of the flows of a WAN that is down, by protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Remedies {
     /// For TCP.

@@ -1,5 +1,5 @@
-//! A flow on a WAN that is up, while a better one would take it: since that one came back, say. What becomes of the flow is
-//! for the better WAN's settings to say. Must never know: tables, how a host is told, since when a WAN is up.
+//! What becomes of a flow whose WAN is up when a better WAN would take it, one that came back for example: the better WAN's
+//! settings say whether it stays, moves or ends. Must never know: tables, how a host is told, since when a WAN is up.
 
 use super::candidates::would_take;
 use crate::plane::flow::key::FlowKey;

@@ -1,4 +1,5 @@
-//! What the table says of a flow to whoever asks: its pin. Must never know: record, table.
+//! The pin of a flow: what the table answers about it, the WAN and public end that it is bound to among that.
+//! Must never know: record, table.
 
 use crate::plane::counters::Reachability;
 use crate::plane::lease::Binding;

@@ -1,5 +1,5 @@
-//! Pays what the kernel still owes a packet, so that it can be cut into fragments: its checksum, and the segments of a
-//! UDP super-frame. Must never know: fragments, links.
+//! Does what the sender's kernel left to a later device (offload), so that a packet can be cut into fragments: its checksum
+//! is completed, and a UDP super-frame becomes its segments. Must never know: fragments, links.
 
 use crate::plane::packet::checksum;
 use crate::plane::packet::checksum::{Delta, Field};

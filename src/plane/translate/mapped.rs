@@ -1,5 +1,5 @@
-//! One translation as a value: what becomes of one end of a packet. Who asks finds it in choose/address.rs, rewrite.rs
-//! carries it out. Must never know: policy, flow.
+//! One translation as a value: what becomes of one end of a packet. It is looked up in choose/address.rs and carried out
+//! by rewrite.rs. Must never know: policy, flow.
 
 use crate::plane::lease::{Binding, Lease};
 use crate::types::WanId;
