@@ -4,7 +4,6 @@
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::topology::{INSIDE4, SERVER4};
 use flowpin::lab::{Lab, Service};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Error};
 use std::net::UdpSocket;
@@ -18,8 +17,10 @@ use std::time::Duration;
 /// How much of it.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Load {
-    /// Routes, half of each family.
+    /// IPv4 routes.
     pub routes: u32,
+    /// IPv6 routes. The kernel walks all of these when a link is lost, before it tells anybody.
+    pub routes6: u32,
     /// Flows.
     pub flows: u32,
 }
@@ -35,7 +36,7 @@ impl Load {
     /// In words, for the report.
     pub fn name(self) -> String {
         let part = |number: u32, what: &str| (number > 0).then(|| format!("{number} {what}"));
-        let parts = [part(self.routes, "routes"), part(self.flows, "flows listed")];
+        let parts = [part(self.routes, "routes"), part(self.routes6, "IPv6 routes"), part(self.flows, "flows listed")];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
@@ -46,32 +47,19 @@ impl Load {
 
     /// Puts the routes into the router's main table.
     pub fn add_routes(self, lab: &Lab) -> io::Result<()> {
-        if self.routes == 0 {
-            return Ok(());
-        }
-        let mut batch = String::new();
-        for number in 0..self.routes / 2 {
+        let host4 = |number: u32| {
             let [_, a, b, c] = number.to_be_bytes();
-            let _ = writeln!(batch, "route add blackhole 100.{}.{b}.{c}/32 proto bird", 64 + a);
-            let _ = writeln!(batch, "-6 route add blackhole 2001:db8:ee{a:02x}:{b:x}:{c:x}::/80 proto bird");
-        }
-        let file = lab.directory().join("routes");
-        for family in ["-4", "-6"] {
-            let is_of = |line: &&str| line.starts_with("-6") == (family == "-6");
-            let lines = batch.lines().filter(is_of).map(|line| line.trim_start_matches("-6 "));
-            fs::write(&file, lines.collect::<Vec<_>>().join("\n"))?;
-            let output = lab.rt.output(Command::new("ip").args([family, "-batch"]).arg(&file))?;
-            if !output.status.success() {
-                return Err(Error::other(format!("ip -batch: {}", String::from_utf8_lossy(&output.stderr))));
-            }
-        }
-        Ok(())
+            format!("100.{}.{b}.{c}/32", 64 + a)
+        };
+        let net6 = |number: u32| format!("2001:db8:{:x}:{:x}::/64", 0xee00 + (number >> 16), number & 0xffff);
+        add(lab, "-4", (0..self.routes).map(host4))?;
+        add(lab, "-6", (0..self.routes6).map(net6))
     }
 
     /// Fills the table, and starts what goes on until the result is dropped.
     pub fn weigh(self, lab: &Lab, service: &Service) -> io::Result<Weighing> {
         let mut weighing = Weighing { stop: Arc::default(), threads: Vec::new() };
-        if self.routes > 0 {
+        if self.routes + self.routes6 > 0 {
             let stop = Arc::clone(&weighing.stop);
             weighing.threads.push(lab.rt.thread("churn", move || churn(&stop))?);
         }
@@ -87,6 +75,15 @@ impl Load {
         pause(Duration::from_millis(500));
         Ok(weighing)
     }
+}
+
+/// Adds routes that lead nowhere.
+fn add(lab: &Lab, family: &str, to: impl Iterator<Item = String>) -> io::Result<()> {
+    let file = lab.directory().join("routes");
+    fs::write(&file, to.map(|to| format!("route add blackhole {to} proto bird\n")).collect::<String>())?;
+    let output = lab.rt.output(Command::new("ip").args([family, "-batch"]).arg(&file))?;
+    let words = || Error::other(format!("ip -batch: {}", String::from_utf8_lossy(&output.stderr)));
+    output.status.success().then_some(()).ok_or_else(words)
 }
 
 /// What goes on meanwhile. Dropped, it ends.

@@ -1,6 +1,7 @@
 //! One kind of fault again and again: how long the stream that used the line was not heard, and what it and the other
 //! stream lost. Must never know: how results are shown.
 
+use crate::Wish;
 use crate::fault::{Case, Fault};
 use crate::load::{self, Load};
 use flowpin::clock::{Clock, pause};
@@ -30,11 +31,12 @@ pub struct Outcome {
 }
 
 /// Runs a case in a lab of its own.
-pub fn run(case: &Case, load: Load, repeats: usize, seed: u64) -> io::Result<Outcome> {
+pub fn run(case: &Case, load: Load, wish: &Wish) -> io::Result<Outcome> {
+    let (repeats, binary, seed) = (wish.repeats, wish.binary.as_path(), wish.seed | 1);
     let lab = Lab::build(Options { extra: load.settings(), ..Options::default() })?;
     load.add_routes(&lab)?;
     let config = lab.config().replace("[wan.nat44]", &format!("[wan.health]\n{}\n[wan.nat44]", case.health));
-    let mut stage = Stage { case, load, lab: &lab, config, sink: Sink::open(&lab)?, seed: seed | 1 };
+    let mut stage = Stage { case, load, lab: &lab, config, sink: Sink::open(&lab)?, binary, seed };
     let mut outcome = Outcome::default();
     for repeat in 0..repeats {
         progress(format_args!("{}: {} of {repeats}", case.name, repeat + 1));
@@ -50,13 +52,14 @@ struct Stage<'a> {
     lab: &'a Lab,
     config: String,
     sink: Sink,
+    binary: &'a Path,
     seed: u64,
 }
 
 impl Stage<'_> {
     /// Once, with a service that has seen no fault before: a line that falls again comes back later each time.
     fn repeat(&mut self, outcome: &mut Outcome) -> io::Result<()> {
-        let mut service = self.lab.start_flowpin_with(Path::new(env!("CARGO_BIN_EXE_flowpin")), &self.config)?;
+        let mut service = self.lab.start_flowpin_with(self.binary, &self.config)?;
         let is_up = |wan| Ok::<_, Error>(state(&service.status()?, wan) == "up");
         wait("both lines are up", || Ok(is_up("fiber")? && is_up("dsl")?))?;
         let weighing = self.load.weigh(self.lab, &service)?;
