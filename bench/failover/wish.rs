@@ -51,6 +51,7 @@ impl Wish {
         }
         if !benching && !said {
             wish.repeats = 1;
+            wish.load = Load { routes: 1000, routes6: 1000, flows: 5000 };
         }
         Ok(wish)
     }
