@@ -35,6 +35,7 @@ pub fn public_under(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, U
 ///
 /// # Errors
 /// The WAN is down, has no mapping for it, or none any more.
+#[inline]
 pub fn public_of_binding(wan: &Wan, inside: IpAddr, binding: Binding) -> Result<Mapped, Refusal> {
     if wan.standing(Family::of(inside)) == Standing::HardDown {
         return Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host));

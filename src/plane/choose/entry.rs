@@ -28,6 +28,7 @@ pub struct FlowPacket<'a> {
 impl<'a> FlowPacket<'a> {
     /// The packet in `frame`; `inside` is the address of its inside end, as in [`FlowKey::new`].
     #[must_use]
+    #[inline]
     pub fn new(headers: &'a Headers, frame: &Frame<'_>, direction: Direction, inside: IpAddr, now: Tick) -> Self {
         let (packets, bytes) = headers.segments(&frame.offload);
         let segment = Segment::read(headers, frame.packet());
@@ -37,6 +38,7 @@ impl<'a> FlowPacket<'a> {
 }
 
 /// The pin of the packet's flow. The packet has counted for it only if that was proved against the snapshot of `epoch`.
+#[inline]
 pub fn touch(core: &Core, policy: &Policy, epoch: u32, packet: &FlowPacket<'_>) -> Option<Pin> {
     core.shared.table.touch(&packet.key, epoch, &packet.seen, &policy.fixed.timeouts)
 }

@@ -23,6 +23,7 @@ impl FlowKey {
     /// For the packet that an ICMP error quotes, give the direction in which that packet went: an inbound error quotes an
     /// outbound packet.
     #[must_use]
+    #[inline]
     pub fn new(headers: &Headers, direction: Direction, inside: IpAddr) -> Self {
         let (source, destination) = match headers.transport {
             Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
@@ -50,6 +51,7 @@ impl FlowKey {
 
     /// A key from its parts: inside address and port, remote address and port. Ports are 0 for protocols without.
     #[must_use]
+    #[inline]
     pub fn from_parts(protocol: u8, inside: (IpAddr, u16), remote: (IpAddr, u16)) -> Self {
         let tail = u64::from(protocol) << 32 | u64::from(inside.1) << 16 | u64::from(remote.1);
         Self { inside: to_words(inside.0), remote: to_words(remote.0), tail }
@@ -113,6 +115,7 @@ impl FlowKey {
 }
 
 impl Hash for FlowKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         for word in [self.inside[0], self.inside[1], self.remote[0], self.remote[1], self.tail] {
             state.write_u64(word);

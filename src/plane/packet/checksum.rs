@@ -89,6 +89,7 @@ impl Delta {
 
 /// The sum of `bytes` in 16-bit words, folded, not complemented; an odd byte is padded with zero.
 #[must_use]
+#[inline]
 pub fn sum(bytes: &[u8]) -> u16 {
     let (words, tail) = bytes.as_chunks::<4>();
     let mut last = [0; 4];

@@ -14,6 +14,7 @@ use crate::types::Frame;
 pub type LateFragments = Vec<Vec<u8>>;
 
 /// Remembers what a first fragment is bound to, for the later ones of its datagram. Those that wait for it.
+#[inline]
 pub fn release(core: &Core, ctx: &Ctx<'_>, headers: &Headers, binding: Binding) -> LateFragments {
     match headers.fragment {
         Fragment::First(id) => core.shared.fragments.remember(Datagram::new(headers, id), binding, ctx.now),

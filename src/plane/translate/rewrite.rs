@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 /// Makes `mapped` one end of `packet`. A mapping into the other family changes nothing, and one of a port nothing but the
 /// address of a packet that shows none: a later fragment, or another protocol than TCP, UDP and ICMP queries.
+#[inline]
 pub fn apply(packet: &mut [u8], headers: &mut Headers, side: Side, mapped: &Mapped, offload: &Offload) {
     let Some(change) = write(packet, headers, side, mapped) else { return };
     if headers.is_v4() {
