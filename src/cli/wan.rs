@@ -11,16 +11,16 @@ use std::process::ExitCode;
 /// Tells, and prints how the WAN is then.
 #[must_use]
 pub fn wan(args: &WanArgs) -> ExitCode {
-    let order = match order(args) {
-        Ok(order) => order,
+    let command = match command(args) {
+        Ok(command) => command,
         Err(sentence) => {
             complain(sentence);
             return ExitCode::from(EXIT_BAD_CONFIG);
         }
     };
-    let answer = match &order {
-        Order::Treat(order) => client::post(&args.socket, "/v1/wan", order),
-        Order::Prefix(order) => client::post(&args.socket, "/v1/wan/prefix", order),
+    let answer = match &command {
+        OperatorCommand::Treat(command) => client::post(&args.socket, "/v1/wan", command),
+        OperatorCommand::Prefix(command) => client::post(&args.socket, "/v1/wan/prefix", command),
     };
     let answer = match answer {
         Ok(answer) => answer,
@@ -32,7 +32,7 @@ pub fn wan(args: &WanArgs) -> ExitCode {
     }
     match serde_json::from_slice::<Wan>(&answer) {
         Ok(wan) => {
-            say(if let Order::Prefix(_) = order { prefixes(&wan) } else { render(&wan) });
+            say(if let OperatorCommand::Prefix(_) = command { prefixes(&wan) } else { render(&wan) });
             ExitCode::SUCCESS
         }
         Err(error) => fail(format_args!("the running flowpin speaks another version of this command: {error}")),
@@ -41,13 +41,13 @@ pub fn wan(args: &WanArgs) -> ExitCode {
 
 /// What is said.
 #[derive(PartialEq, Eq, Debug)]
-enum Order {
+enum OperatorCommand {
     Treat(WanCommand),
     Prefix(PrefixCommand),
 }
 
 /// What the words mean, or in one sentence why they mean nothing.
-fn order(args: &WanArgs) -> Result<Order, String> {
+fn command(args: &WanArgs) -> Result<OperatorCommand, String> {
     const SHAPE: &str = "write `flowpin wan NAME set prefix PREFIX [valid-for TIME]`";
     let (wan, verb) = (args.name.clone(), args.verb.name().to_owned());
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
@@ -55,7 +55,7 @@ fn order(args: &WanArgs) -> Result<Order, String> {
         (WanVerb::Set, ["prefix", prefix]) => (prefix, None),
         (WanVerb::Set, ["prefix", prefix, "valid-for", time]) => (prefix, Some(time)),
         (WanVerb::Set, _) => return Err(SHAPE.to_owned()),
-        (_, []) => return Ok(Order::Treat(WanCommand { wan, verb, reason: args.reason.clone() })),
+        (_, []) => return Ok(OperatorCommand::Treat(WanCommand { wan, verb, reason: args.reason.clone() })),
         (_, [word, ..]) => return Err(format!("\"{word}\" behind `{verb}` means nothing: {SHAPE} to set a prefix")),
     };
     if args.reason.is_some() {
@@ -70,7 +70,7 @@ fn order(args: &WanArgs) -> Result<Order, String> {
             Some(u32::try_from(seconds.ok_or_else(wrong)?).unwrap_or(u32::MAX)).filter(|seconds| *seconds < u32::MAX)
         }
     };
-    Ok(Order::Prefix(PrefixCommand { wan, prefix: (*prefix).to_owned(), valid_seconds }))
+    Ok(OperatorCommand::Prefix(PrefixCommand { wan, prefix: (*prefix).to_owned(), valid_seconds }))
 }
 
 /// One line per IPv6 prefix, the current one first.
@@ -95,19 +95,19 @@ mod tests {
     use super::*;
     use crate::api::Health;
 
-    fn words(text: &str) -> Result<Order, String> {
+    fn words(text: &str) -> Result<OperatorCommand, String> {
         use clap::Parser;
         let line = format!("flowpin wan fiber {text}");
         let parsed = crate::cli::args::Cli::try_parse_from(line.split(' ')).unwrap();
         let crate::cli::args::Command::Wan(args) = parsed.command else { panic!("another command") };
-        order(&args)
+        command(&args)
     }
 
     #[test]
     fn a_prefix_is_said_with_or_without_its_time() {
         let prefix = |valid_seconds| {
             let (wan, prefix) = ("fiber".into(), "2001:db8::/60".into());
-            Ok(Order::Prefix(PrefixCommand { wan, prefix, valid_seconds }))
+            Ok(OperatorCommand::Prefix(PrefixCommand { wan, prefix, valid_seconds }))
         };
         assert_eq!(words("set prefix 2001:db8::/60"), prefix(None));
         for (time, seconds) in [("2h4m", 7440), ("7440", 7440), ("0", 0), ("0s", 0)] {
