@@ -6,6 +6,7 @@ mod capture;
 mod daemon;
 mod dhcpcd;
 mod echo;
+mod everything;
 mod flows;
 mod lines;
 mod path;
@@ -22,6 +23,7 @@ pub use capture::Capture;
 pub use daemon::Daemon;
 pub use dhcpcd::dhcpcd;
 pub use echo::{Echo, echo};
+pub use everything::everything_passes;
 pub use flows::{all_by_dsl, connect_to, connected, flow, goes_on, seen, shared_again, socket};
 pub use lines::{carry, cut, event, judged, mend, probing, wait_for, wan};
 pub use path::{
