@@ -1,6 +1,6 @@
 //! Flap damping and the hold: a WAN that falls again and again waits longer each time before it may come back, within
 //! bounds, until it has been up for a quiet time (in the spirit of RFC 2439).
-//! Must never know: why a WAN fell (hysteresis.rs).
+//! Says how long the hold is; hysteresis.rs obeys it. Must never know: why a WAN fell.
 
 use super::rules::Rules;
 use crate::types::Tick;

@@ -1,6 +1,7 @@
 //! How many ICMP errors may leave: token buckets (RFC 1812 §4.3.2.8, RFC 4443 §2.4 (f)), small ones for receivers inside a
 //! large one for each side, so that neither a host that floods nor the other side silences a traceroute.
-//! A bucket is kept as the time at which it would be full again. Must never know: what is limited.
+//! A bucket is kept as the time at which it would be full again, and each worker has its own.
+//! Must never know: what the errors say.
 
 use crate::types::{End, Tick};
 use std::hash::BuildHasher;

@@ -1,4 +1,5 @@
 //! Why a packet goes no further, and how its sender is told: one value from where that is decided to where it is told.
+//! What each reason tells its sender stands beside it in verdict.rs; the errors are written by tell/respond.rs.
 //! Must never know: counters, state, policy.
 
 use super::craft::icmp::Unreachable;

@@ -1,5 +1,5 @@
 //! Keeps the kernel silent for the public addresses that flowpin owns, while they come and go: none is used before the
-//! kernel is silent for it. Reads no routes, so it is quick. Must never know: who gives addresses, rules, routes, sysctls.
+//! kernel is silent for it. The rules themselves are those of shield.rs. Reads no routes, so it is quick. Must never know: who gives addresses, rules, routes, sysctls.
 
 use super::plan::Plan;
 use super::shield::{Shield, Silence, Wans};

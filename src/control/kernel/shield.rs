@@ -1,5 +1,5 @@
 //! The shield: an nf_tables table at the ingress of the WAN links that keeps from the kernel what flowpin owns, so that
-//! it never answers, resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
+//! it never answers (ARP, ND, ICMP), resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
 //! A second table keeps the kernel from telling the outside about inside hosts. Must never know: the policy, the plane.
 
 use super::hush;

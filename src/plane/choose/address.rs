@@ -92,6 +92,7 @@ fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmapp
 ///
 /// # Errors
 /// The end is not owned, or no inside address is possible.
+#[inline]
 pub fn inside(wan: &Wan, public: &Endpoint) -> Result<Mapped, Unmappable> {
     let public = match public.address {
         IpAddr::V4(public) => {

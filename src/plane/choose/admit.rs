@@ -67,6 +67,7 @@ pub fn inbound(headers: &Headers, policy: &Policy) -> Result<(), DropReason> {
 ///
 /// # Errors
 /// Nobody has that address inside, or it may not be reached so; or the source may not pass.
+#[inline]
 pub fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, to_group: bool) -> Result<Option<Mapped>, Refusal> {
     match inside_end(policy, wan, &headers.endpoint(Side::Destination)) {
         Err(Unmappable::NotOurs) => Ok(None),
@@ -84,6 +85,7 @@ pub fn receiver(policy: &Policy, wan: &Wan, headers: &Headers, to_group: bool) -
 ///
 /// # Errors
 /// The address is not owned, or no inside address is possible.
+#[inline]
 pub fn inside_end(policy: &Policy, wan: &Wan, public: &Endpoint) -> Result<Result<Mapped, DropReason>, Unmappable> {
     let host = address::inside(wan, public)?;
     Ok(if policy.inside.machine.contains(&host.address) { Err(DropReason::RouterAddress) } else { Ok(host) })

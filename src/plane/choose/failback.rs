@@ -1,5 +1,6 @@
 //! What becomes of a flow whose WAN is up when a better WAN would take it, one that came back for example: the better WAN's
-//! settings say whether it stays, moves or ends. Must never know: tables, how a host is told, since when a WAN is up.
+//! settings say whether it stays, moves or ends, as control/controller/failback.rs has timed them. Must never know: tables,
+//! how a host is told, since when a WAN is up.
 
 use super::candidates::would_take;
 use crate::plane::flow::key::FlowKey;

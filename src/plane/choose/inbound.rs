@@ -67,8 +67,8 @@ pub fn arrival(
 
 /// The WAN and the public end that a packet to `receiver` came in on.
 fn came_in_on(id: WanId, headers: &Headers, receiver: &Mapped) -> Binding {
-    let public = headers.endpoint(Side::Destination);
-    Binding { wan: id, lease: receiver.lease, port: receiver.port.and(NonZeroU16::new(public.port)) }
+    let port = receiver.port.and_then(|_| NonZeroU16::new(headers.endpoint(Side::Destination).port));
+    Binding { wan: id, lease: receiver.lease, port }
 }
 
 /// A packet of a living flow came in elsewhere, or under another snapshot than its pin was proved against. It counts for

@@ -131,13 +131,10 @@ impl fmt::Debug for FlowKey {
 }
 
 fn to_words(address: IpAddr) -> [u64; 2] {
-    let octets = match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped(),
-        IpAddr::V6(address) => address,
+    match address {
+        IpAddr::V4(address) => [0, 0xffff << 32 | u64::from(address.to_bits())],
+        IpAddr::V6(address) => [(address.to_bits() >> 64) as u64, address.to_bits() as u64],
     }
-    .octets();
-    let (high, low) = octets.split_at(8);
-    [high, low].map(|half| half.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)))
 }
 
 fn to_address(words: [u64; 2]) -> IpAddr {

@@ -9,6 +9,8 @@ use crate::types::{End, HEADROOM, Mac, WanId};
 use arrayvec::ArrayVec;
 
 const ETHERTYPE_VLAN: u16 = 0x8100;
+/// Bytes of a link header without a tag.
+const UNTAGGED: usize = 14;
 
 /// What an ARP or ND frame was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,14 +26,18 @@ pub enum Answer {
 /// The link header of an outgoing frame: 14 bytes, or 18 with the WAN's 802.1Q tag.
 #[must_use]
 pub fn link_header(wan: &Wan, destination: Mac, ethertype: u16) -> ArrayVec<u8, HEADROOM> {
-    let mut header = ArrayVec::new();
-    header.extend(destination.0);
-    header.extend(wan.link.mac.0);
-    if let Some(vlan) = wan.link.vlan {
-        header.extend(ETHERTYPE_VLAN.to_be_bytes());
-        header.extend(vlan.to_be_bytes());
+    let mut header = ArrayVec::from([0; HEADROOM]);
+    header[..6].copy_from_slice(&destination.0);
+    header[6..12].copy_from_slice(&wan.link.mac.0);
+    header[12..14].copy_from_slice(&ethertype.to_be_bytes());
+    match wan.link.vlan {
+        Some(vlan) => {
+            header[12..14].copy_from_slice(&ETHERTYPE_VLAN.to_be_bytes());
+            header[14..16].copy_from_slice(&vlan.to_be_bytes());
+            header[16..18].copy_from_slice(&ethertype.to_be_bytes());
+        }
+        None => header.truncate(UNTAGGED),
     }
-    header.extend(ethertype.to_be_bytes());
     header
 }
 

@@ -1,4 +1,5 @@
-//! The Internet checksum (RFC 1071) and its incremental update (RFC 1624 eqn. 3), for complete and for partial fields.
+//! The Internet checksum (RFC 1071) and its incremental update (RFC 1624 eqn. 3), for complete fields and for partial ones,
+//! which the kernel or the card is still to finish (`NEEDS_CSUM`).
 //!
 //! All of it rests on one fact: modulo 0xFFFF a sum of 16-bit words does not care how the words are grouped, so what a
 //! rewrite did to a checksum is one number, the sum of `!old + new` over the words that changed.

@@ -1,4 +1,5 @@
-//! What fits a link: packets and super-frames against its MTU, and the MSS that TCP may announce across it.
+//! What fits a link: packets and super-frames against its MTU, and the MSS option of a SYN, lowered in place to
+//! what it carries.
 //! Must never know: which link, who gets the error.
 
 use super::checksum::{Delta, Field};

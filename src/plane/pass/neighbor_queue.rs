@@ -1,5 +1,6 @@
-//! Packets whose next hop is not resolved yet: set aside on the way out, sent when its MAC is known, answered with host
-//! unreachable when it stays silent (RFC 1812 §5.2.7.1, RFC 4861 §7.2.2). Must never know: how MACs are found.
+//! Packets whose next hop is not resolved yet: set aside on the way out (neighbor/queue.rs), dropped when that queue is
+//! full, sent when its MAC is known, answered with host unreachable when it stays silent (RFC 1812 §5.2.7.1, RFC 4861
+//! §7.2.2). Must never know: how MACs are found.
 
 use crate::plane::context::{Ctx, Line};
 use crate::plane::counters::Event;

@@ -38,6 +38,7 @@ pub fn leave(
 
 /// The one door inwards: the receiver's address and one hop less, then into the TUN. `from` is the WAN that the packet
 /// counts for.
+#[inline]
 pub fn to_inside(
     core: &mut Core,
     ctx: &mut Ctx<'_>,

@@ -1,6 +1,6 @@
 //! What remotes' paths were said to carry by too-big messages: so that the MSS of the next connection there is right from
-//! its first SYN. Fixed memory: a newer entry replaces an older one in its place. Must never know: packets, whether a
-//! message was to be believed.
+//! its first SYN (pass/mss_clamp.rs). Fixed memory: a newer entry replaces an older one in its place.
+//! Must never know: packets, whether a message was to be believed.
 
 use crate::types::{Tick, WanId};
 use std::hash::BuildHasher;

@@ -65,6 +65,7 @@ impl Nat44Map {
 
     /// The inside address of a public one, and which of that host's this is.
     #[must_use]
+    #[inline]
     pub fn inside_of(&self, public: Ipv4Addr) -> Option<(Ipv4Addr, Lease)> {
         if let Some(inside) = self.pairs.inbound.get(&public) {
             return Some((*inside, Lease::FIXED));

@@ -12,6 +12,7 @@ use std::net::Ipv6Addr;
 /// One WAN's translator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Translator {
+    // Of both, every bit behind the prefix is zero.
     inside: Ipv6Net,
     outside: Ipv6Net,
     mode: NptMode,
@@ -90,13 +91,13 @@ impl Translator {
 
     fn map(&self, address: Ipv6Addr, from: Ipv6Net, to: Ipv6Net, adjustment: u16) -> Result<Ipv6Addr, Unmappable> {
         let bits = address.to_bits();
-        if bits & !self.kept != from.network().to_bits() {
+        if bits & !self.kept != from.addr().to_bits() {
             return Err(if from.contains(&address) { Unmappable::NoWord } else { Unmappable::NotOurs });
         }
         if self.kept < u128::from(u64::MAX) {
             return Err(Unmappable::NotOurs);
         }
-        let swapped = to.network().to_bits() | (bits & self.kept);
+        let swapped = to.addr().to_bits() | (bits & self.kept);
         let mapped = match self.mode {
             NptMode::Prefix => swapped,
             NptMode::Rfc6296 => self.adjust(swapped, adjustment)?,

@@ -1,5 +1,5 @@
-//! Later fragments that wait for their first, in the order of their arrival. Bounded in packets, bytes and time, and so
-//! that no sender takes more than half. Must never know: pins, locks.
+//! Later fragments that wait for their first, in the order of their arrival. At most 256 of them and 256 KiB
+//! in each of the 16 shards, for three seconds, and half of that for one sender. Must never know: pins, locks.
 
 use crate::plane::fragment::datagram::Datagram;
 use crate::types::{HEADROOM, Tick};
