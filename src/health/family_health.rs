@@ -178,7 +178,7 @@ impl FamilyHealth {
                     Phase::Unjudged => (State::Probing, Standing::Up),
                     Phase::LinkBack => (State::Probing, Standing::Degraded),
                     Phase::Up => (State::Up, Standing::Up),
-                    Phase::Degraded => (State::Degraded, Standing::Degraded),
+                    Phase::Degraded | Phase::Returned => (State::Degraded, Standing::Degraded),
                     Phase::Down => (State::Down, Standing::SoftDown),
                 };
                 (state, standing, self.hysteresis.reason(rules, now))

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Up,
     /// Up, and over a limit.
     Degraded,
+    /// Answers again after it was down or its link was gone, and is over a limit.
+    Returned,
     Down,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Hysteresis {
     /// When the first bad cycle of the row was known, and which probes failed in the last.
     bad_since: Tick,
     failed: Failed,
+    /// No cycle was good since the WAN fell or its link came back.
+    is_dead: bool,
     damping: Damping,
     /// The last reply to a flow that began inside.
     replied: Option<Tick>,
@@ -47,7 +51,7 @@ impl Hysteresis {
         let (phase, why) =
             if probes.is_empty() { (Phase::Up, Reason::Unprobed) } else { (Phase::Unjudged, Reason::Starting) };
         let (damping, failed) = (Damping::default(), Failed::default());
-        Self { phase, why, probes, good: 0, bad: 0, bad_since: now, failed, damping, replied: None }
+        Self { phase, why, probes, good: 0, bad: 0, bad_since: now, failed, is_dead: false, damping, replied: None }
     }
 
     /// One of the WAN's probes ended.
@@ -73,7 +77,13 @@ impl Hysteresis {
 
     fn count(&mut self, cycle: Cycle, at: Tick) {
         match cycle {
-            Cycle::Good => (self.good, self.bad) = (self.good.saturating_add(1), 0),
+            Cycle::Good => {
+                // An outage is no loss: the hold and the damping answer for it.
+                if std::mem::take(&mut self.is_dead) {
+                    self.probes.forget_outage(self.bad);
+                }
+                (self.good, self.bad) = (self.good.saturating_add(1), 0);
+            }
             Cycle::Bad(failed) => {
                 if self.bad == 0 {
                     self.bad_since = at;
@@ -90,7 +100,7 @@ impl Hysteresis {
             Phase::Unjudged if !was_known => return,
             Phase::Up if !was_known && self.probes.is_empty() => return,
             Phase::Unjudged | Phase::Up => self.damping.fell(rules, now),
-            Phase::LinkBack | Phase::Degraded | Phase::Down => self.damping.worsened(now),
+            Phase::LinkBack | Phase::Degraded | Phase::Returned | Phase::Down => self.damping.worsened(now),
         }
         self.phase = Phase::LinkBack;
     }
@@ -98,7 +108,7 @@ impl Hysteresis {
     /// The link's fault is over.
     pub fn handle_link_return(&mut self, rules: &Rules, now: Tick) {
         self.probes.forget(now);
-        (self.good, self.bad, self.replied) = (0, 0, None);
+        (self.good, self.bad, self.replied, self.is_dead) = (0, 0, None, true);
         if self.phase == Phase::LinkBack {
             self.why = Reason::LinkBack(self.wait(rules));
         }
@@ -114,7 +124,7 @@ impl Hysteresis {
                 self.damping.fell(rules, now);
                 (self.phase, self.why) = (Phase::Degraded, Reason::Handshakes { tried, wait: self.wait(rules) });
             }
-            Phase::Degraded => self.damping.worsened(now),
+            Phase::Degraded | Phase::Returned => self.damping.worsened(now),
             Phase::Unjudged | Phase::LinkBack | Phase::Down => {}
         }
     }
@@ -138,7 +148,7 @@ impl Hysteresis {
 
     /// Why the phase is this one.
     pub fn reason(&self, rules: &Rules, now: Tick) -> Reason {
-        if self.phase != Phase::Degraded && self.is_vetoed(rules, now) {
+        if !matches!(self.phase, Phase::Degraded | Phase::Returned) && self.is_vetoed(rules, now) {
             return Reason::Vetoed { cycles: self.bad, failed: Failed::clone(&self.failed) };
         }
         self.why.clone()
@@ -160,14 +170,16 @@ impl Hysteresis {
         }
         let is_hold_over = now >= self.damping.until(rules);
         match self.phase {
-            Phase::Unjudged | Phase::LinkBack | Phase::Down if is_hold_over && self.has_risen(rules) => self.rise(now),
-            Phase::Degraded if is_hold_over && self.has_risen(rules) && self.exceeded_limit(rules, true).is_none() => {
+            Phase::Unjudged | Phase::LinkBack | Phase::Down if is_hold_over && self.has_risen(rules) => {
+                self.rise(rules, now);
+            }
+            Phase::Degraded | Phase::Returned if is_hold_over && self.has_risen(rules) && self.is_cured(rules) => {
                 self.damping.rose(now);
                 let tried = matches!(self.why, Reason::Handshakes { .. });
                 (self.phase, self.why) = (Phase::Up, if tried { Reason::Retried } else { Reason::Recovered });
             }
             Phase::Up if !self.is_failing(rules) => {
-                if let Some(reason) = self.exceeded_limit(rules, false) {
+                if let Some(reason) = exceeded_limit(rules, self.probes.quality(), false) {
                     self.damping.fell(rules, now);
                     (self.phase, self.why) = (Phase::Degraded, reason);
                 }
@@ -178,29 +190,32 @@ impl Hysteresis {
 
     fn fall(&mut self, rules: &Rules, now: Tick) {
         match self.phase {
-            Phase::Unjudged | Phase::Up => self.damping.fell(rules, now),
+            Phase::Unjudged | Phase::Up | Phase::Returned => self.damping.fell(rules, now),
             Phase::Degraded => self.damping.worsened(now),
             Phase::LinkBack | Phase::Down => {}
         }
+        self.is_dead = true;
         let (cycles, failed) = (self.bad, Failed::clone(&self.failed));
         (self.phase, self.why) = (Phase::Down, Reason::Unanswered { cycles, failed, wait: self.wait(rules) });
     }
 
-    /// Outcomes from before the rise tell nothing of how the WAN works now, and leave the windows.
-    fn rise(&mut self, now: Tick) {
+    /// The WAN answers again. It is up unless what it answered before the outage and since then, however little that is,
+    /// exceeds a limit. At the start nothing counts but that it answers.
+    fn rise(&mut self, rules: &Rules, now: Tick) {
+        if self.phase == Phase::Unjudged {
+            self.probes.keep_newest(self.good);
+        } else if let Some(reason) = exceeded_limit(rules, self.probes.quality_so_far(), false) {
+            (self.phase, self.why) = (Phase::Returned, reason);
+            return;
+        }
         self.damping.rose(now);
-        self.probes.keep_newest(self.good);
         let answered = Reason::Answered { cycles: self.good };
         (self.phase, self.why) = (Phase::Up, if self.probes.is_empty() { Reason::Unprobed } else { answered });
     }
 
-    /// The limit that is exceeded, if any; `before`: one was until now.
-    fn exceeded_limit(&self, rules: &Rules, before: bool) -> Option<Reason> {
-        let (loss, mean) = self.probes.quality()?;
-        if rules.max_loss.exceeded(loss, before) {
-            return Some(Reason::Loss { loss, most: rules.max_loss.most });
-        }
-        rules.max_latency.exceeded(mean, before).then_some(Reason::Latency { mean, most: rules.max_latency.most })
+    /// Whether a WAN that exceeded a limit is well below it again.
+    fn is_cured(&self, rules: &Rules) -> bool {
+        exceeded_limit(rules, self.probes.quality_so_far(), true).is_none()
     }
 
     /// When time alone may change something after `now`.
@@ -210,6 +225,15 @@ impl Hysteresis {
         let hold = may_rise.then(|| self.damping.until(rules));
         [self.probes.due(), veto, hold].into_iter().flatten().filter(|due| *due > now).min()
     }
+}
+
+/// The limit that is exceeded by loss and mean round trip, if any; `before`: one was until now.
+fn exceeded_limit(rules: &Rules, quality: Option<(u64, u64)>, before: bool) -> Option<Reason> {
+    let (loss, mean) = quality?;
+    if rules.max_loss.exceeded(loss, before) {
+        return Some(Reason::Loss { loss, most: rules.max_loss.most });
+    }
+    rules.max_latency.exceeded(mean, before).then_some(Reason::Latency { mean, most: rules.max_latency.most })
 }
 
 /// When a reply is no evidence any more.

@@ -17,8 +17,10 @@ pub(super) struct Probes {
     due: Tick,
     /// From the close of a cycle to that of the next at the latest.
     patience_ms: u64,
-    /// Loss and mean round trip as the last cycle closed.
+    /// Loss and mean round trip as the last cycle closed; `None` before the first.
     quality: Option<(u64, u64)>,
+    /// Every window held enough then to be judged.
+    is_telling: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ impl Probes {
         let watched: Vec<_> = of_family.map(watch).collect();
         let quorum = rules.quorum.clamp(1, watched.len().max(1));
         let patience_ms = rules.interval_ms.saturating_mul(2).saturating_add(rules.timeout_ms);
-        Self { watched, quorum, due: now.plus_millis(patience_ms), patience_ms, quality: None }
+        Self { watched, quorum, due: now.plus_millis(patience_ms), patience_ms, quality: None, is_telling: false }
     }
 
     /// Whether nothing is probed.
@@ -101,7 +103,15 @@ impl Probes {
     pub fn keep_newest(&mut self, count: u32) {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.watched.iter_mut().for_each(|probe| probe.window.keep(count));
-        self.quality = self.weigh();
+        self.weigh();
+    }
+
+    /// Forgets the outcomes of the last so many cycles but the newest: the path was dead, which tells nothing of how it
+    /// works while it is alive.
+    pub fn forget_outage(&mut self, cycles: u32) {
+        let count = usize::try_from(cycles).unwrap_or(usize::MAX);
+        self.watched.iter_mut().for_each(|probe| probe.window.forget_before_newest(count));
+        self.weigh();
     }
 
     /// Shows an outcome to people that tells nothing of the path, as there was no link to probe through.
@@ -135,7 +145,8 @@ impl Probes {
     }
 
     fn close(&mut self, now: Tick) -> Cycle {
-        (self.due, self.quality) = (now.plus_millis(self.patience_ms), self.weigh());
+        self.due = now.plus_millis(self.patience_ms);
+        self.weigh();
         let mut failed = Vec::new();
         for probe in &mut self.watched {
             match probe.waiting.pop_at(0) {
@@ -152,18 +163,22 @@ impl Probes {
     /// little is known. They are those of the median probe, so that no single target decides, or of the worst probe that
     /// the quorum needs.
     pub fn quality(&self) -> Option<(u64, u64)> {
+        self.quality.filter(|_| self.is_telling)
+    }
+
+    /// The same, however little is known; `None` before the first cycle.
+    pub fn quality_so_far(&self) -> Option<(u64, u64)> {
         self.quality
     }
 
-    fn weigh(&self) -> Option<(u64, u64)> {
+    fn weigh(&mut self) {
         let rank = self.quorum.max(self.watched.len().div_ceil(2));
-        if !self.watched.iter().all(|probe| probe.window.is_telling()) {
-            return None;
-        }
         let seen: Vec<_> = self.watched.iter().map(|probe| probe.window.statistics()).collect();
-        let loss = ranked(rank, seen.iter().map(Statistics::loss))?;
-        let answered = seen.iter().filter(|seen| seen.lost < seen.outcomes);
-        Some((loss, ranked(rank, answered.map(|seen| seen.mean)).unwrap_or(0)))
+        self.is_telling = self.watched.iter().all(|probe| probe.window.is_telling());
+        self.quality = ranked(rank, seen.iter().map(Statistics::loss)).map(|loss| {
+            let answered = seen.iter().filter(|seen| seen.lost < seen.outcomes);
+            (loss, ranked(rank, answered.map(|seen| seen.mean)).unwrap_or(0))
+        });
     }
 
     /// What each probe has found, for people.

@@ -133,3 +133,11 @@ pub struct Change {
     /// The news that caused it.
     pub trace: Trace,
 }
+
+impl Change {
+    /// Whether the state itself is another, not the standing alone.
+    #[must_use]
+    pub fn is_of_state(&self) -> bool {
+        self.from != self.to
+    }
+}

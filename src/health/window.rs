@@ -58,6 +58,12 @@ impl Window {
         self.outcomes.drain(..self.outcomes.len().saturating_sub(count));
     }
 
+    /// Forgets the `count` outcomes before the newest.
+    pub fn forget_before_newest(&mut self, count: usize) {
+        let newest = self.outcomes.len().saturating_sub(1);
+        self.outcomes.drain(newest.saturating_sub(count)..newest);
+    }
+
     /// Whether it holds enough to be judged: half of its size.
     pub fn is_telling(&self) -> bool {
         self.outcomes.len() >= self.size.div_ceil(2)
@@ -123,5 +129,11 @@ mod tests {
         let mut kept = window(9, &[0, 0, 0, 5, 6]);
         kept.keep(2);
         assert_eq!((kept.statistics().lost, kept.statistics().least), (0, 5));
+        let mut cut = window(9, &[7, 0, 9, 0, 0, 5]);
+        cut.forget_before_newest(2);
+        assert_eq!((cut.statistics().outcomes, cut.statistics().lost, cut.statistics().least), (4, 1, 5));
+        cut.forget_before_newest(usize::MAX);
+        assert_eq!((cut.statistics().outcomes, cut.statistics().least), (1, 5), "the newest stays");
+        window(9, &[]).forget_before_newest(1);
     }
 }

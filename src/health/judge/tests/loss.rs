@@ -67,6 +67,60 @@ fn forty_per_cent_loss_on_every_target_degrades_and_what_is_cured_is_up_again() 
     }
 }
 
+/// Rules as for a WAN that shall come back soon: three good cycles and a second.
+fn eager(rules: Rules) -> Rules {
+    Rules { rise: 3, hold_ms: 1000, ..rules }
+}
+
+/// How often A is called up in ten minutes of 40 % loss on every target, the start not counted.
+fn ups_in_loss(rules: Rules, seed: u64) -> usize {
+    let fate =
+        move |(wan, place, ms): Sent| (wan == B || !is_lost(seed, ms << 2 | u64::from(place), 400)).then_some(30);
+    let mut world = World::new(rules, fate);
+    world.run(TEN_MINUTES);
+    assert_ne!(world.shown(A).0, State::Up, "seed {seed}");
+    let of_a = world.changes.iter().filter(|change| change.wan == A && change.family == V4).skip(1);
+    of_a.filter(|change| change.to == State::Up).count()
+}
+
+#[test]
+fn a_wan_that_goes_on_losing_forty_per_cent_is_not_called_up_again_and_again() {
+    for (name, rules) in
+        [("default", probed(1)), ("quick", quick(1)), ("eager", eager(probed(1))), ("eager and quick", eager(quick(1)))]
+    {
+        let ups: Vec<_> = (0..20).map(|seed| ups_in_loss(rules.clone(), seed)).collect();
+        println!("{name}: times up in ten minutes by seed: {ups:?}");
+        assert!(ups.iter().all(|ups| *ups <= 3), "{name}, seeds 0 to 19: {ups:?}");
+    }
+}
+
+#[test]
+fn what_dies_again_and_again_is_degraded_once_its_hold_spans_an_outage_and_falls_ever_later() {
+    // Three of eight are lost, always in a row, so that each row takes the line down.
+    let fate = |(wan, _, ms): Sent| (wan == B || ms / 1000 % 8 > 2).then_some(30);
+    let mut world = World::new(eager(probed(1)), fate);
+    world.run(300_000);
+    let of_a = world.changes.iter().filter(|change| change.wan == A && change.family == V4).skip(1);
+    let shown: Vec<_> = of_a.map(|change| change.to).collect();
+    assert!(shown.iter().filter(|state| **state == State::Up).count() <= 4, "{shown:?}");
+    assert!(shown[8..].iter().all(|state| [State::Degraded, State::Down].contains(state)), "{shown:?}");
+    assert!(world.reason(A).contains("damped: it fell"), "{}", world.reason(A));
+}
+
+#[test]
+fn a_wan_that_is_cured_of_loss_is_up_within_a_window_after_its_hold() {
+    for seed in 0..20 {
+        let fate = move |(wan, _, ms): Sent| (wan == B || ms >= 120_000 || !is_lost(seed, ms, 400)).then_some(30);
+        let mut world = World::new(eager(probed(1)), fate);
+        world.run(120_000);
+        let fell = world.changes.iter().filter(|change| change.wan == A && change.to == State::Down);
+        let (falls, last) = (fell.clone().count() as u32, fell.last().map_or(0, |fell| fell.at.millis()));
+        let free = last + (1000 << falls.saturating_sub(1)).min(300_000);
+        world.run(free.max(120_000 + 30_000) + 1000);
+        assert_eq!(world.shown(A), (State::Up, Standing::Up), "seed {seed}");
+    }
+}
+
 #[test]
 fn slow_answers_degrade_and_it_takes_much_quicker_ones_to_recover() {
     let trip = |ms| match ms / 60_000 {

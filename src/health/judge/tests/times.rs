@@ -57,13 +57,13 @@ fn a_line_that_flaps_every_two_seconds_is_damped() {
     let expected = [
         (1, State::Up),
         (2280, State::Down),
-        (12_401, State::Up),
+        (12_401, State::Degraded),
         (14_280, State::Down),
-        (36_401, State::Up),
+        (36_401, State::Degraded),
         (38_280, State::Down),
-        (80_401, State::Up),
+        (80_401, State::Degraded),
         (82_280, State::Down),
-        (164_401, State::Up),
+        (164_401, State::Degraded),
         (166_280, State::Down),
     ];
     assert_eq!(times, expected);
