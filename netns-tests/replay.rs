@@ -106,6 +106,23 @@ fn an_inside_capture_may_be_ethernet_and_what_is_not_ip_there_is_left_out() {
 }
 
 #[test]
+fn one_packet_whose_clock_is_far_ahead_is_named_and_time_goes_on_behind_it() {
+    let scratch = Scratch::new("clock");
+    let second = |number: u64| START + number * 1_000_000_000;
+    let packet = packets::ip("10.250.250.2", "203.0.113.10").udp((1, 2), b"hi");
+    let mut file = classic(pcapng::RAW);
+    for time in [second(0), second(1), second(86_400 * 365), second(2), second(90)] {
+        file.extend(record(time, &packet));
+    }
+    scratch.file("lan.pcap", &file);
+    let output = scratch.replay(&["--inside", "lan.pcap"]);
+    let text = stdout(&output);
+    assert!(text.starts_with("5 packets over 90.000 s, 1 flows made, 0 expired\n"), "{text}");
+    let odd = "lan.pcap: packet 3 is dated 31535999 s ahead of the packets around it, and counts as of the time of the";
+    assert!(text.contains(odd), "{text}");
+}
+
+#[test]
 fn a_damaged_capture_ends_with_its_place_and_with_what_came_before() {
     let scratch = Scratch::new("damaged");
     let case = cases::all().into_iter().find(|case| case.name == "tcp").unwrap();

@@ -1,6 +1,7 @@
 //! `flowpin replay`: captured packets through the same worker turn as live ones, with the capture's clock.
 //! Must never know: how a packet is judged, the machine's links and clock.
 
+mod dates;
 mod input;
 mod output;
 mod report;
@@ -168,13 +169,14 @@ impl Replay {
         if let Some(broken) = broken.as_ref().filter(|broken| !(broken.damaged || self.clock.started)) {
             return Err(Stop::Failed(broken.sentence.clone()));
         }
+        let clocks = self.input.complaints();
         let sent = self.output.sent();
         drop(self.transmitters);
         self.output.finish().map_err(Stop::Failed)?;
         let damage = broken.map(|broken| broken.sentence);
         let (flows, nanoseconds) = (flows(&self.plane), self.clock.now.0);
         let report = self.counts.report(wans, &sent, &self.plane.counters().snapshot());
-        Ok(Report { flows, nanoseconds, damage, ..report })
+        Ok(Report { flows, nanoseconds, clocks, damage, ..report })
     }
 
     /// All packets; what stopped them before the end of the capture, if anything did.

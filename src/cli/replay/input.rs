@@ -1,6 +1,7 @@
 //! The packets of one or more captures in the order of their times, each with the end that it came in on.
 //! Must never know: what becomes of them.
 
+use super::dates::Dates;
 use crate::ports::pcap::{Capture, Fault, LinkType, Packet};
 use crate::types::{End, WanId};
 use std::fmt;
@@ -35,6 +36,10 @@ struct Source {
     /// By interface of the capture.
     ends: Vec<(End, LinkType)>,
     packet: Packet,
+    /// The packet behind it, if it has been read already, and whether there is one.
+    ahead: Packet,
+    coming: Option<Result<bool, Broken>>,
+    dates: Dates,
     state: Waiting,
 }
 
@@ -102,6 +107,13 @@ impl Input {
         self.sources.iter().map(|source| source.capture.position()).sum()
     }
 
+    /// What is wrong with the clocks of the captures, a sentence each.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let of = |source: &Source| Some(format!("{}: {}", source.path.display(), source.dates.complaint()?));
+        self.sources.iter().filter_map(of).collect()
+    }
+
     /// The next packet, or `None` behind the last.
     ///
     /// # Errors
@@ -133,12 +145,33 @@ impl Source {
             end,
             ends: Vec::new(),
             packet: Packet::default(),
+            ahead: Packet::default(),
+            coming: None,
+            dates: Dates::default(),
             state: Waiting::Nothing,
         })
     }
 
+    /// Makes the next packet the one that waits. That behind it is read already: its date tells whether this one's is odd.
     fn fetch(&mut self, wans: &[String]) -> Result<(), Broken> {
-        let read = self.capture.next(&mut self.packet);
+        let coming = match self.coming.take() {
+            Some(coming) => coming,
+            None => self.read_ahead(wans),
+        };
+        if !coming? {
+            self.state = Waiting::Ended;
+            return Ok(());
+        }
+        std::mem::swap(&mut self.packet, &mut self.ahead);
+        let coming = self.read_ahead(wans);
+        let next = matches!(coming, Ok(true)).then_some(self.ahead.time);
+        self.packet.time = self.dates.time(self.packet.time, next);
+        (self.coming, self.state) = (Some(coming), Waiting::Packet);
+        Ok(())
+    }
+
+    fn read_ahead(&mut self, wans: &[String]) -> Result<bool, Broken> {
+        let read = self.capture.next(&mut self.ahead);
         // Interfaces first: a damaged file may have told of one that explains the damage better.
         while let Some(interface) = self.capture.interfaces().get(self.ends.len()) {
             let number = self.ends.len() + 1;
@@ -151,11 +184,7 @@ impl Source {
             }
             self.ends.push((end, interface.link));
         }
-        self.state = match read.map_err(|fault| Broken::fault(&self.path, &fault))? {
-            true => Waiting::Packet,
-            false => Waiting::Ended,
-        };
-        Ok(())
+        read.map_err(|fault| Broken::fault(&self.path, &fault))
     }
 }
 

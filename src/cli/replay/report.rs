@@ -39,6 +39,8 @@ pub struct Report {
     pub not_ip: u64,
     /// From the first packet to the last.
     pub nanoseconds: u64,
+    /// Where the clocks of the captures were wrong, and what was made of it; a sentence for each capture.
+    pub clocks: Vec<String>,
     /// Why the capture could not be read to its end.
     pub damage: Option<String>,
 }
@@ -190,6 +192,9 @@ impl Report {
         if self.not_ip > 0 {
             text += &format!("\n{} frames of the inside capture carry no IP and were left out\n", self.not_ip);
         }
+        for sentence in &self.clocks {
+            text += &format!("\n{sentence}\n");
+        }
         text
     }
 }
@@ -237,6 +242,7 @@ mod tests {
         let report = Report {
             flows: Flows { created: 1, expired: 0 },
             nanoseconds: 1_234_567_890,
+            clocks: vec!["day.pcap: packet 3 is odd".to_owned()],
             ..counts.report(&wans, &[2, 0, 1], &counters.snapshot())
         };
         assert_eq!(
@@ -263,6 +269,8 @@ EVENT       COUNT
 fragmented      1
 
 1 frames of the inside capture carry no IP and were left out
+
+day.pcap: packet 3 is odd
 "
         );
     }

@@ -51,7 +51,7 @@ fn downstream(links: &[LinkMessage], plan: &Plan, name: &str) -> Result<u32, Str
         ));
     };
     if !link.header.flags.contains(LinkFlags::Up) {
-        return Err(format!("the link \"{name}\" is down: bring it up before flowpin starts"));
+        return Err(format!("the link \"{name}\" is down: bring it up (`ip link set {name} up`)"));
     }
     let switch = format!("net/ipv6/conf/{name}/disable_ipv6");
     let v6 = plan.inside.iter().any(|net| matches!(net, IpNet::V6(_)));

@@ -52,11 +52,13 @@ pub fn follow(journal: Reader, settings: Arc<Settings>) -> io::Result<()> {
 /// What a program is told of an entry; `None`: it is nobody's business outside.
 fn event(settings: &Settings, entry: &Entry) -> Option<Event> {
     let (wan, told) = match &entry.what {
-        Happened::State(change) => (change.wan, state(change)),
+        Happened::State(change) if change.is_of_state() => (change.wan, state(change)),
         Happened::Address(change) => (change.wan, address(change)),
-        Happened::Operator { .. } | Happened::Attached { .. } | Happened::LinkGone(_) | Happened::PortLost { .. } => {
-            return None;
-        }
+        Happened::State(_)
+        | Happened::Operator { .. }
+        | Happened::Attached { .. }
+        | Happened::LinkGone(_)
+        | Happened::PortLost { .. } => return None,
     };
     let wan = settings.wans.get(wan);
     let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();

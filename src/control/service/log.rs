@@ -70,7 +70,9 @@ fn transition(wan: &str, change: &Change) {
     for ProbeReport { name, last, window, .. } in evidence {
         tracing::debug!(wan, %family, probe = &**name, ?last, lost = window.lost, of = window.outcomes, %trace, "evidence");
     }
-    if change.standing > change.stood {
+    if !change.is_of_state() {
+        tracing::info!(wan, %family, state = %to, standing = ?change.standing, %reason, %trace, "WAN is treated otherwise");
+    } else if change.standing > change.stood {
         tracing::warn!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
     } else {
         tracing::info!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
@@ -149,5 +151,46 @@ pub fn stopping(why: &Why) {
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!("cannot tell systemd: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{Reason, State};
+    use crate::types::{Family, Standing, Tick};
+    use std::sync::{Mutex, PoisonError};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(from: State, to: State, stood: Standing, standing: Standing) -> String {
+        let (wan, family, at, trace) = (WanId(0), Family::V4, Tick(0), Trace(7));
+        let (reason, evidence) = (Reason::NoNextHop, Vec::new());
+        let change = Change { wan, family, at, from, to, stood, standing, reason, evidence, trace };
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || transition("fiber", &change));
+        String::from_utf8(lines.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
+    }
+
+    #[test]
+    fn a_change_of_the_standing_alone_is_no_change_of_the_state() {
+        let changed = logged(State::Up, State::NoGateway, Standing::Up, Standing::SoftDown);
+        assert!(changed.contains("WAN changed wan=\"fiber\" family=ipv4 from=up to=no-gateway"), "{changed}");
+        let given_up = logged(State::NoGateway, State::NoGateway, Standing::SoftDown, Standing::HardDown);
+        assert!(!given_up.contains("from=") && !given_up.contains("WAN changed"), "{given_up}");
+        assert!(given_up.contains("state=no-gateway standing=HardDown reason=no gateway is known"), "{given_up}");
     }
 }

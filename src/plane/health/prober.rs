@@ -177,6 +177,9 @@ impl ProbeTask {
                         if let Some(segment) = segment {
                             send_segment(place, asked, segment, outbox);
                         }
+                        if self.spec.question == Question::Neighbor {
+                            place.neighbors.doubt(self.wan, self.spec.family);
+                        }
                         report(asked.epoch, failure)
                     }
                     None => None,

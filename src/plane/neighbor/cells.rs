@@ -106,6 +106,11 @@ impl Neighbors {
         self.load(wan, family) & SPOKEN != 0 && self.change(wan, family, |word| word & !SPOKEN) & SPOKEN != 0
     }
 
+    /// The next hop left a question unanswered: its MAC stays in use, and it does not count as reachable until it speaks.
+    pub(in crate::plane) fn doubt(&self, wan: WanId, family: Family) {
+        self.change(wan, family, |word| if word & VALID == 0 { word } else { word & !REACHABLE | PROBING });
+    }
+
     /// The next hop answered without naming its MAC.
     pub(super) fn confirm(&self, wan: WanId, family: Family) {
         self.change(

@@ -70,6 +70,23 @@ fn another_station_is_not_the_gateway() {
 }
 
 #[test]
+fn a_gateway_that_leaves_a_question_unanswered_is_not_called_reachable_until_it_speaks() {
+    let mut rig = rig();
+    let state = |rig: &Rig| rig.plane.shared().neighbors.state(A, Family::V4).name();
+    questions(&mut rig);
+    arp_from(&mut rig, "c0000201");
+    assert_eq!(state(&rig), "reachable");
+    wait(&mut rig, 1000);
+    questions(&mut rig);
+    wait(&mut rig, 800);
+    questions(&mut rig);
+    assert_eq!(state(&rig), "probing");
+    assert_eq!(rig.plane.shared().neighbors.mac(A, Family::V4), Some(GATEWAY[0]), "it stays in use");
+    arp_from(&mut rig, "c0000201");
+    assert_eq!(state(&rig), "reachable");
+}
+
+#[test]
 fn a_gateway_is_asked_by_its_address_and_after_silence_everybody_is() {
     let mut rig = rig();
     questions(&mut rig);
