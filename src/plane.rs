@@ -14,6 +14,7 @@ pub mod craft;
 pub mod flow;
 pub mod fragment;
 pub mod health;
+pub mod keyed;
 pub mod lease;
 pub mod limiter;
 pub mod neighbor;

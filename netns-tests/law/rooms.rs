@@ -16,6 +16,7 @@ pub fn may_see(room: &str) -> Option<&'static [&'static str]> {
 
 /// The rooms of `plane` from the bottom up. A room sees the rows below its own, never a room beside it.
 const PLANE: &[&[&str]] = &[
+    &["keyed"],
     &["verdict", "outbox", "limiter", "lease"],
     &["packet", "counters"],
     &["translate", "craft"],

@@ -3,8 +3,8 @@
 //! A bucket is kept as the time at which it would be full again, and each worker has its own.
 //! Must never know: what the errors say.
 
+use crate::plane::keyed::Keyed;
 use crate::types::{End, Tick};
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 /// The limits of one worker.
@@ -15,10 +15,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// `rate` errors a second towards inside, and as many towards all WANs together; 0 allows none.
+    /// `rate` errors a second towards inside, and as many towards all WANs together; 0 allows none. From `secret` it comes
+    /// which receivers share a bucket.
     #[must_use]
-    pub fn new(rate: u32) -> Self {
-        Self { inside: Fair::new(rate), outside: Fair::new(rate) }
+    pub fn new(rate: u32, secret: u64) -> Self {
+        let key = Keyed::new(secret, 0x6572_726f_7273);
+        Self { inside: Fair::new(rate, key.clone()), outside: Fair::new(rate, key) }
     }
 
     /// Whether `receiver`, on the side of `to`, may be sent an error now; it counts as sent then.
@@ -44,20 +46,22 @@ const LEAST_BURST: u32 = 12;
 
 #[derive(Clone, Debug)]
 struct Fair {
+    /// Nobody outside knows whose bucket is whose too.
+    key: Keyed,
     all: Limiter,
     each: Box<[Limiter]>,
 }
 
 impl Fair {
-    fn new(rate: u32) -> Self {
+    fn new(rate: u32, key: Keyed) -> Self {
         let burst = (rate / BURST_PART).max(LEAST_BURST);
         let one = Limiter::new(rate.div_ceil(SHARE), burst / 2);
-        Self { all: Limiter::new(rate, burst), each: vec![one; SLOTS].into_boxed_slice() }
+        Self { key, all: Limiter::new(rate, burst), each: vec![one; SLOTS].into_boxed_slice() }
     }
 
     /// What a receiver's own bucket refuses takes nothing from the others.
     fn allow(&mut self, now: Tick, receiver: IpAddr) -> bool {
-        let slot = usize::try_from(foldhash::fast::FixedState::default().hash_one(receiver)).unwrap_or(0) % SLOTS;
+        let slot = self.key.hash(receiver) as usize % SLOTS;
         let one = &mut self.each[slot];
         if !one.has_token(now) || !self.all.has_token(now) {
             return false;
@@ -123,7 +127,7 @@ mod tests {
     fn nothing_passes_a_limit_of_zero() {
         assert_eq!(allowed(&mut Limiter::new(0, 50), Tick::from_secs(1), 3), 0);
         assert_eq!(allowed(&mut Limiter::new(1000, 0), Tick::from_secs(1), 3), 0);
-        assert!(!Limits::new(0).allow(Tick::from_secs(1), End::Inside, [10, 250, 250, 2].into()));
+        assert!(!Limits::new(0, 0).allow(Tick::from_secs(1), End::Inside, [10, 250, 250, 2].into()));
     }
 
     #[test]
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_host_leaves_the_others_their_answers() {
-        let mut limits = Limits::new(1000);
+        let mut limits = Limits::new(1000, 0);
         let start = Tick::from_secs(7);
         assert_eq!(told(&mut limits, start, End::Inside, 3, 1000), 25);
         assert_eq!(told(&mut limits, start, End::Inside, 2, 9), 9);
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn many_receivers_together_get_no_more_than_the_rate() {
-        let mut limits = Limits::new(1000);
+        let mut limits = Limits::new(1000, 0);
         let start = Tick::from_secs(7);
         let flood: u32 = (0..=255).map(|host| told(&mut limits, start, End::Wan(WanId(0)), host, 5)).sum();
         assert_eq!(flood, 50);
@@ -168,8 +172,19 @@ mod tests {
     #[test]
     fn a_low_limit_still_lets_a_traceroute_pass() {
         for rate in [1, 10, 100] {
-            let mut limits = Limits::new(rate);
+            let mut limits = Limits::new(rate, 0);
             assert_eq!(told(&mut limits, Tick::from_secs(7), End::Inside, 2, 100), 6, "{rate}");
         }
+    }
+
+    #[test]
+    fn nobody_outside_knows_which_receivers_share_a_bucket() {
+        let address = |host: u32| IpAddr::from(std::net::Ipv4Addr::from(0x0afa_0000 + host));
+        let bucket =
+            |host: u32| std::hash::BuildHasher::hash_one(&foldhash::fast::FixedState::default(), address(host)) % 256;
+        let stranger = (3..).find(|host| bucket(*host) == bucket(2)).unwrap();
+        let (mut limits, now) = (Limits::new(1000, 0), Tick::from_secs(7));
+        assert_eq!((0..100).filter(|_| limits.allow(now, End::Inside, address(stranger))).count(), 25);
+        assert!(limits.allow(now, End::Inside, address(2)), "with an unkeyed hash it shares the stranger's");
     }
 }

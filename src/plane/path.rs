@@ -59,7 +59,7 @@ impl Paths {
     /// them shall guess.
     #[must_use]
     pub fn new(secret: u64) -> Self {
-        Self { cells: std::array::from_fn(|_| Default::default()), memory: Memory::default(), secret }
+        Self { cells: std::array::from_fn(|_| Default::default()), memory: Memory::new(secret), secret }
     }
 
     /// Bytes that the path behind a WAN is known to carry at the most; [`NO_LIMIT`] when nothing is known.

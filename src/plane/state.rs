@@ -28,6 +28,7 @@ pub struct Shared {
     pub health: Health,
     /// The pins of fragmented datagrams.
     pub fragments: FragmentPins,
+    pub(super) secret: u64,
 }
 
 impl Shared {
@@ -39,7 +40,8 @@ impl Shared {
             neighbors: Neighbors::new(),
             paths: Paths::new(secret),
             health: Health::new(secret),
-            fragments: FragmentPins::new(),
+            fragments: FragmentPins::new(secret),
+            secret,
         }
     }
 }
@@ -80,12 +82,13 @@ impl Plane {
     /// exactly one has it.
     #[must_use]
     pub fn new(policy: Arc<Policy>, shared: Arc<Shared>, first: bool) -> Self {
+        let limits = Limits::new(policy.fixed.icmp_errors, shared.secret);
         let core = Core {
             shared,
             counters: Arc::default(),
             wheel: Wheel::new(Tick::default()),
             queue: NeighborQueue::new(),
-            limits: Limits::new(policy.fixed.icmp_errors),
+            limits,
             probers: first.then(Probers::default),
             dialled: [[None; 2]; MAX_WANS],
             sweep: None,

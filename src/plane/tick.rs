@@ -28,7 +28,7 @@ impl Plane {
     /// Obeys another snapshot from the next packet on. [`Plane::tick`] is to be called at once.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
         if policy.fixed.icmp_errors != self.policy.fixed.icmp_errors {
-            self.core.limits = Limits::new(policy.fixed.icmp_errors);
+            self.core.limits = Limits::new(policy.fixed.icmp_errors, self.core.shared.secret);
         }
         if sweep::is_due(&self.policy, &policy) {
             sweep::begin(&mut self.core);

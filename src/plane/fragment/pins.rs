@@ -6,9 +6,9 @@ mod waiting;
 
 pub use super::datagram::Datagram;
 
+use crate::plane::keyed::Keyed;
 use crate::plane::lease::Binding;
 use crate::types::Tick;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use waiting::Waiting;
@@ -26,6 +26,8 @@ const LIFETIME: u64 = 30_000_000_000;
 /// The pins of datagrams that passed lately, and the fragments that wait for theirs.
 #[derive(Debug)]
 pub struct FragmentPins {
+    /// Nobody outside knows which datagrams share a set.
+    key: Keyed,
     shards: Box<[Mutex<Shard>]>,
     /// Fragments that wait, in all shards.
     waiting: AtomicUsize,
@@ -41,17 +43,18 @@ pub enum PinLookup {
 }
 
 impl FragmentPins {
-    /// Nothing remembered.
+    /// Nothing remembered. From `secret` comes the place of each datagram.
     #[must_use]
-    pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), waiting: AtomicUsize::new(0) }
+    pub fn new(secret: u64) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { key: Keyed::new(secret, 0x6672_6167), shards, waiting: AtomicUsize::new(0) }
     }
 
     /// The first fragment of `datagram` took `binding`. Gives the later ones that waited for it, in the order in which they
     /// came, each behind `HEADROOM` free bytes.
     #[must_use]
     pub fn remember(&self, datagram: Datagram, binding: impl Into<Binding>, now: Tick) -> Vec<Vec<u8>> {
-        let place = Slot::of(&datagram);
+        let place = Slot::of(&self.key, &datagram);
         let mut shard = self.lock(place.shard);
         shard.remember(place.set, Pin { datagram, binding: binding.into(), at: now });
         let ready = shard.waiting.take(&datagram);
@@ -63,7 +66,7 @@ impl FragmentPins {
     /// fragment `packet` until it does.
     #[must_use]
     pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> PinLookup {
-        let place = Slot::of(&datagram);
+        let place = Slot::of(&self.key, &datagram);
         let mut shard = self.lock(place.shard);
         if let Some(binding) = shard.find(place.set, &datagram, now) {
             return PinLookup::Pin(binding);
@@ -90,12 +93,6 @@ impl FragmentPins {
     }
 }
 
-impl Default for FragmentPins {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Where a datagram belongs.
 struct Slot {
     shard: usize,
@@ -103,8 +100,8 @@ struct Slot {
 }
 
 impl Slot {
-    fn of(datagram: &Datagram) -> Self {
-        let hash = foldhash::fast::FixedState::default().hash_one(datagram) as usize;
+    fn of(key: &Keyed, datagram: &Datagram) -> Self {
+        let hash = key.hash(datagram) as usize;
         Self { shard: hash % SHARDS, set: hash / SHARDS % SETS }
     }
 }

@@ -2,8 +2,8 @@
 //! its first SYN (pass/mss_clamp.rs). Fixed memory: a newer entry replaces an older one in its place.
 //! Must never know: packets, whether a message was to be believed.
 
+use crate::plane::keyed::Keyed;
 use crate::types::{Tick, WanId};
-use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,8 +29,10 @@ pub struct Remembered {
 }
 
 /// The paths of all WANs, shared by the workers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory {
+    /// Nobody outside knows which remotes share a place.
+    key: Keyed,
     shards: [Mutex<Shard>; SHARDS],
     /// Nanoseconds: when the last entry expires, so that who remembers nothing takes no lock.
     last: AtomicU64,
@@ -46,6 +48,13 @@ impl Default for Shard {
 }
 
 impl Memory {
+    /// Nothing remembered. From `secret` comes the place of each remote.
+    #[must_use]
+    pub fn new(secret: u64) -> Self {
+        let key = Keyed::new(secret, 0x7061_7468);
+        Self { key, shards: std::array::from_fn(|_| Mutex::default()), last: AtomicU64::new(0) }
+    }
+
     /// A router said that packets of `mtu` bytes reach `remote` by way of `wan`. While it is believed no other makes more
     /// of it: the message that said less was about a hop further on.
     pub fn learn(&self, wan: WanId, remote: IpAddr, mtu: u16, now: Tick) {
@@ -79,7 +88,7 @@ impl Memory {
     }
 
     fn place(&self, wan: WanId, remote: IpAddr) -> (MutexGuard<'_, Shard>, usize) {
-        let hash = usize::try_from(foldhash::fast::FixedState::default().hash_one((wan, remote)) >> 32).unwrap_or(0);
+        let hash = self.key.hash((wan, remote)) as usize;
         (lock(&self.shards[hash % SHARDS]), hash / SHARDS % SLOTS)
     }
 }
@@ -108,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_path_is_remembered_for_ten_minutes_on_its_wan() {
-        let memory = Memory::default();
+        let memory = Memory::new(0);
         memory.learn(WanId(1), REMOTE, 1300, secs(100));
         assert_eq!(memory.find(WanId(1), REMOTE, secs(699)), Some(1300));
         assert_eq!(memory.find(WanId(1), REMOTE, secs(700)), None);
@@ -120,7 +129,7 @@ mod tests {
 
     #[test]
     fn only_less_is_learned_while_a_message_is_believed() {
-        let memory = Memory::default();
+        let memory = Memory::new(0);
         memory.learn(WanId(0), REMOTE, 1300, secs(0));
         memory.learn(WanId(0), REMOTE, 1400, secs(10));
         assert_eq!(memory.find(WanId(0), REMOTE, secs(10)), Some(1300));
@@ -132,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_messages_takes_no_more_memory() {
-        let memory = Memory::default();
+        let memory = Memory::new(0);
         for host in 0..100_000u32 {
             memory.learn(WanId(0), IpAddr::from(Ipv4Addr::from(0x0a00_0000 + host)), 1300, secs(1));
         }
@@ -141,5 +150,18 @@ mod tests {
         assert_eq!(memory.find(WanId(0), newest, secs(1)), Some(1300));
         let strangers = (0x0b00_0000..0x0b00_1000u32).map(|host| IpAddr::from(Ipv4Addr::from(host)));
         assert!(strangers.into_iter().all(|remote| memory.find(WanId(0), remote, secs(1)).is_none()));
+    }
+
+    #[test]
+    fn nobody_outside_knows_which_remotes_share_a_place() {
+        let place = |remote: IpAddr| {
+            std::hash::BuildHasher::hash_one(&foldhash::fast::FixedState::default(), (WanId(0), remote)) >> 32 & 1023
+        };
+        let remotes = (0x0b00_0000..u32::MAX).map(|host| IpAddr::from(Ipv4Addr::from(host)));
+        let memory = Memory::new(0);
+        memory.learn(WanId(0), REMOTE, 1300, secs(1));
+        let strangers = remotes.filter(|remote| place(*remote) == place(REMOTE)).take(8);
+        strangers.for_each(|remote| memory.learn(WanId(0), remote, 1280, secs(2)));
+        assert_eq!(memory.find(WanId(0), REMOTE, secs(3)), Some(1300), "with an unkeyed hash they take its place");
     }
 }

@@ -26,7 +26,7 @@ const NOW: Tick = Tick::from_secs(100);
 
 #[test]
 fn a_later_fragment_finds_the_pin_of_its_first_until_the_lifetime_ends() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     assert!(remember(&pins, datagram(7), WanId(1), NOW).is_empty());
     assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), PinLookup::Pin(WanId(1).into()));
     assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(130)), PinLookup::Waits(0));
@@ -41,7 +41,7 @@ fn a_later_fragment_finds_the_pin_of_its_first_until_the_lifetime_ends() {
 
 #[test]
 fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     for byte in 1..=3 {
         assert_eq!(pins.find(datagram(7), &[byte], NOW), PinLookup::Waits(0));
         assert_eq!(pins.find(datagram(8), &[byte + 10], NOW), PinLookup::Waits(0));
@@ -55,7 +55,7 @@ fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
 /// Shows RFC 4787 REQ-14a.
 #[test]
 fn c_71_a_fragment_waits_three_seconds() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     assert_eq!(pins.find(datagram(7), b"a", NOW), PinLookup::Waits(0));
     assert_eq!(pins.find(datagram(8), b"b", NOW.plus_millis(1)), PinLookup::Waits(0));
     assert_eq!(pins.expire(NOW.plus_millis(2_999)), 0);
@@ -92,7 +92,7 @@ fn counted(pins: &FragmentPins) -> (usize, usize) {
 
 #[test]
 fn a_flood_of_first_fragments_takes_fixed_memory_and_no_other_senders_pins() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     remember(&pins, from([10, 250, 250, 3], 1), WanId(1), NOW);
     for id in 0..100_000 {
         remember(&pins, datagram(id), WanId(0), NOW.plus_millis(1));
@@ -104,7 +104,7 @@ fn a_flood_of_first_fragments_takes_fixed_memory_and_no_other_senders_pins() {
 
 #[test]
 fn a_flood_of_later_fragments_takes_fixed_memory_and_no_other_senders_room() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"patient", NOW), PinLookup::Waits(0));
     let gone: usize = (0..100_000)
         .map(|id| match pins.find(datagram(id), &[0; 1000], NOW) {
@@ -122,7 +122,7 @@ fn a_flood_of_later_fragments_takes_fixed_memory_and_no_other_senders_room() {
 
 #[test]
 fn ever_new_senders_take_fixed_memory() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     for id in 0..20_000u32 {
         let [_, a, b, c] = id.to_be_bytes();
         let _ = pins.find(from([10, a, b, c], id), &[0; 1400], NOW);
@@ -135,7 +135,7 @@ fn ever_new_senders_take_fixed_memory() {
 
 #[test]
 fn a_whole_datagram_in_reverse_fits_twice_over() {
-    let pins = FragmentPins::new();
+    let pins = FragmentPins::new(0);
     for id in [1, 2] {
         for number in (1..54u8).rev() {
             assert_eq!(pins.find(datagram(id), &[number; 1280], NOW), PinLookup::Waits(0));
@@ -145,4 +145,20 @@ fn a_whole_datagram_in_reverse_fits_twice_over() {
         let ready = remember(&pins, datagram(id), WanId(0), NOW);
         assert_eq!(ready.iter().map(|packet| packet[0]).collect::<Vec<_>>(), (1..54).rev().collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn nobody_outside_knows_which_datagrams_share_a_set() {
+    let set = |datagram: &Datagram| {
+        std::hash::BuildHasher::hash_one(&foldhash::fast::FixedState::default(), datagram) % (SHARDS * SETS) as u64
+    };
+    let pins = FragmentPins::new(0);
+    remember(&pins, datagram(7), WanId(1), NOW);
+    // Each from another sender, so that none of them gives way for having too many.
+    let strangers = (0..u32::MAX).map(|host| from(host.to_be_bytes(), 9)).filter(|it| set(it) == set(&datagram(7)));
+    for stranger in strangers.take(2 * WAYS) {
+        remember(&pins, stranger, WanId(0), NOW.plus_millis(1));
+    }
+    let found = pins.find(datagram(7), b"x", NOW.plus_millis(2));
+    assert_eq!(found, PinLookup::Pin(WanId(1).into()), "with an unkeyed hash its set is full of them");
 }

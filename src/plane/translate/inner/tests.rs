@@ -199,6 +199,62 @@ fn a_quote_of_a_later_fragment_changes_only_its_addresses() {
     assert_eq!(bytes[48..], sent[20..]);
 }
 
+/// Where the checksum of a protocol stands that covers the addresses, from the transport header on: RFC 9293, 768, 3828,
+/// 4340, 7401, 4443, 6275, 5340.
+fn checksum_of(protocol: u8, v6: bool) -> Option<usize> {
+    match (protocol, v6) {
+        (6, _) => Some(16),
+        (17 | 33 | 136, _) => Some(6),
+        (139, _) => Some(4),
+        (58, true) => Some(2),
+        (135, true) => Some(4),
+        _ => None,
+    }
+}
+
+/// An IPv4 packet, or an IPv6 one behind an extension header that need not be there.
+fn quoted_packet(v6: bool, extension: Option<u8>, protocol: u8, body: &[u8]) -> Vec<u8> {
+    match extension {
+        _ if !v6 => packet(PUBLIC4, "192.0.2.1", protocol, body),
+        None => packet(PUBLIC6, "2001:db8::7", protocol, body),
+        Some(extension) => {
+            packet(PUBLIC6, "2001:db8::7", extension, &[&[protocol, 0, 1, 4, 0, 0, 0, 0], body].concat())
+        }
+    }
+}
+
+#[test]
+fn of_a_quote_without_a_checksum_not_a_byte_is_repaired_whatever_it_says_it_is() {
+    // Every protocol, 59 (no next header) too, whole and cut, with a length that is true, too long or too short.
+    for (v6, extension) in [(false, None), (true, None), (true, Some(60)), (true, Some(44))] {
+        for (protocol, cut, said) in (0..=255u8)
+            .flat_map(|it| [8, 12, 20, 40].map(|cut| (it, cut, 1400u16)))
+            .chain((0..=255).flat_map(|it| [0, 8, 17, 40].map(|said| (it, 40, said))))
+        {
+            let body = &[0xa5; 40][..cut];
+            let mut sent = quoted_packet(v6, extension, protocol, body);
+            let start = sent.len() - cut;
+            let said = said + if v6 { start as u16 - 40 } else { 20 };
+            sent[if v6 { 4..6 } else { 2..4 }].copy_from_slice(&said.to_be_bytes());
+            crate::plane::packet::sample::fix_ip(&mut sent);
+            let (public, inside) = if v6 { (PUBLIC6, INSIDE6) } else { (PUBLIC4, INSIDE4) };
+            let mut bytes = error(public, &sent);
+            let headers = parse(&bytes, &Offload::NONE).unwrap();
+            if quote(&bytes, &headers, &Offload::NONE).is_err() {
+                continue;
+            }
+            let before = bytes.clone();
+            let quote = bring_in(&mut bytes, inside, false);
+            assert!(is_right(&bytes), "{protocol} {cut} {said}");
+            let at = usize::from(quote.at) + usize::from(quote.headers.l4);
+            let sums = checksum_of(quote.headers.protocol, v6).map(|sum| at + sum..at + sum + 2);
+            let mut changed = (usize::from(quote.at) + start..bytes.len()).filter(|at| bytes[*at] != before[*at]);
+            let odd = changed.find(|at| sums.as_ref().is_none_or(|sums| !sums.contains(at)));
+            assert_eq!(odd, None, "IPv6 {v6}, behind {extension:?}, protocol {protocol}, {cut} bytes, {said} said");
+        }
+    }
+}
+
 fn sent_packet() -> impl Strategy<Value = (bool, Vec<u8>)> {
     let body = proptest::collection::vec(any::<u8>(), 0..60);
     (any::<bool>(), 0..4u8, any::<[u16; 2]>(), body, any::<bool>()).prop_map(|(v6, kind, ports, body, right)| {
