@@ -59,6 +59,7 @@ pub fn policy(kind: Kind) -> Policy {
         inside: Inside {
             mtu: 1500,
             machine: [].into(),
+            own: [].into(),
             router4: Some([10, 250, 250, 1].into()),
             router6: Some("fd00:bad:b01::1".parse().unwrap()),
         },

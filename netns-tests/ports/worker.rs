@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 fn policy(epoch: u32) -> Arc<Policy> {
     let fixed = Fixed { seed: 1, icmp_errors: 1000, ..Fixed::default() };
-    let inside = Inside { mtu: 1500, machine: [].into(), router4: None, router6: None };
+    let inside = Inside { mtu: 1500, machine: [].into(), own: [].into(), router4: None, router6: None };
     Arc::new(Policy { epoch, fixed: Arc::new(fixed), inside, wans: Slots::default() })
 }
 

@@ -40,8 +40,13 @@ pub struct Router {
 /// Room for so many flows, which is enough.
 const FLOWS: usize = 1000;
 
-const ROUTER: InsideState =
-    InsideState { v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)), v6: None, mtu: Some(1500), machine: Vec::new() };
+const ROUTER: InsideState = InsideState {
+    v4: Some(std::net::Ipv4Addr::new(10, 250, 250, 1)),
+    v6: None,
+    mtu: Some(1500),
+    machine: Vec::new(),
+    own: Vec::new(),
+};
 
 fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16, lent: &[u8]) -> LinkState {
     let has = |family: usize| !matches!(fault[family], Some(Fault::NoGateway));

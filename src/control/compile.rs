@@ -18,7 +18,7 @@ mod probes;
 mod replay;
 mod snapshot;
 
-pub use inside::{InsideState, inside, machine, router_addresses};
+pub use inside::{InsideState, inside, machine, own, router_addresses};
 pub use leases::{WanLeases, lease};
 pub use link::{LinkState, link, no_link};
 pub use probes::probes;

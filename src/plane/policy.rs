@@ -66,6 +66,8 @@ pub struct Inside {
     /// Addresses of this machine that some map could lead to: nothing is brought there from a WAN, for the kernel would
     /// hand it to the router's own sockets.
     pub machine: Arc<[IpAddr]>,
+    /// Every address of this machine, whatever link it is on, in order: nobody outside sends from one.
+    pub own: Arc<[IpAddr]>,
     /// Source of ICMP errors towards inside; `None` and no error can be sent in this family.
     pub router4: Option<Ipv4Addr>,
     /// The same for IPv6.
@@ -117,10 +119,11 @@ impl Policy {
         self.wans().find(|(_, wan)| wan.owns(public)).map(|(id, _)| id)
     }
 
-    /// Whether `address` is the router's: owned, or the kernel's own on a WAN link.
+    /// Whether `address` is the router's: owned, or the kernel's own on any link.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
-        self.wans().any(|(_, wan)| wan.owns_address(address) || wan.link.has(address))
+        self.inside.own.binary_search(&address).is_ok()
+            || self.wans().any(|(_, wan)| wan.owns_address(address) || wan.link.has(address))
     }
 }
 

@@ -77,6 +77,7 @@ pub fn policy() -> Policy {
         inside: Inside {
             mtu: 1500,
             machine: [].into(),
+            own: [].into(),
             router4: Some("10.250.250.1".parse().unwrap()),
             router6: Some("fd00:bad:b01:f::1".parse().unwrap()),
         },

@@ -16,6 +16,26 @@ pub struct InsideState {
     pub mtu: Option<u16>,
     /// Addresses of this machine that some map leads to: [`machine`].
     pub machine: Vec<IpAddr>,
+    /// Every address of this machine: [`own`].
+    pub own: Vec<IpAddr>,
+}
+
+/// Every address of this machine that tells it from others, in order, with the TUN's. A link-local one may be somebody
+/// else's on another link.
+#[must_use]
+pub fn own(settings: &Settings, addresses: &[IpNet]) -> Vec<IpAddr> {
+    let all = settings.downstream.addresses.iter().chain(addresses).map(IpNet::addr);
+    let mut own: Vec<_> = all.filter(|address| !is_link_local(*address)).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
 }
 
 /// Those addresses of this machine that some map of the configuration leads to, in order, with the TUN's. The kernel takes
@@ -66,6 +86,7 @@ pub fn inside(settings: &Settings, inside: &InsideState) -> Inside {
     Inside {
         mtu: inside.mtu.map_or(said, |mtu| mtu.min(said)),
         machine: inside.machine.as_slice().into(),
+        own: inside.own.as_slice().into(),
         router4: inside.v4,
         router6: inside.v6,
     }
@@ -73,8 +94,9 @@ pub fn inside(settings: &Settings, inside: &InsideState) -> Inside {
 
 fn is_routable(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()),
-        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_multicast()),
+        _ if is_link_local(address) => false,
+        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_loopback() || v4.is_multicast()),
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_loopback() || v6.is_multicast()),
     }
 }
 
@@ -90,6 +112,18 @@ mod tests {
         let nets: Vec<IpNet> = nets.iter().map(|text| text.parse().unwrap()).collect();
         let own = ["10.250.250.2", "fd00:bad:b01:1::", "fd00:bad:b01:1::1", "fd00:bad:b01:2::1"];
         assert_eq!(machine(&settings(), &nets), own.map(|text| text.parse::<IpAddr>().unwrap()));
+    }
+
+    #[test]
+    fn every_address_of_the_machine_is_its_own_but_those_that_another_link_may_have_too() {
+        let nets =
+            ["fd00:9::1/64", "192.168.7.1/24", "fe80::1/64", "169.254.1.1/16", "10.250.250.2/29", "fd00:9::1/64"];
+        let nets: Vec<IpNet> = nets.iter().map(|text| text.parse().unwrap()).collect();
+        let expected = ["10.250.250.2", "192.168.7.1", "fd00:9::1"].map(|text| text.parse::<IpAddr>().unwrap());
+        let mut settings = settings();
+        assert_eq!(own(&settings, &nets), expected);
+        settings.downstream.addresses = vec!["10.9.9.9/32".parse().unwrap()];
+        assert_eq!(own(&settings, &[]), ["10.9.9.9".parse::<IpAddr>().unwrap()], "the TUN's");
     }
 
     #[test]

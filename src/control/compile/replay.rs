@@ -1,6 +1,6 @@
 //! The policy of a replay, which has no links to ask. Must never know: captures.
 
-use super::inside::{InsideState, machine, router_addresses};
+use super::inside::{InsideState, machine, own, router_addresses};
 use super::link::{ETHERNET_MTU, LinkState};
 use super::snapshot::policy;
 use crate::config::settings::{self, Mtu, Settings};
@@ -54,12 +54,12 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
 
 /// The TUN's own addresses, else the first host of the first inside prefix of each family.
 fn replay_router(settings: &Settings) -> InsideState {
-    let own = settings.downstream.addresses.iter().map(IpNet::addr);
+    let tun = settings.downstream.addresses.iter().map(IpNet::addr);
     let first_hosts = settings.downstream.prefixes.iter().map(|prefix| match prefix {
         IpNet::V4(prefix) => IpAddr::V4(Ipv4Addr::from_bits(prefix.network().to_bits() | 1)),
         IpNet::V6(prefix) => IpAddr::V6(Ipv6Addr::from_bits(prefix.network().to_bits() | 1)),
     });
-    InsideState { machine: machine(settings, &[]), ..router_addresses(own.chain(first_hosts)) }
+    InsideState { machine: machine(settings, &[]), own: own(settings, &[]), ..router_addresses(tun.chain(first_hosts)) }
 }
 
 #[cfg(test)]

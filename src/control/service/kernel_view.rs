@@ -96,6 +96,7 @@ impl KernelView {
         InsideState {
             mtu,
             machine: compile::machine(settings, &self.addresses),
+            own: compile::own(settings, &self.addresses),
             ..compile::router_addresses(self.downstream.iter().flat_map(addresses).chain(tun).chain(wans))
         }
     }

@@ -58,7 +58,7 @@ pub fn policy() -> Policy {
     Policy {
         epoch: 1,
         fixed: Arc::new(fixed),
-        inside: Inside { mtu: 1500, machine: [].into(), router4: None, router6: None },
+        inside: Inside { mtu: 1500, machine: [].into(), own: [].into(), router4: None, router6: None },
         wans: [a, b].into_iter().collect(),
     }
 }

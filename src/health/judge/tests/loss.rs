@@ -114,7 +114,8 @@ fn a_wan_that_is_cured_of_loss_is_up_within_a_window_after_its_hold() {
         let mut world = World::new(eager(probed(1)), fate);
         world.run(120_000);
         let fell = world.changes.iter().filter(|change| change.wan == A && change.to == State::Down);
-        let (falls, last) = (fell.clone().count() as u32, fell.last().map_or(0, |fell| fell.at.millis()));
+        let fell: Vec<_> = fell.map(|fell| fell.at.millis()).collect();
+        let (falls, last) = (fell.len(), fell.last().copied().unwrap_or(0));
         let free = last + (1000 << falls.saturating_sub(1)).min(300_000);
         world.run(free.max(120_000 + 30_000) + 1000);
         assert_eq!(world.shown(A), (State::Up, Standing::Up), "seed {seed}");

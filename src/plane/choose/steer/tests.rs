@@ -43,7 +43,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
     Policy {
         epoch: 1,
         fixed: Arc::new(fixed),
-        inside: Inside { mtu: 1500, machine: [].into(), router4: None, router6: None },
+        inside: Inside { mtu: 1500, machine: [].into(), own: [].into(), router4: None, router6: None },
         wans: wans.iter().map(wan).collect(),
     }
 }

@@ -60,6 +60,25 @@ fn sources_that_may_not_pass_inbound_are_named() {
     }
 }
 
+/// Addresses of the LAN link, the TUN and other links lie outside the inside prefixes.
+#[test]
+fn nobody_outside_sends_from_an_address_of_the_router() {
+    let own = ["10.9.9.1", "fd00:9::1", "fd00:bad:b01:fe::1"];
+    for (source, to) in [(own[0], "192.0.2.12"), (own[1], "2001:db8:a:c81::100"), (own[2], "2001:db8:a:c81::100")] {
+        let mut policy = policy();
+        let mut rig = Rig::new(policy.clone());
+        let datagram = packet(source, to, protocol::UDP, &udp(1, 2, b""));
+        if source != own[2] {
+            assert_eq!(rig.inbound(A, &datagram).verdict, Verdict::Forward(End::Inside), "{source} is a stranger's");
+        }
+        policy.inside.own = own.map(|address| address.parse().unwrap()).into();
+        let mut rig = Rig::new(policy);
+        let done = rig.inbound(A, &datagram);
+        assert_eq!(done.verdict, Verdict::Drop(DropReason::SpoofedSource), "{source}");
+        rig.assert_dropped(Direction::Inbound, DropReason::SpoofedSource);
+    }
+}
+
 #[test]
 fn a_frame_with_the_wrong_tag_or_for_another_station_is_dropped() {
     let request = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(1, 2, b""));
