@@ -145,10 +145,31 @@ fn what_was_lost_on_the_way_is_repaired_and_still_undone() {
         let standing = machine();
         sh("ip rule flush protocol 102; ip -6 route flush table main protocol 102; ip route flush table 5250");
         fs::write("/proc/sys/net/ipv4/conf/lan0/forwarding", "0").unwrap();
-        kernel.forwarding.repair().await.unwrap();
+        let mended = kernel.forwarding.repair().await.unwrap();
         assert_same(&standing, &machine());
-        kernel.forwarding.repair().await.unwrap();
+        assert_eq!(mended.len(), 6, "{mended:#?}");
+        assert!(mended.contains(&"net.ipv4.conf.lan0.forwarding was 0".to_owned()), "{mended:#?}");
+        assert_eq!(kernel.forwarding.repair().await.unwrap(), Vec::<String>::new());
         assert_same(&standing, &machine());
+        tear_down(kernel, &plan).await;
+        sh("ip link del flowpin0");
+        assert_same(&before, &machine());
+    });
+}
+
+#[test]
+fn a_link_that_comes_later_is_left_as_it_would_be_without_flowpin() {
+    in_namespace(|| async {
+        build_router();
+        sh("sysctl -qw net.ipv6.conf.default.accept_ra=1; ip link add late0 type veth peer name late1");
+        let before = machine();
+        sh("ip link del late0");
+        let plan = plan("late");
+        add_tun();
+        let mut kernel = set_up(&plan).await;
+        sh("ip link add late0 type veth peer name late1");
+        kernel.forwarding.repair().await.unwrap();
+        assert_eq!(sysctl("ipv4/conf/late0/rp_filter"), "2", "the filter of all is kept");
         tear_down(kernel, &plan).await;
         sh("ip link del flowpin0");
         assert_same(&before, &machine());

@@ -74,11 +74,11 @@ fn the_shield_lets_dhcp_through_and_takes_many_addresses() {
         let kernel = set_up(&plan).await;
         assert!(output("nft list ruleset").contains("198.18.15.158"));
         let client = Command::new("timeout")
-            .args(["3", "nc", "-nulp", "68", "-s", "192.0.2.193"])
+            .args(["60", "nc", "-nulp", "68", "-s", "192.0.2.193", "-W", "1"])
             .stdout(Stdio::piped())
             .spawn();
         let client = client.unwrap();
-        sh("while ! ss -Hlun 'sport = 68' | grep -q 68; do sleep 0.05; done");
+        sh("timeout 30 sh -c 'while ! ss -Hlun sport = 68 | grep -q 68; do sleep 0.05; done'");
         run(isp, &format!("ip neigh replace 192.0.2.193 lladdr {} dev isp0", mac("wan0")));
         run(isp, "sh -c 'echo stray | nc -nuw1 -p 66 192.0.2.193 68'");
         run(isp, "sh -c 'echo offer | nc -nuw1 -p 67 192.0.2.193 68'");

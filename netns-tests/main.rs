@@ -21,6 +21,7 @@ mod hooks;
 mod inbound;
 mod instruments;
 mod kernel_hop;
+mod kernel_mended;
 mod kernel_side;
 mod kernel_silence;
 mod law;

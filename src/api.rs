@@ -24,6 +24,8 @@ pub struct Status {
     pub workers: usize,
     /// The firewall's side.
     pub downstream: Downstream,
+    /// What flowpin made in the kernel.
+    pub kernel_side: KernelSide,
     /// One entry per WAN, in the order of the file.
     pub wans: Vec<Wan>,
     /// The flow table.
@@ -47,6 +49,17 @@ pub struct Downstream {
     pub mtu: u16,
     /// Offloads that the kernel granted on the TUN.
     pub offloads: Vec<String>,
+}
+
+/// What flowpin made in the kernel: policy rules, routes, switches, nftables tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelSide {
+    /// What is not as it must be and cannot be mended now, as sentences; empty: it is whole.
+    pub amiss: Vec<String>,
+    /// How often it was mended after somebody else had changed it.
+    pub mended: u64,
+    /// What was mended last, and who had changed it where that is known; empty if nothing ever was.
+    pub last_mended: String,
 }
 
 /// One WAN.
@@ -138,19 +151,20 @@ pub struct Probe {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// What it is about: `state`; `address`, when new flows take another public address or prefix; `address-ended`, when
-    /// one that was not current any more is not valid any more.
+    /// one that was not current any more is not valid any more; `kernel-side`, when it was mended, when something of it
+    /// stays amiss, and when it is whole again.
     pub event: String,
     /// Milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// Name of the WAN.
+    /// Name of the WAN; empty where it is about the machine.
     pub wan: String,
     /// Its kernel link.
     pub interface: String,
-    /// `ipv4` or `ipv6`.
+    /// `ipv4` or `ipv6`; empty where it is about the machine.
     pub family: String,
     /// The state that it was in, one of those of [`Wan`]; or the address or prefix that it had, empty if none.
     pub from: String,
-    /// The state that it is in; or the address or prefix that it has, empty if none.
+    /// The state that it is in; or the address or prefix that it has, empty if none; or `mended`, `amiss` or `whole`.
     pub to: String,
     /// Why, as a sentence.
     pub reason: String,

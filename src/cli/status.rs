@@ -6,7 +6,7 @@ mod leases;
 use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
 use super::{client, fail, say};
-use crate::api::{Gateway, Probe, Rate, Status, Traffic, Wan};
+use crate::api::{Gateway, KernelSide, Probe, Rate, Status, Traffic, Wan};
 use crate::clock::pause;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -60,6 +60,7 @@ fn show(text: &str) -> io::Result<()> {
 #[must_use]
 pub fn render(status: &Status) -> String {
     let mut text = heading(status);
+    text += &kernel_side(&status.kernel_side);
     text += &format!("\n{}", wans(&status.wans));
     text += &format!("\n{}", traffic(&status.wans));
     text += &format!("\n{}", health(&status.wans));
@@ -103,6 +104,16 @@ fn heading(status: &Status) -> String {
         inside.tun,
         inside.mtu,
     )
+}
+
+fn kernel_side(side: &KernelSide) -> String {
+    let mended = match side.mended {
+        0 => String::new(),
+        1 => format!("; mended once: {}", side.last_mended),
+        times => format!("; mended {times} times, last: {}", side.last_mended),
+    };
+    let state = if side.amiss.is_empty() { "whole".to_owned() } else { side.amiss.join("; ") };
+    format!("kernel side: {state}{mended}\n")
 }
 
 fn wans(wans: &[Wan]) -> String {
@@ -296,6 +307,7 @@ mod tests {
                 mtu: 1500,
                 offloads: vec!["csum".into(), "tso4".into()],
             },
+            kernel_side: KernelSide::default(),
             wans: vec![
                 wan(
                     "fiber",
@@ -318,6 +330,7 @@ mod tests {
         let expected = "\
 flowpin 0.1.0, pid 42, up 1h01m, 1 worker, policy 3 of /etc/flowpin/flowpin.toml
 inside: flowpin0 to lan0, mtu 1500, offloads csum tso4
+kernel side: whole
 
 WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY    ITS MAC
 fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a

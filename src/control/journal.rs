@@ -1,4 +1,4 @@
-//! What happened to WANs, in order: a bounded journal that the log and the hooks read, each at its own pace and on its own
+//! What happened to WANs and to the kernel side, in order: a bounded journal that the log and the hooks read, each at its own pace and on its own
 //! thread, so that nobody who is slow holds up whoever writes. Must never know: who reads, how it is told.
 
 use super::controller::leases::LeaseChange;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Entries that are kept: who falls further behind misses the oldest, and is told how many.
 const KEPT: usize = 1024;
 
-/// Something that happened to a WAN.
+/// Something that happened to a WAN, or to the kernel side.
 #[derive(Clone, Debug)]
 pub enum Happened {
     /// It stands otherwise than before.
@@ -36,6 +36,10 @@ pub enum Happened {
     },
     /// Its link does not exist any more.
     LinkGone(WanId),
+    /// Somebody else had changed the kernel side, and it is as it must be again: what it was, in words.
+    Mended(String),
+    /// What is amiss of the kernel side and stays so for now, as sentences; none: it is whole again.
+    Amiss(Vec<String>),
     /// A worker's port on its link broke.
     PortLost {
         /// The WAN.

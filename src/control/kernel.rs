@@ -10,6 +10,7 @@
 //! IPv6 `forwarding` (switching it on would drop every default route learned from router advertisements).
 //! Redirects need no switch: what comes from the firewall's link always leaves by another, the TUN.
 
+mod door;
 mod forwarding;
 mod guard;
 mod hush;
@@ -22,12 +23,14 @@ mod shield;
 mod survey;
 mod sysctl;
 mod tun;
+mod watch;
 
 pub use forwarding::Forwarding;
 pub use guard::Guard;
 pub use lock::{Lock, acquire as lock};
 pub use plan::Plan;
 pub use routing::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
+pub use watch::{Culprit, Touched, Watch};
 
 use super::netlink::Netlink;
 use saved::Saved;
@@ -54,14 +57,15 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let saved = Saved::load(&plan.state).map_err(one)?;
     let left_by = saved.left_by().map(String::from);
     let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
-    let guard = Guard::raise(plan, &survey.links).map_err(one)?;
-    let mut kernel = Kernel { guard, forwarding: Forwarding::new(plan.clone(), saved) };
+    let forwarding = Forwarding::new(plan.clone(), saved);
+    let guard = Guard::raise(plan, &survey.links, forwarding.door()).map_err(one)?;
+    let mut kernel = Kernel { guard, forwarding };
     let done = async {
         if let Some(other) = left_by.filter(|left_by| *left_by != plan.tun) {
             Shield::remove_leftover(&other).map_err(one)?;
         }
         tun::prepare(&netlink, plan, survey.tun).await.map_err(one)?;
-        kernel.forwarding.make(&netlink, &survey).await
+        kernel.forwarding.make(&netlink, &survey).await.map(drop)
     };
     match done.await {
         Ok(()) => Ok(kernel),

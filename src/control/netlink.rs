@@ -1,6 +1,8 @@
 //! One conversation with rtnetlink: dumps and changes in the words of this room, errors as sentences.
 //! Must never know: what the answers are for.
 
+pub(crate) mod subscription;
+
 use futures_util::{Stream, StreamExt as _};
 use ipnet::IpNet;
 use rtnetlink::packet_core::NetlinkPayload;
@@ -10,6 +12,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteType, RouteVia};
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::{Error, Handle, IpVersion};
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::pin;
@@ -36,6 +39,12 @@ impl Drop for Netlink {
 pub(crate) enum Family {
     V4,
     V6,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::V4 { "IPv4" } else { "IPv6" })
+    }
 }
 
 impl Family {

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!  kernel's links  --netlink--> link_news ----News----> control_loop --Event--> controller --Effects--> the same
+//!  and of others' changes        kernel_news ---Touched-> the same
 //!                               kernel_thread -Answer-> the same     --Policy-> mailboxes of the worker threads
 //!  probes' ends    --Report---------------------------> the same     --Entry--> journal: log, hooks
 //!  what flows show --Counters-------------------------> the same, read a few times a second
@@ -15,6 +16,7 @@
 mod control_loop;
 mod directory;
 mod hooks;
+mod kernel_news;
 mod kernel_thread;
 mod kernel_view;
 mod link_news;

@@ -2,6 +2,7 @@
 //! undone. Each look reads whole tables, so it is slow where they are large.
 //! Must never know: public addresses, nf_tables.
 
+use super::door::Door;
 use super::plan::Plan;
 use super::routing::Dump;
 use super::saved::Saved;
@@ -22,26 +23,36 @@ impl Forwarding {
         Self { plan, saved }
     }
 
-    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a
-    /// tokio runtime.
+    /// Where packets of inside hosts may go, if the kernel forwards them at all.
+    pub(super) fn door(&self) -> Option<Door> {
+        let has6 = self.plan.inside.iter().any(|prefix| Family::of(prefix) == Family::V6);
+        let fences_ipv6 = has6 && sysctl::opens_every_link(&|path| self.saved.original(path));
+        let downstream = self.plan.downstream.clone()?;
+        Some(Door { downstream, tun: self.plan.tun.clone(), fences_ipv6 })
+    }
+
+    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. In words,
+    /// what was missing. Needs a tokio runtime.
     ///
     /// # Errors
     /// One sentence for each thing that stays missing.
-    pub async fn repair(&mut self) -> Result<(), Vec<String>> {
+    pub async fn repair(&mut self) -> Result<Vec<String>, Vec<String>> {
         let netlink = Netlink::connect().map_err(one)?;
         let survey = Survey::make(&netlink, &self.plan, false).await?;
         self.make(&netlink, &survey).await
     }
 
     /// Makes what a survey found missing. Forwarding is switched on last: nothing passes before everything stands.
-    pub(super) async fn make(&mut self, netlink: &Netlink, survey: &Survey) -> Result<(), Vec<String>> {
+    pub(super) async fn make(&mut self, netlink: &Netlink, survey: &Survey) -> Result<Vec<String>, Vec<String>> {
         survey.changes.make(netlink).await?;
+        let mut mended = survey.changes.words();
         let has = |family| self.plan.inside.iter().any(|prefix: &IpNet| Family::of(prefix) == family);
         let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
         let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
         let scope = sysctl::Scope { downstream, tun, v4: has(Family::V4), v6: has(Family::V6), links: &names };
         let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
-        self.saved.set(tun, switches).map_err(one)
+        mended.extend(self.saved.set(tun, switches).map_err(one)?);
+        Ok(mended)
     }
 
     /// Undoes everything in reverse order. The sentences say what could not be undone.

@@ -1,6 +1,8 @@
 //! Keeps the kernel silent for the public addresses that flowpin owns, while they come and go: none is used before the
-//! kernel is silent for it. The rules themselves are those of shield.rs. Reads no routes, so it is quick. Must never know: who gives addresses, rules, routes, sysctls.
+//! kernel is silent for it. The rules themselves are those of shield.rs. Reads no routes, so it is quick.
+//! Must never know: who gives addresses, rules, routes, sysctls.
 
+use super::door::Door;
 use super::plan::Plan;
 use super::shield::{Shield, Silence, Wans};
 use super::survey::present;
@@ -14,16 +16,18 @@ pub struct Guard {
     shield: Shield,
     wans: Vec<String>,
     inside: Vec<IpNet>,
+    door: Option<Door>,
     /// Public addresses and prefixes behind the shield.
     owned: Vec<IpNet>,
 }
 
 impl Guard {
     /// Raises the shield of the plan over those of these links that are WANs.
-    pub(super) fn raise(plan: &Plan, links: &[LinkMessage]) -> Result<Self, String> {
+    pub(super) fn raise(plan: &Plan, links: &[LinkMessage], door: Option<Door>) -> Result<Self, String> {
         let wans = Wans { all: &plan.wans, present: &present(links, &plan.wans) };
-        let shield = Shield::raise(&plan.tun, wans, Silence { owned: &plan.owned, inside: &plan.inside })?;
-        Ok(Self { shield, wans: plan.wans.clone(), inside: plan.inside.clone(), owned: plan.owned.clone() })
+        let silence = Silence { owned: &plan.owned, inside: &plan.inside, door: door.as_ref() };
+        let shield = Shield::raise(&plan.tun, wans, silence)?;
+        Ok(Self { shield, wans: plan.wans.clone(), inside: plan.inside.clone(), door, owned: plan.owned.clone() })
     }
 
     /// Shields these owned addresses instead, also on WAN links that have come since. Needs a tokio runtime.
@@ -33,7 +37,7 @@ impl Guard {
     pub async fn replace(&mut self, owned: &[IpNet]) -> Result<(), String> {
         let links = Netlink::connect()?.links().await?;
         let wans = Wans { all: &self.wans, present: &present(&links, &self.wans) };
-        self.shield.update(wans, Silence { owned, inside: &self.inside })?;
+        self.shield.update(wans, Silence { owned, inside: &self.inside, door: self.door.as_ref() })?;
         self.owned = owned.to_vec();
         Ok(())
     }
@@ -47,6 +51,28 @@ impl Guard {
         let held: HashSet<_> = self.owned.iter().collect();
         let new: Vec<_> = owned.iter().filter(|net| !held.contains(net)).copied().collect();
         if new.is_empty() { Ok(()) } else { self.replace(&[&self.owned[..], &new].concat()).await }
+    }
+
+    /// Raises the shield again, as it was, where somebody took it or a part of it away. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// A sentence; what is left of it stands then.
+    pub async fn raise_again(&mut self) -> Result<(), String> {
+        self.replace(&self.owned.clone()).await
+    }
+
+    /// Whether the shield is there. `false`: raise it again.
+    ///
+    /// # Errors
+    /// A sentence, when the kernel does not tell.
+    pub fn stands(&mut self) -> Result<bool, String> {
+        self.shield.stands()
+    }
+
+    /// The number by which the kernel knows who raises the shield.
+    #[must_use]
+    pub fn port(&self) -> u32 {
+        self.shield.port()
     }
 
     /// Whether these addresses are behind the shield, and no others.

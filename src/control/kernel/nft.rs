@@ -20,7 +20,8 @@ impl fmt::Display for Family {
     }
 }
 
-/// `NLM_F_CREATE`, `NLM_F_APPEND` (linux/netlink.h).
+/// `NLM_F_EXCL`, `NLM_F_CREATE`, `NLM_F_APPEND` (linux/netlink.h).
+pub(super) const EXCLUSIVE: u16 = 0x200;
 pub(super) const CREATE: u16 = 0x400;
 pub(super) const APPEND: u16 = 0x800;
 /// `NLA_F_NESTED`.
@@ -104,6 +105,10 @@ pub(super) enum Base {
 pub(super) enum Meta {
     /// The Ethernet type behind any tag.
     Protocol = 1,
+    /// The name of the link that a packet came in on.
+    InName = 6,
+    /// The name of the link that it leaves by.
+    OutName = 7,
     /// The transport protocol behind any extension header.
     Transport = 16,
 }
@@ -118,6 +123,11 @@ pub(super) enum End {
 /// The one register that all expressions here share: 16 bytes.
 const REGISTER: u32 = 1;
 const VERDICT_REGISTER: u32 = 0;
+/// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
+const EQUAL: u32 = 0;
+const NOT_EQUAL: u32 = 1;
+/// Bytes of a link's name as the kernel compares it, filled up with zeros (`IFNAMSIZ`).
+const LINK_NAME: usize = 16;
 /// `NFT_LOOKUP_F_INV`.
 const LOOKUP_INVERTED: u32 = 1;
 
@@ -127,8 +137,12 @@ impl Rule {
     }
 
     fn equals(self, value: &[u8]) -> Self {
+        self.compare(EQUAL, value)
+    }
+
+    fn compare(self, how: u32, value: &[u8]) -> Self {
         let value = Attributes::new().bytes(1, value);
-        self.expression("cmp", Attributes::new().number(1, REGISTER).number(2, 0).nest(3, value))
+        self.expression("cmp", Attributes::new().number(1, REGISTER).number(2, how).nest(3, value))
     }
 
     fn load(self, base: Base, offset: u32, length: u32) -> Self {
@@ -139,6 +153,17 @@ impl Rule {
     /// Goes on if the packet's property has this value, given as the kernel stores it.
     pub fn meta_is(self, meta: Meta, value: &[u8]) -> Self {
         self.expression("meta", Attributes::new().number(1, REGISTER).number(2, meta as u32)).equals(value)
+    }
+
+    /// Goes on if this link of the packet has that name.
+    pub fn link_is(self, meta: Meta, name: &str) -> Self {
+        self.meta_is(meta, &link_name(name))
+    }
+
+    /// Goes on if it has another.
+    pub fn link_is_not(self, meta: Meta, name: &str) -> Self {
+        let loaded = self.expression("meta", Attributes::new().number(1, REGISTER).number(2, meta as u32));
+        loaded.compare(NOT_EQUAL, &link_name(name))
     }
 
     /// Goes on if the packet holds these bytes there.
@@ -163,6 +188,13 @@ impl Rule {
         let verdict = Attributes::new().nest(2, Attributes::new().number(1, end as u32));
         self.expression("immediate", Attributes::new().number(1, VERDICT_REGISTER).nest(2, verdict)).0
     }
+}
+
+fn link_name(name: &str) -> [u8; LINK_NAME] {
+    let mut octets = [0; LINK_NAME];
+    // The last byte stays zero, as in every name of the kernel.
+    octets.iter_mut().take(LINK_NAME - 1).zip(name.bytes()).for_each(|(octet, byte)| *octet = byte);
+    octets
 }
 
 #[cfg(test)]

@@ -62,24 +62,32 @@ impl Saved {
         Some(self.record.tun.as_str()).filter(|tun| !tun.is_empty())
     }
 
-    /// The value that a switch would have without flowpin: what it has now, unless flowpin set it.
+    /// The value that a switch would have without flowpin: what it has now, unless flowpin set it. A link that came since
+    /// has what `default` had then, so that it is the original of `default` which it would have.
     pub fn original(&self, path: &str) -> Option<String> {
         let now = sysctl::read(path)?;
-        let ours = self.record.values.iter().find(|value| value.path == path && value.new == now);
-        Some(ours.map_or(now, |value| value.old.clone()))
+        let ours = self.recorded(path).or_else(|| self.recorded(&of_default(path)?));
+        Some(ours.filter(|value| value.new == now).map_or(now, |value| value.old.clone()))
+    }
+
+    fn recorded(&self, path: &str) -> Option<&Value> {
+        self.record.values.iter().find(|value| value.path == path)
     }
 
     /// Remembers the originals of `switches` on disk, then sets them. What an earlier run had set and this one does not
-    /// want is put back first.
+    /// want is put back first. In words, what somebody else had changed and is as flowpin needs it again.
     ///
     /// # Errors
     /// A sentence for the first switch that could not be set; what was set until then is remembered.
-    pub fn set(&mut self, tun: &str, switches: Vec<Switch>) -> Result<(), String> {
+    pub fn set(&mut self, tun: &str, switches: Vec<Switch>) -> Result<Vec<String>, String> {
         let values: Vec<Value> = switches
             .into_iter()
             .filter_map(|(path, new)| Some(Value { old: self.original(&path)?, path, new }))
             .collect();
         let before = self.record.clone();
+        let was_ours =
+            |value: &Value| before.values.iter().any(|old| (&old.path, &old.new) == (&value.path, &value.new));
+        let mut mended = Vec::new();
         let unwanted: Vec<Value> =
             self.record.values.iter().filter(|old| values.iter().all(|v| v.path != old.path)).cloned().collect();
         let kept = unwanted.iter().chain(&values).cloned().collect();
@@ -93,11 +101,13 @@ impl Saved {
             self.store()?;
         }
         for value in &self.record.values {
-            if sysctl::read(&value.path).as_ref() != Some(&value.new) {
-                put(&value.path, &value.new)?;
+            let Some(now) = sysctl::read(&value.path).filter(|now| *now != value.new) else { continue };
+            put(&value.path, &value.new)?;
+            if was_ours(value) {
+                mended.push(format!("{} was {now}", value.path.replace('/', ".")));
             }
         }
-        Ok(())
+        Ok(mended)
     }
 
     /// Puts the originals back and removes the file. What somebody else has changed meanwhile is left alone.
@@ -128,6 +138,15 @@ impl Saved {
         };
         store().map_err(|e| format!("cannot write the state file {}: {e}", self.path.display()))
     }
+}
+
+/// The path of the same switch for links to come; `None` for what is no switch of one link.
+fn of_default(path: &str) -> Option<String> {
+    let (head, link, switch) = match path.splitn(5, '/').collect::<Vec<_>>()[..] {
+        [net, family, "conf", link, switch] => (format!("{net}/{family}/conf"), link, switch),
+        _ => return None,
+    };
+    (!["all", "default"].contains(&link)).then(|| format!("{head}/default/{switch}"))
 }
 
 /// Decides for all switches before it writes the first: one switch may drag others along.

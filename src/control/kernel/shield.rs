@@ -1,10 +1,12 @@
 //! The shield: an nf_tables table at the ingress of the WAN links that keeps from the kernel what flowpin owns, so that
 //! it never answers (ARP, ND, ICMP), resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
-//! A second table keeps the kernel from telling the outside about inside hosts. Must never know: the policy, the plane.
+//! A second table keeps the kernel from telling the outside about inside hosts (hush.rs) and shuts the door to other links
+//! (door.rs). Must never know: the policy, the plane.
 
+use super::door::{self, Door};
 use super::hush;
 use super::nft::batch::{Batch, Netfilter, Refused};
-use super::nft::{APPEND, Attributes, Base, CREATE, End, Family, Message, Meta, Rule};
+use super::nft::{APPEND, Attributes, Base, CREATE, EXCLUSIVE, End, Family, Message, Meta, Rule};
 use ipnet::IpNet;
 use std::io;
 
@@ -40,6 +42,8 @@ pub(super) struct Silence<'a> {
     pub owned: &'a [IpNet],
     /// Inside prefixes, which are never at home on a WAN.
     pub inside: &'a [IpNet],
+    /// Where packets of inside hosts may go; `None`: the kernel forwards nothing for flowpin.
+    pub door: Option<&'a Door>,
 }
 
 impl Shield {
@@ -74,6 +78,29 @@ impl Shield {
             }
         }
         Err(refusal(&self.table, &refused))
+    }
+
+    /// The number by which the kernel knows who raises it.
+    pub(super) fn port(&self) -> u32 {
+        self.netfilter.port()
+    }
+
+    /// Whether both tables are there. One that is not is made again, empty: raise the shield then.
+    ///
+    /// # Errors
+    /// A sentence, when the kernel does not tell.
+    pub(super) fn stands(&mut self) -> Result<bool, String> {
+        let mut stands = true;
+        for family in [Family::Netdev, Family::Inet] {
+            let mut batch = Batch::new(family);
+            batch.add(Message::NewTable, CREATE | EXCLUSIVE, Attributes::new().string(1, &self.table));
+            match self.netfilter.commit(&batch) {
+                Ok(()) => stands = false,
+                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(refused) => return Err(refusal(&self.table, &refused)),
+            }
+        }
+        Ok(stands)
     }
 
     /// Takes the shield down.
@@ -134,7 +161,8 @@ fn open() -> Result<Netfilter, String> {
     Netfilter::open().map_err(|e| format!("cannot open a netfilter socket: {e}"))
 }
 
-fn table_name(tun: &str) -> String {
+/// What both tables are called.
+pub(super) fn table_name(tun: &str) -> String {
     format!("flowpin-{tun}")
 }
 
@@ -160,6 +188,7 @@ fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: S
     let (v4, v6) = add_sets(&mut batch, table, hush::SETS, silence.inside);
     batch.add(Message::NewChain, CREATE, hush::chain(table));
     add_rules(&mut batch, table, hush::CHAIN, hush::rules(v4, v6));
+    silence.door.into_iter().for_each(|door| door::add(&mut batch, table, door));
     batch
 }
 

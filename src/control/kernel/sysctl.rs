@@ -92,7 +92,7 @@ fn forwarding6(scope: &Scope, read: &dyn Fn(&str) -> Option<String>, switches: &
         switches.extend(links.map(|link| (v6(link, "force_forwarding"), one())));
         return;
     }
-    if scope.downstream.is_none() || read(&v6("all", "forwarding")).as_deref() == Some("1") {
+    if scope.downstream.is_none() || !opens_every_link(read) {
         return;
     }
     let links = || scope.links.iter().map(String::as_str).filter(|link| *link != scope.tun).chain(["default"]);
@@ -103,6 +103,11 @@ fn forwarding6(scope: &Scope, read: &dyn Fn(&str) -> Option<String>, switches: &
     // Writing `all` writes each of these, so each is remembered.
     switches.extend(links().map(|link| (v6(link, "forwarding"), one())));
     switches.push((v6("all", "forwarding"), one()));
+}
+
+/// Whether IPv6 forwarding has to be switched on for the whole machine, which forwards none without flowpin.
+pub(super) fn opens_every_link(read: &dyn Fn(&str) -> Option<String>) -> bool {
+    read(&v6("default", "force_forwarding")).is_none() && read(&v6("all", "forwarding")).as_deref() == Some("0")
 }
 
 #[cfg(test)]

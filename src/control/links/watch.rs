@@ -5,14 +5,14 @@
 use super::dark::DarkLinks;
 use super::delegated;
 use crate::control::kernel::PROTOCOL;
+use crate::control::netlink::subscription::{Heard, Subscription, messages};
 use crate::control::netlink::{Route, TABLE_LOCAL};
 use ipnet::IpNet;
 use rtnetlink::MulticastGroup::{self, Ipv4Ifaddr, Ipv4Route, Ipv6Ifaddr, Ipv6Route, Link, Nexthop};
-use rtnetlink::packet_core::{NetlinkBuffer, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::{AsyncSocket as _, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
-use std::future::{pending, poll_fn};
-use std::io;
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
+use std::future::pending;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -50,7 +50,8 @@ struct Settling {
 /// A sentence, when netlink refuses.
 pub fn watch(inside: &[IpNet]) -> Result<Changes, String> {
     let subscribe = |groups: &[MulticastGroup]| {
-        Subscription::new(groups).map_err(|error| format!("cannot watch the kernel's links: {error}"))
+        let groups = groups.iter().map(|group| *group as u32);
+        Subscription::new(NETLINK_ROUTE, groups).map_err(|error| format!("cannot watch the kernel's links: {error}"))
     };
     let (links, others) = (subscribe(&[Link])?, subscribe(&GROUPS)?);
     Ok(Changes { links, others, inside: inside.to_vec(), dark: DarkLinks::default(), settling: None })
@@ -122,79 +123,14 @@ async fn settled(settling: Option<Settling>) {
     }
 }
 
-/// A socket that is told of some groups.
-struct Subscription {
-    socket: TokioSocket,
-    /// What was received last; empty after an overrun.
-    datagram: Vec<u8>,
-}
-
-/// What a socket has for us.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Heard {
-    Datagram,
-    /// More happened than fits into the queue: anything may have changed.
-    Overrun,
-}
-
-impl Subscription {
-    fn new(groups: &[MulticastGroup]) -> io::Result<Self> {
-        let mut asynchronous = TokioSocket::new(NETLINK_ROUTE)?;
-        let socket = asynchronous.socket_mut();
-        // Without the right to more it is what the machine allows.
-        let _ = socket.set_rx_buf_sz(QUEUE_BYTES);
-        socket.bind(&SocketAddr::new(0, 0))?;
-        for group in groups {
-            socket.add_membership(*group as u32)?;
-        }
-        Ok(Self { socket: asynchronous, datagram: Vec::with_capacity(DATAGRAM_BYTES) })
-    }
-
-    async fn receive(&mut self) -> Result<Heard, String> {
-        self.datagram.clear();
-        match poll_fn(|context| self.socket.poll_recv(context, &mut self.datagram)).await {
-            Ok(()) => Ok(Heard::Datagram),
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                self.datagram.clear();
-                Ok(Heard::Overrun)
-            }
-            Err(error) => Err(format!("the kernel's link events ended: {error}")),
-        }
-    }
-}
-
-/// The messages of a datagram with their types; `None`, at the end, for one that cannot be read.
-fn messages(datagram: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
-    let mut rest = datagram;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let whole = rest;
-        rest = &[];
-        let Ok(message) = NetlinkBuffer::new_checked(whole) else { return Some(None) };
-        let length = message.length() as usize;
-        let Some(bytes) = whole.get(..length) else { return Some(None) };
-        rest = whole.get(length.next_multiple_of(NLMSG_ALIGNTO)..).unwrap_or_default();
-        Some(Some((message.message_type(), bytes)))
-    })
-}
-
 const SETTLE: Duration = Duration::from_millis(10);
 const SETTLE_AT_MOST: Duration = Duration::from_millis(500);
-
-/// More than the kernel puts into one notification; what is longer all the same is cut off, and then matters.
-const DATAGRAM_BYTES: usize = 1 << 16;
-
-/// What waits to be received. More is an overrun, which is told as a change.
-const QUEUE_BYTES: u32 = 4 << 20;
 
 /// linux/rtnetlink.h, linux/netlink.h.
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
-const NLMSG_ALIGNTO: usize = 4;
 
 /// A next hop that is deleted takes its IPv4 routes with it and nothing is said of them: it is watched itself.
 const GROUPS: [MulticastGroup; 5] = [Ipv4Ifaddr, Ipv6Ifaddr, Ipv4Route, Ipv6Route, Nexthop];

@@ -25,6 +25,7 @@ pub fn sources(workers: usize) -> Sources {
         shared: Arc::new(Shared::new(settings.limits.flows, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
         gauge: Mutex::default(),
+        kernel_side: Mutex::default(),
         meters: Vec::new(),
         offloads: Vec::new(),
         unserved: 0,

@@ -2,7 +2,7 @@
 
 use super::command::OperatorCommand;
 use super::flows::{Filter, Page};
-use crate::api::FlowQuery;
+use crate::api::{FlowQuery, KernelSide};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::control::controller::Controller;
@@ -41,6 +41,8 @@ pub struct Sources {
     pub counters: Vec<Arc<Counters>>,
     /// What they said lately.
     pub gauge: Mutex<Gauge>,
+    /// How the kernel side stands, as the control loop found it last.
+    pub kernel_side: Mutex<KernelSide>,
     /// One per worker.
     pub meters: Vec<Meters>,
     /// Offloads that the kernel granted on the TUN.
@@ -53,6 +55,11 @@ impl Sources {
     /// The controller, for as long as nothing is waited for.
     pub fn controller(&self) -> MutexGuard<'_, Controller> {
         self.controller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the kernel side stands, for as long as nothing is waited for.
+    pub fn kernel_side(&self) -> MutexGuard<'_, KernelSide> {
+        self.kernel_side.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the workers' counters: what the flows on each WAN show since the last time.

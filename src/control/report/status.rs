@@ -41,6 +41,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
             mtu: policy.inside.mtu,
             offloads: sources.offloads.clone(),
         },
+        kernel_side: sources.kernel_side().clone(),
         wans: wans.collect(),
         table: table(&sources.shared.table),
         drops: drops(&totals),

@@ -2,6 +2,8 @@
 //! does that. It waits for nothing slow: tables are read and mended by the kernel thread, lists of flows are gathered by
 //! the control socket's, and log and hooks read the journal on theirs. Must never know: how anything was opened.
 
+mod kernel_side;
+
 use super::kernel_thread::{Answer, KernelThread, Request};
 use super::kernel_view::KernelView;
 use super::log;
@@ -12,7 +14,7 @@ use crate::clock::{self, Clock};
 use crate::config::settings::Settings;
 use crate::control::controller::{Effects, Event};
 use crate::control::journal::{Entry, Happened, Journal};
-use crate::control::kernel::Guard;
+use crate::control::kernel::{Guard, Touched};
 use crate::control::links::News;
 use crate::control::report::{Command, OperatorCommand, Sources};
 use crate::health::Trace;
@@ -31,6 +33,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often it is read what the workers have counted, where that is evidence and where it only says how much passes.
 const EVIDENCE: Duration = Duration::from_millis(200);
 const RATES: Duration = Duration::from_secs(1);
+/// How often it is looked whether the kernel side is whole, though nobody said that it was changed.
+const KERNEL_SIDE: Duration = Duration::from_secs(10);
 
 /// Where everything comes from that happens.
 pub struct Inboxes {
@@ -42,6 +46,8 @@ pub struct Inboxes {
     pub reports: UnboundedReceiver<Report>,
     /// What was asked of the kernel thread.
     pub answers: UnboundedReceiver<Answer>,
+    /// What somebody did to the kernel side.
+    pub touches: Receiver<Touched>,
     /// What operators say.
     pub commands: UnboundedReceiver<OperatorCommand>,
 }
@@ -63,6 +69,8 @@ pub struct ControlLoop<'a> {
 #[derive(Debug, Default)]
 pub struct LoopState {
     looks: Looks,
+    /// The same of the rules, routes and switches that flowpin made.
+    repairs: Looks,
     /// What stays missing of the kernel side, as last said: of the guard, then of what forwards.
     unguarded: Option<String>,
     missing: Vec<String>,
@@ -78,7 +86,7 @@ impl ControlLoop<'_> {
     /// Runs until there is a reason to stop.
     pub async fn run(&mut self, inboxes: &mut Inboxes) -> Why {
         let clock = self.sources.clock;
-        let mut retry = interval(RETRY);
+        let (mut retry, mut kernel_side) = (interval(RETRY), interval(KERNEL_SIDE));
         let mut reading = interval(if self.settings.traffic_evidence { EVIDENCE } else { RATES });
         // At once: what is known from the start is told.
         self.obey(Event::Tick).await;
@@ -86,7 +94,10 @@ impl ControlLoop<'_> {
             if self.state.looks.begin(clock.now()) {
                 self.kernel.ask(Request::Look);
             }
-            let Inboxes { signals, links, reports, answers, commands } = inboxes;
+            if self.state.repairs.begin(clock.now()) {
+                self.kernel.ask(Request::Repair);
+            }
+            let Inboxes { signals, links, reports, answers, touches, commands } = inboxes;
             // Whatever is not chosen is dropped: each of these may be, without losing what it waits for.
             tokio::select! {
                 biased;
@@ -95,10 +106,13 @@ impl ControlLoop<'_> {
                 report = reports.recv() => if let Some(why) = self.handle_report(report).await { return why },
                 () = until(clock, self.state.wake) => self.obey(Event::Tick).await,
                 Some(answer) = answers.recv() => self.handle_answer(answer).await,
+                Some(touched) = touches.recv() => self.handle_touched(touched).await,
                 Some(command) = commands.recv() => self.handle_command(command).await,
+                _ = kernel_side.tick() => self.look_at_kernel_side().await,
                 _ = reading.tick() => self.read_traffic().await,
                 _ = retry.tick(), if self.state.retry => self.state.looks.want(),
                 () = until(clock, self.state.looks.due()) => {}
+                () = until(clock, self.state.repairs.due()) => {}
             }
         }
     }
@@ -139,7 +153,7 @@ impl ControlLoop<'_> {
                     }
                 }
             }
-            Answer::Repaired(missing) => self.note_missing(self.state.unguarded.clone(), missing),
+            Answer::Repaired(repaired) => self.handle_repaired(repaired),
         }
     }
 
@@ -158,30 +172,11 @@ impl ControlLoop<'_> {
         if !self.guard.is_for(&owned) {
             self.guard_anew(&owned).await;
         }
-        self.kernel.ask(Request::Repair);
+        self.state.repairs.want();
     }
 
     fn owned(&self) -> Vec<IpNet> {
         self.sources.policy.load().owned()
-    }
-
-    /// Shields exactly these addresses, on all links that are there.
-    async fn guard_anew(&mut self, owned: &[IpNet]) {
-        let unguarded = self.guard.replace(owned).await.err();
-        self.note_missing(unguarded, self.state.missing.clone());
-    }
-
-    /// What cannot be made whole is said once, not at every look.
-    fn note_missing(&mut self, unguarded: Option<String>, missing: Vec<String>) {
-        let before = (&self.state.unguarded, &self.state.missing);
-        if before == (&unguarded, &missing) {
-            return;
-        }
-        unguarded.iter().chain(&missing).for_each(|sentence| tracing::warn!("{sentence}"));
-        if unguarded.is_none() && missing.is_empty() {
-            tracing::info!("rules, routes and kernel settings are whole again");
-        }
-        (self.state.unguarded, self.state.missing) = (unguarded, missing);
     }
 
     /// What a worker says. A reason to stop, if it is one.

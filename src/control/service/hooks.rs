@@ -52,15 +52,18 @@ pub fn follow(journal: Reader, settings: Arc<Settings>) -> io::Result<()> {
 /// What a program is told of an entry; `None`: it is nobody's business outside.
 fn event(settings: &Settings, entry: &Entry) -> Option<Event> {
     let (wan, told) = match &entry.what {
-        Happened::State(change) if change.is_of_state() => (change.wan, state(change)),
-        Happened::Address(change) => (change.wan, address(change)),
+        Happened::State(change) if change.is_of_state() => (Some(change.wan), state(change)),
+        Happened::Address(change) => (Some(change.wan), address(change)),
+        Happened::Mended(what) => (None, kernel_side("mended", what.clone())),
+        Happened::Amiss(amiss) if amiss.is_empty() => (None, kernel_side("whole", String::new())),
+        Happened::Amiss(amiss) => (None, kernel_side("amiss", amiss.join("; "))),
         Happened::State(_)
         | Happened::Operator { .. }
         | Happened::Attached { .. }
         | Happened::LinkGone(_)
         | Happened::PortLost { .. } => return None,
     };
-    let wan = settings.wans.get(wan);
+    let wan = wan.and_then(|wan| settings.wans.get(wan));
     let of = |field: fn(&Wan) -> &String| wan.map(field).cloned().unwrap_or_default();
     Some(Event {
         at_ms: u64::try_from(entry.at.as_millis()).unwrap_or(u64::MAX),
@@ -80,6 +83,10 @@ fn state(change: &Change) -> Event {
         reason: change.reason.to_string(),
         ..Event::default()
     }
+}
+
+fn kernel_side(to: &str, reason: String) -> Event {
+    Event { event: "kernel-side".to_owned(), to: to.to_owned(), reason, ..Event::default() }
 }
 
 fn address(change: &LeaseChange) -> Event {
@@ -141,6 +148,21 @@ mod tests {
         assert_eq!(shell("exit 3", LIMIT_MS).unwrap_err(), "it ended with exit status: 3");
         let event = Event::default();
         assert!(run("/nonexistent/hook", &[], &event, LIMIT_MS).is_err());
+    }
+
+    #[test]
+    fn what_was_done_to_the_kernel_side_is_an_event_without_a_wan() {
+        let settings = crate::control::sample::settings();
+        let told = |what| {
+            let entry = Entry { at: Duration::from_millis(5), trace: crate::health::Trace::default(), what };
+            let Event { event, at_ms, wan, to, reason, .. } = event(&settings, &entry).unwrap();
+            assert_eq!((event.as_str(), at_ms, wan.as_str()), ("kernel-side", 5, ""));
+            (to, reason)
+        };
+        let told_as = |to: &str, reason: &str| (to.to_owned(), reason.to_owned());
+        assert_eq!(told(Happened::Mended("a rule was missing".into())), told_as("mended", "a rule was missing"));
+        assert_eq!(told(Happened::Amiss(vec!["this".into(), "that".into()])), told_as("amiss", "this; that"));
+        assert_eq!(told(Happened::Amiss(Vec::new())), told_as("whole", ""));
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub enum Answer {
     Lit(Vec<u32>),
     /// The end of a look; or why there is none, in one sentence.
     Seen(Result<KernelView, String>),
-    /// What stays missing, as sentences.
-    Repaired(Vec<String>),
+    /// What was mended, in words; or what stays missing, as sentences.
+    Repaired(Result<Vec<String>, Vec<String>>),
 }
 
 /// The thread.
@@ -92,8 +92,8 @@ fn serve(
                 answer(Answer::Seen(view));
             }
             Request::Repair => {
-                let missing = runtime.block_on(forwarding.repair());
-                answer(Answer::Repaired(missing.err().unwrap_or_default()));
+                let repaired = runtime.block_on(forwarding.repair());
+                answer(Answer::Repaired(repaired));
             }
         }
     }

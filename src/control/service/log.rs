@@ -60,6 +60,11 @@ fn log_entry(settings: &Settings, entry: &Entry) {
         }
         Happened::Attached { wan, link } => tracing::info!("WAN \"{}\" is on link \"{link}\"", name(*wan)),
         Happened::LinkGone(wan) => tracing::warn!("WAN \"{}\": its link is gone", name(*wan)),
+        Happened::Mended(what) => tracing::warn!("kernel side mended: {what}"),
+        Happened::Amiss(amiss) if amiss.is_empty() => {
+            tracing::info!("rules, routes and kernel settings are whole again");
+        }
+        Happened::Amiss(amiss) => amiss.iter().for_each(|sentence| tracing::warn!("{sentence}")),
         Happened::PortLost { wan, error } => tracing::warn!("WAN \"{}\" lost its port: {error}", name(*wan)),
     }
 }

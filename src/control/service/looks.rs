@@ -1,9 +1,12 @@
-//! When the kernel's tables are read again: one look at a time, with a rest as long as the look before, since whole tables
-//! are read, of a million routes in seconds. Links that are lost during a look are remembered, because it may have read
-//! them before. Must never know: clocks, what is read.
+//! When the kernel's tables are read again, to know the links or to mend what flowpin made: one look at a time, with a rest
+//! as long as the look before, since whole tables are read, of a million routes in seconds. Links that are lost during a
+//! look are remembered, because it may have read them before. Must never know: clocks, what is read.
 
 use crate::types::Tick;
 use std::collections::BTreeSet;
+
+/// A look that nobody asks for takes one part in so many of the time at the most.
+const CALM: u64 = 20;
 
 /// The looks of a control loop.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub struct Looks {
     begun: Option<Tick>,
     /// No look begins before.
     rest: Tick,
+    /// No look that nobody asks for is wanted before.
+    calm: Tick,
     /// Indices of the links that were lost while it was under way.
     lost: BTreeSet<u32>,
 }
@@ -21,6 +26,11 @@ impl Looks {
     /// Something may be otherwise than at the last look.
     pub fn want(&mut self) {
         self.is_wanted = true;
+    }
+
+    /// Nothing is said to be otherwise; a look is wanted all the same, unless looks take long here.
+    pub fn want_if_calm(&mut self, now: Tick) {
+        self.is_wanted |= self.calm <= now;
     }
 
     /// A link was lost: what a look has read of it by now is out of date.
@@ -42,7 +52,9 @@ impl Looks {
     /// The look is over: the links that were lost meanwhile.
     pub fn end(&mut self, now: Tick) -> BTreeSet<u32> {
         if let Some(begun) = self.begun.take() {
-            self.rest = Tick(now.0.saturating_add(now.since(begun)));
+            let took = now.since(begun);
+            self.rest = Tick(now.0.saturating_add(took));
+            self.calm = Tick(now.0.saturating_add(took.saturating_mul(CALM)));
         }
         std::mem::take(&mut self.lost)
     }
@@ -74,6 +86,18 @@ mod tests {
         assert_eq!(looks.due(), Some(at(202)));
         assert!(!looks.begin(at(201)));
         assert!(looks.begin(at(202)));
+    }
+
+    #[test]
+    fn a_look_that_nobody_asks_for_takes_a_twentieth_of_the_time_at_the_most() {
+        let mut looks = Looks::default();
+        looks.want_if_calm(at(1));
+        assert!(looks.begin(at(2)));
+        looks.end(at(102));
+        looks.want_if_calm(at(2101));
+        assert_eq!(looks.due(), None);
+        looks.want_if_calm(at(2102));
+        assert_eq!(looks.due(), Some(at(202)));
     }
 
     #[test]

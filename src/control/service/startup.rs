@@ -7,12 +7,12 @@ use super::kernel_view::KernelView;
 use super::log::{self, JournalLog};
 use super::signals::Signals;
 use super::why::Why;
-use super::{hooks, link_news};
+use super::{hooks, kernel_news, link_news};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::control::controller::Controller;
 use crate::control::journal::Journal;
-use crate::control::kernel::{self, Guard, Kernel, Plan};
+use crate::control::kernel::{self, Guard, Kernel, Plan, Watch};
 use crate::control::links::{self, Changes};
 use crate::control::report::{self, OperatorCommand, Sources};
 use crate::control::socket::{ControlSocket, Server};
@@ -24,6 +24,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinHandle;
 
 /// Sentences for the operator.
 pub type Faults = Vec<String>;
@@ -95,6 +96,7 @@ impl Startup {
     ) -> Result<(), Faults> {
         let Opened { signals, changes, view, controller, clock, tun, ports } = opened;
         let settings = || Arc::clone(&self.settings);
+        let watch = Watch::start(&self.settings.downstream.tun, guard.port()).map_err(one)?;
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
         let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
         let journal = Arc::new(Journal::default());
@@ -115,12 +117,17 @@ impl Startup {
         };
         log::ready(&self.settings, workers.len());
         let (news, links) = mpsc::channel(link_news::WAITING);
-        let bringer = tokio::spawn(link_news::forward(changes, settings(), news));
-        let mut inboxes = Inboxes { signals, links, reports, answers, commands };
+        let (touch, touches) = mpsc::channel(kernel_news::WAITING);
+        let tun = self.settings.downstream.tun.clone();
+        let bringers = [
+            tokio::spawn(link_news::forward(changes, settings(), news)),
+            tokio::spawn(kernel_news::forward(watch, tun, guard.port(), touch)),
+        ];
+        let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands };
         let (settings, attached, state) = (settings(), view.attached(), LoopState::default());
         let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
         let why = control.run(&mut inboxes).await;
-        bringer.abort();
+        bringers.iter().for_each(JoinHandle::abort);
         drop(journal_log);
         log::stopping(&why);
         let joined = join(control.workers);
@@ -150,6 +157,7 @@ impl Startup {
             shared,
             counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
             gauge: Mutex::default(),
+            kernel_side: Mutex::default(),
             meters: workers.iter().map(|worker| worker.meters().clone()).collect(),
             offloads: tun.offloads().iter().map(|name| (*name).to_owned()).collect(),
             unserved: report::queue_full(&self.settings.downstream.tun),

@@ -3,11 +3,12 @@
 
 use super::answers::{Answers, Refusal};
 use super::{Attributes, Family, Message};
-use socket2::{Domain, Protocol, Socket, Type};
+use rtnetlink::sys::protocols::NETLINK_NETFILTER;
+use rtnetlink::sys::{Socket, SocketAddr};
+use socket2::SockRef;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 
-const NETLINK_NETFILTER: i32 = 12;
 const SUBSYS_NFTABLES: u16 = 10;
 /// `NLM_F_REQUEST`, `NLM_F_ACK`.
 const REQUEST: u16 = 1;
@@ -112,6 +113,8 @@ impl fmt::Display for Refused {
 /// A socket to nf_tables. A table with an owner belongs to the socket that made it.
 pub(in crate::control::kernel) struct Netfilter {
     socket: Socket,
+    /// The number by which the kernel knows the socket: its notifications carry that of whoever caused them.
+    port: u32,
     /// The sequence number of the next message: no two messages of this socket share one, so that no answer is taken for
     /// that to another batch.
     next: u32,
@@ -119,10 +122,17 @@ pub(in crate::control::kernel) struct Netfilter {
 
 impl Netfilter {
     pub fn open() -> io::Result<Self> {
-        let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(NETLINK_NETFILTER)))?;
+        let mut socket = Socket::new(NETLINK_NETFILTER)?;
+        let port = socket.bind_auto()?.port_number();
+        socket.connect(&SocketAddr::new(0, 0))?;
         // The kernel answers inside the send call, so what is not there at once never comes.
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket, next: 1 })
+        socket.set_non_blocking(true)?;
+        Ok(Self { socket, port, next: 1 })
+    }
+
+    /// The number by which the kernel knows this socket.
+    pub fn port(&self) -> u32 {
+        self.port
     }
 
     /// Sends the batch and reads every answer.
@@ -133,16 +143,18 @@ impl Netfilter {
         let begin = self.next;
         let (bytes, next) = batch.bytes(begin);
         self.next = next;
-        if self.socket.send_buffer_size()? < bytes.len() * 2 {
-            self.socket.set_send_buffer_size(bytes.len() * 2)?;
+        let options = SockRef::from(&self.socket);
+        if options.send_buffer_size()? < bytes.len() * 2 {
+            options.set_send_buffer_size(bytes.len() * 2)?;
         }
-        self.socket.send(&bytes)?;
+        self.socket.send(&bytes, 0)?;
         let messages = u32::try_from(batch.messages.len()).unwrap_or(u32::MAX);
         let mut answers = Answers::to(begin, messages);
-        let mut datagram = vec![0; 1 << 16];
+        let mut datagram = Vec::with_capacity(1 << 16);
         loop {
-            match self.socket.read(&mut datagram) {
-                Ok(length) => answers.read(datagram.get(..length).unwrap_or_default()),
+            datagram.clear();
+            match self.socket.recv(&mut datagram, 0) {
+                Ok(_) => answers.read(&datagram),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Answers were lost: they are missed in the count of confirmations.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}

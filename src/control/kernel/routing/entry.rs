@@ -107,6 +107,9 @@ impl Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == RouteType::Unreachable {
+            f.write_str("unreachable ")?;
+        }
         write!(f, "{}", self.destination)?;
         if let Some(gateway) = self.hops.first().and_then(|hop| hop.gateway) {
             write!(f, " via {gateway}")?;

@@ -15,6 +15,17 @@ pub(in crate::control::kernel) struct Changes {
 }
 
 impl Changes {
+    /// What there is to do, in words: what is missing, and what is in the way.
+    pub fn words(&self) -> Vec<String> {
+        let missing =
+            self.add_rules.iter().map(|(family, rule)| format!("the {family} policy rule {rule} was missing"));
+        let missing = missing.chain(self.add_routes.iter().map(|route| format!("the route {route} was missing")));
+        let stale =
+            self.delete_rules.iter().map(|(family, rule)| format!("the {family} policy rule {rule} was in the way"));
+        let stale = stale.chain(self.delete_routes.iter().map(|route| format!("the route {route} was in the way")));
+        missing.chain(stale).collect()
+    }
+
     /// Takes the steps; deletes first, rules last, so that no packet meets a rule without its routes.
     pub async fn make(&self, netlink: &Netlink) -> Result<(), Vec<String>> {
         let mut faults = Vec::new();
