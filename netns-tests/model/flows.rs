@@ -264,10 +264,12 @@ impl<A: Addresses> Flows<A> {
             self.lives.insert(step.key, Life::new(direction, step.talk));
         }
         let life = self.lives.get(&step.key).ok_or("it is remembered, and nobody began it")?;
-        let end = step.now.div_ceil(1_000_000_000) + life.patience(step.key.protocol);
+        let end = step.now.div_ceil(1_000_000_000) + life.patience(step.key.protocol, direction);
         let end = match step.before.filter(|_| !is_new) {
             Some(before) if !counts => before.expires,
             Some(before) if step.is_rst() => before.expires.min(end),
+            // It lives on like an opening connection.
+            Some(before) if life.may_be_guessed(direction, step.talk) => before.expires.max(end - 7440 + 240),
             _ => end,
         };
         if (after.expires, after.from_outside) == (end, life.from_outside) {

@@ -1,5 +1,6 @@
 //! What the two ends of a flow have said to each other, and how long the flow lives in silence after that: RFC 7857 §2 for
-//! TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the rest. Must never know: WANs, bytes, tables.
+//! TCP, RFC 4787 REQ-5, RFC 5508 REQ-2 and RFC 6092 REC-12 for the rest. Packets from outside alone give no long life.
+//! Must never know: WANs, bytes, tables.
 
 use super::wire::{self, ACK, FIN, Ip, Numbers, RST, SYN, Talk};
 use flowpin::types::Direction;
@@ -53,13 +54,15 @@ pub struct Life {
     reset: bool,
     /// The next byte that the inside end of a connection waits for.
     awaits: u32,
+    /// The byte behind the last that it sent.
+    sent: u32,
 }
 
 impl Life {
     /// A flow with its first packet.
     pub fn new(direction: Direction, talk: Talk) -> Self {
         let from_outside = direction == Direction::Inbound;
-        let mut life = Self { from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0 };
+        let mut life = Self { from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0, sent: 0 };
         life.hears(direction, talk);
         life
     }
@@ -100,12 +103,16 @@ impl Life {
     }
 
     fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
+        let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
+        let end = numbers.sequence.wrapping_add(numbers.payload + marks);
+        if side == 0 && flags & (ACK | RST) == ACK {
+            self.sent = end;
+        }
         let is_news = numbers.acknowledgment.wrapping_sub(self.awaits) as i32 >= 0;
         if side == 0 && flags & ACK != 0 && (is_news || !self.spoke[0]) {
             self.awaits = numbers.acknowledgment;
         } else if side == 1 && numbers.sequence == self.awaits {
-            let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
-            self.awaits = numbers.sequence.wrapping_add(numbers.payload + marks);
+            self.awaits = end;
         }
     }
 
@@ -118,13 +125,25 @@ impl Life {
         self.from_outside && (protocol != wire::TCP || self.spoke != [true; 2] && !self.is_closing())
     }
 
-    /// Seconds of silence that the flow survives.
-    pub fn patience(&self, protocol: u8) -> u64 {
+    /// Seconds of silence that the flow survives after a packet in this direction.
+    pub fn patience(&self, protocol: u8, direction: Direction) -> u64 {
         match protocol {
-            wire::TCP if self.spoke == [true; 2] && !self.is_closing() => 7440,
+            _ if direction == Direction::Inbound && self.from_outside && !self.spoke[0] => 30,
+            wire::TCP if self.is_established() => 7440,
             wire::TCP => 240,
             wire::ICMP | wire::ICMPV6 => 60,
             _ => 300,
         }
+    }
+
+    /// Whether a packet that was heard may be a stranger's guess, in a connection that stands.
+    pub fn may_be_guessed(&self, direction: Direction, talk: Talk) -> bool {
+        let Talk::Tcp { flags, numbers, .. } = talk else { return false };
+        let knows = flags & ACK != 0 && numbers.acknowledgment == self.sent;
+        self.is_established() && direction == Direction::Inbound && !knows
+    }
+
+    fn is_established(&self) -> bool {
+        self.spoke == [true; 2] && !self.is_closing()
     }
 }

@@ -32,6 +32,7 @@ pub fn settings() -> Settings {
             udp: 300,
             icmp: 60,
             other: 301,
+            unanswered: 30,
         },
         workers: Workers { threads: None, seed: 7 },
         control: Control { socket: "/run/flowpin/control.sock".into(), group: None },

@@ -30,11 +30,21 @@ pub struct Timeouts {
     pub icmp: u32,
     /// RFC 6092 REC-12: 5 min; default 300.
     pub other: u32,
+    /// At the most, of any protocol, where the flow came from outside and the inside has not answered yet; default 30.
+    pub unanswered: u32,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 }
+        Self {
+            tcp_established: 7440,
+            tcp_opening: 240,
+            tcp_closing: 240,
+            udp: 300,
+            icmp: 60,
+            other: 300,
+            unanswered: 30,
+        }
     }
 }
 

@@ -29,7 +29,8 @@ fn c_22_a_rst_of_either_side_is_translated_and_the_flow_kept_for_4_minutes() {
 /// Shows RFC 7857 §2.2, RFC 7857 §7.1.
 #[test]
 fn c_22_more_rsts_do_not_prolong_a_life() {
-    Script { lines: "> S 0\nwait 100\n< R. 0 ack 1\nwait 140\n~~ . 5 ack 5", flows: 2, expired: 1 }.play(None);
+    Script { lines: "> S 0\n< S. 0 ack 1\nwait 100\n< R. 1 ack 1\nwait 141\n~~ . 5 ack 5", flows: 2, expired: 1 }
+        .play(None);
     // Two minutes after the first RST another one passes, and the flow still ends four minutes after the first.
     lives(&download_then("< R. 3001 ack 1\nwait 120\n> R 1\n< R. 3001 ack 1\nbefore 119\n< . 3001 ack 1"), ESTABLISHED);
     let forgotten = download_then("< R. 3001 ack 1\nwait 120\n< R. 3001 ack 1\nwait 121\n~~ . 1 ack 3001");

@@ -52,20 +52,39 @@ pub fn lives(lines: &str, seconds: u64) {
     lives_with(None, lines, seconds);
 }
 
+/// The same where nobody has answered the last line: what strangers began lives for half a minute at the most.
+#[track_caller]
+pub fn lives_unanswered(lines: &str, seconds: u64) {
+    let last = lines.lines().last().unwrap().trim();
+    let is_from_inside = |cast: &Cast| cast.inside_calls == last.starts_with('>');
+    lives_among(is_from_inside, None, lines, seconds);
+    lives_among(|cast| !is_from_inside(cast), None, lines, 30);
+}
+
 /// The same under another configuration.
 #[track_caller]
 pub fn lives_with(config: Option<&str>, lines: &str, seconds: u64) {
+    lives_among(|_| true, config, lines, seconds);
+}
+
+#[track_caller]
+fn lives_among(who: impl Fn(&Cast) -> bool + Copy, config: Option<&str>, lines: &str, seconds: u64) {
     let alive = format!("{lines}\nbefore {seconds}\n~ . 5:9 ack 5");
-    Script { lines: &alive, flows: 1, expired: 0 }.play(config);
+    Script { lines: &alive, flows: 1, expired: 0 }.play_with(who, config);
     let dead = format!("{lines}\nafter {seconds}\n~~ . 5:9 ack 5");
-    Script { lines: &dead, flows: 2, expired: 1 }.play(config);
+    Script { lines: &dead, flows: 2, expired: 1 }.play_with(who, config);
 }
 
 impl Script<'_> {
     /// Plays it with everybody.
     #[track_caller]
     pub fn play(self, config: Option<&str>) {
-        for cast in CAST {
+        self.play_with(|_| true, config);
+    }
+
+    #[track_caller]
+    fn play_with(self, who: impl Fn(&Cast) -> bool, config: Option<&str>) {
+        for cast in CAST.into_iter().filter(who) {
             let steps = cast.steps(self.lines);
             let story = Story::new("tcp", steps, self.flows).with_expired(self.expired);
             let story = match config {

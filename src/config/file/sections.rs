@@ -157,6 +157,7 @@ fn timeouts(mut table: Table<'_>, faults: &mut Faults) -> Timeouts {
         udp: read("udp", default.udp),
         icmp: read("icmp", default.icmp),
         other: read("other", default.other),
+        unanswered: read("unanswered", default.unanswered),
     };
     table.finish(&[], faults);
     timeouts

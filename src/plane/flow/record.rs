@@ -5,6 +5,11 @@
 //! record believes one in an established connection only if its sequence number is the next that the host waits for. That
 //! is what the host has acknowledged, or the end of what has reached it since without a gap; no window is kept, and every
 //! segment passes, believed or not.
+//!
+//! No packets from outside alone give a long life, for their sources may be spoofed. What came from outside lives for
+//! `unanswered` at the most until the inside has answered. In a TCP connection a segment from outside earns the life of an
+//! established one only if it acknowledges all that the inside host has sent, which nobody can know who has not received it;
+//! after any other it lives on like an opening one, until the inside host sends something.
 
 use super::key::FlowKey;
 use super::pin::Pin;
@@ -75,6 +80,8 @@ pub(super) struct Record {
     pub(super) expires: u32,
     /// The sequence number that the inside host of a TCP connection waits for, once it has acknowledged anything.
     rcv_nxt: u32,
+    /// The sequence number behind what the inside host of a TCP connection sent last.
+    snd_nxt: u32,
     pub(super) binding: Binding,
     rule: u16,
     origin: Direction,
@@ -96,20 +103,22 @@ impl Record {
         timeouts: &Timeouts,
     ) -> (Self, Reachability) {
         let from_inside = seen.direction == Direction::Outbound;
-        let state = State::NEW.after(key.protocol(), seen.direction, seen.flags());
+        let state = State::NEW.after(key.protocol(), seen.direction, seen.flags()).waiting(from_inside);
         let mut record = Self {
             outbound: Traffic::default(),
             inbound: Traffic::default(),
             epoch,
             created: seen.now.secs(),
             last: seen.now.secs(),
-            expires: deadline(seen.now, state.timeout(key.protocol(), timeouts)),
+            expires: 0,
             rcv_nxt: seen.segment.map_or(0, |segment| segment.acknowledgment),
+            snd_nxt: seen.segment.filter(|_| from_inside).map_or(0, |segment| segment.end()),
             binding,
             rule: 0,
             origin: seen.direction,
-            state: state.waiting(from_inside),
+            state,
         };
+        record.expires = record.end_of_silence(key, seen, timeouts);
         record.count(seen);
         (record, if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing })
     }
@@ -122,7 +131,7 @@ impl Record {
             return Reachability::Nothing;
         }
         let shown = self.step(key, seen);
-        let expires = deadline(seen.now, self.state.timeout(key.protocol(), timeouts));
+        let expires = self.end_of_silence(key, seen, timeouts);
         if reset {
             self.expires = self.expires.min(expires);
         } else {
@@ -130,6 +139,33 @@ impl Record {
             self.last = seen.now.secs();
         }
         shown
+    }
+
+    /// When the flow ends if this packet, which has moved the state, is its last.
+    fn end_of_silence(&self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> u32 {
+        let timeout = self.state.timeout(key.protocol(), timeouts);
+        if seen.direction == Direction::Outbound {
+            return deadline(seen.now, timeout);
+        }
+        if self.is_unanswered() {
+            return deadline(seen.now, timeout.min(timeouts.unanswered));
+        }
+        match (key.protocol(), seen.segment) {
+            (protocol::TCP, Some(segment)) if self.state.is_established() && !self.is_acknowledged_by(&segment) => {
+                self.expires.max(deadline(seen.now, timeout.min(timeouts.tcp_opening)))
+            }
+            _ => deadline(seen.now, timeout),
+        }
+    }
+
+    /// Whether the flow came from outside, and the inside has said nothing since, but perhaps RSTs.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.origin == Direction::Inbound && !self.state.inside_spoke()
+    }
+
+    /// Whether a segment from outside shows that its sender has received what the inside host sent last.
+    fn is_acknowledged_by(&self, segment: &Segment) -> bool {
+        segment.has(tcp_flag::ACK) && segment.acknowledgment == self.snd_nxt
     }
 
     /// Moves the state.
@@ -140,7 +176,7 @@ impl Record {
             (false, Direction::Outbound) => reachability::of_inbound(key, before, self.rcv_nxt, seen.segment),
             _ => Reachability::Nothing,
         };
-        self.advance_rcv_nxt(seen);
+        self.follow_numbers(seen);
         let after = before.after(key.protocol(), seen.direction, seen.flags());
         self.state = after.waiting(from_inside || before.waits() && shown == Reachability::Nothing);
         if after == State::NEW && before != State::NEW {
@@ -160,10 +196,14 @@ impl Record {
         }
     }
 
-    /// Follows what the inside host waits for: its acknowledgments never go back, and what arrives counts without a gap.
-    fn advance_rcv_nxt(&mut self, seen: &Seen) {
+    /// Follows what the inside host waits for: its acknowledgments never go back, and what arrives counts without a gap. What
+    /// it repeats takes `snd_nxt` back, until it goes on; a RST may have any number.
+    fn follow_numbers(&mut self, seen: &Seen) {
         match (seen.direction, seen.segment) {
             (Direction::Outbound, Some(segment)) if segment.has(tcp_flag::ACK) => {
+                if !segment.has(tcp_flag::RST) {
+                    self.snd_nxt = segment.end();
+                }
                 let ahead = segment.acknowledgment.wrapping_sub(self.rcv_nxt) < 1 << 31;
                 if ahead || !self.state.inside_spoke() {
                     self.rcv_nxt = segment.acknowledgment;

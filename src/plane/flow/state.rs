@@ -83,6 +83,12 @@ impl State {
         !self.is_closing() && !self.is_two_way()
     }
 
+    /// A TCP flow that is established.
+    #[must_use]
+    pub fn is_established(self) -> bool {
+        self.is_two_way() && !self.is_closing()
+    }
+
     /// Whether each end has spoken; of TCP, acknowledged something.
     #[must_use]
     pub fn is_two_way(self) -> bool {
@@ -243,7 +249,8 @@ mod tests {
 
     #[test]
     fn timeouts_follow_protocol_and_state() {
-        let times = Timeouts { tcp_established: 1, tcp_opening: 2, tcp_closing: 3, udp: 4, icmp: 5, other: 6 };
+        let times =
+            Timeouts { tcp_established: 1, tcp_opening: 2, tcp_closing: 3, udp: 4, icmp: 5, other: 6, unanswered: 7 };
         let two_way = State(SPOKE);
         assert_eq!(two_way.timeout(protocol::TCP, &times), 1);
         assert_eq!(State::NEW.timeout(protocol::TCP, &times), 2);

@@ -54,6 +54,7 @@ fn the_least_file_has_every_default() {
             udp: 300,
             icmp: 60,
             other: 300,
+            unanswered: 30,
         },
         workers: Workers { threads: None, seed: 0 },
         control: Control { socket: "/run/flowpin/control.sock".into(), group: None },
@@ -70,7 +71,7 @@ fn every_key_means_what_it_says() {
                        next_hop4 = "10.0.0.2", next_hop6 = "fe80::2" }
         default = { balance = "site" }
         limits = { martians = ["192.0.0.0/24"], flows = 5, icmp_errors = 0 }
-        timeouts = { tcp_established = "3h", tcp_opening = 5, tcp_closing = "1m", udp = 1, icmp = "2s", other = "1h1s" }
+        timeouts = { tcp_established = "3h", tcp_opening = 5, tcp_closing = "1m", udp = 1, icmp = "2s", other = "1h1s", unanswered = 9 }
         workers = { threads = 2, seed = 18446744073709551615 }
         control = { socket = "/tmp/x", group = "staff" }
         log = { format = "json", level = "debug" }
@@ -103,7 +104,15 @@ fn every_key_means_what_it_says() {
     assert_eq!(settings.balance, Balance::Site);
     let martians = Some(vec!["192.0.0.0/24".parse().unwrap()]);
     assert_eq!(settings.limits, Limits { martians, flows: 5, icmp_errors: 0 });
-    let timeouts = Timeouts { tcp_established: 10_800, tcp_opening: 5, tcp_closing: 60, udp: 1, icmp: 2, other: 3601 };
+    let timeouts = Timeouts {
+        tcp_established: 10_800,
+        tcp_opening: 5,
+        tcp_closing: 60,
+        udp: 1,
+        icmp: 2,
+        other: 3601,
+        unanswered: 9,
+    };
     assert_eq!(settings.timeouts, timeouts);
     assert_eq!(settings.workers, Workers { threads: Some(2), seed: u64::MAX });
     assert_eq!(settings.control, Control { socket: "/tmp/x".into(), group: Some("staff".into()) });

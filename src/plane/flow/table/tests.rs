@@ -1,5 +1,7 @@
 //! Claims about the flow table.
 
+mod strangers;
+
 use super::*;
 use crate::plane::counters::Traffic;
 use crate::plane::packet::numbers::tcp_flag;
@@ -8,8 +10,15 @@ use crate::types::Direction;
 use std::net::IpAddr;
 use std::sync::Barrier;
 
-const TIMES: Timeouts =
-    Timeouts { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 300 };
+const TIMES: Timeouts = Timeouts {
+    tcp_established: 7440,
+    tcp_opening: 240,
+    tcp_closing: 240,
+    udp: 300,
+    icmp: 60,
+    other: 300,
+    unanswered: 30,
+};
 const A: WanId = WanId(0);
 const B: WanId = WanId(1);
 
@@ -155,7 +164,7 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
         rule: 0,
         epoch: 2,
         fresh: false,
-        expires: 600,
+        expires: 330,
         follows_arrival: true,
         came_in: true,
         terminated: false,

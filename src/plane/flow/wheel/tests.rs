@@ -8,8 +8,15 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-const TIMES: Timeouts =
-    Timeouts { tcp_established: 7440, tcp_opening: 240, tcp_closing: 240, udp: 300, icmp: 60, other: 5 };
+const TIMES: Timeouts = Timeouts {
+    tcp_established: 7440,
+    tcp_opening: 240,
+    tcp_closing: 240,
+    udp: 300,
+    icmp: 60,
+    other: 5,
+    unanswered: 30,
+};
 
 fn key(protocol: u8, port: u16) -> FlowKey {
     let (inside, remote): (IpAddr, IpAddr) = ("fd00:bad:b01::2".parse().unwrap(), "2001:db8::9".parse().unwrap());
