@@ -1,6 +1,6 @@
 //! What starts and stops leaves the machine as it was, to the byte, also after a kill; what cannot start changes nothing.
 
-use crate::lab::{attempt, flowpin, lab, run, start, start_with};
+use crate::lab::{attempt, flowpin, lab, run, start, start_with, wait_until};
 use crate::machine::machine;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Options};
@@ -91,6 +91,16 @@ fn a_stop_at_any_moment_of_the_start_leaves_nothing() {
 fn signal(process: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(process).expect("a pid"));
     nix::sys::signal::kill(pid, signal).expect("it lives");
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_nothing() {
+    let lab = lab(Options::default());
+    let mut router = start(&lab);
+    signal(router.service().pid(), Signal::SIGHUP);
+    wait_until("it is said", || router.service().log().contains("SIGHUP: nothing is done"));
+    browses(&lab);
+    router.end(&[]);
 }
 
 #[test]

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// Milliseconds that one run may take.
 const LIMIT_MS: u64 = 10_000;
+/// All that a program finds in its environment.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// How often it is looked whether a run is over.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -108,6 +110,8 @@ fn address(change: &LeaseChange) -> Event {
 /// to the log.
 fn run(program: &str, arguments: &[String], event: &Event, limit_ms: u64) -> io::Result<()> {
     let mut command = Command::new(program);
+    // What the service was started with, such as systemd's sockets, is not the program's business.
+    command.env_clear().env("PATH", PATH);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -145,6 +149,10 @@ mod tests {
     #[test]
     fn a_program_reads_the_event_and_its_failure_is_told() {
         assert_eq!(shell("grep -q '\"wan\":\"fiber\".*\"to\":\"down\"'", LIMIT_MS), Ok(()));
+        assert_eq!(
+            shell("test \"$(env | grep -v -e ^PATH= -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD=)\" = ''", LIMIT_MS),
+            Ok(())
+        );
         assert_eq!(shell("exit 3", LIMIT_MS).unwrap_err(), "it ended with exit status: 3");
         let event = Event::default();
         assert!(run("/nonexistent/hook", &[], &event, LIMIT_MS).is_err());
