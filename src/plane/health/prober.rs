@@ -179,6 +179,8 @@ impl ProbeTask {
                         }
                         if self.spec.question == Question::Neighbor {
                             place.neighbors.doubt(self.wan, self.spec.family);
+                        } else {
+                            place.neighbors.suspect(self.wan, self.spec.family);
                         }
                         report(asked.epoch, failure)
                     }

@@ -41,6 +41,8 @@ pub(super) const HEARD: u64 = 1 << 51;
 pub(super) const FIXED: u64 = 1 << 52;
 /// Heard from since `has_spoken` was last asked.
 const SPOKEN: u64 = 1 << 53;
+/// Something that was sent by way of it stayed unanswered.
+pub(super) const SUSPECT: u64 = 1 << 54;
 
 impl Default for Neighbors {
     fn default() -> Self {
@@ -109,6 +111,11 @@ impl Neighbors {
     /// The next hop left a question unanswered: its MAC stays in use, and it does not count as reachable until it speaks.
     pub(in crate::plane) fn doubt(&self, wan: WanId, family: Family) {
         self.change(wan, family, |word| if word & VALID == 0 { word } else { word & !REACHABLE | PROBING });
+    }
+
+    /// What was sent by way of the next hop stayed unanswered: it is to be asked whether it is still there (RFC 4861 §7.3.1).
+    pub(in crate::plane) fn suspect(&self, wan: WanId, family: Family) {
+        self.change(wan, family, |word| word | SUSPECT);
     }
 
     /// The next hop answered without naming its MAC.

@@ -2,7 +2,7 @@
 //! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
 
 use super::announce::Announcer;
-use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, VALID};
+use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, SUSPECT, VALID};
 use super::context::NeighborContext;
 use super::{arp, nd};
 use crate::plane::outbox::Outbox;
@@ -40,6 +40,8 @@ struct Target {
     next_hop: IpAddr,
     /// Questions since the last sign of life.
     tries: u32,
+    /// When it was asked last.
+    asked: Tick,
     due: Tick,
 }
 
@@ -76,7 +78,7 @@ impl Prober {
         }
         for target in &mut self.targets {
             if let Some(same) = old.iter().find(|old| old.is_same(target)) {
-                (target.tries, target.due) = (same.tries, same.due);
+                (target.tries, target.asked, target.due) = (same.tries, same.asked, same.due);
             } else {
                 neighbors.change(target.wan, Family::of(target.next_hop), |_| PROBING);
             }
@@ -94,7 +96,7 @@ impl Prober {
 impl Target {
     fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
         let (mac, vlan) = (config.link.mac, config.link.vlan);
-        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, due: now }
+        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, asked: Tick(0), due: now }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -104,7 +106,7 @@ impl Target {
 
     fn step(&mut self, now: Tick, place: &mut NeighborContext<'_>) {
         let family = Family::of(self.next_hop);
-        let was = place.neighbors.change(self.wan, family, |word| word & !HEARD);
+        let was = place.neighbors.change(self.wan, family, |word| word & !(HEARD | SUSPECT));
         if was & FIXED != 0 {
             self.due = now.plus_millis(RETRY_MS);
             return;
@@ -112,6 +114,9 @@ impl Target {
         if was & HEARD != 0 {
             self.tries = 0;
             self.due = now.plus_millis(REFRESH_MS);
+        }
+        if was & SUSPECT != 0 && self.tries == 0 {
+            self.due = self.due.min(self.asked.plus_millis(RETRY_MS));
         }
         if now < self.due {
             return;
@@ -121,7 +126,7 @@ impl Target {
             known = None;
             self.tries = 0;
         }
-        self.tries += 1;
+        (self.tries, self.asked) = (self.tries + 1, now);
         let is_quick = known.is_none() && self.tries <= QUICK_TRIES;
         self.due = now.plus_millis(if is_quick { QUICK_MS } else { RETRY_MS });
         self.mark(known.is_some(), place.neighbors);

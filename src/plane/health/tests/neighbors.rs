@@ -17,7 +17,11 @@ fn rig() -> Rig {
         timeout: 800,
         urgent: 0,
     };
-    let mut policy = probing(vec![on_link(Family::V4), on_link(Family::V6)]);
+    rig_with(vec![on_link(Family::V4), on_link(Family::V6)])
+}
+
+fn rig_with(health: Vec<ProbeSpec>) -> Rig {
+    let mut policy = probing(health);
     policy.wans.set(WanId(1), None);
     let plane = Plane::new(Arc::new(policy), Arc::new(Shared::new(10, 0)), true);
     Rig { plane, outbox: Outbox::new(), now: Tick::from_secs(1000) }
@@ -84,6 +88,24 @@ fn a_gateway_that_leaves_a_question_unanswered_is_not_called_reachable_until_it_
     assert_eq!(rig.plane.shared().neighbors.mac(A, Family::V4), Some(GATEWAY[0]), "it stays in use");
     arp_from(&mut rig, "c0000201");
     assert_eq!(state(&rig), "reachable");
+}
+
+#[test]
+fn a_gateway_behind_which_a_probe_stays_unanswered_is_asked_and_not_called_reachable_if_it_is_silent_too() {
+    let mut rig = rig_with(vec![spec(SERVER, Question::Echo)]);
+    let state = |rig: &Rig| rig.plane.shared().neighbors.state(A, Family::V4).name();
+    let mut asked = 0;
+    for ms in (0..9000).step_by(100) {
+        asked += questions(&mut rig).iter().filter(|(_, v4)| *v4).count();
+        // It answers for five seconds, while the server is silent all the time.
+        if ms < 5000 {
+            arp_from(&mut rig, "c0000201");
+        }
+        assert!(ms >= 5000 || state(&rig) == "reachable", "{ms}");
+        wait(&mut rig, 100);
+    }
+    assert_ne!(state(&rig), "reachable");
+    assert!(asked <= 20, "{asked} questions in nine seconds");
 }
 
 #[test]
