@@ -27,12 +27,13 @@ fn packets_pass_between_firewall_and_tun_in_spite_of_filters_and_rules() {
         let tun = TunDevice::create("flowpin0", 1).unwrap();
         let kernel = set_up(&plan).await;
         let (stop, pump) = answer_everything(&tun);
-        let echo = |address: &str| run(firewall, &format!("ping -c1 -W2 {address}"));
+        // The kernel may hear late of the carrier that the firewall's link got, and forget a packet then.
+        let echo = |address: &str| run(firewall, &format!("ping -c3 -i0.3 -W2 {address}"));
         for address in ["198.51.100.9", "2001:db8:ffff::9"] {
             assert!(echo(address).contains("ttl=63"), "{}", echo(address));
         }
         // An error of flowpin comes out of the TUN with the router's own address.
-        assert!(echo("203.0.113.9").contains("From 10.250.250.1 icmp_seq=1 Time to live exceeded"));
+        assert!(echo("203.0.113.9").contains("From 10.250.250.1 icmp_seq=3 Time to live exceeded"));
         assert!(echo("10.250.250.1").contains("ttl=64"));
         stop.store(true, Ordering::Relaxed);
         let seen = pump.join().unwrap();

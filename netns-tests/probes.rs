@@ -19,7 +19,7 @@ fn probing(lab: &Lab, probes: impl Fn(usize) -> Vec<String>) -> String {
         let (before, behind) = config.split_once(&format!("interface = \"{link}\"\n")).expect("the WAN");
         let list = probes(index).join(",\n");
         let health =
-            format!("[wan.health]\nprobes = [\n{list}\n]\ninterval = \"100ms\"\ntimeout = \"100ms\"\n[wan.nat44]");
+            format!("[wan.health]\nprobes = [\n{list}\n]\ninterval = \"400ms\"\ntimeout = \"400ms\"\n[wan.nat44]");
         config = format!("{before}interface = \"{link}\"\n{}", behind.replacen("[wan.nat44]", &health, 1));
     }
     config + "\n[log]\nlevel = \"debug\"\n"
