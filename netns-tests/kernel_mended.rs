@@ -4,7 +4,7 @@
 use crate::lab::{Router, attempt, lab, run, start, wait_until};
 use crate::machine::machine;
 use flowpin::clock::pause;
-use flowpin::lab::{Lab, Options};
+use flowpin::lab::{Lab, Namespace, Options};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -14,11 +14,16 @@ fn state(lab: &Lab) -> String {
     lab.rt.run(machine).expect("the namespace can be entered")
 }
 
+/// Runs a command line in a namespace.
+fn does(namespace: &Namespace, line: &str) {
+    let words: Vec<_> = line.split(' ').collect();
+    run(namespace, words[0], &words[1..]);
+}
+
 /// Runs a command line on the router; then its kernel side is as it was, and `status` says what was mended.
 fn is_mended(lab: &Lab, router: &Router<'_>, line: &str, said: &str) {
     let (before, mended) = (state(lab), router.status().kernel_side.mended);
-    let words: Vec<_> = line.split(' ').collect();
-    run(&lab.rt, words[0], &words[1..]);
+    does(&lab.rt, line);
     wait_until(&format!("mended: {line}"), || state(lab) == before);
     wait_until(&format!("said: {line}"), || router.status().kernel_side.mended > mended);
     let side = router.status().kernel_side;
@@ -92,8 +97,7 @@ fn nothing_leaves_untranslated_while_rules_are_mended_though_the_machine_forward
         "ip route replace default via 198.18.2.1 dev wan1",
         "ip -6 route replace default via fe80::b1 dev wan1",
     ] {
-        let words: Vec<_> = line.split(' ').collect();
-        run(&lab.rt, words[0], &words[1..]);
+        does(&lab.rt, line);
     }
     let router = start(&lab);
     let mut tcpdump = Command::new("tcpdump");
@@ -133,8 +137,7 @@ fn other_networks_of_the_machine_stay_out_of_reach_where_it_did_not_route() {
         "ip link set host up",
         "ip -6 neigh add fd00:99::2 lladdr 02:00:00:00:00:99 dev mgmt nud permanent",
     ] {
-        let words: Vec<_> = line.split(' ').collect();
-        run(&lab.rt, words[0], &words[1..]);
+        does(&lab.rt, line);
     }
     run(&lab.ispa, "ip", &["-6", "route", "add", "fd00:99::/64", "via", "fe80::a2", "dev", "customer"]);
     let router = start(&lab);

@@ -1,5 +1,5 @@
-//! What happened to WANs and to the kernel side, in order: a bounded journal that the log and the hooks read, each at its own pace and on its own
-//! thread, so that nobody who is slow holds up whoever writes. Must never know: who reads, how it is told.
+//! What happened to WANs and to the kernel side, in order: a bounded journal that the log and the hooks read, each at its
+//! own pace and on its own thread, so that nobody who is slow holds up whoever writes. Must never know: who reads, how it is told.
 
 use super::controller::leases::LeaseChange;
 use crate::health::{Change, Trace, Verb};

@@ -2,8 +2,8 @@
 //! loop takes what happens, and does what the controller says.
 //!
 //! ```text
-//!  kernel's links  --netlink--> link_news ----News----> control_loop --Event--> controller --Effects--> the same
-//!  and of others' changes        kernel_news ---Touched-> the same
+//!  kernel's links  --netlink--> news ---------News----> control_loop --Event--> controller --Effects--> the same
+//!  others' changes --netlink--> the same -----Touched-> the same
 //!                               kernel_thread -Answer-> the same     --Policy-> mailboxes of the worker threads
 //!  probes' ends    --Report---------------------------> the same     --Entry--> journal: log, hooks
 //!  what flows show --Counters-------------------------> the same, read a few times a second
@@ -16,12 +16,11 @@
 mod control_loop;
 mod directory;
 mod hooks;
-mod kernel_news;
 mod kernel_thread;
 mod kernel_view;
-mod link_news;
 mod log;
 mod looks;
+mod news;
 mod signals;
 mod startup;
 mod why;

@@ -1,5 +1,6 @@
 //! The verdict on one packet: the only ends that it can have. A drop reason's name is its counter, its row in `status` and
-//! its row in a test; its comment says what the sender is told, if anything. What is found of a WAN's probes is in health/hysteresis.rs.
+//! its row in a test; its comment says what the sender is told, if anything. What is found of a WAN's probes is in
+//! health/hysteresis.rs.
 //! Must never know: how counters are stored or shown.
 
 use crate::types::End;

@@ -9,7 +9,6 @@ use super::saved::Saved;
 use super::survey::Survey;
 use super::sysctl;
 use crate::control::netlink::{Family, Netlink, link_name};
-use ipnet::IpNet;
 
 /// What forwards, standing.
 pub struct Forwarding {
@@ -23,10 +22,14 @@ impl Forwarding {
         Self { plan, saved }
     }
 
+    /// Whether there is an inside prefix of this family.
+    fn has(&self, family: Family) -> bool {
+        self.plan.inside.iter().any(|prefix| Family::of(prefix) == family)
+    }
+
     /// Where packets of inside hosts may go, if the kernel forwards them at all.
     pub(super) fn door(&self) -> Option<Door> {
-        let has6 = self.plan.inside.iter().any(|prefix| Family::of(prefix) == Family::V6);
-        let fences_ipv6 = has6 && sysctl::opens_every_link(&|path| self.saved.original(path));
+        let fences_ipv6 = self.has(Family::V6) && sysctl::opens_every_link(&|path| self.saved.original(path));
         let downstream = self.plan.downstream.clone()?;
         Some(Door { downstream, tun: self.plan.tun.clone(), fences_ipv6 })
     }
@@ -46,10 +49,10 @@ impl Forwarding {
     pub(super) async fn make(&mut self, netlink: &Netlink, survey: &Survey) -> Result<Vec<String>, Vec<String>> {
         survey.changes.make(netlink).await?;
         let mut mended = survey.changes.words();
-        let has = |family| self.plan.inside.iter().any(|prefix: &IpNet| Family::of(prefix) == family);
         let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
         let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
-        let scope = sysctl::Scope { downstream, tun, v4: has(Family::V4), v6: has(Family::V6), links: &names };
+        let scope =
+            sysctl::Scope { downstream, tun, v4: self.has(Family::V4), v6: self.has(Family::V6), links: &names };
         let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
         mended.extend(self.saved.set(tun, switches).map_err(one)?);
         Ok(mended)

@@ -2,33 +2,31 @@
 //! machine's default route with one of the router's own addresses, and quote an inside address to the outside.
 //! Must never know: links, owned addresses.
 
-use super::nft::{Attributes, Base, End, Meta, Rule};
+use super::nft::batch::Batch;
+use super::nft::{Attributes, Base, End, Hook, ICMP, ICMP_ERRORS, ICMPV6, ICMPV6_ERRORS, IPV4, IPV6, Rule};
 
 /// Names of the sets of inside prefixes, IPv4 first.
 pub(super) const SETS: [&str; 2] = ["inside4", "inside6"];
 /// Name of the chain.
-pub(super) const CHAIN: &str = "output";
+const CHAIN: &str = "output";
 /// After whatever else the machine has to say of its own packets.
 const PRIORITY: i32 = 500;
 
-/// The chain: what the kernel itself sends. What flowpin sends does not pass here.
-pub(super) fn chain(table: &str) -> Attributes {
-    // Hook 3 is NF_INET_LOCAL_OUT.
-    let hook = Attributes::new().number(1, 3).number(2, PRIORITY.cast_unsigned());
-    let chain = Attributes::new().string(1, table).string(3, CHAIN).nest(4, hook);
-    chain.number(5, End::Accept as u32).string(7, "filter")
+/// Adds the chain of what the kernel itself sends to a table of the family inet. What flowpin sends does not pass here.
+pub(super) fn add(batch: &mut Batch, table: &str, v4: bool, v6: bool) {
+    batch.add_chain(table, CHAIN, Hook::LocalOut, PRIORITY, rules(v4, v6));
 }
 
 /// Errors that quote a packet to an inside host are dropped, unless another inside host is told.
-pub(super) fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
+fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
     let mut rules = Vec::new();
     if v4 {
-        // RFC 792: unreachable, time exceeded, parameter problem; the quoted destination stands at 8 + 16.
-        rules.extend([3, 11, 12].map(|kind| about_inside(0x0800, 1, kind, (16, 24, 4), SETS[0])));
+        // The quoted destination stands at 8 + 16.
+        rules.extend(ICMP_ERRORS.map(|kind| about_inside(IPV4, ICMP, kind, (16, 24, 4), SETS[0])));
     }
     if v6 {
-        // RFC 4443 §2.1: unreachable, too big, time exceeded, parameter problem; the quoted destination at 8 + 24.
-        rules.extend([1, 2, 3, 4].map(|kind| about_inside(0x86dd, 58, kind, (24, 32, 16), SETS[1])));
+        // The quoted destination stands at 8 + 24.
+        rules.extend(ICMPV6_ERRORS.map(|kind| about_inside(IPV6, ICMPV6, kind, (24, 32, 16), SETS[1])));
     }
     rules
 }
@@ -37,9 +35,7 @@ pub(super) fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
 fn about_inside(ethertype: u16, protocol: u8, kind: u8, places: (u32, u32, u32), set: &str) -> Attributes {
     let (destination, quoted, length) = places;
     Rule::default()
-        .meta_is(Meta::Protocol, &ethertype.to_be_bytes())
-        .meta_is(Meta::Transport, &[protocol])
-        .holds(Base::Transport, 0, &[kind])
+        .icmp_is(ethertype, protocol, kind)
         .in_set(Base::Transport, quoted, length, set)
         .not_in_set(Base::Network, destination, length, set)
         .end(End::Drop)

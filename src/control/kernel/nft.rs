@@ -89,6 +89,24 @@ impl Attributes {
     }
 }
 
+/// Where a base chain is hooked into the inet family: `enum nf_inet_hooks` (linux/netfilter.h).
+#[derive(Clone, Copy)]
+pub(super) enum Hook {
+    LocalIn = 1,
+    Forward = 2,
+    LocalOut = 3,
+}
+
+/// Ethernet types.
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
+/// ICMP over IPv4: its protocol, and the types of its errors (RFC 792): unreachable, time exceeded, parameter problem.
+pub(super) const ICMP: u8 = 1;
+pub(super) const ICMP_ERRORS: [u8; 3] = [3, 11, 12];
+/// ICMPv6 likewise (RFC 4443 §2.1): unreachable, too big, time exceeded, parameter problem.
+pub(super) const ICMPV6: u8 = 58;
+pub(super) const ICMPV6_ERRORS: [u8; 4] = [1, 2, 3, 4];
+
 /// The expressions of one rule, in order; a comparison that fails ends the rule.
 #[derive(Default)]
 pub(super) struct Rule(Attributes);
@@ -153,6 +171,12 @@ impl Rule {
     /// Goes on if the packet's property has this value, given as the kernel stores it.
     pub fn meta_is(self, meta: Meta, value: &[u8]) -> Self {
         self.expression("meta", Attributes::new().number(1, REGISTER).number(2, meta as u32)).equals(value)
+    }
+
+    /// Goes on if it is an ICMP message of this type, over IPv4 or IPv6 as the Ethernet type says.
+    pub fn icmp_is(self, ethertype: u16, protocol: u8, kind: u8) -> Self {
+        let icmp = self.meta_is(Meta::Protocol, &ethertype.to_be_bytes()).meta_is(Meta::Transport, &[protocol]);
+        icmp.holds(Base::Transport, 0, &[kind])
     }
 
     /// Goes on if this link of the packet has that name.

@@ -1,12 +1,13 @@
 //! The shield: an nf_tables table at the ingress of the WAN links that keeps from the kernel what flowpin owns, so that
-//! it never answers (ARP, ND, ICMP), resets or forwards it. The packet sockets see frames before this hook, so flowpin loses nothing.
+//! it never answers (ARP, ND, ICMP), resets or forwards it. The packet sockets see frames before this hook, so flowpin
+//! loses nothing.
 //! A second table keeps the kernel from telling the outside about inside hosts (hush.rs) and shuts the door to other links
 //! (door.rs). Must never know: the policy, the plane.
 
 use super::door::{self, Door};
 use super::hush;
 use super::nft::batch::{Batch, Netfilter, Refused};
-use super::nft::{APPEND, Attributes, Base, CREATE, EXCLUSIVE, End, Family, Message, Meta, Rule};
+use super::nft::{Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, Message, Meta, Rule};
 use ipnet::IpNet;
 use std::io;
 
@@ -181,13 +182,12 @@ fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: S
     // Without a link there is nothing to hook into; a later update brings the chain.
     if !links.is_empty() {
         add_chain(&mut batch, table, links);
-        add_rules(&mut batch, table, CHAIN, rules(v4, v6));
+        batch.add_rules(table, CHAIN, rules(v4, v6));
     }
     batch.turn_to(Family::Inet);
     renew(&mut batch, table, left, wanted);
     let (v4, v6) = add_sets(&mut batch, table, hush::SETS, silence.inside);
-    batch.add(Message::NewChain, CREATE, hush::chain(table));
-    add_rules(&mut batch, table, hush::CHAIN, hush::rules(v4, v6));
+    hush::add(&mut batch, table, v4, v6);
     silence.door.into_iter().for_each(|door| door::add(&mut batch, table, door));
     batch
 }
@@ -198,13 +198,6 @@ fn renew(batch: &mut Batch, table: &str, left: u32, wanted: u32) {
     batch.add(Message::NewTable, CREATE, named(left));
     batch.add(Message::DelTable, 0, Attributes::new().string(1, table));
     batch.add(Message::NewTable, CREATE, named(wanted));
-}
-
-fn add_rules(batch: &mut Batch, table: &str, chain: &str, rules: Vec<Attributes>) {
-    for rule in rules {
-        let rule = Attributes::new().string(1, table).string(2, chain).nest(4, rule);
-        batch.add(Message::NewRule, CREATE | APPEND, rule);
-    }
 }
 
 fn add_chain(batch: &mut Batch, table: &str, links: &[String]) {
@@ -218,19 +211,19 @@ fn add_chain(batch: &mut Batch, table: &str, links: &[String]) {
 /// What the kernel must not see. DHCP answers are let through first: the client is the kernel's side.
 fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
     let ethertype = |ethertype: u16| Rule::default().meta_is(Meta::Protocol, &ethertype.to_be_bytes());
-    let (ip4, arp, ip6) = (0x0800, 0x0806, 0x86dd);
+    let arp = 0x0806;
     let mut rules = Vec::new();
     if v4 {
-        let udp = ethertype(ip4).meta_is(Meta::Transport, &[17]);
+        let udp = ethertype(IPV4).meta_is(Meta::Transport, &[17]);
         rules.push(udp.holds(Base::Transport, 0, &[0, 67, 0, 68]).end(End::Accept));
-        rules.push(ethertype(ip4).in_set(Base::Network, 16, 4, SET4).end(End::Drop));
+        rules.push(ethertype(IPV4).in_set(Base::Network, 16, 4, SET4).end(End::Drop));
         // RFC 826: operation 1 at 6, target protocol address at 24 for Ethernet and IPv4.
         rules.push(ethertype(arp).holds(Base::Network, 6, &[0, 1]).in_set(Base::Network, 24, 4, SET4).end(End::Drop));
     }
     if v6 {
-        rules.push(ethertype(ip6).in_set(Base::Network, 24, 16, SET6).end(End::Drop));
+        rules.push(ethertype(IPV6).in_set(Base::Network, 24, 16, SET6).end(End::Drop));
         // RFC 4861 §4.3: a neighbour solicitation goes to a multicast address; what it asks for stands in its body.
-        let solicitation = ethertype(ip6).meta_is(Meta::Transport, &[58]).holds(Base::Transport, 0, &[135]);
+        let solicitation = ethertype(IPV6).meta_is(Meta::Transport, &[ICMPV6]).holds(Base::Transport, 0, &[135]);
         rules.push(solicitation.in_set(Base::Transport, 8, 16, SET6).end(End::Drop));
     }
     rules

@@ -87,6 +87,8 @@ impl ControlLoop<'_> {
     pub async fn run(&mut self, inboxes: &mut Inboxes) -> Why {
         let clock = self.sources.clock;
         let (mut retry, mut kernel_side) = (interval(RETRY), interval(KERNEL_SIDE));
+        // The kernel side has just been made.
+        kernel_side.reset();
         let mut reading = interval(if self.settings.traffic_evidence { EVIDENCE } else { RATES });
         // At once: what is known from the start is told.
         self.obey(Event::Tick).await;

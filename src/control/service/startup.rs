@@ -7,7 +7,7 @@ use super::kernel_view::KernelView;
 use super::log::{self, JournalLog};
 use super::signals::Signals;
 use super::why::Why;
-use super::{hooks, kernel_news, link_news};
+use super::{hooks, news};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::control::controller::Controller;
@@ -116,12 +116,12 @@ impl Startup {
             }
         };
         log::ready(&self.settings, workers.len());
-        let (news, links) = mpsc::channel(link_news::WAITING);
-        let (touch, touches) = mpsc::channel(kernel_news::WAITING);
-        let tun = self.settings.downstream.tun.clone();
+        let (change, links) = mpsc::channel(news::WAITING);
+        let (touch, touches) = mpsc::channel(news::WAITING);
+        let (own, same, port) = (settings(), settings(), guard.port());
         let bringers = [
-            tokio::spawn(link_news::forward(changes, settings(), news)),
-            tokio::spawn(kernel_news::forward(watch, tun, guard.port(), touch)),
+            tokio::spawn(news::forward(changes, move || links::watch(&own.downstream.prefixes), change)),
+            tokio::spawn(news::forward(watch, move || Watch::start(&same.downstream.tun, port), touch)),
         ];
         let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands };
         let (settings, attached, state) = (settings(), view.attached(), LoopState::default());

@@ -29,14 +29,16 @@ pub fn link_header(wan: &Wan, destination: Mac, ethertype: u16) -> ArrayVec<u8, 
     let mut header = ArrayVec::from([0; HEADROOM]);
     header[..6].copy_from_slice(&destination.0);
     header[6..12].copy_from_slice(&wan.link.mac.0);
-    header[12..14].copy_from_slice(&ethertype.to_be_bytes());
     match wan.link.vlan {
         Some(vlan) => {
             header[12..14].copy_from_slice(&ETHERTYPE_VLAN.to_be_bytes());
             header[14..16].copy_from_slice(&vlan.to_be_bytes());
             header[16..18].copy_from_slice(&ethertype.to_be_bytes());
         }
-        None => header.truncate(UNTAGGED),
+        None => {
+            header[12..14].copy_from_slice(&ethertype.to_be_bytes());
+            header.truncate(UNTAGGED);
+        }
     }
     header
 }

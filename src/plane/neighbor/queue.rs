@@ -1,6 +1,6 @@
 //! Packets that wait for their next hop's MAC, already translated, in bounded queues of one worker: at most 64
-//! packets and 256 KiB for each next hop. They leave as soon as the MAC is known, and are given back when nobody answers in time (RFC 1812
-//! §5.2.7.1); pass/neighbor_queue.rs is where a packet meets them.
+//! packets and 256 KiB for each next hop. They leave as soon as the MAC is known, and are given back when nobody answers
+//! in time (RFC 1812 §5.2.7.1); pass/neighbor_queue.rs is where a packet meets them.
 //! Must never know: how a next hop is asked for, how an ICMP error is made.
 
 use super::link_header;

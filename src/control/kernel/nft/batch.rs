@@ -2,7 +2,7 @@
 //! Numbers are those of linux/netlink.h and linux/netfilter/nfnetlink.h. Must never know: what the messages are for.
 
 use super::answers::{Answers, Refusal};
-use super::{Attributes, Family, Message};
+use super::{APPEND, Attributes, CREATE, End, Family, Hook, Message};
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket, SocketAddr};
 use socket2::SockRef;
@@ -46,6 +46,22 @@ impl Batch {
 
     pub fn add(&mut self, message: Message, flags: u16, attributes: Attributes) {
         self.messages.push(Draft { family: self.family, message, flags, attributes });
+    }
+
+    /// Adds a filter chain with its rules to `table` of the family inet; the lower the priority, the earlier it is asked.
+    pub fn add_chain(&mut self, table: &str, chain: &str, hook: Hook, priority: i32, rules: Vec<Attributes>) {
+        let hook = Attributes::new().number(1, hook as u32).number(2, priority.cast_unsigned());
+        let base = Attributes::new().string(1, table).string(3, chain).nest(4, hook);
+        self.add(Message::NewChain, CREATE, base.number(5, End::Accept as u32).string(7, "filter"));
+        self.add_rules(table, chain, rules);
+    }
+
+    /// Adds rules behind those that a chain has.
+    pub fn add_rules(&mut self, table: &str, chain: &str, rules: Vec<Attributes>) {
+        for rule in rules {
+            let rule = Attributes::new().string(1, table).string(2, chain).nest(4, rule);
+            self.add(Message::NewRule, CREATE | APPEND, rule);
+        }
     }
 
     /// The messages between a begin and an end, numbered one by one from `begin` on; and the number behind.
