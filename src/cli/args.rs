@@ -151,7 +151,7 @@ pub struct CheckArgs {
 
 const STATUS: &str = "\
 Asks the running service: WANs with their links, gateways and MACs, how each is in each address family, since when and \
-why, its probes, packets and bytes each way, the flow table, and \
+why, its probes, packets and bytes each way, whether the kernel side is whole, the flow table, and \
 every reason for which packets were dropped.";
 const STATUS_EXAMPLES: &str = "\
 Examples:
