@@ -278,7 +278,7 @@ fn news_that_were_lost_while_nobody_listened_are_read_later() {
     kill(pid, Signal::SIGCONT).expect("it lives");
     assert!(lost > 1000, "nothing was lost:\n{sockets}");
     wait_for(&router, "dsl", &["198.18.2.1", "fe80::b9"]);
-    assert_eq!(wan(&router, "fiber").mtu, 1400);
+    wait_until("the new MTU of fiber is known", || wan(&router, "fiber").mtu == 1400);
     both_are_used(&lab);
     router.end_with_losses();
 }
