@@ -35,7 +35,7 @@ const EVENTS: usize = 60;
 const SEQUENCES: u64 = 2000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: &str = "clamped fragmented hairpinned held kernel moved remote-reset reset unpinned";
+const HAPPENED: &str = "clamped evicted fragmented hairpinned held kernel moved remote-reset reset unpinned";
 const STOPPED_OUTBOUND: &str = "all-wans-down bad-fragment bad-transport-header foreign-source inside-to-inside \
     martian-destination no-wan reset stray-icmp-error too-big unknown-fragment unmappable \
     unmappable-identifier wan-down";

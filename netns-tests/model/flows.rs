@@ -59,6 +59,8 @@ pub struct Step {
     pub hash: Option<usize>,
     /// The table holds as many flows as it may.
     pub is_full: bool,
+    /// That, or nearly half as many from outside that are not assured.
+    pub is_crowded: bool,
 }
 
 /// The WANs that a packet from inside may leave by.
@@ -287,8 +289,10 @@ impl<A: Addresses> Flows<A> {
         }
         let is_new = match &step.before {
             None if step.is_rst() => return step.is_forgotten().map(|()| Ok(false)),
-            None if step.after.is_none() && step.is_full && step.hash != Some(wan) => return Ok(Err("table-full")),
-            None if step.after.is_none() && step.is_full => {
+            None if step.after.is_none() && step.is_crowded && step.hash != Some(wan) => {
+                return Ok(Err("table-full"));
+            }
+            None if step.after.is_none() && step.is_crowded => {
                 self.unpinned += 1;
                 return Ok(Ok(false));
             }

@@ -118,12 +118,17 @@ impl Live {
         let key = self.laws.key(from, packet);
         let before = key.and_then(|(key, _)| self.flow(&key));
         let is_full = self.shared.table.len() >= self.shared.table.limit();
+        let (is_crowded, made) = (self.shared.table.is_crowded(usize::MAX), self.shared.table.created());
         let (_, sent) = self.workers[worker].send(Tick(now), from, frame(self.laws.net(), from, way, packet));
         let mut trace = self.trace(worker, sent)?;
         trace.step = key.map(|(key, talk)| {
             let hash = hashed(self.workers[worker].plane.policy(), &key);
-            Step { now, key, talk, before, after: self.flow(&key), hash, is_full }
+            Step { now, key, talk, before, after: self.flow(&key), hash, is_full, is_crowded }
         });
+        let needs_a_place = if from == End::Inside { is_full } else { is_crowded };
+        if needs_a_place && self.shared.table.created() > made && trace.has_counted("evicted") {
+            trace.counted("evicted", 1)?;
+        }
         match from {
             End::Inside => self.laws.outbound(packet, &mut trace)?,
             End::Wan(_) if way == Way::WrongTag => trace.counted(&told::counter(from, "wrong-vlan"), 1)?,

@@ -49,7 +49,7 @@ impl Router {
         let (verdict, sent) = self.workers[worker].send(now, end, Stored::new(&link, &bytes));
         let after = self.flow(&key);
         let hash = chosen(self.controller.policy(), &self.flows.addresses, &key);
-        let step = Step { now: now.0, key, talk, before, after, hash, is_full: false };
+        let step = Step { now: now.0, key, talk, before, after, hash, is_full: false, is_crowded: false };
         let from = from.map(|(line, _)| (line, ours));
         let says =
             |lawful: String| format!("at {now:?} {key:?} {talk:?} from {from:?} must be {lawful} and is {verdict:?}");

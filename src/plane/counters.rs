@@ -58,6 +58,8 @@ pub enum Event {
     RemoteReset,
     /// Packets that passed without an entry in the table, because it is full: their flow is found by the hash each time.
     Unpinned,
+    /// Flows from outside, whose sources may be spoofed, removed because newer flows needed their places.
+    Evicted,
 }
 
 impl Event {
@@ -74,6 +76,7 @@ impl Event {
         Self::Moved,
         Self::RemoteReset,
         Self::Unpinned,
+        Self::Evicted,
     ];
 
     /// The name in tables and JSON.
@@ -91,6 +94,7 @@ impl Event {
             Self::Moved => "moved",
             Self::RemoteReset => "remote-reset",
             Self::Unpinned => "unpinned",
+            Self::Evicted => "evicted",
         }
     }
 }

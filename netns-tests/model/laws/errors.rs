@@ -38,7 +38,7 @@ pub fn error_outbound(net: &Net, came: &Came, step: Option<&Step>) -> Result<Way
 /// The WAN of the flow that a packet is quoted of: of one that has no entry while the table is full, the hash's, by which
 /// its packets pass.
 fn wan_of(step: &Step) -> Option<usize> {
-    step.before.map(|flow| flow.wan).or(step.hash.filter(|_| step.is_full))
+    step.before.map(|flow| flow.wan).or(step.hash.filter(|_| step.is_crowded))
 }
 
 /// An error about a packet that came round: all four addresses become what its receiver knows (RFC 5508 REQ-7).

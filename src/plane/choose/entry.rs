@@ -1,7 +1,7 @@
 //! One packet and the entry of its flow in the table: found, made, proved anew. What the packet shows of the path of its
 //! WAN is counted. Must never know: admit, candidates, failover.
 
-use crate::plane::counters::Reachability;
+use crate::plane::counters::{Event, Reachability};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::{Full, Seen};
@@ -44,7 +44,8 @@ pub fn touch(core: &Core, policy: &Policy, epoch: u32, packet: &FlowPacket<'_>) 
 }
 
 /// Makes the flow, unless the packet only ends one that is unknown: a RST needs no state to pass. What it is bound to: if
-/// another worker was faster, that worker's choice.
+/// another worker was faster, that worker's choice. Where there is no room, or those from outside that are not assured have
+/// as many places as they may, it takes the place of the oldest of these.
 ///
 /// # Errors
 /// The table is full.
@@ -53,9 +54,17 @@ pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding
     if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
         return Ok(binding);
     }
-    let pin = core.shared.table.insert(*key, binding, policy.epoch, seen, &policy.fixed.timeouts)?;
+    let table = &core.shared.table;
+    let needs_a_place = match seen.direction {
+        Direction::Inbound => table.is_crowded(core.wheel.unassured()),
+        Direction::Outbound => table.is_full(),
+    };
+    if needs_a_place && core.wheel.evict(table) {
+        core.counters.event(Event::Evicted);
+    }
+    let pin = table.insert(*key, binding, policy.epoch, seen, &policy.fixed.timeouts)?;
     if pin.fresh {
-        core.wheel.schedule(*key, pin.expires);
+        core.wheel.schedule(*key, pin.expires, pin.came_in);
     }
     count(core, headers, &pin);
     Ok(pin.binding)

@@ -10,6 +10,10 @@
 //! `unanswered` at the most until the inside has answered. In a TCP connection a segment from outside earns the life of an
 //! established one only if it acknowledges all that the inside host has sent, which nobody can know who has not received it;
 //! after any other it lives on like an opening one, until the inside host sends something.
+//!
+//! A flow from outside is *assured*, which is Linux's word for it, once its remote has said something after the inside, and in
+//! a TCP connection has acknowledged what the inside sent lately. Until then its source may be spoofed even if a host inside
+//! answers it, as each open port and each pinged host does: it has its place in the table only while that is not needed for another.
 
 use super::key::FlowKey;
 use super::pin::Pin;
@@ -20,6 +24,10 @@ use crate::plane::lease::Binding;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::segment::Segment;
 use crate::types::{Direction, Tick, Timeouts};
+
+/// How far an acknowledgment from outside may lag behind what the inside has sent, in bytes, to assure a connection. Whoever
+/// guesses needs four thousand attempts.
+const LATELY: u32 = 1 << 20;
 
 /// One packet or super-frame as the table sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,6 +171,18 @@ impl Record {
         self.origin == Direction::Inbound && !self.state.inside_spoke()
     }
 
+    /// Whether the flow came from outside, and its source may be spoofed.
+    pub(super) fn is_unassured(&self) -> bool {
+        self.origin == Direction::Inbound && !self.state.is_assured()
+    }
+
+    /// Whether a packet from outside shows that its sender gets what the inside sends: it comes after something of that.
+    fn is_assured_by(&self, key: &FlowKey, seen: &Seen) -> bool {
+        let acknowledges =
+            |segment: Segment| segment.has(tcp_flag::ACK) && self.snd_nxt.wrapping_sub(segment.acknowledgment) < LATELY;
+        self.state.inside_spoke() && (key.protocol() != protocol::TCP || seen.segment.is_some_and(acknowledges))
+    }
+
     /// Whether a segment from outside shows that its sender has received what the inside host sent last.
     fn is_acknowledged_by(&self, segment: &Segment) -> bool {
         segment.has(tcp_flag::ACK) && segment.acknowledgment == self.snd_nxt
@@ -176,12 +196,16 @@ impl Record {
             (false, Direction::Outbound) => reachability::of_inbound(key, before, self.rcv_nxt, seen.segment),
             _ => Reachability::Nothing,
         };
+        let is_assured = !from_inside && self.is_assured_by(key, seen);
         self.follow_numbers(seen);
         let after = before.after(key.protocol(), seen.direction, seen.flags());
         self.state = after.waiting(from_inside || before.waits() && shown == Reachability::Nothing);
         if after == State::NEW && before != State::NEW {
             self.origin = seen.direction;
             return if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing };
+        }
+        if is_assured {
+            self.state = self.state.assured();
         }
         shown
     }

@@ -12,8 +12,8 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::types::{Direction, Timeouts};
 
 /// Bits: each end has spoken (TCP: acknowledged), each end has sent a FIN, somebody has sent a RST; flowpin has terminated
-/// the flow; and the inside has sent something since the last reply, which says nothing of what the flow is doing and is
-/// kept here for room's sake.
+/// the flow. Two say nothing of what the flow is doing and are kept here for room's sake: the inside has sent something since
+/// the last reply; the remote has shown that it gets what the inside sends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct State(u8);
 
@@ -23,12 +23,13 @@ const FIN: u8 = 0b1100;
 const RESET: u8 = 0b1_0000;
 const WAITS: u8 = 0b10_0000;
 const TERMINATED: u8 = 0b100_0000;
+const ASSURED: u8 = 0b1000_0000;
 
 impl State {
     /// A flow of which nothing has been seen.
     pub const NEW: Self = Self(0);
     /// A flow that flowpin has ended itself. No packet leads out of this state: only a new flow takes its place.
-    pub const TERMINATED: Self = Self(SPOKE | RESET | TERMINATED);
+    pub const TERMINATED: Self = Self(SPOKE | RESET | TERMINATED | ASSURED);
 
     /// The state after one more packet. `tcp_flags`: the flags byte of a TCP segment; `None` when it is not at hand, as
     /// in a later fragment, which leaves a TCP flow where it is.
@@ -111,6 +112,18 @@ impl State {
     #[must_use]
     pub fn waiting(self, waits: bool) -> Self {
         Self(if waits { self.0 | WAITS } else { self.0 & !WAITS })
+    }
+
+    /// The same state of a flow whose remote has just shown that it gets what the inside sends.
+    #[must_use]
+    pub fn assured(self) -> Self {
+        Self(self.0 | ASSURED)
+    }
+
+    /// Whether the remote ever has, so that it is no spoofed address; or flowpin has ended the flow.
+    #[must_use]
+    pub fn is_assured(self) -> bool {
+        self.0 & ASSURED != 0
     }
 
     /// Whether the inside end has.

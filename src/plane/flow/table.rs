@@ -6,7 +6,7 @@ use super::pin::Pin;
 use super::record::Record;
 use crate::plane::counters::Reachability;
 use crate::plane::lease::Binding;
-use crate::types::{MAX_WANS, Tick, Timeouts, WanId};
+use crate::types::{Direction, MAX_WANS, Tick, Timeouts, WanId};
 use crossbeam::utils::CachePadded;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
@@ -28,13 +28,15 @@ pub struct FlowTable {
     flows: DashMap<FlowKey, Record, RandomState>,
     limit: usize,
     len: CachePadded<AtomicUsize>,
+    /// Flows from outside that are not assured.
+    unassured: CachePadded<AtomicUsize>,
     per_wan: CachePadded<[AtomicUsize; MAX_WANS]>,
     created: AtomicU64,
     expired: AtomicU64,
     refused: AtomicU64,
 }
 
-/// The table holds as many flows as it may.
+/// The table holds as many flows as it may, or as many from outside that are not assured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
@@ -45,6 +47,8 @@ pub enum Fate {
     Expired,
     /// It lives at least to that second.
     Until(u32),
+    /// So does this one, which came from outside and is not assured.
+    Unassured(u32),
     /// It was not there.
     Unknown,
 }
@@ -59,6 +63,7 @@ impl FlowTable {
             flows: DashMap::with_capacity_and_hasher_and_shard_amount(limit.min(PRESIZED), hasher, shards),
             limit,
             len: CachePadded::default(),
+            unassured: CachePadded::default(),
             per_wan: CachePadded::new(std::array::from_fn(|_| AtomicUsize::new(0))),
             created: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -74,14 +79,17 @@ impl FlowTable {
             return None;
         }
         let is_proved = record.is_proved(epoch);
-        let shown = if is_proved { record.see(key, seen, timeouts) } else { Reachability::Nothing };
+        let shown = match is_proved {
+            true => self.change(&mut record, |record| record.see(key, seen, timeouts)),
+            false => Reachability::Nothing,
+        };
         Some(record.pin(key, false, shown))
     }
 
     /// Terminates a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as terminated.
     pub fn terminate(&self, key: &FlowKey, now: Tick, timeouts: &Timeouts) {
         if let Some(mut record) = self.flows.get_mut(key) {
-            record.terminate(now, timeouts);
+            self.change(&mut record, |record| record.terminate(now, timeouts));
         }
     }
 
@@ -97,7 +105,7 @@ impl FlowTable {
         let mut record = self.flows.get_mut(key)?;
         let pin = record.pin(key, false, Reachability::Nothing);
         let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin))?;
-        record.terminate(now, timeouts);
+        self.change(&mut record, |record| record.terminate(now, timeouts));
         Some((pin, sequence))
     }
 
@@ -105,7 +113,7 @@ impl FlowTable {
     /// that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
-    /// The table is full.
+    /// The table is full, or the half of it that flows from outside may have which are not assured.
     pub fn insert(
         &self,
         key: FlowKey,
@@ -115,25 +123,27 @@ impl FlowTable {
         timeouts: &Timeouts,
     ) -> Result<Pin, Full> {
         let binding = binding.into();
+        let from_outside = seen.direction == Direction::Inbound;
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
                 let shown;
                 if record.is_over(seen.now) || record.is_terminated() {
+                    self.take_unassured(record.is_unassured(), from_outside)?;
                     self.count_wan(record.binding.wan, binding.wan);
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
                     (*record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
                 } else {
-                    shown = record.see(&key, seen, timeouts);
+                    shown = self.change(record, |record| record.see(&key, seen, timeouts));
                 }
                 Ok(record.pin(&key, false, shown))
             }
             Entry::Vacant(entry) => {
-                if self.len.fetch_add(1, Relaxed) >= self.limit {
-                    self.len.fetch_sub(1, Relaxed);
-                    self.refused.fetch_add(1, Relaxed);
-                    return Err(Full);
+                self.take_unassured(false, from_outside)?;
+                if let Err(full) = self.take(&self.len, self.limit) {
+                    self.count_unassured(from_outside, false);
+                    return Err(full);
                 }
                 self.created.fetch_add(1, Relaxed);
                 if let Some(count) = self.per_wan.get(binding.wan.index()) {
@@ -144,6 +154,41 @@ impl FlowTable {
                 entry.insert(record);
                 Ok(pin)
             }
+        }
+    }
+
+    /// Takes one of the places that `count` of `limit` are taken of.
+    fn take(&self, count: &AtomicUsize, limit: usize) -> Result<(), Full> {
+        if count.fetch_add(1, Relaxed) < limit {
+            return Ok(());
+        }
+        count.fetch_sub(1, Relaxed);
+        self.refused.fetch_add(1, Relaxed);
+        Err(Full)
+    }
+
+    /// A new flow, which is not assured if it comes from outside, takes the place of one that was so, or was not, or of none.
+    fn take_unassured(&self, was: bool, is: bool) -> Result<(), Full> {
+        if is && !was {
+            return self.take(&self.unassured, self.unassured_limit());
+        }
+        self.count_unassured(was, is);
+        Ok(())
+    }
+
+    /// Changes a record, and counts it anew where it is assured by that, or begins again.
+    fn change<T>(&self, record: &mut Record, change: impl FnOnce(&mut Record) -> T) -> T {
+        let was = record.is_unassured();
+        let result = change(record);
+        self.count_unassured(was, record.is_unassured());
+        result
+    }
+
+    fn count_unassured(&self, was: bool, is: bool) {
+        match (was, is) {
+            (true, false) => _ = self.unassured.fetch_sub(1, Relaxed),
+            (false, true) => _ = self.unassured.fetch_add(1, Relaxed),
+            _ => {}
         }
     }
 
@@ -165,14 +210,28 @@ impl FlowTable {
 
     /// Removes the flow if its time is up at `now`. For the wheel that watches it, and nobody else.
     pub fn expire(&self, key: &FlowKey, now: Tick) -> Fate {
+        self.remove_if(key, |record| record.is_over(now))
+    }
+
+    /// Removes the flow if it came from outside and is not assured. For the wheel that watches it, and nobody else.
+    pub fn evict(&self, key: &FlowKey) -> Fate {
+        self.remove_if(key, Record::is_unassured)
+    }
+
+    fn remove_if(&self, key: &FlowKey, ends: impl Fn(&Record) -> bool) -> Fate {
         let mut fate = Fate::Unknown;
         let removed = self.flows.remove_if(key, |_, record| {
-            fate = if record.is_over(now) { Fate::Expired } else { Fate::Until(record.expires) };
+            fate = match ends(record) {
+                true => Fate::Expired,
+                false if record.is_unassured() => Fate::Unassured(record.expires),
+                false => Fate::Until(record.expires),
+            };
             fate == Fate::Expired
         });
         if let Some((_, record)) = removed {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
+            self.count_unassured(record.is_unassured(), false);
             if let Some(count) = self.per_wan.get(record.binding.wan.index()) {
                 count.fetch_sub(1, Relaxed);
             }
@@ -217,6 +276,26 @@ impl FlowTable {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.len() >= self.limit
+    }
+
+    /// Whether a new flow from outside has to take the place of another, if its worker watches that many which are not
+    /// assured: of the last places each worker may have a few, for a flood may be all on others.
+    #[must_use]
+    pub fn is_crowded(&self, watched: usize) -> bool {
+        let most = self.unassured_limit();
+        self.is_full() || self.unassured() >= most - most / 8 && watched >= most / 64
+    }
+
+    /// Flows from outside now that are not assured. A connection that strangers begin again counts too, so that there may
+    /// be a few more of them than new ones are admitted.
+    #[must_use]
+    pub fn unassured(&self) -> usize {
+        self.unassured.load(Relaxed)
+    }
+
+    /// The most of them, so that whatever strangers send, inside hosts find room for as many flows.
+    fn unassured_limit(&self) -> usize {
+        (self.limit / 2).max(1)
     }
 
     /// The most flows.

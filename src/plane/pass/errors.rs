@@ -89,13 +89,13 @@ fn find(
     Ok(Outbound { wan: id, quote, source, quoted })
 }
 
-/// The WAN and the public end of a flow that is known, or that passes without an entry while the table is full.
+/// The WAN and the public end of a flow that is known, or that passes without an entry while the table has no room for it.
 fn public_end(policy: &Policy, table: &FlowTable, key: &FlowKey, now: Tick) -> Option<(WanId, Mapped)> {
     if let Some(pin) = table.peek(key, now) {
         let wan = policy.wan(pin.binding.wan)?;
         return address::public_kept(wan, key.inside(), &pin).map(|public| (pin.binding.wan, public));
     }
-    let binding = candidates::bind(policy, key).ok().filter(|_| table.is_full())?;
+    let binding = candidates::bind(policy, key).ok().filter(|_| table.is_crowded(usize::MAX))?;
     let public = address::public_of_binding(policy.wan(binding.wan)?, key.inside(), binding).ok()?;
     Some((binding.wan, public))
 }

@@ -5,6 +5,7 @@ mod pins;
 mod properties;
 mod queue;
 mod refused;
+mod strangers;
 mod unpinned;
 mod ways;
 

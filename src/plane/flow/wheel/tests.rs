@@ -31,7 +31,7 @@ fn seen(now: Tick) -> Seen {
 fn insert(table: &FlowTable, wheel: &mut Wheel, key: FlowKey, now: Tick) -> bool {
     let Ok(pin) = table.insert(key, WanId(0), 1, &seen(now), &TIMES) else { return false };
     if pin.fresh {
-        wheel.schedule(key, pin.expires);
+        wheel.schedule(key, pin.expires, pin.came_in);
     }
     true
 }
@@ -95,7 +95,71 @@ fn an_empty_slot_gives_its_memory_back() {
         assert!(insert(&table, &mut wheel, key(47, port), Tick(0)));
     }
     assert_eq!(wheel.turn(Tick::from_secs(6), &table, 20_001), 20_000);
-    assert!(wheel.slots.iter().all(|slot| slot.capacity() <= KEPT));
+    assert!(wheel.slots.iter().flatten().all(|slot| slot.capacity() <= KEPT));
+}
+
+/// A datagram from outside, or from inside, of the flow with this port.
+fn datagram(direction: Direction, table: &FlowTable, wheel: &mut Wheel, port: u16, now: Tick) {
+    let (key, seen) = (key(17, port), Seen { direction, segment: None, ..seen(now) });
+    if table.touch(&key, 1, &seen, &TIMES).is_none() {
+        let pin = table.insert(key, WanId(0), 1, &seen, &TIMES).unwrap();
+        wheel.schedule(key, pin.expires, pin.came_in);
+    }
+}
+
+fn ports(table: &FlowTable) -> Vec<u16> {
+    let mut ports = Vec::new();
+    table.for_each(|key, _| ports.push(key.inside_port()));
+    ports.sort_unstable();
+    ports
+}
+
+#[test]
+fn the_oldest_that_is_not_assured_goes_first() {
+    let (table, mut wheel) = (FlowTable::new(100), Wheel::new(Tick(0)));
+    for (port, secs) in [(1, 0), (2, 0), (3, 0), (4, 5), (5, 5)] {
+        datagram(Direction::Inbound, &table, &mut wheel, port, Tick::from_secs(secs));
+    }
+    datagram(Direction::Outbound, &table, &mut wheel, 6, Tick(0));
+    datagram(Direction::Outbound, &table, &mut wheel, 2, Tick::from_secs(6));
+    datagram(Direction::Inbound, &table, &mut wheel, 2, Tick::from_secs(6));
+    let left = [vec![2, 3, 4, 5, 6], vec![2, 4, 5, 6], vec![2, 5, 6], vec![2, 6]];
+    for ports_left in left {
+        assert!(wheel.evict(&table));
+        assert_eq!((ports(&table), wheel.watched()), (ports_left.clone(), ports_left.len()));
+    }
+    assert!(!wheel.evict(&table), "the others are assured, or came from inside");
+    assert_eq!((wheel.turn(Tick::from_secs(299), &table, 100), wheel.turn(Tick::from_secs(300), &table, 100)), (0, 1));
+    assert_eq!((wheel.turn(Tick::from_secs(306), &table, 100), table.len(), wheel.watched()), (1, 0, 0));
+}
+
+#[test]
+fn a_flow_that_was_evicted_and_comes_again_is_watched_once() {
+    let (table, mut wheel) = (FlowTable::new(100), Wheel::new(Tick(0)));
+    for millis in 0..1000 {
+        datagram(Direction::Inbound, &table, &mut wheel, 1, Tick::from_millis(millis * 100));
+        assert_eq!(wheel.watched(), 1);
+        assert!(wheel.evict(&table) && wheel.watched() == 0);
+    }
+}
+
+#[test]
+fn a_walk_shows_every_flow_that_stays_while_others_are_evicted_under_it() {
+    let (table, mut wheel) = (FlowTable::new(1000), Wheel::new(Tick(0)));
+    for port in 0..300 {
+        datagram(Direction::Inbound, &table, &mut wheel, port, Tick::from_secs(u64::from(port) / 100));
+    }
+    datagram(Direction::Outbound, &table, &mut wheel, 300, Tick(0));
+    let (mut walk, mut shown) = (Some(Walk::default()), Vec::new());
+    while let Some(at) = walk {
+        walk = wheel.walk(at, 10, |key| {
+            shown.push(key.inside_port());
+            true
+        });
+        (0..3).for_each(|_| _ = wheel.evict(&table));
+    }
+    let left = ports(&table);
+    assert!(left.len() > 100 && left.iter().all(|port| shown.contains(port)), "{left:?} {shown:?}");
 }
 
 /// One step of a random run.

@@ -91,3 +91,105 @@ fn a_connection_that_the_inside_goes_on_with_is_established_whatever_came() {
     assert_eq!(talk.see(Direction::Inbound, segment(tcp_flag::ACK, 50, 60), true), 30, "met in mid-stream");
     assert_eq!(talk.see(Direction::Outbound, segment(tcp_flag::ACK, 60, 50), true), 7440);
 }
+
+/// Flows that came from outside and are not assured, counted one by one.
+fn counted(table: &FlowTable) -> usize {
+    table.flows.iter().filter(|entry| entry.value().is_unassured()).count()
+}
+
+#[test]
+fn strangers_have_half_of_the_table_and_the_inside_finds_the_other() {
+    let table = FlowTable::new(100);
+    let come = |port| table.insert(key(17, port), A, 1, &seen(Direction::Inbound, 0, 0), &TIMES).is_ok();
+    let go = |port| table.insert(key(17, port), A, 1, &seen(Direction::Outbound, 0, 0), &TIMES).is_ok();
+    assert_eq!((0..120).filter(|port| come(*port)).count(), 50);
+    assert!(table.is_crowded(usize::MAX));
+    assert_eq!((1000..1060).filter(|port| go(*port)).count(), 50);
+    assert_eq!((table.len(), table.unassured()), (100, 50));
+    // What the remote says to an answer gives a place of strangers free, the end of a flow one of the table.
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        table.touch(&key(17, 0), 1, &seen(direction, 0, 0), &TIMES).unwrap();
+        assert_eq!(table.unassured(), 50, "the remote has said nothing since");
+    }
+    table.touch(&key(17, 0), 1, &seen(Direction::Inbound, 0, 0), &TIMES).unwrap();
+    assert_eq!((table.len(), table.unassured(), come(200)), (100, 49, false));
+    assert_eq!(table.expire(&key(17, 1000), Tick::from_secs(300)), Fate::Expired);
+    assert!(come(200) && !come(201));
+    assert_eq!(table.unassured(), 50);
+}
+
+#[test]
+fn a_connection_from_outside_is_assured_by_an_acknowledgment_that_nobody_can_guess() {
+    let sent = 5_000_000u32;
+    for (acknowledgment, flags, is_assured) in [
+        (sent, tcp_flag::ACK, true),
+        (sent - 1_000_000, tcp_flag::ACK, true),
+        (sent - 2_000_000, tcp_flag::ACK, false),
+        (sent + 1, tcp_flag::ACK, false),
+        (sent, tcp_flag::SYN, false),
+    ] {
+        let mut talk = Talk::new(6);
+        talk.see(Direction::Inbound, segment(tcp_flag::SYN, 1, 0), true);
+        talk.see(Direction::Outbound, segment(tcp_flag::SYN | tcp_flag::ACK, sent - 1, 2), true);
+        assert_eq!(talk.table.unassured(), 1, "every open port answers");
+        talk.see(Direction::Inbound, segment(flags, 2, acknowledgment), true);
+        assert_eq!(talk.table.unassured(), usize::from(!is_assured), "{acknowledgment} {flags}");
+        talk.table.terminate(&talk.key, Tick::from_millis(1000), &TIMES);
+        assert_eq!(talk.table.unassured(), 0);
+    }
+}
+
+/// What happens to one of a few flows.
+#[derive(Clone, Copy, Debug)]
+enum Happens {
+    Packet { outbound: bool, flags: u8 },
+    Terminated { silent: bool },
+    Expires,
+    Evicted,
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    let flags = prop::sample::select(vec![2u8, 18, 16, 17, 4, 20, 0]);
+    prop_oneof![
+        8 => (any::<bool>(), flags).prop_map(|(outbound, flags)| Happens::Packet { outbound, flags }),
+        1 => any::<bool>().prop_map(|silent| Happens::Terminated { silent }),
+        2 => Just(Happens::Expires),
+        1 => Just(Happens::Evicted),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_places_of_strangers_are_counted_exactly(
+        steps in prop::collection::vec((happens(), protocols(), 0..8u16, 0..60_000u64), 1..300)
+    ) {
+        const LIMIT: usize = 12;
+        let (table, mut millis) = (FlowTable::new(LIMIT), 0);
+        for (happens, protocol, port, pause) in steps {
+            millis += pause;
+            let (key, now) = (key(protocol, port), Tick::from_millis(millis));
+            match happens {
+                Happens::Packet { outbound, flags } => {
+                    let direction = if outbound { Direction::Outbound } else { Direction::Inbound };
+                    let seen = seen(direction, millis, flags);
+                    let (had, had_strangers) = (table.len(), table.unassured());
+                    if table.touch(&key, 1, &seen, &TIMES).is_none() && table.insert(key, A, 1, &seen, &TIMES).is_err() {
+                        prop_assert!(had == LIMIT || !outbound && had_strangers >= LIMIT / 2);
+                    }
+                }
+                Happens::Terminated { silent: false } => table.terminate(&key, now, &TIMES),
+                Happens::Terminated { silent: true } => _ = table.terminate_silent(&key, now, &TIMES, |_| true),
+                Happens::Expires => _ = table.expire(&key, now),
+                Happens::Evicted => {
+                    let was_unassured = table.flows.get(&key).is_some_and(|record| record.is_unassured());
+                    prop_assert_eq!(table.evict(&key) == Fate::Expired, was_unassured);
+                }
+            }
+            prop_assert_eq!(table.unassured(), counted(&table));
+        }
+        for key in (0..8).flat_map(|port| [6, 17, 1, 58, 47].map(|protocol| key(protocol, port))) {
+            table.expire(&key, Tick::from_secs(1_000_000));
+        }
+        prop_assert_eq!((table.len(), table.unassured()), (0, 0));
+    }
+}

@@ -1,0 +1,95 @@
+//! What strangers on the Internet can do to the flows of a site: their packets are spoofed, and nobody inside answers.
+
+use super::*;
+
+const HOST: &str = "10.250.250.2";
+
+/// A datagram that a stranger sends from this port of any address.
+fn spoofed(rig: &mut Rig, id: WanId, number: u32) -> Verdict {
+    let source = std::net::Ipv4Addr::from_bits(0x0505_0000 + number).to_string();
+    let public = ["192.0.2.12", "198.51.100.12"][id.index()];
+    rig.inbound(id, &packet(&source, public, protocol::UDP, &udp(9, 53, b"?"))).verdict
+}
+
+fn udp_to_server(rig: &mut Rig, port: u16) -> Verdict {
+    rig.outbound(&packet(HOST, SERVER, protocol::UDP, &udp(port, 53, b"question"))).verdict
+}
+
+/// Room for that many flows.
+const LIMIT: usize = 200;
+/// Flows from outside that are not assured: one begins to take another's place at this number.
+const CROWD: usize = LIMIT / 2 - LIMIT / 16;
+
+#[test]
+fn a_flood_from_outside_of_more_flows_than_the_table_holds_takes_no_entry_from_inside() {
+    let mut rig = Rig::with_room(policy(), LIMIT);
+    for number in 0..LIMIT as u32 * 6 / 5 {
+        let id = [A, B][number as usize % 2];
+        assert_eq!(spoofed(&mut rig, id, number), Verdict::Forward(End::Inside));
+        rig.now = rig.now.plus_millis(1);
+    }
+    for port in 1000..1000 + LIMIT as u16 / 2 {
+        assert!(matches!(udp_to_server(&mut rig, port), Verdict::Forward(End::Wan(_))));
+    }
+    let (totals, table) = (rig.totals(), &rig.plane.shared().table);
+    assert_eq!((table.len(), table.unassured()), (CROWD + LIMIT / 2, CROWD));
+    assert_eq!((totals.events(Event::Unpinned), totals.events(Event::Evicted)), (0, (LIMIT * 6 / 5 - CROWD) as u64));
+    // Who has come last is answered by the WAN it came in on.
+    for number in LIMIT as u32 * 6 / 5 - 20..LIMIT as u32 * 6 / 5 {
+        let remote = std::net::Ipv4Addr::from_bits(0x0505_0000 + number).to_string();
+        let answer = rig.outbound(&packet(HOST, &remote, protocol::UDP, &udp(53, 9, b"!")));
+        assert_eq!(answer.verdict, Verdict::Forward(End::Wan([A, B][number as usize % 2])), "{number}");
+    }
+    rig.now = rig.now.plus_millis(301_000);
+    while rig.plane.tick(rig.now, &mut rig.outbox) < rig.now.plus_millis(2) {}
+    let table = &rig.plane.shared().table;
+    assert_eq!((table.len(), table.unassured()), (0, 0), "each place comes back");
+}
+
+#[test]
+fn a_flood_of_pings_and_syns_that_hosts_inside_answer_by_themselves_takes_no_entry_either() {
+    let mut rig = Rig::with_room(policy(), LIMIT);
+    for number in 0..LIMIT as u32 * 2 {
+        let (id, source) = (A, std::net::Ipv4Addr::from_bits(0x0505_0000 + number).to_string());
+        let (protocol, come, go) = match number % 3 {
+            0 => (protocol::TCP, tcp(9, 443, 2, &[], &[]), tcp(443, 9, 18, &[], &[])),
+            1 => (protocol::ICMP, icmp(8, 0, [0, 1], b"ping"), icmp(0, 0, [0, 1], b"ping")),
+            _ => (protocol::UDP, udp(9, 53, b"question"), udp(53, 9, b"answer")),
+        };
+        assert_eq!(
+            rig.inbound(id, &packet(&source, "192.0.2.12", protocol, &come)).verdict,
+            Verdict::Forward(End::Inside)
+        );
+        assert_eq!(rig.outbound(&packet(HOST, &source, protocol, &go)).verdict, Verdict::Forward(End::Wan(id)));
+    }
+    for port in 1000..1000 + (LIMIT - CROWD) as u16 {
+        assert!(matches!(udp_to_server(&mut rig, port), Verdict::Forward(End::Wan(_))));
+    }
+    let (totals, table) = (rig.totals(), &rig.plane.shared().table);
+    assert_eq!((table.len(), table.unassured(), totals.events(Event::Unpinned)), (LIMIT, CROWD, 0));
+    // The inside needs more, and strangers make way.
+    for port in 2000..2000 + CROWD as u16 {
+        assert!(matches!(udp_to_server(&mut rig, port), Verdict::Forward(End::Wan(_))));
+    }
+    let (totals, table) = (rig.totals(), &rig.plane.shared().table);
+    assert_eq!((table.len(), table.unassured(), totals.events(Event::Unpinned)), (LIMIT, 0, 0));
+    assert_eq!(totals.events(Event::Evicted), (LIMIT * 2) as u64);
+}
+
+#[test]
+fn a_flood_that_one_worker_sees_leaves_room_for_what_comes_in_at_another() {
+    const ROOM: u32 = 6400;
+    let mut rig = Rig::with_room(policy(), ROOM as usize);
+    for number in 0..ROOM {
+        spoofed(&mut rig, A, number);
+    }
+    let other = crate::plane::Plane::new(Arc::clone(rig.plane.policy()), Arc::clone(rig.plane.shared()), false);
+    let first = std::mem::replace(&mut rig.plane, other);
+    for number in ROOM..ROOM * 2 {
+        assert_eq!(spoofed(&mut rig, B, number), Verdict::Forward(End::Inside));
+    }
+    let totals = [first.counters(), rig.plane.counters()].map(|counters| counters.snapshot());
+    let share = u64::from(ROOM / 128);
+    assert_eq!(totals.map(|totals| totals.events(Event::Evicted)), [u64::from(ROOM) - 2800, u64::from(ROOM) - share]);
+    assert_eq!(rig.plane.shared().table.unassured() as u64, 2800 + share);
+}
