@@ -91,7 +91,7 @@ fn a_second_instance_is_refused_and_the_first_one_routes_on() {
     assert!(code == Some(1) && said.contains(&format!("process {}", service.pid())), "{said}");
     let elsewhere = lab.config().replace("control.sock", "other/control.sock");
     let (code, said) = ask(&lab, &["run", "--config", path(&file(&lab, "elsewhere.toml", &elsewhere))]);
-    assert!(code == Some(1) && said.contains("a link named \"flowpin0\" exists already"), "{said}");
+    assert!(code == Some(1) && said.contains("flowpin runs already in this network namespace (process"), "{said}");
     assert!(!lab.directory().join("other").exists(), "its directory is gone again");
     let ping = lab.fw.output(Command::new("ping").args(["-n", "-c", "1", "-W", "5", "203.0.113.10"])).expect("ping");
     assert!(ping.status.success());

@@ -79,6 +79,11 @@ pub fn start(lab: &Lab) -> Router<'_> {
     start_with(lab, &lab.config())
 }
 
+/// This configuration, with each stop putting everything back.
+pub fn open_at_stop(config: &str) -> String {
+    config.replace("[downstream]", "[downstream]\non_stop = \"open\"")
+}
+
 /// Starts flowpin with another configuration.
 pub fn start_with<'a>(lab: &'a Lab, config: &str) -> Router<'a> {
     let service = lab.start_flowpin_with(flowpin(), config).unwrap_or_else(|error| panic!("{error}"));

@@ -1,6 +1,6 @@
 //! What starts and stops leaves the machine as it was, to the byte, also after a kill; what cannot start changes nothing.
 
-use crate::lab::{attempt, flowpin, lab, run, start, start_with, wait_until};
+use crate::lab::{Router, attempt, flowpin, lab, open_at_stop, run, start_with, wait_until};
 use crate::machine::machine;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Options};
@@ -46,6 +46,11 @@ fn furnished(options: Options) -> Lab {
     lab
 }
 
+/// Each stop is to put everything back.
+fn start_open(lab: &Lab) -> Router<'_> {
+    start_with(lab, &open_at_stop(&lab.config()))
+}
+
 fn browses(lab: &Lab) {
     for server in ["203.0.113.10", "2001:db8:ffff::10"] {
         run(&lab.fw, "ping", &["-n", "-c", "1", "-W", "5", server]);
@@ -59,7 +64,7 @@ fn a_stop_leaves_the_machine_as_it_was_before_the_start() {
         let before = state(&lab);
         let files = || fs::read_dir(lab.directory()).expect("the directory").count();
         for round in 1..=2 {
-            let router = start(&lab);
+            let router = start_open(&lab);
             assert_ne!(state(&lab), before, "there is something to take back");
             browses(&lab);
             router.end(&[]);
@@ -74,7 +79,7 @@ fn a_stop_at_any_moment_of_the_start_leaves_nothing() {
     let lab = furnished(Options::default());
     let before = state(&lab);
     let file = lab.directory().join("early.toml");
-    fs::write(&file, lab.config()).expect("the file");
+    fs::write(&file, open_at_stop(&lab.config())).expect("the file");
     for delay in [0, 3, 6, 9, 12, 15, 20, 25, 30, 40, 60, 100] {
         let mut command = Command::new(flowpin());
         command.args(["run", "--config"]).arg(&file).stderr(Stdio::null());
@@ -96,7 +101,7 @@ fn signal(process: u32, signal: Signal) {
 #[test]
 fn a_terminal_that_is_closed_ends_nothing() {
     let lab = lab(Options::default());
-    let mut router = start(&lab);
+    let mut router = start_open(&lab);
     signal(router.service().pid(), Signal::SIGHUP);
     wait_until("it is said", || router.service().log().contains("SIGHUP: nothing is done"));
     browses(&lab);
@@ -108,7 +113,7 @@ fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
     let lab = furnished(Options::default());
     let before = state(&lab);
     for _ in 0..2 {
-        let router = start(&lab);
+        let router = start_open(&lab);
         browses(&lab);
         router.kill9();
         assert_ne!(state(&lab), before, "a kill takes nothing back");
@@ -117,7 +122,7 @@ fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
         assert!(!answered && text.contains("nreachable"), "{text}");
     }
     assert!(fs::metadata(lab.socket()).expect("the stale socket").file_type().is_socket());
-    let router = start(&lab);
+    let router = start_open(&lab);
     browses(&lab);
     router.end(&[]);
     assert_same(&before, &state(&lab));
@@ -127,8 +132,8 @@ fn after_a_kill_the_next_start_takes_over_and_its_stop_leaves_nothing() {
 fn after_a_kill_another_configuration_takes_over_too() {
     let lab = furnished(Options::default());
     let before = state(&lab);
-    start(&lab).kill9();
-    let other = lab.config().replace("[downstream]", "[downstream]\ntun = \"other0\"");
+    start_open(&lab).kill9();
+    let other = open_at_stop(&lab.config()).replace("[downstream]", "[downstream]\ntun = \"other0\"");
     let router = start_with(&lab, &other);
     browses(&lab);
     let rules = run(&lab.rt, "ip", &["rule"]) + &run(&lab.rt, "nft", &["list", "tables"]);
@@ -169,6 +174,12 @@ fn a_start_that_is_refused_changes_nothing() {
         assert!(ended == Some(code) && said.contains(sentence), "{sentence}: {ended:?} {said}");
         assert_same(&before, &state(&lab));
     }
+    run(&lab.rt, "ip", &["link", "add", "flowpin0", "type", "veth", "peer", "name", "other"]);
+    let before = state(&lab);
+    let (code, said) = refused(&lab, &config);
+    assert!(code == Some(1) && said.contains("a link named \"flowpin0\" exists already"), "{said}");
+    assert_same(&before, &state(&lab));
+    run(&lab.rt, "ip", &["link", "del", "flowpin0"]);
     run(&lab.rt, "ip", &["link", "set", "lan0", "down"]);
     let before = state(&lab);
     let (code, said) = refused(&lab, &config);
@@ -181,7 +192,7 @@ fn a_stale_socket_is_replaced_and_anything_else_in_its_place_is_named() {
     let lab = lab(Options::default());
     drop(UnixListener::bind(lab.socket()).expect("a socket that nobody listens to any more"));
     let before = state(&lab);
-    start(&lab).end(&[]);
+    start_open(&lab).end(&[]);
     assert!(!lab.socket().exists());
 
     fs::write(lab.socket(), "precious").expect("a file");
@@ -194,12 +205,12 @@ fn a_stale_socket_is_replaced_and_anything_else_in_its_place_is_named() {
 #[test]
 fn the_control_socket_is_for_its_group_alone() {
     let lab = lab(Options::default());
-    let config = lab.config().replace("[control]", "[control]\ngroup = \"nogroup\"");
+    let config = open_at_stop(&lab.config()).replace("[control]", "[control]\ngroup = \"nogroup\"");
     let router = start_with(&lab, &config);
     let socket = fs::metadata(lab.socket()).expect("the socket");
     assert_eq!((socket.mode() & 0o777, socket.uid(), socket.gid()), (0o660, 0, 65_534));
     router.end(&[]);
-    let router = start(&lab);
+    let router = start_open(&lab);
     let socket = fs::metadata(lab.socket()).expect("the socket");
     assert_eq!((socket.mode() & 0o777, socket.uid(), socket.gid()), (0o600, 0, 0));
     router.end(&[]);

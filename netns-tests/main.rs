@@ -34,6 +34,7 @@ mod manual;
 mod model;
 mod nptv6;
 mod offloads;
+mod on_stop;
 mod path_mtu;
 mod ping_sizes;
 mod ports;

@@ -6,6 +6,7 @@ pub mod check;
 pub mod client;
 mod columns;
 pub mod completions;
+pub mod down;
 pub mod flows;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -16,7 +17,7 @@ pub mod status;
 mod streams;
 pub mod wan;
 
-pub use streams::{EXIT_BAD_CONFIG, complain, fail, say};
+pub use streams::{EXIT_BAD_CONFIG, EXIT_DOWN, complain, fail, say};
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(args),
         Command::Flows(args) => flows::flows(args),
         Command::Wan(args) => wan::wan(args),
+        Command::Down(args) => down::down(args),
         Command::Replay(args) => replay::replay(args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => lab::lab(args),

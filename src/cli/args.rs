@@ -41,18 +41,20 @@ const AFTER: &str = concat!(
   flowpin flows --wan fiber --protocol udp     which flows sit on a WAN
   flowpin wan fiber drain                      no new flows on a WAN, by hand
   flowpin replay --in x.pcapng --out y.pcapng  the same data plane over a capture
+  flowpin down                                 end it, and put the machine back as it was
 
 Exit codes:
   0  done
   1  it failed; standard error says why in one sentence
   2  wrong usage, or a configuration with faults
+  3  `run` only: `flowpin down` has ended it
 
 Files:
   /etc/flowpin/flowpin.toml    the configuration
-  /run/flowpin/control.sock    where `status`, `flows` and `wan` reach the running service
+  /run/flowpin/control.sock    where `status`, `flows`, `wan` and `down` reach the running service
 
 Signals (run):
-  SIGTERM, SIGINT  stop, and take back every route, rule and kernel setting that flowpin made
+  SIGTERM, SIGINT  stop; nothing passes then until the next start or `flowpin down`, unless `on_stop = \"open\"`
 
 Environment:
   FLOWPIN_LOG      log filter; goes before [log] level, e.g. `debug` or `flowpin::control=trace`
@@ -90,6 +92,9 @@ pub enum Command {
     /// Drain a WAN, take it down or up by hand, or leave it to the evidence again
     #[command(long_about = WAN, after_long_help = WAN_EXAMPLES)]
     Wan(WanArgs),
+    /// End the service and put the machine back as it was
+    #[command(long_about = DOWN, after_long_help = DOWN_EXAMPLES)]
+    Down(DownArgs),
     /// Run captured packets through the data plane
     #[command(long_about = REPLAY, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArgs),
@@ -110,7 +115,10 @@ Routes until SIGTERM or SIGINT, in the foreground.
 
 Creates the TUN, opens the WAN links, sets the few routes, rules and kernel settings it needs, then says that it is \
 ready (to systemd, and in the log). Needs CAP_NET_ADMIN and CAP_NET_RAW. Whatever is already there and in the way is \
-named and left alone. At the end everything it made is taken back; what a killed run left behind, the next one cleans up.";
+named and left alone. After a stop or a crash the door stays shut, so that nothing leaves untranslated, also over a \
+restart: `flowpin down` opens it and puts everything back, and with `on_stop = \"open\"` in [downstream] each stop does.
+
+Exit codes: 0 stopped by a signal, 1 it failed, 2 a configuration with faults, 3 ended by `flowpin down`.";
 const RUN_EXAMPLES: &str = "\
 Examples:
   flowpin run
@@ -289,6 +297,29 @@ impl WanVerb {
             Self::Set => "set",
         }
     }
+}
+
+const DOWN: &str = "\
+Ends the running service, if there is one, and puts back every route, rule, kernel setting and nftables table that it \
+made, also of a run that was stopped with the door shut or killed. From then on the kernel forwards what it did before \
+flowpin: where it is a router for other reasons, the firewall's packets may leave untranslated. A service manager does not \
+start the service again (exit code 3 of `run`).";
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  flowpin down
+  flowpin down --json | jq .ended
+
+Exit codes: 0 all is as before flowpin, 1 something stays, or this user may not.";
+
+/// `flowpin down`
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Control socket of the service
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 const REPLAY: &str = "\

@@ -2,9 +2,9 @@
 //! Must never know: links, ports, packets.
 
 use super::args::RunArgs;
-use super::{EXIT_BAD_CONFIG, check, complain, logging};
+use super::{EXIT_BAD_CONFIG, EXIT_DOWN, check, complain, logging};
 use crate::config::file;
-use crate::control::service;
+use crate::control::service::{self, Ended};
 use std::process::ExitCode;
 
 /// Routes until told to stop.
@@ -22,7 +22,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
         return ExitCode::from(EXIT_BAD_CONFIG);
     }
     match service::run(settings, &args.config) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Stopped) => ExitCode::SUCCESS,
+        Ok(Ended::Down) => ExitCode::from(EXIT_DOWN),
         Err(faults) => {
             faults.iter().for_each(complain);
             ExitCode::FAILURE

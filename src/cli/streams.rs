@@ -8,6 +8,9 @@ use std::process::ExitCode;
 /// Wrong usage or a bad configuration.
 pub const EXIT_BAD_CONFIG: u8 = 2;
 
+/// `run`: `flowpin down` has ended it, so it is not to be started again.
+pub const EXIT_DOWN: u8 = 3;
+
 /// One sentence to standard error, and the exit code for "it failed".
 pub fn fail(sentence: impl Display) -> ExitCode {
     complain(sentence);

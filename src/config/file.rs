@@ -103,6 +103,7 @@ fn downstream(said: raw::Downstream) -> Downstream {
         mtu: value(said.mtu).unwrap_or(DEFAULT_MTU),
         addresses: said.addresses.into_iter().map(|said| said.value).collect(),
         prefixes: said.prefixes.into_iter().map(|said| said.value).collect(),
+        on_stop: said.on_stop,
         next_hop4: value(said.next_hop4),
         next_hop6: value(said.next_hop6),
     }

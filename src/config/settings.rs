@@ -52,10 +52,22 @@ pub struct Downstream {
     pub addresses: Vec<IpNet>,
     /// Inside sources; not empty, disjoint.
     pub prefixes: Vec<IpNet>,
+    /// What becomes of the kernel side at a stop.
+    pub on_stop: OnStop,
     /// Next hop for inside IPv4 prefixes that are not on-link.
     pub next_hop4: Option<Ipv4Addr>,
     /// Next hop for inside IPv6 prefixes that are not on-link.
     pub next_hop6: Option<Ipv6Addr>,
+}
+
+/// What becomes of the kernel side when the service is told to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStop {
+    /// It stays, and nothing passes until the next start or `flowpin down`.
+    #[default]
+    Shut,
+    /// All is put back as it was before the start.
+    Open,
 }
 
 /// One uplink.

@@ -3,8 +3,8 @@
 //! they stop, and taken over from a run that was killed. Must never know: the policy, the plane, a packet.
 //!
 //! What is made, and how it is recognised: policy rules and routes carry [`PROTOCOL`]; the nftables table is named
-//! after the TUN; sysctls stand with their old values in a state file beside the control socket. One flowpin with a
-//! `downstream.interface` per network namespace.
+//! after the TUN; sysctls stand with their old values in a state file beside the control socket. One flowpin per
+//! network namespace: the nftables table `flowpin` is its lock.
 //!
 //! What stays as it is: the machine's default route, its main table but for inside prefixes, `ip_forward`, and per-link
 //! IPv6 `forwarding` (switching it on would drop every default route learned from router advertisements).
@@ -17,6 +17,7 @@ mod hush;
 mod lock;
 mod nft;
 mod plan;
+mod put_back;
 mod routing;
 mod saved;
 mod shield;
@@ -27,8 +28,9 @@ mod watch;
 
 pub use forwarding::Forwarding;
 pub use guard::Guard;
-pub use lock::{Lock, acquire as lock};
+pub use lock::{Lock, acquire as lock, lock_file};
 pub use plan::Plan;
+pub use put_back::{PutBack, put_back};
 pub use routing::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
 pub use watch::{Culprit, Touched, Watch};
 
@@ -37,9 +39,11 @@ use saved::Saved;
 use shield::Shield;
 use survey::Survey;
 
-/// The kernel side, standing. Dropped without [`Kernel::teardown`], it stays for the next run to take over.
+/// The kernel side, standing. Dropped without [`Kernel::teardown`], it stays for the next run to take over: the door is shut.
 #[must_use = "without teardown the kernel side stays as it is"]
 pub struct Kernel {
+    /// Whether an earlier run had left a kernel side.
+    pub taken_over: bool,
     /// What keeps the kernel silent.
     pub guard: Guard,
     /// What makes it forward.
@@ -51,7 +55,7 @@ pub struct Kernel {
 ///
 /// # Errors
 /// One sentence for every conflict with what the machine has already, and nothing has changed; or what could not be set
-/// up, and what had been done by then is undone.
+/// up, and what had been done by then is undone, unless an earlier run had left the door shut.
 pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
     let saved = Saved::load(&plan.state).map_err(one)?;
@@ -59,7 +63,8 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
     let forwarding = Forwarding::new(plan.clone(), saved);
     let guard = Guard::raise(plan, &survey.links, forwarding.door()).map_err(one)?;
-    let mut kernel = Kernel { guard, forwarding };
+    let taken_over = left_by.is_some();
+    let mut kernel = Kernel { taken_over, guard, forwarding };
     let done = async {
         if let Some(other) = left_by.filter(|left_by| *left_by != plan.tun) {
             Shield::remove_leftover(&other).map_err(one)?;
@@ -69,6 +74,8 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     };
     match done.await {
         Ok(()) => Ok(kernel),
+        // What was shut before stays so.
+        Err(faults) if taken_over => Err(faults),
         Err(mut faults) => {
             faults.extend(kernel.teardown().await);
             Err(faults)

@@ -44,6 +44,12 @@ impl Sources {
         self.send(wan, command).await
     }
 
+    /// Ends the service, which puts back everything that it changed. Returns at once.
+    pub fn end(&self) {
+        // Who is not there any more is ending.
+        let _ = self.down.send(());
+    }
+
     async fn send(&self, wan: WanId, command: Command) -> Result<Wan, String> {
         let (done, is_done) = oneshot::channel();
         let stops = || "flowpin is stopping".to_owned();

@@ -6,11 +6,11 @@ use std::fs;
 /// Bits of the capability sets (include/uapi/linux/capability.h).
 const NEEDED: [(u32, &str); 2] = [(12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW")];
 
-/// Checks for the capabilities that TUN, packet sockets, netlink and sysctls need.
+/// Checks for the capabilities that TUN, packet sockets, netlink and sysctls need, which this command uses.
 ///
 /// # Errors
 /// One sentence that names what is missing and how to get it.
-pub fn check() -> Result<(), String> {
+pub fn check(command: &str) -> Result<(), String> {
     let status = fs::read_to_string("/proc/self/status");
     let status = status.map_err(|error| format!("cannot read /proc/self/status for this process's rights: {error}"))?;
     let missing = missing(effective(&status).unwrap_or(0));
@@ -18,7 +18,7 @@ pub fn check() -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`flowpin run` may not use the network as it must ({} missing): start it as root, or with these capabilities",
+        "`flowpin {command}` may not use the network as it must ({} missing): start it as root, or with these capabilities",
         missing.join(" and ")
     ))
 }

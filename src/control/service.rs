@@ -9,7 +9,7 @@
 //!  what flows show --Counters-------------------------> the same, read a few times a second
 //!  commands        --HTTP-----> socket --OperatorCommand-> the same
 //!                               socket <--Sources-- shared state, counters and meters of the workers
-//!  SIGTERM, SIGINT, the end of a worker --------------> stop
+//!  SIGTERM, SIGINT, down, the end of a worker --------> stop
 //! ```
 //! Must never know: what a packet means.
 
@@ -25,8 +25,10 @@ mod signals;
 mod startup;
 mod why;
 
-pub use startup::Faults;
+pub use super::kernel::PutBack;
+pub use startup::{Ended, Faults};
 
+use super::socket::ControlSocket;
 use super::{kernel, rights};
 use crate::config::settings::Settings;
 use directory::Directory;
@@ -34,16 +36,44 @@ use startup::{Startup, one};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Routes until SIGTERM or SIGINT. `config` is the file's name, for `status`.
+/// Routes until SIGTERM, SIGINT or `flowpin down`. `config` is the file's name, for `status`.
 ///
 /// # Errors
 /// What could not be opened or set up, and everything done by then is undone; or what broke; or what could not be undone.
-pub fn run(settings: Settings, config: &Path) -> Result<(), Faults> {
-    rights::check().map_err(one)?;
+pub fn run(settings: Settings, config: &Path) -> Result<Ended, Faults> {
+    rights::check("run").map_err(one)?;
     let socket = &settings.control.socket;
     let _directory = Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)?;
     let _lock = kernel::lock(socket).map_err(one)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))?;
     runtime.block_on(Startup { settings: Arc::new(settings), config: config.display().to_string() }.run())
+}
+
+/// Whether a service with this control socket runs, or has not quite ended.
+#[must_use]
+pub fn is_locked(socket: &Path) -> bool {
+    kernel::lock_file(socket).exists()
+}
+
+/// Whether this process may put back what a run has left.
+///
+/// # Errors
+/// One sentence that says what is missing.
+pub fn may_put_back() -> Result<(), String> {
+    rights::check("down")
+}
+
+/// Puts back what a run with this control socket has left that does not run any more.
+///
+/// # Errors
+/// It runs; or what could not be put back.
+pub fn put_back(socket: &Path) -> Result<PutBack, Faults> {
+    may_put_back().map_err(one)?;
+    let _directory = Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)?;
+    let _lock = kernel::lock(socket).map_err(one)?;
+    ControlSocket::remove_stale(socket);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))?;
+    runtime.block_on(kernel::put_back(socket))
 }

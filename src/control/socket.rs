@@ -72,6 +72,14 @@ impl ControlSocket {
         Ok(Self { listener: Some(listener.map_err(|error| cannot("bind", error))?), path })
     }
 
+    /// Removes the socket of a run that was killed; the caller holds the lock that says so.
+    pub fn remove_stale(path: &Path) {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+            // Whoever binds there next says what is wrong.
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// Answers until `stop` resolves, then finishes what is being answered.
     ///
     /// # Errors
@@ -140,6 +148,7 @@ fn router(sources: Arc<Sources>) -> Router {
         .route("/v1/flows", get(flows))
         .route("/v1/wan", post(wan))
         .route("/v1/wan/prefix", post(prefix))
+        .route("/v1/down", post(down))
         .fallback(unknown)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(LONGEST_COMMAND))
@@ -177,6 +186,12 @@ fn list(page: Page, turn: OwnedSemaphorePermit) -> Response {
     });
     let json = [(header::CONTENT_TYPE, "application/json")];
     (json, Body::from_stream(stream::iter(pieces))).into_response()
+}
+
+/// It ends as soon as this is answered.
+async fn down(State(desk): State<Desk>) -> Response {
+    desk.sources.end();
+    StatusCode::ACCEPTED.into_response()
 }
 
 async fn wan(State(desk): State<Desk>, command: Result<Json<WanCommand>, JsonRejection>) -> Response {

@@ -3,7 +3,7 @@
 
 use super::reader::Spanned;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{self, Control, HealthProbe, Limits, Log, Mtu, Thresholds, Workers};
+use crate::config::settings::{self, Control, HealthProbe, Limits, Log, Mtu, OnStop, Thresholds, Workers};
 use crate::types::{Balance, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -38,6 +38,7 @@ pub(super) struct Downstream {
     pub(super) prefixes: Vec<Spanned<IpNet>>,
     /// Whether each prefix was good: else nothing can be said about what lies outside them.
     pub(super) prefixes_known: bool,
+    pub(super) on_stop: OnStop,
     pub(super) next_hop4: Option<Spanned<Ipv4Addr>>,
     pub(super) next_hop6: Option<Spanned<Ipv6Addr>>,
 }

@@ -6,7 +6,7 @@ use super::reader::{Faults, Item, Spanned, Table};
 use super::values;
 use super::wan;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{Control, Limits, Log, Workers};
+use crate::config::settings::{Control, Limits, Log, OnStop, Workers};
 use crate::types::{Balance, Timeouts};
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -58,6 +58,8 @@ fn section<'d, T>(
     Some(read(table, faults))
 }
 
+const ON_STOP: [(&str, OnStop); 2] = [("shut", OnStop::Shut), ("open", OnStop::Open)];
+
 fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
     let Some(item) = root.take("downstream") else {
         let suggestion = "add [downstream] with `prefixes`, the addresses of the firewall's side";
@@ -73,6 +75,7 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
     let (prefixes, prefixes_known) = prefixes.map(|item| inside_prefixes(&item, faults)).unwrap_or_default();
     let next_hop4 = table.take("next_hop4").and_then(|item| item.parse(values::address4, faults));
     let next_hop6 = table.take("next_hop6").and_then(|item| item.parse(values::address6, faults));
+    let on_stop = table.take("on_stop").and_then(|item| item.word(&ON_STOP, faults));
     table.finish(&[], faults);
     Downstream {
         has_interface: interface.is_some(),
@@ -82,6 +85,7 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
         addresses: addresses.unwrap_or_default(),
         prefixes,
         prefixes_known,
+        on_stop: on_stop.unwrap_or_default(),
         next_hop4,
         next_hop6,
     }

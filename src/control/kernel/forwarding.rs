@@ -69,10 +69,11 @@ impl Forwarding {
     }
 }
 
-async fn unroute() -> Result<(), Vec<String>> {
+/// Deletes the rules and routes that flowpin has made. How many of each there were.
+pub(super) async fn unroute() -> Result<(usize, usize), Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
-    let dump = Dump::read(&netlink, 0, 0, &[]).await.map_err(one)?;
-    dump.removal().make(&netlink).await
+    let removal = Dump::read(&netlink, 0, 0, &[]).await.map_err(one)?.removal();
+    removal.make(&netlink).await.map(|()| removal.deletes())
 }
 
 fn one(fault: String) -> Vec<String> {

@@ -4,6 +4,7 @@
 
 pub(super) mod answers;
 pub(super) mod batch;
+pub(super) mod dump;
 
 use std::fmt;
 
@@ -24,6 +25,10 @@ impl fmt::Display for Family {
 pub(super) const EXCLUSIVE: u16 = 0x200;
 pub(super) const CREATE: u16 = 0x400;
 pub(super) const APPEND: u16 = 0x800;
+/// `NFT_TABLE_F_OWNER`: the table belongs to the socket that made it, and goes with that.
+pub(super) const OWNER: u32 = 2;
+/// `NFT_TABLE_F_PERSIST`, Linux 6.9: it stays when its owner has gone.
+pub(super) const PERSIST: u32 = 4;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 0x8000;
 

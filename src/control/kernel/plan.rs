@@ -48,9 +48,14 @@ impl Plan {
             next_hop6: downstream.next_hop6,
             wans,
             owned,
-            state: beside(&settings.control.socket, "state"),
+            state: state_beside(&settings.control.socket),
         }
     }
+}
+
+/// The file that remembers what the machine was like, by the control socket.
+pub(super) fn state_beside(socket: &Path) -> PathBuf {
+    beside(socket, "state")
 }
 
 /// `control.sock` and `lock` give `control.sock.lock`.

@@ -110,17 +110,18 @@ impl Saved {
         Ok(mended)
     }
 
-    /// Puts the originals back and removes the file. What somebody else has changed meanwhile is left alone.
+    /// Puts the originals back and removes the file. What somebody else has changed meanwhile is left alone. How many
+    /// were put back.
     ///
     /// # Errors
     /// A sentence; the file stays then.
-    pub fn restore(self) -> Result<(), String> {
-        restore(&self.record.values)?;
+    pub fn restore(self) -> Result<usize, String> {
+        let restored = restore(&self.record.values)?;
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(format!("cannot remove the state file {}: {error}", self.path.display()))
             }
-            _ => Ok(()),
+            _ => Ok(restored),
         }
     }
 
@@ -149,17 +150,17 @@ fn of_default(path: &str) -> Option<String> {
     (!["all", "default"].contains(&link)).then(|| format!("{head}/default/{switch}"))
 }
 
-/// Decides for all switches before it writes the first: one switch may drag others along.
-fn restore(values: &[Value]) -> Result<(), String> {
+/// Decides for all switches before it writes the first: one switch may drag others along. How many were put back.
+fn restore(values: &[Value]) -> Result<usize, String> {
     let is_ours = |value: &&Value| value.path.starts_with("net/") && !value.path.contains("..");
     let still = |value: &&Value| sysctl::read(&value.path).as_ref() == Some(&value.new);
-    let due: Vec<&Value> = values.iter().filter(is_ours).filter(still).collect();
-    for value in due.into_iter().rev() {
+    let due: Vec<&Value> = values.iter().filter(is_ours).filter(still).filter(|value| value.old != value.new).collect();
+    for value in due.iter().rev() {
         if sysctl::read(&value.path).is_some_and(|now| now != value.old) {
             put(&value.path, &value.old)?;
         }
     }
-    Ok(())
+    Ok(due.len())
 }
 
 fn put(path: &str, value: &str) -> Result<(), String> {

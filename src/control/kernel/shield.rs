@@ -7,8 +7,11 @@
 use super::door::{self, Door};
 use super::hush;
 use super::nft::batch::{Batch, Netfilter, Refused};
-use super::nft::{Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, Message, Meta, Rule};
+use super::nft::{
+    Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, Message, Meta, OWNER, PERSIST, Rule,
+};
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::io;
 
 /// The tables `flowpin-<tun>` of the families netdev and inet.
@@ -20,9 +23,6 @@ pub(super) struct Shield {
     netfilter: Netfilter,
     table: String,
 }
-
-const OWNER: u32 = 2;
-const PERSIST: u32 = 4;
 
 /// Which flags the table may have been left with, and which it gets: the first pair that the kernel takes.
 const FLAGS: [(u32, u32); 3] = [(OWNER | PERSIST, OWNER | PERSIST), (0, OWNER | PERSIST), (0, 0)];
@@ -117,6 +117,25 @@ impl Shield {
         Self { netfilter: open()?, table: table_name(tun) }.remove()
     }
 
+    /// Removes the tables of every run that ended. How many there were.
+    ///
+    /// # Errors
+    /// A sentence, when the kernel refuses; the others are tried all the same.
+    pub(super) fn remove_all() -> Result<usize, String> {
+        let mut netfilter = open()?;
+        let tables = netfilter.tables().map_err(|error| format!("cannot read the nftables tables: {error}"))?;
+        let families = [Family::Netdev as u8, Family::Inet as u8];
+        let ours = tables.iter().filter(|it| it.name.starts_with(TABLE_PREFIX) && families.contains(&it.family));
+        let (count, names) = (ours.clone().count(), ours.map(|it| it.name.clone()).collect::<BTreeSet<_>>());
+        let mut outcome = Ok(count);
+        for table in names {
+            let mut shield = Self { netfilter, table };
+            outcome = shield.remove().and(outcome);
+            netfilter = shield.netfilter;
+        }
+        outcome
+    }
+
     fn remove(&mut self) -> Result<(), String> {
         for family in [Family::Netdev, Family::Inet] {
             let mut batch = Batch::new(family);
@@ -164,8 +183,11 @@ fn open() -> Result<Netfilter, String> {
 
 /// What both tables are called.
 pub(super) fn table_name(tun: &str) -> String {
-    format!("flowpin-{tun}")
+    format!("{TABLE_PREFIX}{tun}")
 }
+
+/// How the names of such tables begin.
+const TABLE_PREFIX: &str = "flowpin-";
 
 const CHAIN: &str = "ingress";
 const SET4: &str = "owned4";

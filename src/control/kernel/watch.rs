@@ -1,6 +1,7 @@
 //! Tells when somebody else has changed the kernel side: took the shield away or a part of it, or changed policy rules or
 //! the switches that the kernel reports. Must never know: what is done about it.
 
+use super::nft::dump::{attribute, text};
 use super::shield::table_name;
 use crate::control::netlink::subscription::{Heard, Subscription, messages};
 use rtnetlink::MulticastGroup::{Ipv4Netconf, Ipv4Rule, Ipv6Netconf, Ipv6Rule};
@@ -116,26 +117,6 @@ fn culprit(body: &[u8]) -> Option<Culprit> {
     let pid = attribute(body, GEN_PID)?.first_chunk().map(|pid| u32::from_be_bytes(*pid))?;
     Some(Culprit { name, pid })
 }
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).trim_end_matches('\0').to_owned()
-}
-
-/// The value of the first netlink attribute of this kind.
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
-    while let [l0, l1, k0, k1, ..] = *attributes {
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        let value = attributes.get(4..length)?;
-        if u16::from_ne_bytes([k0, k1]) & KIND == wanted {
-            return Some(value);
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
-    None
-}
-
-/// `NLA_TYPE_MASK`.
-const KIND: u16 = 0x3fff;
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ pub fn sources(workers: usize) -> Sources {
         policy: ArcSwap::from_pointee(compile::replay_policy(&settings)),
         controller: Mutex::new(controller),
         commands: mpsc::unbounded_channel().0,
+        down: mpsc::unbounded_channel().0,
         shared: Arc::new(Shared::new(settings.limits.flows, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
         gauge: Mutex::default(),

@@ -35,6 +35,8 @@ pub struct Sources {
     pub controller: Mutex<Controller>,
     /// Where operators' commands go.
     pub commands: UnboundedSender<OperatorCommand>,
+    /// Where it is said that the service has to end and to put everything back.
+    pub down: UnboundedSender<()>,
     /// What the workers share.
     pub shared: Arc<Shared>,
     /// One per worker.

@@ -50,6 +50,8 @@ pub struct Inboxes {
     pub touches: Receiver<Touched>,
     /// What operators say.
     pub commands: UnboundedReceiver<OperatorCommand>,
+    /// That it has to end.
+    pub down: UnboundedReceiver<()>,
 }
 
 /// The service while packets flow.
@@ -99,11 +101,12 @@ impl ControlLoop<'_> {
             if self.state.repairs.begin(clock.now()) {
                 self.kernel.ask(Request::Repair);
             }
-            let Inboxes { signals, links, reports, answers, touches, commands } = inboxes;
+            let Inboxes { signals, links, reports, answers, touches, commands, down } = inboxes;
             // Whatever is not chosen is dropped: each of these may be, without losing what it waits for.
             tokio::select! {
                 biased;
                 name = signals.next() => return Why::Signal(name),
+                Some(()) = down.recv() => return Why::Down,
                 Some(news) = links.recv() => self.handle_links(news).await,
                 report = reports.recv() => if let Some(why) = self.handle_report(report).await { return why },
                 () = until(clock, self.state.wake) => self.obey(Event::Tick).await,

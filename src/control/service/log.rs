@@ -148,9 +148,15 @@ pub fn undecided(prefix: &Ipv6Net) {
 pub fn stopping(why: &Why) {
     match why {
         Why::Signal(name) => tracing::info!("{name}: stopping"),
+        Why::Down => tracing::info!("`flowpin down`: stopping"),
         Why::Broken(sentence) => tracing::error!("stopping: {sentence}"),
     }
     notify(&[NotifyState::Stopping]);
+}
+
+/// The kernel side stays.
+pub fn shut() {
+    tracing::info!("nothing passes from now on until flowpin starts again; `flowpin down` puts everything back");
 }
 
 fn notify(states: &[NotifyState<'_>]) {

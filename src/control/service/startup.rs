@@ -9,7 +9,7 @@ use super::signals::Signals;
 use super::why::Why;
 use super::{hooks, news};
 use crate::clock::Clock;
-use crate::config::settings::Settings;
+use crate::config::settings::{OnStop, Settings};
 use crate::control::controller::Controller;
 use crate::control::journal::Journal;
 use crate::control::kernel::{self, Guard, Kernel, Plan, Watch};
@@ -28,6 +28,15 @@ use tokio::task::JoinHandle;
 
 /// Sentences for the operator.
 pub type Faults = Vec<String>;
+
+/// How the service ended that did what it was told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// By a signal.
+    Stopped,
+    /// By `flowpin down`.
+    Down,
+}
 
 /// What is known before anything is opened.
 pub struct Startup {
@@ -54,20 +63,43 @@ impl Startup {
     /// # Errors
     /// What could not be opened or set up, and everything done by then is undone; or what broke; or what could not be
     /// undone.
-    pub async fn run(self) -> Result<(), Faults> {
+    pub async fn run(self) -> Result<Ended, Faults> {
         let opened = self.open().await?;
         let plan = Plan::new(&self.settings, opened.controller.policy().owned());
         let (answers, answered) = mpsc::unbounded_channel();
         let thread = KernelThread::start(Arc::clone(&self.settings), answers).map_err(sentence)?;
-        let Kernel { mut guard, forwarding } = kernel::setup(&plan).await?;
+        let Kernel { taken_over, mut guard, forwarding } = kernel::setup(&plan).await?;
         thread.hand(forwarding);
-        let outcome = self.route(opened, &mut guard, &thread, answered).await;
-        let mut faults = outcome.err().unwrap_or_default();
-        faults.extend(match thread.end() {
-            Some(forwarding) => Kernel { guard, forwarding }.teardown().await,
-            None => one("rules, routes and kernel settings stay as they are: start and stop flowpin once more".into()),
-        });
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        let (why, mut faults) = match self.route(opened, &mut guard, &thread, answered).await {
+            Ok((why, faults)) => (Some(why), faults),
+            Err(faults) => (None, faults),
+        };
+        let forwarding = thread.end();
+        if self.leaves_shut(why.as_ref(), taken_over) {
+            log::shut();
+        } else {
+            faults.extend(match forwarding {
+                Some(forwarding) => Kernel { taken_over, guard, forwarding }.teardown().await,
+                None => one("rules, routes and kernel settings stay as they are: say `flowpin down`".into()),
+            });
+        }
+        match why {
+            Some(Why::Down) if faults.is_empty() => Ok(Ended::Down),
+            Some(_) if faults.is_empty() => Ok(Ended::Stopped),
+            _ => Err(faults),
+        }
+    }
+
+    /// Whether the kernel side stays as it is at the end, so that nothing passes. `why`: what ended it; `None`: it never ran.
+    fn leaves_shut(&self, why: Option<&Why>, taken_over: bool) -> bool {
+        let forwards = self.settings.downstream.interface.is_some();
+        forwards
+            && match why {
+                Some(Why::Down) => false,
+                Some(Why::Signal(_) | Why::Broken(_)) => self.settings.downstream.on_stop == OnStop::Shut,
+                // What a start finds shut it leaves shut, and what it finds open it leaves open.
+                None => taken_over,
+            }
     }
 
     async fn open(&self) -> Result<Opened, Faults> {
@@ -86,14 +118,14 @@ impl Startup {
         Ok(Opened { signals, changes, view, controller, clock, tun, ports })
     }
 
-    /// From the first packet to the last.
+    /// From the first packet to the last. Why it ended, and what broke.
     async fn route(
         &self,
         opened: Opened,
         guard: &mut Guard,
         kernel: &KernelThread,
         answers: UnboundedReceiver<Answer>,
-    ) -> Result<(), Faults> {
+    ) -> Result<(Why, Faults), Faults> {
         let Opened { signals, changes, view, controller, clock, tun, ports } = opened;
         let settings = || Arc::clone(&self.settings);
         let watch = Watch::start(&self.settings.downstream.tun, guard.port()).map_err(one)?;
@@ -106,7 +138,8 @@ impl Startup {
         let workers = spawn(ports, &controller, &shared, clock, &report)?;
         drop(report);
         let (command, commands) = mpsc::unbounded_channel();
-        let sources = Arc::new(self.sources(clock, shared, (controller, command), &workers, &tun));
+        let (end, down) = mpsc::unbounded_channel();
+        let sources = Arc::new(self.sources(clock, shared, (controller, command, end), &workers, &tun));
         let server = match Server::start(socket, Arc::clone(&sources)) {
             Ok(server) => server,
             Err(error) => {
@@ -123,7 +156,7 @@ impl Startup {
             tokio::spawn(news::forward(changes, move || links::watch(&own.downstream.prefixes), change)),
             tokio::spawn(news::forward(watch, move || Watch::start(&same.downstream.tun, port), touch)),
         ];
-        let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands };
+        let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands, down };
         let (settings, attached, state) = (settings(), view.attached(), LoopState::default());
         let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
         let why = control.run(&mut inboxes).await;
@@ -132,17 +165,18 @@ impl Startup {
         log::stopping(&why);
         let joined = join(control.workers);
         server.end();
-        match why {
-            Why::Signal(_) => joined,
-            Why::Broken(sentence) => Err(one(sentence)),
+        let mut faults = joined.err().unwrap_or_default();
+        if let Why::Broken(sentence) = &why {
+            faults.insert(0, sentence.clone());
         }
+        Ok((why, faults))
     }
 
     fn sources(
         &self,
         clock: Clock,
         shared: Arc<Shared>,
-        (controller, commands): (Controller, UnboundedSender<OperatorCommand>),
+        (controller, commands, down): (Controller, UnboundedSender<OperatorCommand>, UnboundedSender<()>),
         workers: &[WorkerHandle],
         tun: &TunDevice,
     ) -> Sources {
@@ -154,6 +188,7 @@ impl Startup {
             policy: ArcSwap::new(Arc::clone(controller.policy())),
             controller: Mutex::new(controller),
             commands,
+            down,
             shared,
             counters: workers.iter().map(|worker| Arc::clone(worker.counters())).collect(),
             gauge: Mutex::default(),

@@ -5,6 +5,8 @@
 pub enum Why {
     /// It was told to, by this signal.
     Signal(&'static str),
+    /// Somebody said `flowpin down`.
+    Down,
     /// It cannot go on: one sentence.
     Broken(String),
 }

@@ -10,9 +10,10 @@ use std::fmt;
 use std::io;
 
 const SUBSYS_NFTABLES: u16 = 10;
-/// `NLM_F_REQUEST`, `NLM_F_ACK`.
+/// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_DUMP`.
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
+const DUMP: u16 = 0x300;
 /// `NFNL_MSG_BATCH_BEGIN` and `_END`.
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
@@ -68,26 +69,32 @@ impl Batch {
     fn bytes(&self, begin: u32) -> (Vec<u8>, u32) {
         let mut bytes = Vec::new();
         let mut sequence = begin;
-        let mut raw = |kind: u16, flags: u16, family: [u8; 2], resource: u16, body: &[u8]| {
-            let length = u32::try_from(HEADERS + body.len()).unwrap_or(u32::MAX);
-            bytes.extend_from_slice(&length.to_ne_bytes());
-            bytes.extend_from_slice(&kind.to_ne_bytes());
-            bytes.extend_from_slice(&flags.to_ne_bytes());
-            bytes.extend_from_slice(&sequence.to_ne_bytes());
-            bytes.extend_from_slice(&[0; 4]);
-            bytes.extend_from_slice(&family);
-            bytes.extend_from_slice(&resource.to_be_bytes());
-            bytes.extend_from_slice(body);
+        let mut raw = |kind: u16, flags: u16, family: u8, resource: u16, body: &[u8]| {
+            append(&mut bytes, (kind, flags, sequence), (family, resource), body);
             sequence = sequence.wrapping_add(1);
         };
-        raw(BATCH_BEGIN, REQUEST, [0, 0], SUBSYS_NFTABLES, &[]);
+        raw(BATCH_BEGIN, REQUEST, 0, SUBSYS_NFTABLES, &[]);
         for Draft { family, message, flags, attributes } in &self.messages {
             let kind = SUBSYS_NFTABLES << 8 | *message as u16;
-            raw(kind, REQUEST | ACK | flags, [*family as u8, 0], 0, attributes.as_bytes());
+            raw(kind, REQUEST | ACK | flags, *family as u8, 0, attributes.as_bytes());
         }
-        raw(BATCH_END, REQUEST, [0, 0], SUBSYS_NFTABLES, &[]);
+        raw(BATCH_END, REQUEST, 0, SUBSYS_NFTABLES, &[]);
         (bytes, sequence)
     }
+}
+
+/// A message: `struct nlmsghdr` with type, flags and sequence number, `struct nfgenmsg` with family and resource, the body.
+fn append(bytes: &mut Vec<u8>, head: (u16, u16, u32), about: (u8, u16), body: &[u8]) {
+    let ((kind, flags, sequence), (family, resource)) = (head, about);
+    let length = u32::try_from(HEADERS + body.len()).unwrap_or(u32::MAX);
+    bytes.extend_from_slice(&length.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
+    bytes.extend_from_slice(&flags.to_ne_bytes());
+    bytes.extend_from_slice(&sequence.to_ne_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&[family, 0]);
+    bytes.extend_from_slice(&resource.to_be_bytes());
+    bytes.extend_from_slice(body);
 }
 
 /// A batch that did not take effect: what the kernel said of which part.
@@ -178,6 +185,19 @@ impl Netfilter {
             }
         }
         answers.outcome().map_err(|refusal| Refused::new(refusal, batch))
+    }
+
+    /// Asks for everything of a kind, of every family.
+    pub(super) fn ask_for_all(&mut self, message: u16) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        append(&mut bytes, (SUBSYS_NFTABLES << 8 | message, REQUEST | DUMP, self.next), (0, 0), &[]);
+        self.next = self.next.wrapping_add(1);
+        self.socket.send(&bytes, 0).map(drop)
+    }
+
+    /// Reads one datagram of what was asked for.
+    pub(super) fn receive(&mut self, datagram: &mut Vec<u8>) -> io::Result<()> {
+        self.socket.recv(datagram, 0).map(drop)
     }
 }
 

@@ -26,6 +26,11 @@ impl Changes {
         missing.chain(stale).collect()
     }
 
+    /// How many rules and routes go.
+    pub fn deletes(&self) -> (usize, usize) {
+        (self.delete_rules.len(), self.delete_routes.len())
+    }
+
     /// Takes the steps; deletes first, rules last, so that no packet meets a rule without its routes.
     pub async fn make(&self, netlink: &Netlink) -> Result<(), Vec<String>> {
         let mut faults = Vec::new();
