@@ -99,7 +99,7 @@ fn a_second_instance_is_refused_and_the_first_one_routes_on() {
 }
 
 #[test]
-fn systemd_hears_ready_and_stopping() {
+fn systemd_hears_ready_that_it_lives_and_stopping() {
     let lab = lab(Options::default());
     let address = lab.directory().join("notify");
     let systemd = UnixDatagram::bind(&address).expect("a socket");
@@ -111,13 +111,21 @@ fn systemd_hears_ready_and_stopping() {
     };
     let config = file(&lab, "notify.toml", &lab.config());
     let mut command = Command::new(flowpin());
-    command.args(["run", "--config", path(&config)]).env("NOTIFY_SOCKET", &address).stderr(Stdio::null());
+    command
+        .args(["run", "--config", path(&config)])
+        .env("NOTIFY_SOCKET", &address)
+        .env("WATCHDOG_USEC", "6000000")
+        .stderr(Stdio::null());
     let mut child = lab.rt.spawn(&mut command).expect("flowpin runs");
     let ready = hear();
     assert!(ready.starts_with("READY=1\nSTATUS=Routing: fiber on wan0, dsl on wan1;"), "{ready}");
+    for _ in 0..2 {
+        assert_eq!(hear(), "WATCHDOG=1\n");
+    }
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("a signal");
-    assert_eq!(hear(), "STOPPING=1\n");
+    let said = std::iter::repeat_with(hear).find(|said| said != "WATCHDOG=1\n");
+    assert_eq!(said.as_deref(), Some("STOPPING=1\n"));
     assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
 

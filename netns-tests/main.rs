@@ -38,6 +38,7 @@ mod on_stop;
 mod path_mtu;
 mod ping_sizes;
 mod ports;
+mod privileges;
 mod probes;
 mod recall;
 mod replay;

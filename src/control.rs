@@ -8,6 +8,7 @@ mod journal;
 pub mod kernel;
 pub mod links;
 mod netlink;
+mod privileges;
 mod report;
 mod rights;
 #[cfg(test)]

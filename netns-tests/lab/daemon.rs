@@ -35,6 +35,11 @@ impl Daemon {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Makes it read its configuration again.
     pub fn reload(&self) {
         self.signal(Signal::SIGHUP);

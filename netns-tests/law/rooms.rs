@@ -38,6 +38,7 @@ const CONTROL: &[&[&str]] = &[
     &["kernel", "controller"],
     &["links", "report", "journal"],
     &["socket"],
+    &["privileges"],
     &["service"],
 ];
 

@@ -23,13 +23,14 @@ mod looks;
 mod news;
 mod signals;
 mod startup;
+mod watchdog;
 mod why;
 
 pub use super::kernel::PutBack;
 pub use startup::{Ended, Faults};
 
 use super::socket::ControlSocket;
-use super::{kernel, rights};
+use super::{kernel, privileges, rights};
 use crate::config::settings::Settings;
 use directory::Directory;
 use startup::{Startup, one};
@@ -44,6 +45,7 @@ pub fn run(settings: Settings, config: &Path) -> Result<Ended, Faults> {
     rights::check("run").map_err(one)?;
     let socket = &settings.control.socket;
     let _directory = Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)?;
+    privileges::give_up(&settings.control).map_err(one)?;
     let _lock = kernel::lock(socket).map_err(one)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))?;

@@ -19,6 +19,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use connections::Connections;
 use futures_util::stream;
+use nix::unistd::Group;
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder, Permissions};
 use std::future::Future;
@@ -115,23 +116,16 @@ fn bind_in(nursery: &Path, path: &Path, group: Option<u32>) -> io::Result<UnixLi
 }
 
 /// The id of a group of this machine, by name or as a number.
-fn group_id(name: &str) -> Result<u32, String> {
+///
+/// # Errors
+/// One sentence.
+pub(super) fn group_id(name: &str) -> Result<u32, String> {
     if let Ok(number) = name.parse() {
         return Ok(number);
     }
-    let groups = fs::read_to_string("/etc/group").map_err(|error| format!("cannot read /etc/group: {error}"))?;
-    find_group(&groups, name).ok_or_else(|| {
+    let found = Group::from_name(name).map_err(|error| format!("cannot look for the group {name}: {error}"))?;
+    found.map(|group| group.gid.as_raw()).ok_or_else(|| {
         format!("there is no group {name} (`group` in [control]): make it with `groupadd --system {name}`, or leave the key out")
-    })
-}
-
-/// group(5): name, password, number, members, separated by colons.
-fn find_group(groups: &str, name: &str) -> Option<u32> {
-    groups.lines().map(|line| line.split(':')).find_map(|mut fields| {
-        if fields.next() != Some(name) {
-            return None;
-        }
-        fields.nth(1)?.parse().ok()
     })
 }
 
@@ -319,11 +313,8 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_found_by_its_whole_name() {
-        let groups = "root:x:0:\nflowpin-admin:x:7:\nflowpin:x:998:alice,bob\nbroken\n";
-        assert_eq!(find_group(groups, "flowpin"), Some(998));
-        assert_eq!(find_group(groups, "flow"), None);
-        assert_eq!(find_group(groups, "broken"), None);
-        assert_eq!(group_id("0"), Ok(0));
+    fn a_group_is_found_by_its_whole_name_or_its_number() {
+        assert_eq!((group_id("root"), group_id("7")), (Ok(0), Ok(7)));
+        assert!(group_id("roo").is_err());
     }
 }

@@ -14,6 +14,7 @@ pub struct Meters {
     /// By `WanId`; a port that is attached later counts on.
     pub wans: Vec<Arc<Meter>>,
     unsent: Arc<CachePadded<Unsent>>,
+    looks: Arc<AtomicU64>,
 }
 
 /// Frames that reached no port.
@@ -26,7 +27,23 @@ struct Unsent {
 impl Meters {
     /// Meters of a worker with so many WANs, all at 0.
     pub(super) fn new(wans: usize) -> Self {
-        Self { inside: Arc::default(), wans: (0..wans).map(|_| Arc::default()).collect(), unsent: Arc::default() }
+        Self {
+            inside: Arc::default(),
+            wans: (0..wans).map(|_| Arc::default()).collect(),
+            unsent: Arc::default(),
+            looks: Arc::default(),
+        }
+    }
+
+    /// How often the worker has looked at its ports, which it does about once a second for as long as it turns.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// One more.
+    pub(super) fn add_look(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Frames for a WAN without a port.

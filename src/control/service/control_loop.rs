@@ -9,6 +9,7 @@ use super::kernel_view::KernelView;
 use super::log;
 use super::looks::Looks;
 use super::signals::Signals;
+use super::watchdog::Watchdog;
 use super::why::Why;
 use crate::clock::{self, Clock};
 use crate::config::settings::Settings;
@@ -91,6 +92,8 @@ impl ControlLoop<'_> {
         let (mut retry, mut kernel_side) = (interval(RETRY), interval(KERNEL_SIDE));
         // The kernel side has just been made.
         kernel_side.reset();
+        let mut watchdog = Watchdog::of_environment();
+        let mut feeding = watchdog.period().map(interval);
         let mut reading = interval(if self.settings.traffic_evidence { EVIDENCE } else { RATES });
         // At once: what is known from the start is told.
         self.obey(Event::Tick).await;
@@ -107,6 +110,7 @@ impl ControlLoop<'_> {
                 biased;
                 name = signals.next() => return Why::Signal(name),
                 Some(()) = down.recv() => return Why::Down,
+                () = next(&mut feeding) => watchdog.feed(self.workers.iter().map(|it| it.meters().looks()).collect()),
                 Some(news) = links.recv() => self.handle_links(news).await,
                 report = reports.recv() => if let Some(why) = self.handle_report(report).await { return why },
                 () = until(clock, self.state.wake) => self.obey(Event::Tick).await,
@@ -332,6 +336,14 @@ fn interval(period: Duration) -> Interval {
     let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
+}
+
+/// Waits for its next tick; without an interval, for ever.
+async fn next(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until then; without a time, for ever.

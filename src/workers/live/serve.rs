@@ -175,6 +175,7 @@ impl<'a> Service<'a> {
             self.inside.count_losses();
             self.wans.iter_mut().flatten().for_each(|port| port.count_losses());
             self.meters.set_outbox_full(self.outbox.overflow);
+            self.meters.add_look();
             self.check(|_| true);
         }
     }
