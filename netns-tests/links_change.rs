@@ -32,6 +32,24 @@ fn ip(lab: &Lab, line: &str) {
     run(&lab.rt, "ip", &line.split(' ').collect::<Vec<_>>());
 }
 
+/// Makes the link to ISP a again.
+fn plug_in(lab: &Lab) {
+    let make = "link add wan0 address 00:00:5e:00:53:a2 type veth peer name customer address 00:00:5e:00:53:a1 netns";
+    ip(lab, &format!("{make} {}", lab.ispa.name()));
+    let isp = |line: &str| run(&lab.ispa, "ip", &line.split(' ').collect::<Vec<_>>());
+    isp("address add 192.0.2.198/29 dev customer");
+    isp("address add fe80::a1/64 dev customer nodad");
+    isp("link set customer up");
+    ip(lab, "link set wan0 up");
+}
+
+/// Puts a link without Ethernet frames, as those of modems and tunnels are, in the place of the link to ISP a.
+fn dial_in(lab: &Lab) {
+    ip(lab, "link del wan0");
+    ip(lab, "tuntap add wan0 mode tun");
+    ip(lab, "link set wan0 up");
+}
+
 /// One ping from inside with each identity in turn: both WANs are used, by the hash of the lab's seed.
 fn ping(lab: &Lab) {
     for identity in 2..=6 {
@@ -77,13 +95,7 @@ fn c_69_a_link_that_is_deleted_and_made_again_is_used_again_and_shielded() {
     wait(&service, "fiber", "it comes up", |wan| wan.state == "up");
     ip(&lab, "link del wan0");
     wait(&service, "fiber", "it is told", |wan| wan.state == "absent");
-    let make = "link add wan0 address 00:00:5e:00:53:a2 type veth peer name customer address 00:00:5e:00:53:a1 netns";
-    ip(&lab, &format!("{make} {}", lab.ispa.name()));
-    let isp = |line: &str| run(&lab.ispa, "ip", &line.split(' ').collect::<Vec<_>>());
-    isp("address add 192.0.2.198/29 dev customer");
-    isp("address add fe80::a1/64 dev customer nodad");
-    isp("link set customer up");
-    ip(&lab, "link set wan0 up");
+    plug_in(&lab);
     wait(&service, "fiber", "it comes back", |wan| wan.state == "up" && wan.gateways[0].mac.is_some());
     ping(&lab);
     let rules = run(&lab.rt, "nft", &["list", "chains", "netdev"]);
@@ -115,4 +127,33 @@ fn wait_for_log(service: &Service, text: &str) {
         assert!(clock.now().millis() < PATIENCE_MS, "no \"{text}\" in the log:\n{}", service.log());
         pause(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_link_that_is_not_ethernet_makes_its_wan_unusable_and_no_other_whenever_it_comes() {
+    let lab = lab(Options::default());
+    dial_in(&lab);
+    let service = start(&lab);
+    let unusable = |times: usize| {
+        wait(&service, "fiber", "it is told", |wan| wan.state == "unusable");
+        wait(&service, "dsl", "the other line is used", |wan| wan.state == "up");
+        let why = "the link \"wan0\" is not Ethernet (hardware type 65534); a WAN must be an Ethernet link";
+        let wan = wan(&service, "fiber");
+        assert!(wan.health.iter().all(|health| health.reason == why), "{:?}", wan.health);
+        ping(&lab);
+        // Long enough to be tried again.
+        pause(Duration::from_millis(2500));
+        let log = service.log();
+        let told: Vec<&str> = log.lines().filter(|line| line.contains("is not Ethernet")).collect();
+        assert_eq!(told.len(), 2 * times, "once for each family:\n{log}");
+        assert!(told.iter().all(|line| line.contains("WARN")), "{told:?}");
+    };
+    unusable(1);
+    ip(&lab, "link del wan0");
+    plug_in(&lab);
+    wait(&service, "fiber", "it comes up", |wan| wan.state == "up" && wan.gateways[0].mac.is_some());
+    ping(&lab);
+    dial_in(&lab);
+    unusable(2);
+    service.stop().expect("it stops");
 }

@@ -1,7 +1,7 @@
 //! A WAN behind an 802.1Q tag: flowpin pushes the tag, requires it, and carries both families both ways.
 
-use crate::lab::{Trunk, attempt, everything_passes, lab, offloads, run, start};
-use flowpin::lab::{Lab, Options};
+use crate::lab::{Trunk, attempt, everything_passes, lab, offloads, run, start, wait_until};
+use flowpin::lab::{Lab, Options, topology};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -68,4 +68,26 @@ fn c_65_a_frame_without_the_tag_or_with_another_one_is_not_taken() {
         assert!(!answered, "{wrong:?}: {text}");
         drop(router);
     }
+}
+
+#[test]
+fn the_links_own_addresses_are_answered_for_behind_the_tag_since_the_kernel_does_not_see_it() {
+    let lab = tagged();
+    let ip = |line: &str| run(&lab.rt, "ip", &line.split(' ').collect::<Vec<_>>());
+    ip("address add 192.0.2.197/29 dev wan0");
+    ip("address add fe80::a3/64 dev wan0 nodad");
+    ip("address add 2001:db8:a:1::2/64 dev wan0 nodad");
+    run(&lab.ispa, "ip", &["address", "add", "2001:db8:a:1::1/64", "dev", "customer", "nodad"]);
+    let _trunk = Trunk::start(&lab.ispa, Some(TAG));
+    let router = start(&lab);
+    let mac = topology::mac::RT_WAN0.map(|octet| format!("{octet:02x}")).join(":");
+    for own in ["192.0.2.197", "fe80::a2", "fe80::a3", "2001:db8:a:1::2"] {
+        let is_known = || run(&lab.ispa, "ip", &["neigh", "show", own, "dev", "customer"]).contains(&mac);
+        wait_until(&format!("the ISP knows {own}"), || {
+            // Nobody behind the tag answers the ping itself.
+            attempt(&lab.ispa, "ping", &["-n", "-c", "1", "-W", "1", "-I", "customer", own]);
+            is_known()
+        });
+    }
+    router.end(&[]);
 }

@@ -71,7 +71,7 @@ pub struct Wan {
     pub interface: String,
     /// 802.1Q tag.
     pub vlan: Option<u16>,
-    /// `absent`, `link-down`, `no-gateway`, `no-address`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,
+    /// `absent`, `unusable`, `link-down`, `no-gateway`, `no-address`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,
     /// both as in `ipv4 up, ipv6 no-gateway`.
     pub state: String,
     /// How it is in each family that it carries, IPv4 first.

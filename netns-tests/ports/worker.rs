@@ -39,7 +39,8 @@ impl Service {
         let pair = Pair::new();
         let opened = pair.router.run(|| {
             let tun = TunDevice::create("fp0", 1)?;
-            let ports = Ports::open(&tun, 0, 1, &[Some(Link::find("wan0")?), None])?;
+            let mut ports = Ports::open(&tun, 0, 1, 2)?;
+            ports.attach(WanId(0), &Link::find("wan0")?)?;
             std::io::Result::Ok((tun, ports))
         });
         let (tun, ports) = opened.unwrap().unwrap();

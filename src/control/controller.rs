@@ -184,7 +184,8 @@ impl Controller {
             let link = self.links.get(id.index()).unwrap_or(&unknown);
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
             let address = Family::ALL.map(|family| self.leases.has_address(id, family));
-            let link = LinkHealth { present: link.present, carrier: link.came_up.is_some(), next_hop, address };
+            let (present, carrier, unusable) = (link.present, link.came_up.is_some(), link.unusable.clone());
+            let link = LinkHealth { present, unusable, carrier, next_hop, address };
             self.judge.handle_link(now, id, link);
         }
     }

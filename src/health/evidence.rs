@@ -2,12 +2,15 @@
 //! Must never know: how a link is watched, how flows are counted.
 
 use crate::types::{Family, Tick};
+use std::sync::Arc;
 
 /// The state of a WAN's link, as the kernel reports it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkHealth {
     /// The link exists.
     pub present: bool,
+    /// Why no port can be opened on it, in one sentence.
+    pub unusable: Option<Arc<str>>,
     /// It is up and has a carrier.
     pub carrier: bool,
     /// Whether a gateway is known, by [`Family`].
@@ -18,12 +21,14 @@ pub struct LinkHealth {
 
 impl LinkHealth {
     /// Nothing is missing.
-    pub const GOOD: Self = Self { present: true, carrier: true, next_hop: [true; 2], address: [true; 2] };
+    pub const GOOD: Self =
+        Self { present: true, unusable: None, carrier: true, next_hop: [true; 2], address: [true; 2] };
 
     /// Why nothing can be sent in this family.
-    pub(super) fn fault(self, family: Family) -> Option<Fault> {
+    pub(super) fn fault(&self, family: Family) -> Option<Fault> {
         match self {
             Self { present: false, .. } => Some(Fault::Absent),
+            Self { unusable: Some(why), .. } => Some(Fault::Unusable(Arc::clone(why))),
             Self { carrier: false, .. } => Some(Fault::NoCarrier),
             _ if !self.next_hop[family.index()] => Some(Fault::NoNextHop),
             _ => (!self.address[family.index()]).then_some(Fault::NoAddress),
@@ -32,9 +37,10 @@ impl LinkHealth {
 }
 
 /// A reason why nothing can be sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Fault {
     Absent,
+    Unusable(Arc<str>),
     NoCarrier,
     NoNextHop,
     NoAddress,
@@ -126,8 +132,16 @@ mod tests {
         let rows = [
             (facts(true, true, true, true), [None, None]),
             (facts(true, true, false, true), [Some(Fault::NoNextHop), None]),
-            (facts(true, false, false, true), [Some(Fault::NoCarrier); 2]),
-            (facts(false, true, true, true), [Some(Fault::Absent); 2]),
+            (facts(true, false, false, true), [Some(Fault::NoCarrier), Some(Fault::NoCarrier)]),
+            (facts(false, true, true, true), [Some(Fault::Absent), Some(Fault::Absent)]),
+            (
+                LinkHealth { unusable: Some("why".into()), ..facts(false, true, true, true) },
+                [Some(Fault::Absent), Some(Fault::Absent)],
+            ),
+            (
+                LinkHealth { unusable: Some("why".into()), ..facts(true, false, true, true) },
+                [Some(Fault::Unusable("why".into())), Some(Fault::Unusable("why".into()))],
+            ),
         ];
         for (facts, faults) in rows {
             assert_eq!(Family::ALL.map(|family| facts.fault(family)), faults, "{facts:?}");

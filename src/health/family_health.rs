@@ -67,19 +67,20 @@ impl FamilyHealth {
     }
 
     /// The kernel reports the link.
-    pub fn handle_link(&mut self, rules: &Rules, now: Tick, link: LinkHealth) {
+    pub fn handle_link(&mut self, rules: &Rules, now: Tick, link: &LinkHealth) {
         let fault = link.fault(self.family);
         if self.fault != fault {
             self.fault_since = now;
         }
+        let is_good = fault.is_none();
         let had_fault = std::mem::replace(&mut self.fault, fault).is_some();
         if !had_fault {
             self.was_link_known = self.is_link_known;
         }
         self.is_link_known = true;
-        if fault.is_none() && std::mem::take(&mut self.is_given_up) {
+        if is_good && std::mem::take(&mut self.is_given_up) {
             self.hysteresis.handle_link_return(rules, now);
-        } else if fault.is_none() && had_fault {
+        } else if is_good && had_fault {
             self.hysteresis.probes.restart_cycle(now);
         }
         self.give_up_if_due(rules, now);
@@ -122,10 +123,10 @@ impl FamilyHealth {
 
     /// When time alone may change something.
     pub fn due(&self, rules: &Rules, now: Tick) -> Option<Tick> {
-        match self.fault {
+        match &self.fault {
             None => self.hysteresis.due(rules, now),
             Some(Fault::NoNextHop) => Some(self.patience_ends()).filter(|end| *end > now),
-            Some(Fault::Absent | Fault::NoCarrier | Fault::NoAddress) => None,
+            Some(Fault::Absent | Fault::Unusable(_) | Fault::NoCarrier | Fault::NoAddress) => None,
         }
     }
 
@@ -162,9 +163,10 @@ impl FamilyHealth {
     /// The WAN's state and standing now, and why.
     fn judged(&self, rules: &Rules, now: Tick) -> (State, Standing, Reason) {
         let by_hand = || Reason::ByHand { verb: self.operator.0, text: Arc::clone(&self.operator.1) };
-        match (self.operator.0, self.fault) {
+        match (self.operator.0, &self.fault) {
             (Verb::Down, _) => (State::Down, Standing::HardDown, by_hand()),
             (_, Some(Fault::Absent)) => (State::Absent, Standing::HardDown, Reason::LinkGone),
+            (_, Some(Fault::Unusable(why))) => (State::Unusable, Standing::HardDown, Reason::Unusable(Arc::clone(why))),
             (_, Some(Fault::NoCarrier)) => (State::LinkDown, Standing::HardDown, Reason::NoCarrier),
             (_, Some(Fault::NoNextHop)) => {
                 let standing = if now < self.patience_ends() { Standing::SoftDown } else { Standing::HardDown };

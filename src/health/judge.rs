@@ -53,7 +53,7 @@ impl Judge {
     pub fn handle_link(&mut self, now: Tick, wan: WanId, link: LinkHealth) {
         let now = self.advance(now);
         if let Some(WanHealth { rules, families }) = self.wans.get_mut(wan) {
-            families.iter_mut().for_each(|health| health.handle_link(rules, now, link));
+            families.iter_mut().for_each(|health| health.handle_link(rules, now, &link));
         }
         self.conclude();
     }

@@ -16,6 +16,8 @@ pub enum Reason {
     Unprobed,
     /// The link does not exist.
     LinkGone,
+    /// No port can be opened on the link: why, in one sentence.
+    Unusable(Arc<str>),
     /// The link is not up or has no carrier.
     NoCarrier,
     /// No gateway is known in this family.
@@ -96,6 +98,7 @@ impl fmt::Display for Reason {
             Self::Starting => f.write_str("no probe has been answered yet"),
             Self::Unprobed => f.write_str("the link is there, and no probe looks further"),
             Self::LinkGone => f.write_str("the link does not exist"),
+            Self::Unusable(why) => f.write_str(why),
             Self::NoCarrier => f.write_str("the link is down or has no carrier"),
             Self::NoNextHop => f.write_str("no gateway is known"),
             Self::NoAddress(Family::V4) => f.write_str("the link has no IPv4 address"),

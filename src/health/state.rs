@@ -12,6 +12,8 @@ use std::fmt;
 pub enum State {
     /// The link does not exist.
     Absent,
+    /// The link exists, and nothing can be sent or received by it.
+    Unusable,
     /// The link has no carrier.
     LinkDown,
     /// No gateway is known.
@@ -33,8 +35,9 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Absent,
+        Self::Unusable,
         Self::LinkDown,
         Self::NoGateway,
         Self::NoAddress,
@@ -50,6 +53,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Absent => "absent",
+            Self::Unusable => "unusable",
             Self::LinkDown => "link-down",
             Self::NoGateway => "no-gateway",
             Self::NoAddress => "no-address",
@@ -65,7 +69,7 @@ impl State {
     #[must_use]
     pub fn allows(self, standing: Standing) -> bool {
         match self {
-            Self::Absent | Self::LinkDown | Self::NoAddress => standing == Standing::HardDown,
+            Self::Absent | Self::Unusable | Self::LinkDown | Self::NoAddress => standing == Standing::HardDown,
             Self::NoGateway => !standing.is_usable(),
             Self::Probing => standing.is_usable(),
             Self::Up => standing == Standing::Up,

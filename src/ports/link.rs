@@ -29,14 +29,20 @@ impl Link {
         let index = device::index(name).ok_or_else(missing)?;
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
         let (kind, mac) = device::hardware(socket.as_fd(), name)?;
-        if kind != libc::ARPHRD_ETHER {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("the link \"{name}\" is not Ethernet (hardware type {kind}); a WAN must be an Ethernet link"),
-            ));
+        if let Some(sentence) = unusable(name, kind) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, sentence));
         }
         Ok(Self { name: name.to_owned(), index, mac: Mac(mac), mtu: device::mtu(socket.as_fd(), name)? })
     }
+}
+
+/// Why no port can be opened on the link `name`, in one sentence, if its `hardware` (`ARPHRD_*`) is not Ethernet.
+#[must_use]
+pub fn unusable(name: &str, hardware: u16) -> Option<String> {
+    let is_ethernet = hardware == libc::ARPHRD_ETHER;
+    let sentence =
+        || format!("the link \"{name}\" is not Ethernet (hardware type {hardware}); a WAN must be an Ethernet link");
+    (!is_ethernet).then(sentence)
 }
 
 #[cfg(test)]

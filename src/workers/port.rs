@@ -21,26 +21,37 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Opens the ports of worker `number` (from 0): that queue of `tun`, and a port on each link of `wans`, which stand in
-    /// the order of `WanId`; `None` for a WAN whose link is not there yet. `workers` is how many there will be: more than
-    /// one share a link's frames, each flow staying with one worker; all links must be up then before Linux 6.13.
+    /// Opens that queue of `tun` for worker `number` (from 0); its `wans` WANs have no port yet. `workers` is how many there
+    /// will be: more than one share a link's frames, each flow staying with one worker.
     ///
     /// # Errors
-    /// One sentence that names the link.
-    pub fn open(tun: &TunDevice, number: usize, workers: usize, wans: &[Option<Link>]) -> io::Result<Self> {
-        let meters = Meters::new(wans.len());
+    /// One sentence that names the TUN.
+    pub fn open(tun: &TunDevice, number: usize, workers: usize, wans: usize) -> io::Result<Self> {
+        let meters = Meters::new(wans);
         let (receive, transmit) = tun.open(number, &meters.inside).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("the TUN \"{}\" was made without a queue for worker {number}", tun.name()),
             )
         })?;
-        let shared = workers > 1;
-        let open = |(link, meter): (&Option<Link>, &Arc<Meter>)| {
-            link.as_ref().map(|link| open_wan(link, shared, meter)).transpose()
-        };
-        let wans = wans.iter().zip(&meters.wans).map(open).collect::<io::Result<_>>()?;
-        Ok(Self { inside: LivePort::new(receive, transmit), wans, meters, shared })
+        let wans = (0..wans).map(|_| None).collect();
+        Ok(Self { inside: LivePort::new(receive, transmit), wans, meters, shared: workers > 1 })
+    }
+
+    /// Opens a port on the link of `wan`. For several workers it must be up before Linux 6.13.
+    ///
+    /// # Errors
+    /// One sentence that names the link.
+    pub fn attach(&mut self, wan: WanId, link: &Link) -> io::Result<()> {
+        let (port, meter) = (self.wans.get_mut(wan.index()), self.meters.wans.get(wan.index()));
+        let (port, meter) = port.zip(meter).ok_or(io::ErrorKind::InvalidInput)?;
+        *port = Some(open_wan(link, self.shared, meter)?);
+        Ok(())
+    }
+
+    /// Closes the port of `wan`.
+    pub fn detach(&mut self, wan: WanId) {
+        self.wans.get_mut(wan.index()).map(Option::take);
     }
 
     /// Ports that exist already, in place of a TUN and packet sockets.

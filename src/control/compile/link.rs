@@ -6,12 +6,15 @@ use crate::plane::policy::{Probe, Wan, WanLink};
 use crate::types::{Family, Mac};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// What the kernel says of one WAN's link, as far as the policy depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LinkState {
     /// The link exists.
     pub present: bool,
+    /// Why no port can be opened on it, in one sentence.
+    pub unusable: Option<Arc<str>>,
     /// Our own address on the link.
     pub mac: Mac,
     /// Accept unicast frames for any station (replay only).

@@ -37,6 +37,7 @@ const DUMMY4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
         present: true,
+        unusable: None,
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
         any_mac: true,
         came_up: Some(1),

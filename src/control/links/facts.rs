@@ -4,6 +4,7 @@
 use super::delegated::{self, Delegated};
 use crate::control::compile::LinkState;
 use crate::control::netlink::{Route, TABLE_MAIN, link_name, own_address};
+use crate::ports::link;
 use crate::types::Mac;
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressMessage;
@@ -19,6 +20,8 @@ pub struct LinkFacts {
     pub index: u32,
     /// `None` for a link without Ethernet addresses, such as a TUN.
     pub mac: Option<Mac>,
+    /// What kind of link it is (`ARPHRD_*`, linux/if_arp.h).
+    pub hardware: u16,
     /// Bytes.
     pub mtu: u32,
     /// Switched on by its administrator.
@@ -39,11 +42,24 @@ pub struct LinkFacts {
 }
 
 impl LinkFacts {
+    /// Why no port can be opened on it, in one sentence.
+    #[must_use]
+    pub fn unusable(&self) -> Option<String> {
+        link::unusable(&self.name, self.hardware)
+    }
+
+    /// Whether a port is worth trying now: a link that is switched off gets its port when it comes up.
+    #[must_use]
+    pub fn takes_port(&self) -> bool {
+        self.up && self.unusable().is_none()
+    }
+
     /// The part that the policy depends on.
     #[must_use]
     pub fn state(&self) -> LinkState {
         LinkState {
             present: true,
+            unusable: self.unusable().map(Into::into),
             mac: self.mac.unwrap_or_default(),
             any_mac: false,
             came_up: (self.up && self.carrier).then_some(self.came_up),
@@ -73,6 +89,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         name: link_name(link)?.to_owned(),
         index,
         mac: None,
+        hardware: link.header.link_layer_type.into(),
         mtu: 0,
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),

@@ -24,6 +24,8 @@ use crate::ports::link::Link;
 use crate::types::{End, Outcome, Probed, Tick, WanId};
 use crate::workers::live::{Report, WorkerHandle};
 use ipnet::{IpNet, Ipv6Net};
+use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
@@ -79,10 +81,27 @@ pub struct LoopState {
     missing: Vec<String>,
     /// Something could not be done: look again though nothing is said to have changed.
     retry: bool,
+    /// WANs whose links are up and refused a port at the last look.
+    refused: BTreeMap<WanId, Refused>,
     /// When the controller is to be told the time.
     wake: Option<Tick>,
     /// Delegated prefixes of which it was said that somebody must say whose they are.
     asked: Vec<Ipv6Net>,
+}
+
+/// A WAN without a port.
+#[derive(Debug)]
+struct Refused {
+    /// Looks in a row that brought none. The first may have met a link on its way down, and is nothing to tell of.
+    times: u32,
+    why: Arc<str>,
+}
+
+impl LoopState {
+    /// After a start that left a WAN without a port that its link should take: it is tried again.
+    pub fn begin(retry: bool) -> Self {
+        Self { retry, ..Self::default() }
+    }
 }
 
 impl ControlLoop<'_> {
@@ -175,7 +194,10 @@ impl ControlLoop<'_> {
             // Nothing is sent by a link that is not shielded yet.
             self.guard_anew(&self.owned()).await;
         }
-        let (links, inside) = (view.states(), view.inside(&self.settings));
+        let (mut links, inside) = (view.states(), view.inside(&self.settings));
+        for (wan, refused) in self.state.refused.iter().filter(|(_, refused)| refused.times > 1) {
+            links.get_mut(wan.index()).into_iter().for_each(|link| link.unusable = Some(Arc::clone(&refused.why)));
+        }
         self.obey(Event::Links { links, inside }).await;
         let owned = self.owned();
         if !self.guard.is_for(&owned) {
@@ -296,17 +318,20 @@ impl ControlLoop<'_> {
     /// Opens ports on links that came (back), closes those of links that went. Whether a port was opened.
     fn attach(&mut self, view: &KernelView) -> bool {
         let mut opened = false;
+        let refused = mem::take(&mut self.state.refused);
         for (id, link) in (0..).map(WanId).zip(&view.wans) {
             let Some(before) = self.attached.get(id.index()).copied() else { continue };
             let now = match link {
-                None if before.is_some() => {
+                // One of this name that takes no port is another than the one before.
+                _ if before.is_some() && link.as_ref().is_none_or(|link| link.unusable().is_some()) => {
                     self.write(Trace::default(), Happened::LinkGone(id));
                     // A worker too busy to hear of it finds out by itself.
                     self.workers.iter().for_each(|worker| _ = worker.detach(id));
                     None
                 }
-                Some(link) if link.up && before != Some(link.index) => {
-                    let open = self.open(id, &link.name);
+                Some(link) if link.takes_port() && before != Some(link.index) => {
+                    let times = refused.get(&id).map_or(1, |refused| refused.times.saturating_add(1));
+                    let open = self.open(id, &link.name, times);
                     opened |= open;
                     open.then_some(link.index)
                 }
@@ -319,12 +344,14 @@ impl ControlLoop<'_> {
         opened
     }
 
-    fn open(&mut self, id: WanId, name: &str) -> bool {
+    /// Opens the ports of a WAN, for the so manieth time in a row.
+    fn open(&mut self, id: WanId, name: &str, times: u32) -> bool {
         let opened = Link::find(name).and_then(|link| self.workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
         match opened {
             Ok(()) => self.write(Trace::default(), Happened::Attached { wan: id, link: name.to_owned() }),
             Err(ref error) => {
                 tracing::debug!("WAN \"{}\": {error}", self.name(id));
+                self.state.refused.insert(id, Refused { times, why: error.to_string().into() });
                 self.state.retry = true;
             }
         }

@@ -5,6 +5,8 @@ use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
 use crate::control::links::{self, Delegated, LinkFacts};
 use crate::ports::link::Link;
+use crate::types::WanId;
+use crate::workers::live::Ports;
 use ipnet::{IpNet, Ipv6Net};
 use std::collections::BTreeSet;
 use std::io;
@@ -101,19 +103,32 @@ impl KernelView {
         }
     }
 
-    /// The links that ports can be opened on now: a link that is switched off gets its port when it comes up.
+    /// Opens a port for each worker on each link that takes one. Returns the index of the link that each WAN has its ports
+    /// on. A WAN that has none, because its link has just gone down or away or refuses, keeps no other from theirs: it is
+    /// tried again while the service runs.
     ///
     /// # Errors
-    /// A link that is not Ethernet; it says so.
-    pub fn links(&self) -> io::Result<Vec<Option<Link>>> {
-        let usable = self.wans.iter().map(|link| link.as_ref().filter(|link| link.up));
-        usable.map(|link| link.map(|link| Link::find(&link.name)).transpose()).collect()
-    }
-
-    /// The index of the link that each WAN has a port on, if [`KernelView::links`] was what was opened.
-    #[must_use]
-    pub fn attached(&self) -> Vec<Option<u32>> {
-        self.wans.iter().map(|link| link.as_ref().filter(|link| link.up).map(|link| link.index)).collect()
+    /// A sentence that tells which rights are missing.
+    pub fn open(&self, workers: &mut [Ports]) -> io::Result<Vec<Option<u32>>> {
+        let mut attached = Vec::new();
+        for (id, link) in (0..).map(WanId).zip(&self.wans) {
+            let Some(link) = link.as_ref().filter(|link| link.takes_port()) else {
+                attached.push(None);
+                continue;
+            };
+            let opened = Link::find(&link.name)
+                .and_then(|link| workers.iter_mut().try_for_each(|it| it.attach(id, &link)).map(|()| link.index));
+            match opened {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Err(error) => {
+                    tracing::debug!("{error}");
+                    workers.iter_mut().for_each(|it| it.detach(id));
+                    attached.push(None);
+                }
+                Ok(index) => attached.push(Some(index)),
+            }
+        }
+        Ok(attached)
     }
 }
 
@@ -128,6 +143,7 @@ mod tests {
             name: name.into(),
             index: 3,
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            hardware: 1,
             mtu: 1500,
             up: true,
             carrier: true,
@@ -202,8 +218,17 @@ mod tests {
     fn a_link_that_is_switched_off_has_a_state_and_no_port() {
         let off = LinkFacts { up: false, ..link("fiber0", &["192.0.2.198/29"]) };
         let view = KernelView::pick(&[off, link("cable0", &[])], &settings());
-        assert_eq!(view.attached(), [None, Some(3)]);
         assert_eq!((view.states()[0].mtu, view.states()[0].addresses4.len()), (1500, 1));
-        assert!(view.links().is_err(), "cable0 does not exist here");
+        assert_eq!(view.open(&mut []).unwrap(), [None, None], "cable0 does not exist here, and that is no fault");
+    }
+
+    #[test]
+    fn a_link_that_is_not_ethernet_has_a_state_that_says_so_and_no_port() {
+        let modem = LinkFacts { mac: None, hardware: 512, ..link("fiber0", &["192.0.2.198/29"]) };
+        let view = KernelView::pick(std::slice::from_ref(&modem), &settings());
+        assert!(!modem.takes_port());
+        let why = view.states()[0].unusable.clone();
+        let sentence = "the link \"fiber0\" is not Ethernet (hardware type 512); a WAN must be an Ethernet link";
+        assert_eq!(why.as_deref(), Some(sentence));
     }
 }

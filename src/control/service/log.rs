@@ -5,7 +5,7 @@ use super::why::Why;
 use crate::config::settings::Settings;
 use crate::control::controller::leases::{LeaseChange, What};
 use crate::control::journal::{Entry, Happened, Journal, Line};
-use crate::health::{Change, ProbeReport, Trace};
+use crate::health::{Change, ProbeReport, State, Trace};
 use crate::plane::policy::Policy;
 use crate::types::WanId;
 use ipnet::{IpNet, Ipv6Net};
@@ -77,7 +77,7 @@ fn transition(wan: &str, change: &Change) {
     }
     if !change.is_of_state() {
         tracing::info!(wan, %family, state = %to, standing = ?change.standing, %reason, %trace, "WAN is treated otherwise");
-    } else if change.standing > change.stood {
+    } else if change.standing > change.stood || *to == State::Unusable {
         tracing::warn!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
     } else {
         tracing::info!(wan, %family, %from, %to, %reason, %trace, "WAN changed");
@@ -168,7 +168,7 @@ fn notify(states: &[NotifyState<'_>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{Reason, State};
+    use crate::health::Reason;
     use crate::types::{Family, Standing, Tick};
     use std::sync::{Mutex, PoisonError};
 

@@ -50,11 +50,12 @@ pub struct Startup {
 struct Opened {
     signals: Signals,
     changes: Changes,
-    view: KernelView,
     controller: Controller,
     clock: Clock,
     tun: TunDevice,
     ports: Vec<Ports>,
+    attached: Vec<Option<u32>>,
+    state: LoopState,
 }
 
 impl Startup {
@@ -112,10 +113,12 @@ impl Startup {
         log::missing_router_addresses(&self.settings, controller.policy());
         let workers = worker_count(&self.settings);
         let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;
-        let links = view.links().map_err(sentence)?;
-        let ports = (0..workers).map(|number| Ports::open(&tun, number, workers, &links).map_err(sentence));
-        let ports = ports.collect::<Result<_, _>>()?;
-        Ok(Opened { signals, changes, view, controller, clock, tun, ports })
+        let ports = (0..workers).map(|number| Ports::open(&tun, number, workers, view.wans.len()));
+        let mut ports = ports.collect::<io::Result<Vec<_>>>().map_err(sentence)?;
+        let attached = view.open(&mut ports).map_err(sentence)?;
+        let expected = view.wans.iter().flatten().filter(|link| link.takes_port()).count();
+        let state = LoopState::begin(attached.iter().flatten().count() < expected);
+        Ok(Opened { signals, changes, controller, clock, tun, ports, attached, state })
     }
 
     /// From the first packet to the last. Why it ended, and what broke.
@@ -126,7 +129,7 @@ impl Startup {
         kernel: &KernelThread,
         answers: UnboundedReceiver<Answer>,
     ) -> Result<(Why, Faults), Faults> {
-        let Opened { signals, changes, view, controller, clock, tun, ports } = opened;
+        let Opened { signals, changes, controller, clock, tun, ports, attached, state } = opened;
         let settings = || Arc::clone(&self.settings);
         let watch = Watch::start(&self.settings.downstream.tun, guard.port()).map_err(one)?;
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
@@ -157,7 +160,7 @@ impl Startup {
             tokio::spawn(news::forward(watch, move || Watch::start(&same.downstream.tun, port), touch)),
         ];
         let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands, down };
-        let (settings, attached, state) = (settings(), view.attached(), LoopState::default());
+        let settings = settings();
         let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
         let why = control.run(&mut inboxes).await;
         bringers.iter().for_each(JoinHandle::abort);

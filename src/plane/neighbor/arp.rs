@@ -16,7 +16,8 @@ const REPLY: u16 = 2;
 /// Bytes of an ARP packet for IPv4 over Ethernet.
 const LEN: usize = 28;
 
-/// Learns from an ARP frame, and answers a request for an owned address, a probe (RFC 5227 §2.1.1) too.
+/// Learns from an ARP frame, and answers a request for an owned address, a probe (RFC 5227 §2.1.1) too; on a
+/// tagged link also for the kernel's.
 pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answer {
     let arp = match Arp::parse(frame.packet()) {
         Ok(Some(arp)) => arp,
@@ -29,7 +30,8 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answ
     if place.wan.link.next_hop4 == Some(arp.sender) {
         place.neighbors.learn(place.id, Family::V4, arp.sender_mac);
     }
-    if arp.operation != REQUEST || !place.wan.owns_address(IpAddr::V4(arp.target)) {
+    let target = IpAddr::V4(arp.target);
+    if arp.operation != REQUEST || !(place.wan.owns_address(target) || place.wan.link.speaks_for(target)) {
         return Answer::Kernel;
     }
     let reply = build(REPLY, (place.wan.link.mac, arp.target), (arp.sender_mac, arp.sender));

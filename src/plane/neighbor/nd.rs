@@ -70,14 +70,14 @@ fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
     }
 }
 
-/// The owned addresses, but not what the kernel has for itself out of the delegated prefix; and our own link-local
-/// address where the kernel has none.
+/// The owned addresses; what the kernel has for itself, be it out of the delegated prefix, only on a tagged link; and our
+/// own link-local address where the kernel has none.
 fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
     if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == target) {
         return true;
     }
     if wan.link.addresses6.contains(&target) {
-        return false;
+        return wan.link.speaks_for(IpAddr::V6(target));
     }
     wan.owns_address(IpAddr::V6(target)) || source_of(wan) == target
 }

@@ -45,6 +45,13 @@ impl WanLink {
         }
     }
 
+    /// Whether nobody but flowpin can say who has `address`: the kernel's own on a tagged link, whose frames the kernel,
+    /// which has no VLAN device there, does not take.
+    #[must_use]
+    pub fn speaks_for(&self, address: IpAddr) -> bool {
+        self.vlan.is_some() && self.has(address)
+    }
+
     /// Whether `address` means every host on this link (RFC 922 §7); links of one or two hosts have none such (RFC 3021).
     #[must_use]
     pub fn is_broadcast(&self, address: IpAddr) -> bool {

@@ -4,16 +4,21 @@ use super::*;
 use crate::plane::neighbor::sample::{hex, policy, sent};
 use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
+use crate::plane::policy::Policy;
 use crate::types::{Offload, WanId};
 
 const LINK: &str = "ffffffffffff 02000000ee01 0806";
 
 fn receive(wan: WanId, neighbors: &Neighbors, body: &str) -> (Answer, Vec<(WanId, Vec<u8>)>) {
+    receive_under(&policy(), wan, neighbors, body)
+}
+
+fn receive_under(policy: &Policy, wan: WanId, neighbors: &Neighbors, body: &str) -> (Answer, Vec<(WanId, Vec<u8>)>) {
     let mut bytes = hex(&format!("{LINK}{body}"));
     let end = bytes.len();
     let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
     let mut outbox = Outbox::new();
-    let verdict = answer(&frame, &policy(), wan, neighbors, &mut outbox);
+    let verdict = answer(&frame, policy, wan, neighbors, &mut outbox);
     (verdict, sent(&mut outbox))
 }
 
@@ -41,6 +46,20 @@ fn an_answer_on_a_tagged_wan_is_tagged() {
     let reply =
         "02000000ee01 02000000000b 8100012c 0806 0001 0800 06 04 0002 02000000000b c6336403 02000000ee01 c6336401";
     assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(1), hex(reply))]));
+}
+
+#[test]
+fn the_kernels_own_address_is_answered_for_where_the_kernel_sees_no_frames() {
+    let request = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000202";
+    let mut policy = policy();
+    assert_eq!(receive_under(&policy, WanId(0), &Neighbors::new(), request), (Answer::Kernel, vec![]), "untagged");
+    policy.wans[0].link.vlan = Some(300);
+    let (verdict, sent) = receive_under(&policy, WanId(0), &Neighbors::new(), request);
+    let reply =
+        "02000000ee01 02000000000a 8100012c 0806 0001 0800 06 04 0002 02000000000a c0000202 02000000ee01 c0000201";
+    assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
+    let nobodys = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000204";
+    assert_eq!(receive_under(&policy, WanId(0), &Neighbors::new(), nobodys), (Answer::Kernel, vec![]));
 }
 
 #[test]

@@ -93,6 +93,23 @@ fn nothing_is_answered_for_what_this_wan_does_not_own() {
 }
 
 #[test]
+fn the_kernels_own_addresses_are_answered_for_where_the_kernel_sees_no_frames() {
+    for own in ["fe80000000000000 0000000000000002", "20010db8000a0c80 0000000000000005"] {
+        let mut policy = policy();
+        let asked = |policy: &Policy| receive_under(policy, &Neighbors::new(), &solicitation(own));
+        assert_eq!(asked(&policy), (Answer::Kernel, vec![]), "untagged");
+        policy.wans[0].link.vlan = Some(300);
+        let (verdict, sent) = asked(&policy);
+        let link = hex("02000000ee01 02000000000a 8100012c 86dd");
+        let (source, target) = (&sent[0].1[18 + 8..18 + 24], &sent[0].1[18 + 48..18 + 64]);
+        assert_eq!(
+            (verdict, &sent[0].1[..18], source, target),
+            (Answer::Answered, &link[..], &hex(own)[..], &hex(own)[..])
+        );
+    }
+}
+
+#[test]
 fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
     let ours = "fe80000000000000 000000fffe00000a";
     assert_eq!(receive(&solicitation(ours)).0, Answer::Kernel);
