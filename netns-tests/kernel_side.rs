@@ -1,7 +1,7 @@
 //! What the kernel side sets up is undone to the byte, a killed run is taken over, and conflicts are named.
 
 use crate::machine::{add_tun, build_router, in_namespace, machine, output, plan, set_up, sh, tear_down};
-use flowpin::control::kernel::{self, Plan};
+use flowpin::control::kernel::{self, Plan, Repaired};
 use std::fs;
 use std::path::Path;
 
@@ -21,6 +21,12 @@ fn assert_same(before: &str, after: &str) {
         assert_eq!(old, new);
     }
     assert_eq!(before, after);
+}
+
+/// What was mended, where nothing stays amiss.
+fn whole(repaired: Repaired) -> Vec<String> {
+    assert_eq!(repaired.amiss, Vec::<String>::new());
+    repaired.mended
 }
 
 #[test]
@@ -145,11 +151,11 @@ fn what_was_lost_on_the_way_is_repaired_and_still_undone() {
         let standing = machine();
         sh("ip rule flush protocol 102; ip -6 route flush table main protocol 102; ip route flush table 5250");
         fs::write("/proc/sys/net/ipv4/conf/lan0/forwarding", "0").unwrap();
-        let mended = kernel.forwarding.repair().await.unwrap();
+        let mended = whole(kernel.forwarding.repair().await);
         assert_same(&standing, &machine());
         assert_eq!(mended.len(), 6, "{mended:#?}");
         assert!(mended.contains(&"net.ipv4.conf.lan0.forwarding was 0".to_owned()), "{mended:#?}");
-        assert_eq!(kernel.forwarding.repair().await.unwrap(), Vec::<String>::new());
+        assert_eq!(whole(kernel.forwarding.repair().await), Vec::<String>::new());
         assert_same(&standing, &machine());
         tear_down(kernel, &plan).await;
         sh("ip link del flowpin0");
@@ -168,7 +174,7 @@ fn a_link_that_comes_later_is_left_as_it_would_be_without_flowpin() {
         add_tun();
         let mut kernel = set_up(&plan).await;
         sh("ip link add late0 type veth peer name late1");
-        kernel.forwarding.repair().await.unwrap();
+        whole(kernel.forwarding.repair().await);
         assert_eq!(sysctl("ipv4/conf/late0/rp_filter"), "2", "the filter of all is kept");
         tear_down(kernel, &plan).await;
         sh("ip link del flowpin0");

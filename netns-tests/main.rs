@@ -18,6 +18,7 @@ mod failover;
 mod hang_up;
 mod health;
 mod hooks;
+mod host_firewall;
 mod inbound;
 mod instruments;
 mod kernel_hop;

@@ -18,15 +18,17 @@ mod lock;
 mod nft;
 mod plan;
 mod put_back;
+mod reverse_path;
 mod routing;
 mod saved;
 mod shield;
 mod survey;
 mod sysctl;
 mod tun;
+mod untracked;
 mod watch;
 
-pub use forwarding::Forwarding;
+pub use forwarding::{Forwarding, Repaired};
 pub use guard::Guard;
 pub use lock::{Lock, acquire as lock, lock_file};
 pub use plan::Plan;
@@ -44,6 +46,8 @@ use survey::Survey;
 pub struct Kernel {
     /// Whether an earlier run had left a kernel side.
     pub taken_over: bool,
+    /// What is amiss though all stands, as sentences: rules of the host's firewall that are in the way.
+    pub amiss: Vec<String>,
     /// What keeps the kernel silent.
     pub guard: Guard,
     /// What makes it forward.
@@ -64,7 +68,8 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let forwarding = Forwarding::new(plan.clone(), saved);
     let guard = Guard::raise(plan, &survey.links, forwarding.door()).map_err(one)?;
     let taken_over = left_by.is_some();
-    let mut kernel = Kernel { taken_over, guard, forwarding };
+    let amiss = plan.downstream.iter().flat_map(|_| reverse_path::look(&plan.tun).unwrap_or_else(one)).collect();
+    let mut kernel = Kernel { taken_over, amiss, guard, forwarding };
     let done = async {
         if let Some(other) = left_by.filter(|left_by| *left_by != plan.tun) {
             Shield::remove_leftover(&other).map_err(one)?;

@@ -4,11 +4,21 @@
 
 use super::door::Door;
 use super::plan::Plan;
+use super::reverse_path;
 use super::routing::Dump;
 use super::saved::Saved;
 use super::survey::Survey;
 use super::sysctl;
 use crate::control::netlink::{Family, Netlink, link_name};
+
+/// What became of a repair.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Repaired {
+    /// What somebody else had changed and is as it must be again, in words.
+    pub mended: Vec<String>,
+    /// What stays missing or is in the way, as sentences.
+    pub amiss: Vec<String>,
+}
 
 /// What forwards, standing.
 pub struct Forwarding {
@@ -34,12 +44,20 @@ impl Forwarding {
         Some(Door { downstream, tun: self.plan.tun.clone(), fences_ipv6 })
     }
 
-    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. In words,
-    /// what was missing. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// One sentence for each thing that stays missing.
-    pub async fn repair(&mut self) -> Result<Vec<String>, Vec<String>> {
+    /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a tokio
+    /// runtime.
+    pub async fn repair(&mut self) -> Repaired {
+        let (mended, mut amiss) = match self.make_again().await {
+            Ok(mended) => (mended, Vec::new()),
+            Err(missing) => (Vec::new(), missing),
+        };
+        if self.plan.downstream.is_some() {
+            amiss.extend(reverse_path::look(&self.plan.tun).unwrap_or_else(one));
+        }
+        Repaired { mended, amiss }
+    }
+
+    async fn make_again(&mut self) -> Result<Vec<String>, Vec<String>> {
         let netlink = Netlink::connect().map_err(one)?;
         let survey = Survey::make(&netlink, &self.plan, false).await?;
         self.make(&netlink, &survey).await

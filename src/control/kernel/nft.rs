@@ -97,6 +97,7 @@ impl Attributes {
 /// Where a base chain is hooked into the inet family: `enum nf_inet_hooks` (linux/netfilter.h).
 #[derive(Clone, Copy)]
 pub(super) enum Hook {
+    PreRouting = 0,
     LocalIn = 1,
     Forward = 2,
     LocalOut = 3,
@@ -136,11 +137,18 @@ pub(super) enum Meta {
     Transport = 16,
 }
 
-/// `NF_DROP` and `NF_ACCEPT`.
+/// What a route that is looked up says: `NFT_FIB_RESULT_ADDRTYPE` of the destination (`NFTA_FIB_F_DADDR`).
+#[derive(Clone, Copy)]
+pub(super) enum Fib {
+    DestinationType = 3,
+}
+
+/// `NF_DROP` and `NF_ACCEPT`; or the packet goes on, and no connection is made of it.
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Drop = 0,
     Accept = 1,
+    Untracked,
 }
 
 /// The one register that all expressions here share: 16 bytes.
@@ -151,6 +159,8 @@ const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 /// Bytes of a link's name as the kernel compares it, filled up with zeros (`IFNAMSIZ`).
 const LINK_NAME: usize = 16;
+/// `NFTA_FIB_F_DADDR`.
+const FIB_DESTINATION: u32 = 2;
 /// `NFT_LOOKUP_F_INV`.
 const LOOKUP_INVERTED: u32 = 1;
 
@@ -195,6 +205,12 @@ impl Rule {
         loaded.compare(NOT_EQUAL, &link_name(name))
     }
 
+    /// Goes on if the route to where the packet goes says something else than this.
+    pub fn fib_is_not(self, fib: Fib, value: &[u8]) -> Self {
+        let data = Attributes::new().number(1, REGISTER).number(2, fib as u32).number(3, FIB_DESTINATION);
+        self.expression("fib", data).compare(NOT_EQUAL, value)
+    }
+
     /// Goes on if the packet holds these bytes there.
     pub fn holds(self, base: Base, offset: u32, value: &[u8]) -> Self {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
@@ -214,6 +230,9 @@ impl Rule {
 
     /// The whole rule, ready for `NFTA_RULE_EXPRESSIONS`.
     pub fn end(self, end: End) -> Attributes {
+        if let End::Untracked = end {
+            return self.0.nest(1, Attributes::new().string(1, "notrack"));
+        }
         let verdict = Attributes::new().nest(2, Attributes::new().number(1, end as u32));
         self.expression("immediate", Attributes::new().number(1, VERDICT_REGISTER).nest(2, verdict)).0
     }

@@ -10,6 +10,7 @@ use super::nft::batch::{Batch, Netfilter, Refused};
 use super::nft::{
     Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, Message, Meta, OWNER, PERSIST, Rule,
 };
+use super::untracked;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::io;
@@ -22,6 +23,8 @@ use std::io;
 pub(super) struct Shield {
     netfilter: Netfilter,
     table: String,
+    /// What passes is kept out of connection tracking, or the kernel had none.
+    untracked: bool,
 }
 
 /// Which flags the table may have been left with, and which it gets: the first pair that the kernel takes.
@@ -53,7 +56,7 @@ impl Shield {
     /// # Errors
     /// A sentence; nothing has changed then.
     pub(super) fn raise(tun: &str, wans: Wans, silence: Silence) -> Result<Self, String> {
-        let mut shield = Self { netfilter: open()?, table: table_name(tun) };
+        let mut shield = Self { netfilter: open()?, table: table_name(tun), untracked: false };
         shield.update(wans, silence)?;
         Ok(shield)
     }
@@ -67,7 +70,10 @@ impl Shield {
         for links in [wans.all, wans.present] {
             for (left, wanted) in FLAGS {
                 match self.netfilter.commit(&replacement(&self.table, left, wanted, links, silence)) {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => {
+                        self.untrack(silence.door);
+                        return Ok(());
+                    }
                     Err(error) => refused = error,
                 }
                 match refused.error.raw_os_error() {
@@ -81,17 +87,30 @@ impl Shield {
         Err(refusal(&self.table, &refused))
     }
 
+    /// Keeps what passes out of connection tracking, if there is such a thing. A kernel that has it without the expressions
+    /// that this takes goes on tracking.
+    fn untrack(&mut self, door: Option<&Door>) {
+        self.untracked = untracked::is_due();
+        let Some(door) = door.filter(|_| self.untracked) else { return };
+        let mut batch = Batch::new(Family::Inet);
+        untracked::add(&mut batch, &self.table, [&door.downstream, &door.tun]);
+        if let Err(refused) = self.netfilter.commit(&batch) {
+            tracing::warn!("what passes is tracked as connections by the kernel as well, which costs time: {refused}");
+        }
+    }
+
     /// The number by which the kernel knows who raises it.
     pub(super) fn port(&self) -> u32 {
         self.netfilter.port()
     }
 
-    /// Whether both tables are there. One that is not is made again, empty: raise the shield then.
+    /// Whether both tables are there, with all that they need now. One that is not is made again, empty: raise the shield
+    /// then.
     ///
     /// # Errors
     /// A sentence, when the kernel does not tell.
     pub(super) fn stands(&mut self) -> Result<bool, String> {
-        let mut stands = true;
+        let mut stands = self.untracked || !untracked::is_due();
         for family in [Family::Netdev, Family::Inet] {
             let mut batch = Batch::new(family);
             batch.add(Message::NewTable, CREATE | EXCLUSIVE, Attributes::new().string(1, &self.table));
@@ -114,7 +133,7 @@ impl Shield {
 
     /// Removes what an earlier run with another TUN name left.
     pub(super) fn remove_leftover(tun: &str) -> Result<(), String> {
-        Self { netfilter: open()?, table: table_name(tun) }.remove()
+        Self { netfilter: open()?, table: table_name(tun), untracked: false }.remove()
     }
 
     /// Removes the tables of every run that ended. How many there were.
@@ -129,7 +148,7 @@ impl Shield {
         let (count, names) = (ours.clone().count(), ours.map(|it| it.name.clone()).collect::<BTreeSet<_>>());
         let mut outcome = Ok(count);
         for table in names {
-            let mut shield = Self { netfilter, table };
+            let mut shield = Self { netfilter, table, untracked: false };
             outcome = shield.remove().and(outcome);
             netfilter = shield.netfilter;
         }

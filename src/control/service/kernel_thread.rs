@@ -3,7 +3,7 @@
 
 use super::kernel_view::KernelView;
 use crate::config::settings::Settings;
-use crate::control::kernel::Forwarding;
+use crate::control::kernel::{Forwarding, Repaired};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -27,8 +27,8 @@ pub enum Answer {
     Lit(Vec<u32>),
     /// The end of a look; or why there is none, in one sentence.
     Seen(Result<KernelView, String>),
-    /// What was mended, in words; or what stays missing, as sentences.
-    Repaired(Result<Vec<String>, Vec<String>>),
+    /// What was mended, and what stays amiss.
+    Repaired(Repaired),
 }
 
 /// The thread.

@@ -69,9 +69,9 @@ impl Startup {
         let plan = Plan::new(&self.settings, opened.controller.policy().owned());
         let (answers, answered) = mpsc::unbounded_channel();
         let thread = KernelThread::start(Arc::clone(&self.settings), answers).map_err(sentence)?;
-        let Kernel { taken_over, mut guard, forwarding } = kernel::setup(&plan).await?;
+        let Kernel { taken_over, amiss, mut guard, forwarding } = kernel::setup(&plan).await?;
         thread.hand(forwarding);
-        let (why, mut faults) = match self.route(opened, &mut guard, &thread, answered).await {
+        let (why, mut faults) = match self.route(opened, (&mut guard, amiss), &thread, answered).await {
             Ok((why, faults)) => (Some(why), faults),
             Err(faults) => (None, faults),
         };
@@ -80,7 +80,7 @@ impl Startup {
             log::shut();
         } else {
             faults.extend(match forwarding {
-                Some(forwarding) => Kernel { taken_over, guard, forwarding }.teardown().await,
+                Some(forwarding) => Kernel { taken_over, amiss: Vec::new(), guard, forwarding }.teardown().await,
                 None => one("rules, routes and kernel settings stay as they are: say `flowpin down`".into()),
             });
         }
@@ -125,7 +125,7 @@ impl Startup {
     async fn route(
         &self,
         opened: Opened,
-        guard: &mut Guard,
+        (guard, amiss): (&mut Guard, Vec<String>),
         kernel: &KernelThread,
         answers: UnboundedReceiver<Answer>,
     ) -> Result<(Why, Faults), Faults> {
@@ -160,7 +160,7 @@ impl Startup {
             tokio::spawn(news::forward(watch, move || Watch::start(&same.downstream.tun, port), touch)),
         ];
         let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands, down };
-        let settings = settings();
+        let (settings, state) = (settings(), state.with_found(amiss));
         let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
         let why = control.run(&mut inboxes).await;
         bringers.iter().for_each(JoinHandle::abort);

@@ -10,6 +10,8 @@ use std::io;
 pub(in crate::control::kernel) enum What {
     /// `NFT_MSG_GETTABLE`.
     Tables = 1,
+    /// `NFT_MSG_GETRULE`.
+    Rules = 7,
 }
 
 /// A table of any family.
@@ -22,6 +24,15 @@ pub(in crate::control::kernel) struct Table {
     pub owner: Option<u32>,
 }
 
+/// A rule of any table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::control::kernel) struct FilterRule {
+    pub table: String,
+    pub chain: String,
+    /// What [`nested`] takes apart.
+    pub expressions: Vec<u8>,
+}
+
 /// `NLMSG_ERROR`, `NLMSG_DONE`.
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
@@ -31,6 +42,12 @@ const HEADERS: usize = 20;
 /// `NFTA_TABLE_NAME`, `NFTA_TABLE_OWNER`.
 const NAME: u16 = 1;
 const OWNER: u16 = 7;
+/// `NFTA_RULE_TABLE`, `NFTA_RULE_CHAIN`, `NFTA_RULE_EXPRESSIONS`.
+const RULE_TABLE: u16 = 1;
+const RULE_CHAIN: u16 = 2;
+const RULE_EXPRESSIONS: u16 = 4;
+/// `NFTA_LIST_ELEM`.
+const ELEMENT: u16 = 1;
 /// `NLA_TYPE_MASK`.
 const KIND: u16 = 0x3fff;
 
@@ -48,6 +65,20 @@ impl Netfilter {
             tables.push(Table { family, name, owner });
         })?;
         Ok(tables)
+    }
+
+    /// The rules of every table of this network namespace.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn rules(&mut self) -> io::Result<Vec<FilterRule>> {
+        let mut rules = Vec::new();
+        self.dump(What::Rules, |_, attributes| {
+            let word = |kind| attribute(attributes, kind).map(text).unwrap_or_default();
+            let expressions = attribute(attributes, RULE_EXPRESSIONS).unwrap_or_default().to_vec();
+            rules.push(FilterRule { table: word(RULE_TABLE), chain: word(RULE_CHAIN), expressions });
+        })?;
+        Ok(rules)
     }
 
     /// Reads everything of a kind; `take` is given the family and the attributes of each.
@@ -83,14 +114,22 @@ pub(in crate::control::kernel) fn text(value: &[u8]) -> String {
 }
 
 /// The value of the first netlink attribute of this kind.
-pub(in crate::control::kernel) fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
-    while let [l0, l1, k0, k1, ..] = *attributes {
+pub(in crate::control::kernel) fn attribute(attributes: &[u8], wanted: u16) -> Option<&[u8]> {
+    all(attributes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
+}
+
+/// The values of the elements of a list, in their order.
+pub(in crate::control::kernel) fn nested(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    all(list).filter(|(kind, _)| *kind == ELEMENT).map(|(_, value)| value)
+}
+
+/// The attributes with their kinds, up to the first that is cut off.
+fn all(mut attributes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let [l0, l1, k0, k1, ..] = *attributes else { return None };
         let length = usize::from(u16::from_ne_bytes([l0, l1]));
         let value = attributes.get(4..length)?;
-        if u16::from_ne_bytes([k0, k1]) & KIND == wanted {
-            return Some(value);
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
-    None
+        attributes = attributes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_ne_bytes([k0, k1]) & KIND, value))
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::ControlLoop;
 use crate::control::journal::Happened;
-use crate::control::kernel::Touched;
+use crate::control::kernel::{Repaired, Touched};
 use crate::health::Trace;
 use ipnet::IpNet;
 
@@ -48,18 +48,18 @@ impl ControlLoop<'_> {
     }
 
     /// The kernel thread has mended what it could of rules, routes and switches.
-    pub(super) fn handle_repaired(&mut self, repaired: Result<Vec<String>, Vec<String>>) {
+    pub(super) fn handle_repaired(&mut self, repaired: Repaired) {
         self.state.repairs.end(self.sources.clock.now());
-        let missing = match repaired {
-            Ok(mended) => {
-                if !mended.is_empty() {
-                    self.note_mended(mended.join(", "));
-                }
-                Vec::new()
-            }
-            Err(missing) => missing,
-        };
-        self.note_missing(self.state.unguarded.clone(), missing);
+        if !repaired.mended.is_empty() {
+            self.note_mended(repaired.mended.join(", "));
+        }
+        self.note_missing(self.state.unguarded.clone(), repaired.amiss);
+    }
+
+    /// What was amiss when the kernel side had been made.
+    pub(super) fn note_found(&mut self) {
+        let found = std::mem::take(&mut self.state.found);
+        self.note_missing(None, found);
     }
 
     /// Shields exactly these addresses, on all links that are there.
