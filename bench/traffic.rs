@@ -98,6 +98,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [flowpin::types::Remedies::all(flowpin::types::Remedy::Drain); 2],
+        draining: [None; 2],
     }
 }
 

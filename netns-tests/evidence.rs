@@ -2,8 +2,8 @@
 //! on its own account does not hold it up, and handshakes that fail on one line alone degrade it.
 
 use crate::lab::{
-    Router, all_by_dsl, connected, goes_on, judged, lab, probing, run, shared_again, start_with, wait_for, wait_until,
-    wan,
+    Router, all_by_dsl, connected, forward, forward_all, goes_on, judged, lab, probing, run, shared_again, start_with,
+    wait_for, wait_until, wan,
 };
 use flowpin::api::Health;
 use flowpin::clock::pause;
@@ -20,19 +20,6 @@ const WEB: u16 = 80;
 const STREAM: u16 = 5004;
 /// A second address of the Internet host, on which nobody listens.
 const OTHER: &str = "203.0.113.11";
-
-/// Has the fiber's ISP do this with what it forwards.
-fn forward(lab: &Lab, rule: &str) {
-    run(
-        &lab.ispa,
-        "nft",
-        &[&format!("table inet fault {{ chain forward {{ type filter hook forward priority 0; {rule} }}; }}")],
-    );
-}
-
-fn mend(lab: &Lab) {
-    run(&lab.ispa, "nft", &["delete table inet fault"]);
-}
 
 /// The only thing that is probed answers no more.
 const DARK: &str = "icmp type echo-reply drop; icmpv6 type echo-reply drop;";
@@ -198,7 +185,7 @@ fn a_line_on_which_only_handshakes_fail_is_degraded_and_tried_again() {
     assert!(why.contains("TCP handshakes stayed unanswered while others succeed on another WAN; up after"), "{why}");
     all_by_dsl(&lab);
     assert_eq!(wan(&router, "dsl").state, "up");
-    mend(&lab);
+    forward_all(&lab);
     wait_for(&router, "fiber", "up");
     assert_eq!(fiber4(&router).reason, "TCP handshakes failed here and are tried again");
     shared_again(&lab);

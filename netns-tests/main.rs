@@ -45,6 +45,7 @@ mod recall;
 mod replay;
 mod shown;
 mod silence;
+mod soft_down;
 mod storm;
 mod topology;
 mod traceroute;

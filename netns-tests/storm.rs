@@ -22,7 +22,7 @@ const EVENTS: usize = 80;
 const SEQUENCES: u64 = 1000;
 
 /// What must have happened in that many sequences, or they prove little.
-const HAPPENED: [&str; 17] = [
+const HAPPENED: [&str; 18] = [
     "all-wans-down",
     "wan-down",
     "address-gone",
@@ -31,6 +31,7 @@ const HAPPENED: [&str; 17] = [
     "rst",
     "moved",
     "called-back",
+    "silent",
     "out",
     "in",
     "absent",

@@ -1,7 +1,7 @@
 //! The lines of a lab while flowpin uses them: cut, mended, waited for, judged by other rules.
 //! Must never know: any single claim, what flows there are (flows.rs).
 
-use super::{Router, settle, wait_until};
+use super::{Router, run, settle, wait_until};
 use flowpin::api::Wan;
 use flowpin::lab::Lab;
 use flowpin::lab::topology::{Line, SERVER4, SERVER6};
@@ -51,4 +51,18 @@ pub fn wan(router: &Router<'_>, name: &str) -> Wan {
 /// Waits until a WAN is in a state.
 pub fn wait_for(router: &Router<'_>, name: &str, state: &str) {
     wait_until(&format!("{name} is {state}"), || wan(router, name).state == state);
+}
+
+/// Has the fiber's ISP do this with what it forwards.
+pub fn forward(lab: &Lab, rule: &str) {
+    run(
+        &lab.ispa,
+        "nft",
+        &[&format!("table inet fault {{ chain forward {{ type filter hook forward priority 0; {rule} }}; }}")],
+    );
+}
+
+/// Has the fiber's ISP forward everything again.
+pub fn forward_all(lab: &Lab) {
+    run(&lab.ispa, "nft", &["delete table inet fault"]);
 }

@@ -4,7 +4,7 @@
 //! them, the router's hash decides. Must never know: bytes of packets, why a WAN stands as it does.
 
 use super::life::{Key, Life};
-use super::wire::{ACK, RST, SYN, TCP, Talk};
+use super::wire::{ACK, RST, SYN, TCP, Talk, UDP};
 use flowpin::types::{Direction, Remedy, Standing};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,6 +20,25 @@ pub struct Wan {
     /// What becomes of flows on worse tiers while it wants them back.
     pub up: [Remedy; 2],
     pub wants: [bool; 2],
+    /// While it is softly down, what those are judged by that drain.
+    pub drains: [Option<Drains>; 2],
+}
+
+impl Wan {
+    /// Whether connections on it end that nothing answers.
+    pub fn ends_unanswered(&self) -> bool {
+        let judges = |family: usize| self.drains[family].is_some() && self.stands[family] == Standing::SoftDown;
+        (judges(0) || judges(1)) && self.soft[0] == Remedy::Drain && self.hard[0] == Remedy::Reset
+    }
+}
+
+/// Milliseconds: how long a flow may wait for an answer; since when the WAN is down; since when its path may be dead, if
+/// its probes say so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drains {
+    pub silence: u64,
+    pub since: u64,
+    pub dead_since: Option<u64>,
 }
 
 /// The public addresses that the WANs have for inside hosts.
@@ -41,8 +60,9 @@ pub struct Flow {
     pub from_outside: bool,
     /// The router has ended it.
     pub terminated: bool,
-    /// It has been judged under the configuration in force.
+    /// It has been judged under the configuration in force; or it is with each packet.
     pub proved: bool,
+    pub watched: bool,
     /// The second at which it ends in silence.
     pub expires: u64,
 }
@@ -98,6 +118,8 @@ pub struct Flows<A> {
     pub reset: u64,
     pub moved: u64,
     pub called: u64,
+    /// Those that were ended or moved because nothing answered them.
+    pub silent: u64,
 }
 
 pub fn family(host: IpAddr) -> usize {
@@ -130,8 +152,8 @@ impl Step {
 
 impl<A: Addresses> Flows<A> {
     pub fn new(addresses: A, wans: Vec<Wan>, last_resort: bool) -> Self {
-        let (lives, publics, made, unpinned, reset, moved, called) = Default::default();
-        Self { addresses, wans, last_resort, lives, publics, made, unpinned, reset, moved, called }
+        let (lives, publics, made, unpinned, reset, moved, called, silent) = Default::default();
+        Self { addresses, wans, last_resort, lives, publics, made, unpinned, reset, moved, called, silent }
     }
 
     /// Those that there have been.
@@ -161,9 +183,46 @@ impl<A: Addresses> Flows<A> {
         Some(would_be.up[usize::from(key.protocol != TCP)]).filter(|remedy| is_wanted && *remedy != Remedy::Drain)
     }
 
-    /// What is to be done with a flow; `None`: it stays. What its WAN would let stay a better one may call back, and a
-    /// flow whose only choice, as a last resort, is its present WAN keeps it.
-    fn remedy(&self, key: &Key, flow: &Flow, hash: Option<usize>) -> Option<Remedy> {
+    /// What a flow is judged by that drains, what becomes of it if nothing answers it, and its silence. `None`: it is not
+    /// judged, or nothing would be better for it.
+    fn judged(&self, key: &Key, flow: &Flow, hash: Option<usize>) -> Option<(Drains, Remedy, (bool, u64))> {
+        let (wan, kind, family) = (&self.wans[flow.wan], usize::from(key.protocol != TCP), family(key.inside));
+        let drains = wan.drains[family].filter(|_| wan.stands[family] == Standing::SoftDown)?;
+        let better = hash.filter(|wan| self.lawful(key.inside).contains(wan) && *wan != flow.wan);
+        let is_judged = better.is_some() && wan.soft[kind] == Remedy::Drain && wan.hard[kind] != Remedy::Drain;
+        is_judged.then_some((drains, wan.hard[kind], self.lives.get(key)?.silence()))
+    }
+
+    /// What becomes of a flow that nothing answers; `None`: it drains. A connection that a dead line was used for until it
+    /// died, and that hears no more, need not ask. Where an operator wants the line down, only questions since then count.
+    fn unanswered(&self, now: u64, key: &Key, flow: &Flow, hash: Option<usize>) -> Option<Remedy> {
+        let (drains, remedy, (asked, since)) = self.judged(key, flow, hash)?;
+        let counts = match drains.dead_since {
+            Some(dead) => asked || key.protocol == TCP && since >= dead,
+            None => asked && since >= drains.since,
+        };
+        (counts && now / 1_000_000 >= since + drains.silence).then_some(remedy)
+    }
+
+    /// Whether the inside host begins another flow with a packet of this one: `Reset`, where it is another connection, or
+    /// `Move`, where it goes on elsewhere.
+    fn begins_anew(&self, step: &Step, flow: &Flow) -> Option<Remedy> {
+        let judged = self.judged(&step.key, flow, step.hash).filter(|_| !flow.from_outside);
+        let (drains, _, (asked, since)) = judged?;
+        let (is_dead, is_long) = (drains.dead_since.is_some(), step.now / 1_000_000 >= since + drains.silence);
+        match step.talk {
+            Talk::Tcp { flags, .. } if flags & (SYN | ACK | RST) == SYN && (is_dead || is_long) => Some(Remedy::Reset),
+            Talk::Tcp { .. } | Talk::Query { request: false, .. } => None,
+            Talk::Udp { .. } | Talk::Query { .. } if is_dead && is_long && !asked && since < drains.since => {
+                Some(Remedy::Move)
+            }
+            _ => None,
+        }
+    }
+
+    /// What is to be done with a flow; `None`: it stays. What its WAN would let stay a better one may call back, or nothing
+    /// answers it; and a flow whose only choice, as a last resort, is its present WAN keeps it.
+    fn remedy(&self, now: u64, key: &Key, flow: &Flow, hash: Option<usize>) -> Option<Remedy> {
         let (wan, kind) = (&self.wans[flow.wan], usize::from(key.protocol != TCP));
         if self.is_gone(key, flow) {
             return Some(wan.hard[kind]);
@@ -175,7 +234,10 @@ impl<A: Addresses> Flows<A> {
         };
         let is_resort = || hash.filter(|wan| self.lawful(key.inside).contains(wan)) == Some(flow.wan);
         match remedy {
-            None | Some(Remedy::Drain) => self.recall(key, flow, hash).or(remedy),
+            None => self.recall(key, flow, hash),
+            Some(Remedy::Drain) => {
+                self.recall(key, flow, hash).or_else(|| self.unanswered(now, key, flow, hash)).or(remedy)
+            }
             Some(_) if self.last_resort && is_resort() => None,
             _ => remedy,
         }
@@ -188,7 +250,8 @@ impl<A: Addresses> Flows<A> {
         let nowhere = if any { "all-wans-down" } else { "no-wan" };
         let begins = || if lawful.is_empty() { Err(nowhere) } else { Ok(Lawful::New(lawful.clone())) };
         let Some(flow) = &step.before else { return begins() };
-        let (own, remedy, is_gone) = (flow.wan, self.remedy(key, flow, step.hash), self.is_gone(key, flow));
+        let (own, is_gone) = (flow.wan, self.is_gone(key, flow));
+        let remedy = self.remedy(step.now, key, flow, step.hash);
         let has_address = !is_gone && self.addresses.translates(own, key.inside);
         let can_send = has_address && self.wans[own].stands[family(key.inside)] != Standing::HardDown;
         let moves = |may_stay: bool| match lawful.is_empty() {
@@ -202,18 +265,22 @@ impl<A: Addresses> Flows<A> {
         let is_called = !is_gone && remedy.is_some() && remedy == self.recall(key, flow, step.hash);
         self.called += u64::from(is_called && !flow.proved && !flow.terminated);
         let is_syn = flags(step.talk).is_some_and(|flags| flags & (SYN | ACK | RST) == SYN);
+        let is_unanswered = self.unanswered(step.now, key, flow, step.hash).is_some();
         let refused = Err(if has_address { "wan-down" } else { "address-gone" });
         match remedy {
             _ if flow.terminated && step.is_rst() && can_send => Ok(Lawful::Once(own)),
             _ if flow.terminated && step.is_rst() => refused,
             _ if flow.terminated && key.protocol == TCP && !is_syn => Err("reset"),
             _ if flow.terminated => begins(),
+            _ if self.begins_anew(step, flow) == Some(Remedy::Reset) => begins(),
+            _ if self.begins_anew(step, flow) == Some(Remedy::Move) => moves(true),
             None => Ok(Lawful::Own(own)),
             Some(_) if flow.proved && can_send => Ok(Lawful::Own(own)),
             Some(Remedy::Reset) if step.is_rst() && can_send => Ok(Lawful::Own(own)),
             Some(Remedy::Reset) if step.is_rst() => refused,
             Some(Remedy::Reset) if !is_syn || flow.from_outside => Err("reset"),
             Some(Remedy::Reset | Remedy::Move) if !flow.from_outside => moves(can_send),
+            Some(Remedy::Move) if key.protocol == UDP && is_unanswered => moves(true),
             Some(_) if can_send => Ok(Lawful::Own(own)),
             Some(_) => refused,
         }
@@ -226,8 +293,15 @@ impl<A: Addresses> Flows<A> {
         lawful: &Result<Lawful, &'static str>,
         public: Option<IpAddr>,
     ) -> Result<(), String> {
+        let leaves = step.before.filter(|flow| !flow.terminated).and_then(|flow| {
+            self.unanswered(step.now, &step.key, &flow, step.hash).or_else(|| self.begins_anew(step, &flow))
+        });
+        let is_silent = u64::from(leaves.is_some());
         let wans = match lawful {
-            Err("reset") if step.before.is_some_and(|flow| !flow.terminated) => return self.ends(step),
+            Err("reset") if step.before.is_some_and(|flow| !flow.terminated) => {
+                self.silent += is_silent;
+                return self.ends(step);
+            }
             Err(_) | Ok(Lawful::Once(_)) => return step.is_forgotten(),
             Ok(Lawful::New(_)) if step.is_rst() => return step.is_forgotten(),
             Ok(Lawful::New(_)) if step.is_full && step.after.is_none() => {
@@ -238,11 +312,20 @@ impl<A: Addresses> Flows<A> {
         };
         let (before, is_new) =
             (step.before.filter(|_| !matches!(wans, Lawful::New(_))), matches!(wans, Lawful::New(_)));
-        let after = step.after.filter(|flow| wans.has(flow.wan) && flow.proved && !flow.terminated);
+        let is_judged = |flow: &Flow| flow.proved || flow.watched;
+        let after = step.after.filter(|flow| wans.has(flow.wan) && is_judged(flow) && !flow.terminated);
         let after = after.ok_or_else(|| format!("it must be remembered on {wans:?}: {step:?}"))?;
         let was = public.and_then(|public| self.publics.insert(step.key, public)).filter(|_| !is_new);
         let is_moved = before.is_some_and(|flow| flow.wan != after.wan) || was.is_some_and(|was| Some(was) != public);
-        self.moved += u64::from(is_moved && matches!(wans, Lawful::Moved(_)));
+        if is_moved && matches!(wans, Lawful::Moved(_)) {
+            self.moved += 1;
+            self.silent += is_silent;
+            self.lives.entry(step.key).and_modify(|life| {
+                if before.is_some_and(|flow| flow.wan != after.wan) {
+                    life.moves()
+                }
+            });
+        }
         if is_moved && matches!(wans, Lawful::Own(_)) {
             return Err(format!("it must stay where it is: {step:?}, {was:?}, {public:?}"));
         }
@@ -260,10 +343,10 @@ impl<A: Addresses> Flows<A> {
     fn lives_on(&mut self, step: &Step, direction: Direction, is_new: bool) -> Result<(), String> {
         let Some(after) = &step.after else { return Err(format!("it must be remembered: {step:?}")) };
         let known = self.lives.get_mut(&step.key).filter(|_| !is_new);
-        let counts = known.is_none_or(|life| life.hears(direction, step.talk));
+        let counts = known.is_none_or(|life| life.hears(step.now, direction, step.talk));
         if is_new {
             self.made += 1;
-            self.lives.insert(step.key, Life::new(direction, step.talk));
+            self.lives.insert(step.key, Life::new(step.now, direction, step.talk));
         }
         let life = self.lives.get(&step.key).ok_or("it is remembered, and nobody began it")?;
         let end = step.now.div_ceil(1_000_000_000) + life.patience(step.key.protocol, direction);
@@ -340,22 +423,24 @@ impl<A: Addresses> Flows<A> {
         has_to_look: bool,
         tables: impl Fn(&Key) -> (Option<Flow>, Option<Flow>, Option<usize>),
     ) -> Result<Vec<(Key, u32)>, String> {
-        let mut doomed = Vec::new();
+        let (mut doomed, mut silent) = (Vec::new(), 0);
         for (key, life) in &self.lives {
             let (before, after, hash) = tables(key);
             let Some(before) = before else { continue };
             let is_doomed = has_to_look
                 && key.protocol == TCP
                 && !before.terminated
-                && self.remedy(key, &before, hash) == Some(Remedy::Reset);
+                && self.remedy(now, key, &before, hash) == Some(Remedy::Reset);
             let awaits = life.awaits().filter(|_| is_doomed);
             let must_be = if awaits.is_some() { ended(&before, now) } else { before };
             if after.map(|after| Flow { proved: false, ..after }) != Some(Flow { proved: false, ..must_be }) {
                 return Err(format!("{key:?} must become {must_be:?} and is {after:?}"));
             }
+            silent += u64::from(awaits.is_some() && self.unanswered(now, key, &before, hash).is_some());
             doomed.extend(awaits.map(|awaits| (*key, awaits)));
         }
         self.reset += doomed.len() as u64;
+        self.silent += silent;
         Ok(doomed)
     }
 }

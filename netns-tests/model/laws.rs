@@ -68,6 +68,7 @@ fn wans(net: &Net) -> Vec<Wan> {
         hard: [Remedy::Reset, Remedy::Move],
         up: [Remedy::Drain; 2],
         wants: [false; 2],
+        drains: [None; 2],
     };
     net.wans.iter().map(wan).collect()
 }

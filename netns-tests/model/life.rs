@@ -56,15 +56,54 @@ pub struct Life {
     awaits: u32,
     /// The byte behind the last that it sent.
     sent: u32,
+    /// The millisecond in which the inside end asked first since it was answered last; else that of the last answer.
+    asked: bool,
+    quiet: u64,
 }
 
 impl Life {
     /// A flow with its first packet.
-    pub fn new(direction: Direction, talk: Talk) -> Self {
+    pub fn new(now: u64, direction: Direction, talk: Talk) -> Self {
         let from_outside = direction == Direction::Inbound;
-        let mut life = Self { from_outside, spoke: [false; 2], closed: [false; 2], reset: false, awaits: 0, sent: 0 };
-        life.hears(direction, talk);
+        let (spoke, closed, quiet) = ([false; 2], [false; 2], now / 1_000_000);
+        let mut life = Self { from_outside, spoke, closed, reset: false, awaits: 0, sent: 0, asked: false, quiet };
+        if let (false, Talk::Tcp { flags, numbers, .. }) = (from_outside, talk) {
+            life.sent = numbers.sequence;
+            life.hears(now, direction, talk);
+            life.sent = end(flags, numbers);
+        } else {
+            life.hears(now, direction, talk);
+        }
         life
+    }
+
+    /// Since which millisecond nothing answers it, and whether it has asked.
+    pub fn silence(&self) -> (bool, u64) {
+        (self.asked, self.quiet)
+    }
+
+    /// It goes on by another line, where it has not asked yet.
+    pub fn moves(&mut self) {
+        self.asked = false;
+    }
+
+    /// Of TCP only what is to be acknowledged asks, and what the inside end has had already answers nothing.
+    fn follow_silence(&mut self, now: u64, side: usize, talk: Talk) {
+        let (asks, answers) = match talk {
+            Talk::Tcp { flags, numbers, .. } => {
+                let end = end(flags, numbers);
+                let is_news = numbers.sequence == self.awaits || end.wrapping_sub(self.awaits) as i32 > 0;
+                let is_keep_alive = numbers.sequence.wrapping_add(1) == self.sent;
+                let asks = flags & RST == 0 && (end != numbers.sequence || is_keep_alive);
+                (asks, is_news || !self.spoke[0])
+            }
+            _ => (true, true),
+        };
+        match side {
+            0 if asks && !self.asked => (self.asked, self.quiet) = (true, now / 1_000_000),
+            1 if answers => (self.asked, self.quiet) = (false, now / 1_000_000),
+            _ => {}
+        }
     }
 
     /// What the inside end of a connection that has not ended waits for, once it has acknowledged anything.
@@ -74,15 +113,17 @@ impl Life {
 
     /// One more packet. Whether it counts: whoever cannot know what the inside end waits for may not end its connection
     /// (RFC 5961 §3.2).
-    pub fn hears(&mut self, direction: Direction, talk: Talk) -> bool {
+    pub fn hears(&mut self, now: u64, direction: Direction, talk: Talk) -> bool {
         let side = usize::from(direction == Direction::Inbound);
         let Talk::Tcp { flags, numbers, .. } = talk else {
             self.spoke[side] = true;
+            self.follow_silence(now, side, talk);
             return true;
         };
         if flags & RST != 0 && side == 1 && self.spoke == [true; 2] && numbers.sequence != self.awaits {
             return false;
         }
+        self.follow_silence(now, side, talk);
         self.follow(side, flags, numbers);
         let (syn, ack, fin) = (flags & SYN != 0, flags & ACK != 0, flags & FIN != 0);
         match (flags & RST != 0, syn, ack) {
@@ -103,8 +144,7 @@ impl Life {
     }
 
     fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
-        let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
-        let end = numbers.sequence.wrapping_add(numbers.payload + marks);
+        let end = end(flags, numbers);
         if side == 0 && flags & (ACK | RST) == ACK {
             self.sent = end;
         }
@@ -146,4 +186,10 @@ impl Life {
     fn is_established(&self) -> bool {
         self.spoke == [true; 2] && !self.is_closing()
     }
+}
+
+/// The number behind a segment.
+fn end(flags: u8, numbers: Numbers) -> u32 {
+    let marks = (flags & SYN != 0) as u32 + (flags & FIN != 0) as u32;
+    numbers.sequence.wrapping_add(numbers.payload + marks)
 }

@@ -162,6 +162,7 @@ pub fn flow(shared: &Shared, plane: &Plane, key: &Key, now: Tick) -> Option<Flow
         from_outside: pin.came_in,
         terminated: pin.terminated,
         proved: pin.is_proved(plane.policy().epoch),
+        watched: pin.epoch != pin.proved_at(),
         expires: pin.expires.into(),
     })
 }

@@ -2,6 +2,7 @@
 //! operator's manual, not from the judge. Must never know: flows.
 
 use super::net::{self, INTERVAL, TIMEOUT};
+use crate::model::flows::Drains;
 use flowpin::health::Verb;
 use flowpin::types::Standing;
 
@@ -47,6 +48,9 @@ pub struct Line {
     /// Since when it is up, as people say.
     up: Option<u64>,
     patience: u64,
+    silence: Option<u64>,
+    /// How it stands, as people say, and since when.
+    stood: Option<((Standing, &'static str), u64)>,
 }
 
 /// Milliseconds that a gateway may be gone.
@@ -72,6 +76,8 @@ impl Line {
             fell: None,
             up: None,
             patience: said.patience,
+            silence: said.silence,
+            stood: None,
         };
         line.link(0, fault);
         line
@@ -99,7 +105,18 @@ impl Line {
 
     /// Notes since when it is up. To be said after whatever happens.
     pub fn note(&mut self, now: u64) {
-        self.up = self.up.or(Some(now)).filter(|_| self.stands(now).1 == "up");
+        let stands = self.stands(now);
+        self.up = self.up.or(Some(now)).filter(|_| stands.1 == "up");
+        self.stood = self.stood.filter(|(stood, _)| *stood == stands).or(Some((stands, now)));
+    }
+
+    /// What its flows are judged by that drain. Its path may have been dead for a while when its probes tell so.
+    pub fn drains(&self, now: u64) -> Option<Drains> {
+        let (stands, since) = self.stood.filter(|((standing, _), _)| *standing == Standing::SoftDown)?;
+        debug_assert_eq!(stands, self.stands(now));
+        let unnoticed = INTERVAL * (1 + u64::from(self.fall));
+        let dead_since = (stands.1 != "drained").then(|| since.saturating_sub(unnoticed));
+        Some(Drains { silence: self.silence?, since, dead_since })
     }
 
     /// Whether it wants flows of worse lines back by now.

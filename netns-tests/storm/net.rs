@@ -27,6 +27,8 @@ pub struct Line {
     /// For TCP, and for the rest; of a line that is softly down, and hard.
     pub soft: [Remedy; 2],
     pub hard: [Remedy; 2],
+    /// Milliseconds that flows may wait for an answer, where they are judged by that.
+    pub silence: Option<u64>,
     /// The same for flows on a worse tier that it would take, once it has been up for so many milliseconds.
     pub up: [Remedy; 2],
     pub patience: u64,
@@ -137,6 +139,7 @@ impl Line {
             hold: chance.pick(&[0, 2000, 5000]),
             soft: remedies(chance, [Remedy::Drain; 2]),
             hard: remedies(chance, [Remedy::Reset, Remedy::Move]),
+            silence: chance.pick(&[None, Some(3000), Some(800), Some(1001)]),
             up: remedies(chance, [Remedy::Drain; 2]),
             patience: chance.pick(&[0, 0, 1000, 4000]),
             narrow,
@@ -153,6 +156,7 @@ impl Line {
             0 => on_up,
             ms => on_up.replace("{ ", &format!("{{ drain = \"{ms}ms\", ")),
         };
+        let silence = self.silence.map_or("off".to_owned(), |millis| format!("{millis}ms"));
         let len = if self.narrow { 1 } else { 2 };
         write!(text, "[[wan]]\nname = \"{name}\"\ninterface = \"wan{index}\"\ntier = {tier}\n[wan.nat44]\n")?;
         for host in &HOSTS[..len] {
@@ -169,7 +173,7 @@ impl Line {
             text,
             "[wan.health]\nprobes = [{{ icmp = \"{}\" }}, {{ icmp = \"{}\" }}]\ninterval = \"{INTERVAL}ms\"\ntimeout = \"{TIMEOUT}ms\"\n\
              fall = {fall}\nrise = {rise}\nhold = \"{hold}ms\"\nmax_loss = \"100%\"\nmax_latency = \"10s\"\n\
-             on_soft_down = {}\non_hard_down = {}\non_up = {on_up}\n",
+             on_soft_down = {}\non_hard_down = {}\nsilence = \"{silence}\"\non_up = {on_up}\n",
             SERVERS[0],
             SERVERS[2],
             said(self.soft),

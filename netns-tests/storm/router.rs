@@ -34,8 +34,13 @@ pub struct Router {
     /// By line, then family.
     lines: Vec<[Line; 2]>,
     pub flows: Flows<Net>,
+    /// When connections are looked for next that nothing answers.
+    looks: u64,
     tally: Tally,
 }
+
+/// Milliseconds from one such look to the next.
+const LOOKS: u64 = 1000;
 
 /// Room for so many flows, which is enough.
 const FLOWS: usize = 1000;
@@ -95,6 +100,7 @@ impl Router {
             now: 0,
             lines,
             flows,
+            looks: 0,
             tally: Tally::new(),
         };
         router.wake = router.controller.handle(Happens::Tick, Tick(0)).wake;
@@ -112,6 +118,7 @@ impl Router {
         }
         *sum.entry("moved".into()).or_default() += self.flows.moved;
         *sum.entry("called-back".into()).or_default() += self.flows.called;
+        *sum.entry("silent".into()).or_default() += self.flows.silent;
     }
 
     /// Lets an event happen; the sentence of a disagreement.
@@ -214,9 +221,35 @@ impl Router {
             self.stands_agree()?;
         }
         self.now = end;
-        let now = Tick::from_millis(end);
-        self.workers.iter_mut().for_each(|worker| drop(worker.tick(now)));
-        Ok(())
+        self.workers_pass(None)
+    }
+
+    /// Time passes for the workers, or another snapshot is in force, so that they may have to look for connections: those that
+    /// end are those that must.
+    fn workers_pass(&mut self, adopted: Option<(Arc<Policy>, Net, Vec<Wan>)>) -> Result<(), String> {
+        let now = Tick::from_millis(self.now);
+        let before: HashMap<Key, Option<Flow>> =
+            self.flows.keys().into_iter().map(|key| (key, self.flow(&key))).collect();
+        let mut has_to_look = false;
+        if let Some((policy, net, wans)) = adopted {
+            has_to_look = self.flows.change(net, wans);
+            self.workers.iter_mut().for_each(|worker| worker.plane.adopt(Arc::clone(&policy)));
+        }
+        if !has_to_look && self.now >= self.looks && self.flows.wans.iter().any(Wan::ends_unanswered) {
+            has_to_look = true;
+            self.looks = self.now + LOOKS;
+        }
+        let asked: Vec<_> = self.workers.iter_mut().flat_map(|worker| worker.tick(now)).collect();
+        let told = asked.iter().filter(|(end, _)| *end == End::Inside).count() as u64;
+        let after: HashMap<Key, Option<Flow>> = before.keys().map(|key| (*key, self.flow(key))).collect();
+        let (policy, net) = (Arc::clone(self.controller.policy()), self.flows.addresses.clone());
+        let tables = |key: &Key| (before[key], after[key], chosen(&policy, &net, key));
+        let wanted = self.flows.swept(now.0, has_to_look, tables)?.len() as u64;
+        self.tally.entry("rst".into()).and_modify(|sum| *sum += told).or_insert(told);
+        if told != wanted {
+            return Err(format!("{wanted} silent connections must end, and {told} were told"));
+        }
+        self.own_sources(&asked)
     }
 
     /// Those of all lines at once.
@@ -251,25 +284,7 @@ impl Router {
         if !may_be_news && is_same {
             return Err("a snapshot that says nothing new".into());
         }
-        let before: HashMap<Key, Option<Flow>> =
-            self.flows.keys().into_iter().map(|key| (key, self.flow(&key))).collect();
-        let has_to_look = self.flows.change(net.clone(), wans);
-        let now = Tick::from_millis(self.now);
-        let (mut told, mut asked) = (0, Vec::new());
-        for worker in &mut self.workers {
-            worker.plane.adopt(Arc::clone(&policy));
-            let sent = worker.tick(now);
-            told += sent.iter().filter(|(end, _)| *end == End::Inside).count() as u64;
-            asked.extend(sent);
-        }
-        let after: HashMap<Key, Option<Flow>> = before.keys().map(|key| (*key, self.flow(key))).collect();
-        let tables = |key: &Key| (before[key], after[key], chosen(&policy, &net, key));
-        let wanted = self.flows.swept(now.0, has_to_look, tables)?.len() as u64;
-        self.tally.entry("rst".into()).and_modify(|sum| *sum += told).or_insert(told);
-        if told != wanted {
-            return Err(format!("{wanted} silent connections must end, and {told} were told"));
-        }
-        self.own_sources(&asked)?;
+        self.workers_pass(Some((policy, net, wans)))?;
         self.stands_agree()
     }
 
@@ -301,9 +316,10 @@ impl Router {
 
     fn counts_agree(&self) -> Result<(), String> {
         let counted = |event| self.workers.iter().map(|worker| worker.plane.counters().snapshot().events(event)).sum();
-        let (found, wanted): ((u64, u64), _) =
-            ((counted(Counted::Reset), counted(Counted::Moved)), (self.flows.reset, self.flows.moved));
-        if found == wanted { Ok(()) } else { Err(format!("{found:?} flows were reset and moved, not {wanted:?}")) }
+        let found: [u64; 3] = [Counted::Reset, Counted::Moved, Counted::Silent].map(counted);
+        let wanted = [self.flows.reset, self.flows.moved, self.flows.silent];
+        let says = || format!("{found:?} flows were reset, moved, and one or the other for silence, not {wanted:?}");
+        if found == wanted { Ok(()) } else { Err(says()) }
     }
 }
 
@@ -322,6 +338,7 @@ fn wans(net: &Net, lines: &[[Line; 2]], now: u64) -> Vec<Wan> {
         hard: said.hard,
         up: said.up,
         wants: [0, 1].map(|family| said.up != [Remedy::Drain; 2] && families[family].wants(now)),
+        drains: [0, 1].map(|family| families[family].drains(now)),
     };
     net.lines.iter().zip(lines).map(wan).collect()
 }

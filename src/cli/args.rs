@@ -230,7 +230,7 @@ const WAN: &str = "\
 Tells the running service how to treat a WAN, whatever the probes say, until `auto`, or until it is started anew: this \
 is not kept over a restart. In effect when the command returns, for both address families.
 
-  drain  no new flows; those that it has go on
+  drain  no new flows; those that it has go on while they are answered
   down   as if its link were gone: its flows are reset or move, as `on_hard_down` in [wan.health] says
   up     up whatever the probes say; without a link, a carrier or a gateway it is down all the same
   auto   as links and probes show it

@@ -130,6 +130,7 @@ fn wan_settings(said: raw::Wan) -> Wan {
         thresholds: said.thresholds,
         on_soft_down: said.on_soft_down,
         on_hard_down: said.on_hard_down,
+        silence: said.silence,
         on_up: said.on_up,
         health,
     }

@@ -39,6 +39,9 @@ pub const DEFAULT_TUN: &str = "flowpin0";
 /// The MTU of the TUN in bytes, unless the file says another.
 pub const DEFAULT_MTU: u16 = 1500;
 
+/// Milliseconds that a flow may wait for an answer on a WAN that is softly down, if nothing else is said.
+pub const DEFAULT_SILENCE: Option<u32> = Some(3000);
+
 /// The firewall's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Downstream {
@@ -105,6 +108,8 @@ pub struct Wan {
     pub on_soft_down: Remedies,
     /// What becomes of its flows when its link can send nothing any more.
     pub on_hard_down: Remedies,
+    /// Milliseconds that a flow may wait for an answer while it is softly down and drains; `None`: for ever.
+    pub silence: Option<u32>,
     /// What becomes of flows on a worse tier that it would take, when it is up again.
     pub on_up: OnUp,
     /// How its health is probed.

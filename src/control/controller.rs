@@ -2,6 +2,7 @@
 //! one stands otherwise than before, or a link changed, is there a new snapshot. Its caller obeys.
 //! Must never know: netlink, sockets, threads, clocks.
 
+mod draining;
 mod event;
 mod failback;
 pub mod leases;
@@ -13,7 +14,7 @@ pub use event::{Effects, Event};
 use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::{self, Settings};
 use crate::health::{Judge, LinkHealth, Trace};
-use crate::plane::policy::Policy;
+use crate::plane::policy::{Draining, Policy};
 use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
 use leases::Leases;
 use retired::Retired;
@@ -164,8 +165,8 @@ impl Controller {
         for (id, said) in self.settings.wans.iter() {
             let Some(wan) = self.draft.wans.get_mut(id) else { continue };
             let judged = judged(&self.judge, id, said, now);
-            is_other |= judged != (wan.standing, wan.on_up);
-            (wan.standing, wan.on_up) = judged;
+            is_other |= judged != (wan.standing, wan.on_up, wan.draining);
+            (wan.standing, wan.on_up, wan.draining) = judged;
         }
         is_other
     }
@@ -219,10 +220,13 @@ impl Controller {
     }
 }
 
-/// How a WAN stands in each family, and what it wants of flows that are elsewhere.
-fn judged(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> ([Standing; 2], [Remedies; 2]) {
+/// How a WAN stands in each family, what it wants of flows that are elsewhere, and what its own are judged by.
+type Judged = ([Standing; 2], [Remedies; 2], [Option<Draining>; 2]);
+
+fn judged(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> Judged {
     let standing = Family::ALL.map(|family| judge.standing(id, family));
-    (standing, Family::ALL.map(|family| failback::now(judge, id, family, said.on_up, now)))
+    let on_up = Family::ALL.map(|family| failback::now(judge, id, family, said.on_up, now));
+    (standing, on_up, Family::ALL.map(|family| draining::now(judge, id, family, said)))
 }
 
 #[cfg(test)]

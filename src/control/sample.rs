@@ -64,6 +64,7 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         thresholds: Thresholds::default(),
         on_soft_down: crate::types::Remedies::all(crate::types::Remedy::Drain),
         on_hard_down: crate::types::Remedies::default(),
+        silence: crate::config::settings::DEFAULT_SILENCE,
         on_up: crate::types::OnUp::default(),
         health: Health::default(),
     }

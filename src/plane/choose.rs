@@ -8,4 +8,5 @@ pub mod failback;
 pub mod failover;
 pub mod inbound;
 pub mod outbound;
+pub mod soft_down;
 pub mod steer;

@@ -56,6 +56,9 @@ pub enum Event {
     /// Segments for remotes of TCP connections that have ended while their line could still send: RSTs, and questions of
     /// which number a RST must have.
     RemoteReset,
+    /// Flows that were reset or moved because nothing answered them on a WAN that is softly down; `Reset` or `Moved` has
+    /// them, too.
+    Silent,
     /// Packets that passed without an entry in the table, because it is full: their flow is found by the hash each time.
     Unpinned,
     /// Flows from outside, whose sources may be spoofed, removed because newer flows needed their places.
@@ -75,6 +78,7 @@ impl Event {
         Self::Reset,
         Self::Moved,
         Self::RemoteReset,
+        Self::Silent,
         Self::Unpinned,
         Self::Evicted,
     ];
@@ -93,6 +97,7 @@ impl Event {
             Self::Reset => "reset",
             Self::Moved => "moved",
             Self::RemoteReset => "remote-reset",
+            Self::Silent => "silent",
             Self::Unpinned => "unpinned",
             Self::Evicted => "evicted",
         }

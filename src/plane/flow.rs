@@ -7,6 +7,7 @@ pub mod key;
 pub mod pin;
 pub mod reachability;
 mod record;
+pub mod silence;
 pub mod state;
 pub mod table;
 pub mod wheel;

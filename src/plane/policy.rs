@@ -15,7 +15,7 @@ mod wan;
 
 pub use health::{ProbeSpec, Question, Target};
 pub use link::WanLink;
-pub use wan::{OnDown, Probe, Wan, WanFixed};
+pub use wan::{Draining, OnDown, Probe, Wan, WanFixed};
 
 use crate::plane::packet::headers::Endpoint;
 use crate::types::{Balance, Family, Slots, Timeouts, WanId};

@@ -59,6 +59,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],
+        draining: [None; 2],
     }
 }
 

@@ -65,8 +65,10 @@ pub struct Core {
     pub probers: Option<Probers>,
     /// By WAN and family: the remote that an inside host dialled last.
     pub dialled: [[Option<IpAddr>; 2]; MAX_WANS],
-    /// The look for silent connections over a WAN that went down, while it is under way.
+    /// The look for silent connections over WANs that are down, while it is under way.
     pub sweep: Option<Walk>,
+    /// When connections over WANs that are softly down are looked at again.
+    pub next_sweep: Tick,
 }
 
 /// What one worker does for all.
@@ -92,6 +94,7 @@ impl Plane {
             probers: first.then(Probers::default),
             dialled: [[None; 2]; MAX_WANS],
             sweep: None,
+            next_sweep: Tick::default(),
         };
         Self { policy, core }
     }

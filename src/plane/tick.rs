@@ -47,6 +47,7 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     let (policy, now) = (ctx.policy, ctx.now);
     let mut next = now.plus_millis(TICK_MS);
     let _ = core.wheel.turn(now, &core.shared.table, EXPIRY_BUDGET);
+    sweep::begin_if_due(core, policy, now);
     sweep::step(core, ctx);
     if core.wheel.is_behind(now) || core.sweep.is_some() {
         next = now.plus_millis(BEHIND_MS);

@@ -1,11 +1,12 @@
 //! Reads the table `[wan.health]`, all its keys: `probes`, `interval` and `timeout` by `probes`; `quorum`, `fall`, `rise`,
-//! `max_loss`, `max_latency` and `hold` by `thresholds`; `on_soft_down`, `on_hard_down` and `on_up` here.
+//! `max_loss`, `max_latency` and `hold` by `thresholds`; `on_soft_down`, `silence`, `on_hard_down` and `on_up` here.
 //! Must never know: how a WAN is found to be down (health/judge.rs).
 
 use super::raw::Wan;
-use super::reader::{Faults, Item, Table};
-use super::{probes, thresholds};
+use super::reader::{Faults, Item, Table, Wrong};
+use super::{probes, thresholds, values};
 use crate::types::{OnUp, Remedies, Remedy};
+use std::ops::RangeInclusive;
 use toml::de::DeValue;
 
 const TITLE: &str = "[wan.health]";
@@ -19,8 +20,27 @@ pub(super) fn health(item: &Item<'_>, wan: &mut Wan, faults: &mut Faults) {
     wan.thresholds = thresholds::thresholds(&mut table, faults);
     wan.on_soft_down = remedies(&mut table, "on_soft_down", wan.on_soft_down, faults);
     wan.on_hard_down = remedies(&mut table, "on_hard_down", wan.on_hard_down, faults);
+    wan.silence = silence(&mut table, wan.silence, faults);
     wan.on_up = on_up(&mut table, faults);
     table.finish(&[], faults);
+}
+
+/// Milliseconds that a flow may be given to get an answer; less than a long round trip would be no evidence.
+const SILENCES: RangeInclusive<u32> = 500..=3_600_000;
+
+/// A time, or "off".
+fn silence(table: &mut Table<'_>, default: Option<u32>, faults: &mut Faults) -> Option<u32> {
+    let Some(item) = table.take("silence") else { return default };
+    if item.is_word("off") {
+        return None;
+    }
+    let advice = || "write a time from \"500ms\" to \"1h\", or \"off\"".to_owned();
+    let read = |text: &str| {
+        let millis = values::milliseconds(text).map_err(|wrong| Wrong { suggestion: advice(), ..wrong })?;
+        let fits = u32::try_from(millis).ok().filter(|millis| SILENCES.contains(millis));
+        fits.ok_or_else(|| Wrong::new(format!("`silence` cannot be {millis} ms"), advice()))
+    };
+    item.parse(read, faults).map(|said| said.value)
 }
 
 /// Milliseconds that flows may be given to end by themselves.

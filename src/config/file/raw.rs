@@ -67,6 +67,7 @@ pub(super) struct Wan {
     pub(super) thresholds: Thresholds,
     pub(super) on_soft_down: Remedies,
     pub(super) on_hard_down: Remedies,
+    pub(super) silence: Option<u32>,
     pub(super) on_up: OnUp,
     /// Whether a mapping of any kind was said, good or not.
     pub(super) translates: bool,

@@ -6,7 +6,7 @@ use super::raw::{Health, Nptv6, Wan};
 use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
 use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{Mtu, Thresholds};
+use crate::config::settings::{DEFAULT_SILENCE, Mtu, Thresholds};
 use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use toml::de::DeValue;
@@ -81,6 +81,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         thresholds: Thresholds::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
+        silence: DEFAULT_SILENCE,
         on_up: OnUp::default(),
         translates: false,
         health: Health::default(),

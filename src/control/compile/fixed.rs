@@ -47,6 +47,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         owned_since: epoch,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],
+        draining: [None; 2],
     }
 }
 

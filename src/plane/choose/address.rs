@@ -66,7 +66,7 @@ pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
 /// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
 #[must_use]
 pub fn is_gone(wan: &Wan, family: Family, pin: &Pin) -> bool {
-    pin.binding.lease != Lease::FIXED && !wan.has_lease(family, pin.binding.lease, pin.epoch)
+    pin.binding.lease != Lease::FIXED && !wan.has_lease(family, pin.binding.lease, pin.proved_at())
 }
 
 fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {

@@ -3,11 +3,11 @@
 
 use crate::plane::counters::{Event, Reachability};
 use crate::plane::flow::key::FlowKey;
-use crate::plane::flow::pin::Pin;
+use crate::plane::flow::pin::{Pin, WATCHED};
 use crate::plane::flow::table::{Full, Seen};
 use crate::plane::lease::Binding;
 use crate::plane::packet::headers::{Headers, Transport};
-use crate::plane::packet::numbers::tcp_flag;
+use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::segment::Segment;
 use crate::plane::policy::Policy;
 use crate::plane::state::Core;
@@ -37,7 +37,16 @@ impl<'a> FlowPacket<'a> {
     }
 }
 
-/// The pin of the packet's flow. The packet has counted for it only if that was proved against the snapshot of `epoch`.
+/// What proves that the snapshot lets the flow be bound so: its epoch; where the WAN is softly down and the flow drains, that
+/// is asked again with each packet.
+#[must_use]
+pub fn proof(policy: &Policy, key: &FlowKey, binding: Binding) -> u32 {
+    let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
+    let judged = policy.wan(binding.wan).and_then(|wan| wan.judges(family, is_tcp));
+    policy.epoch | judged.map_or(0, |_| WATCHED)
+}
+
+/// The pin of the packet's flow. The packet has counted for it only if that was proved by `epoch`.
 #[inline]
 pub fn touch(core: &Core, policy: &Policy, epoch: u32, packet: &FlowPacket<'_>) -> Option<Pin> {
     core.shared.table.touch(&packet.key, epoch, &packet.seen, &policy.fixed.timeouts)
@@ -62,7 +71,7 @@ pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding
     if needs_a_place && core.wheel.evict(table) {
         core.counters.event(Event::Evicted);
     }
-    let pin = table.insert(*key, binding, policy.epoch, seen, &policy.fixed.timeouts)?;
+    let pin = table.insert(*key, binding, proof(policy, key, binding), seen, &policy.fixed.timeouts)?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires, pin.came_in);
     }
@@ -72,8 +81,9 @@ pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding
 
 /// Binds the known flow so under this snapshot, and lets the packet count for it.
 pub fn prove(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) {
-    core.shared.table.repin(&packet.key, binding, policy.epoch);
-    if let Some(pin) = touch(core, policy, policy.epoch, packet) {
+    let proof = proof(policy, &packet.key, binding);
+    core.shared.table.repin(&packet.key, binding, proof);
+    if let Some(pin) = touch(core, policy, proof, packet) {
         count(core, packet.headers, &pin);
     }
 }

@@ -5,6 +5,7 @@
 use super::address;
 use super::candidates::would_take;
 use super::failback;
+use super::soft_down;
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
@@ -13,7 +14,7 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::verdict::DropReason;
-use crate::types::{Remedy, Standing};
+use crate::types::{Remedy, Standing, Tick};
 
 /// What becomes of a known flow, and of the packet that asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +26,7 @@ pub enum Action {
         /// Its own WAN can still send.
         may_stay: bool,
     },
-    /// The flow was terminated before, and this packet begins another.
+    /// The flow is over, and this packet begins another.
     Restart,
     /// The flow is terminated now, and its host is told.
     Reset,
@@ -38,7 +39,7 @@ pub enum Action {
 /// What becomes of the flow of an outbound packet whose pin is of another snapshot, or that was terminated. A flow whose
 /// public address is gone
 /// fares as if its WAN were hard down; one whose host the WAN translates no more goes elsewhere.
-pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> Action {
+pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, now: Tick) -> Action {
     let family = headers.family();
     let flags = match headers.transport {
         Transport::Tcp { flags, .. } => Some(flags),
@@ -57,25 +58,36 @@ pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin) -> A
     if pin.terminated {
         return after_the_end(flags, pin, way);
     }
-    match (remedy(policy, key, pin), way) {
+    match soft_down::begins_anew(policy, headers, key, pin, now) {
+        Some(Remedy::Reset) => return Action::Restart,
+        Some(_) => return Action::Repin { may_stay: true },
+        None => {}
+    }
+    let is_unanswered_udp = || key.protocol() == protocol::UDP && soft_down::remedy(policy, key, pin, now).is_some();
+    match (remedy(policy, key, pin, now), way) {
         (None, _) => Action::Keep,
         (Some(Remedy::Reset), _) => reset(flags, pin, way),
         (Some(Remedy::Move), _) if !pin.came_in => Action::Repin { may_stay: way.is_ok() },
+        (Some(Remedy::Move), Ok(())) if is_unanswered_udp() => Action::Repin { may_stay: true },
         (Some(Remedy::Move | Remedy::Drain), Ok(())) => Action::Keep,
         (Some(Remedy::Move | Remedy::Drain), Err(refusal)) => Action::Refuse(refusal),
     }
 }
 
 /// What is to be done with a living flow under this snapshot; `None`: it stays. A flow that its WAN lets stay may have to go
-/// back to a better one. A flow whose only choice, as a last resort, is its present WAN keeps it.
-pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin) -> Option<Remedy> {
+/// back to a better one, or be without an answer for too long. A flow whose only choice, as a last resort, is its present
+/// WAN keeps it.
+pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin, now: Tick) -> Option<Remedy> {
     let wan = policy.wan(pin.binding.wan)?;
     let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
     if address::is_gone(wan, family, pin) {
-        return Some(wan.remedy_without_address(is_tcp));
+        return Some(wan.hard_remedy(is_tcp));
     }
     match wan.remedy(family, is_tcp) {
-        stays @ (None | Some(Remedy::Drain)) => failback::remedy(policy, key, pin).or(stays),
+        None => failback::remedy(policy, key, pin),
+        Some(Remedy::Drain) => failback::remedy(policy, key, pin)
+            .or_else(|| soft_down::remedy(policy, key, pin, now))
+            .or(Some(Remedy::Drain)),
         Some(_) if policy.fixed.last_resort && would_take(policy, key) == Some(pin.binding.wan) => None,
         remedy => remedy,
     }

@@ -80,7 +80,7 @@ fn meet(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin, bi
         entry::count(core, packet.headers, &pin);
     }
     if pin.binding != binding && pin.follows_arrival && is_request(packet.headers) {
-        core.shared.table.repin(&packet.key, binding, policy.epoch);
+        core.shared.table.repin(&packet.key, binding, entry::proof(policy, &packet.key, binding));
     }
 }
 

@@ -5,6 +5,7 @@ use super::admit;
 use super::candidates;
 use super::entry::{self, FlowPacket};
 use super::failover::{self, Action};
+use super::soft_down;
 use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::flow::pin::Pin;
@@ -75,24 +76,39 @@ pub fn count_unknown_fragments(core: &Core, fragments: usize) {
 /// What the packet's flow is bound to: a new flow, or one whose pin was proved against another snapshot.
 fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Option<Pin>) -> Result<Binding, Refusal> {
     let Some(pin) = known else { return begin(core, policy, packet) };
-    let binding = match failover::action(policy, packet.headers, &packet.key, &pin) {
+    let now = packet.seen.now;
+    let binding = match failover::action(policy, packet.headers, &packet.key, &pin, now) {
         Action::Keep => pin.binding,
         Action::Repin { may_stay: true } => candidates::rebind(policy, &packet.key, &pin).unwrap_or(pin.binding),
         Action::Repin { may_stay: false } => candidates::rebind(policy, &packet.key, &pin)?,
-        Action::Restart => return begin(core, policy, packet),
+        Action::Restart => {
+            core.shared.table.terminate(&packet.key, now, &policy.fixed.timeouts);
+            return begin(core, policy, packet);
+        }
         Action::PassOnce => return Ok(pin.binding),
         Action::Refuse(refusal) => return Err(refusal),
         Action::Reset => {
-            core.shared.table.terminate(&packet.key, packet.seen.now, &policy.fixed.timeouts);
+            core.shared.table.terminate(&packet.key, now, &policy.fixed.timeouts);
             core.counters.event(Event::Reset);
+            count_silent(core, policy, packet, &pin);
             return Err(Refusal::reset(pin));
         }
     };
     if binding != pin.binding {
         core.counters.event(Event::Moved);
+        count_silent(core, policy, packet, &pin);
     }
     entry::prove(core, policy, packet, binding);
     Ok(binding)
+}
+
+/// Counts a flow that leaves its WAN because nothing answers it there.
+fn count_silent(core: &Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin) {
+    let FlowPacket { headers, key, seen } = packet;
+    let anew = || soft_down::begins_anew(policy, headers, key, pin, seen.now);
+    if soft_down::remedy(policy, key, pin, seen.now).or_else(anew).is_some() {
+        core.counters.event(Event::Silent);
+    }
 }
 
 /// A new flow begins with the packet. One that finds no room in the table needs none: what translates here is stateless,

@@ -1,6 +1,7 @@
 //! The pin of a flow: what the table answers about it, the WAN and public end that it is bound to among that.
 //! Must never know: record, table.
 
+use super::silence::Silence;
 use crate::plane::counters::Reachability;
 use crate::plane::lease::Binding;
 
@@ -11,7 +12,7 @@ pub struct Pin {
     pub binding: Binding,
     /// The rule of the policy that chose the WAN, counted from 1; 0: the default.
     pub rule: u16,
-    /// Epoch of the policy that this pin was last proved against.
+    /// What it was last proved by: the epoch of a policy, with [`WATCHED`] or without.
     pub epoch: u32,
     /// Whether this call made the entry: the caller must have its wheel watch the key.
     pub fresh: bool,
@@ -26,9 +27,21 @@ pub struct Pin {
     pub terminated: bool,
     /// What the packet of this call shows.
     pub shown: Reachability,
+    /// Since when nothing answers the flow.
+    pub silence: Silence,
 }
 
+/// The bit beside the epoch in the proof of a pin whose flow is to be judged anew with each packet, by its own evidence:
+/// no epoch alone proves it. Epochs do not grow so large.
+pub const WATCHED: u32 = 1 << 31;
+
 impl Pin {
+    /// Epoch of the policy that this pin was last proved against.
+    #[must_use]
+    pub fn proved_at(&self) -> u32 {
+        self.epoch & !WATCHED
+    }
+
     /// Whether the pin holds under the snapshot of this epoch without being judged anew.
     #[must_use]
     pub fn is_proved(&self, epoch: u32) -> bool {

@@ -199,12 +199,13 @@ impl FlowTable {
         (!record.is_over(now)).then(|| record.pin(key, false, Reachability::Nothing))
     }
 
-    /// Binds a known flow anew, or proves its pin against another epoch. False when it is unknown.
+    /// Binds a known flow anew, or proves its pin by another epoch, which may be [`WATCHED`](super::pin::WATCHED). False when
+    /// it is unknown.
     pub fn repin(&self, key: &FlowKey, binding: impl Into<Binding>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
         let binding = binding.into();
         self.count_wan(record.binding.wan, binding.wan);
-        (record.binding, record.epoch) = (binding, epoch);
+        record.bind(binding, epoch);
         true
     }
 

@@ -44,6 +44,7 @@ pub fn policy() -> Policy {
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
+        draining: [None; 2],
     };
     let mut b = a.clone();
     (b.fixed_mut().name, b.fixed_mut().inbound6) = ("b".into(), vec![]);

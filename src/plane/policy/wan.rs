@@ -7,7 +7,7 @@ use crate::plane::lease::{Lease, Leased};
 use crate::plane::packet::headers::Endpoint;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Family, Remedies, Remedy, Standing};
+use crate::types::{Family, Remedies, Remedy, Standing, Tick};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -33,6 +33,20 @@ pub struct Wan {
     pub standing: [Standing; 2],
     /// What becomes of flows on a worse tier that would go here if they were new, by `Family`; `Remedy::Drain`: nothing.
     pub on_up: [Remedies; 2],
+    /// What is known of it while it is softly down and its flows are judged each by its own evidence, by `Family`.
+    pub draining: [Option<Draining>; 2],
+}
+
+/// A WAN that is softly down, where flows that drain do not stay without an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Draining {
+    /// Milliseconds that a flow may wait for an answer.
+    pub silence: u32,
+    /// Since when it is down.
+    pub since: Tick,
+    /// Since when its path may have been dead, as its probes show; `None` where they do not show it, because an operator
+    /// wants it down.
+    pub dead_since: Option<Tick>,
 }
 
 /// What the configuration alone says of a WAN.
@@ -105,9 +119,18 @@ impl Wan {
         let remedies = match self.standing(family) {
             Standing::Up | Standing::Degraded => return None,
             Standing::SoftDown => self.fixed.on_down.soft,
-            Standing::HardDown => self.fixed.on_down.hard,
+            Standing::HardDown => return Some(self.hard_remedy(is_tcp)),
         };
         Some(if is_tcp { remedies.tcp } else { remedies.udp })
+    }
+
+    /// What its flows that drain are judged by, and what becomes of those that nobody answers; `None` where none are judged,
+    /// or stay all the same.
+    #[must_use]
+    pub fn judges(&self, family: Family, is_tcp: bool) -> Option<(Draining, Remedy)> {
+        let draining = self.draining[family.index()]?;
+        let drains = self.remedy(family, is_tcp) == Some(Remedy::Drain);
+        Some((draining, self.hard_remedy(is_tcp))).filter(|(_, remedy)| drains && *remedy != Remedy::Drain)
     }
 
     /// What it wants of flows on a worse tier that would go here if they were new; `None`: nothing.
@@ -117,9 +140,10 @@ impl Wan {
         Some(if is_tcp { remedies.tcp } else { remedies.udp }).filter(|remedy| *remedy != Remedy::Drain)
     }
 
-    /// What becomes of its flows whose public address is gone: as if it were hard down.
+    /// What becomes of its flows while it is hard down; of those whose public address is gone, and of those that nobody
+    /// answers while it is softly down, the same.
     #[must_use]
-    pub fn remedy_without_address(&self, is_tcp: bool) -> Remedy {
+    pub fn hard_remedy(&self, is_tcp: bool) -> Remedy {
         if is_tcp { self.fixed.on_down.hard.tcp } else { self.fixed.on_down.hard.udp }
     }
 

@@ -28,6 +28,7 @@ fn the_least_file_has_every_default() {
         thresholds: Thresholds::default(),
         on_soft_down: Remedies::all(Remedy::Drain),
         on_hard_down: Remedies::default(),
+        silence: Some(3000),
         on_up: OnUp::default(),
         health: Health::default(),
     };
@@ -234,4 +235,18 @@ fn what_becomes_of_flows_on_a_worse_tier_is_kept_unless_said() {
 fn real_traffic_has_a_say_unless_that_is_switched_off() {
     let said = |text: &str| parse(&format!("{text}{TWO}"), "flowpin.toml").unwrap().traffic_evidence;
     assert_eq!(["", "default = {}\n", "default = { traffic_evidence = false }\n"].map(said), [true, true, false]);
+}
+
+#[test]
+fn how_long_a_flow_may_wait_for_an_answer_is_said_or_switched_off() {
+    let said = |line: &str| parse(&TWO.replace("name = \"cable\"", line), "flowpin.toml").unwrap().wans[1].silence;
+    let rows = [
+        ("", Some(3000)),
+        ("silence = \"1500ms\"", Some(1500)),
+        ("silence = \"1h\"", Some(3_600_000)),
+        ("silence = \"off\"", None),
+    ];
+    for (line, expected) in rows {
+        assert_eq!(said(&format!("health = {{ {line} }}")), expected, "{line}");
+    }
 }

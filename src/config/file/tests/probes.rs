@@ -186,6 +186,14 @@ fn what_the_probes_are_judged_by_has_its_bounds() {
         ),
         ("hold = \"2h\"", "19:8 bad-value \"2h\" | `hold` cannot be 7200000 ms | write a time from \"0ms\" to \"1h\""),
         (
+            "silence = \"100ms\"",
+            "19:11 bad-value \"100ms\" | `silence` cannot be 100 ms | write a time from \"500ms\" to \"1h\", or \"off\"",
+        ),
+        (
+            "silence = \"none\"",
+            "19:11 bad-value \"none\" | `none` is no time | write a time from \"500ms\" to \"1h\", or \"off\"",
+        ),
+        (
             "on_up = \"drain\"",
             "19:9 bad-value \"drain\" | `on_up` cannot be `drain` | write \"keep\", \"reset\" or \"move\"",
         ),

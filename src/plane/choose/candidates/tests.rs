@@ -3,6 +3,7 @@
 use super::*;
 use crate::plane::packet::sample::ip;
 use crate::plane::sample::{A, B, SERVER, SERVER6, policy};
+use crate::types::Tick;
 
 const HOST: &str = "10.250.250.2";
 const HOST6: &str = "fd00:bad:b01:1::100";
@@ -109,6 +110,7 @@ fn what_comes_back_to_its_wan_keeps_its_public_end_there() {
             came_in: false,
             terminated: false,
             shown: crate::plane::counters::Reachability::Nothing,
+            silence: crate::plane::flow::silence::Silence::new(Tick::default(), Direction::Inbound, None),
         };
         (pin.binding, rebind(&policy, &key, &pin).unwrap())
     };

@@ -2,6 +2,7 @@
 
 mod failback;
 mod remote_reset;
+mod soft_down;
 
 use crate::plane::counters::Event;
 use crate::plane::packet::numbers::{protocol, tcp_flag};

@@ -38,6 +38,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],
+        draining: [None; 2],
     };
     let fixed = Fixed { seed: 7, icmp_errors: 1000, ..Fixed::default() };
     Policy {

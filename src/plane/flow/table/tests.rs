@@ -4,6 +4,7 @@ mod strangers;
 
 use super::*;
 use crate::plane::counters::Traffic;
+use crate::plane::flow::silence::Silence;
 use crate::plane::packet::numbers::tcp_flag;
 use crate::plane::packet::segment::Segment;
 use crate::types::Direction;
@@ -65,10 +66,19 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
             came_in: false,
             terminated: false,
             shown: Reachability::Tried,
+            silence: fresh.silence,
         }
     );
     let back = Seen { bytes: 2896, packets: 2, ..seen(Direction::Inbound, 6_000, tcp_flag::SYN | tcp_flag::ACK) };
-    assert_eq!(table.touch(&tcp, 3, &back, &TIMES), Some(Pin { fresh: false, shown: Reachability::Answered, ..fresh }));
+    assert_eq!(
+        table.touch(&tcp, 3, &back, &TIMES),
+        Some(Pin {
+            fresh: false,
+            shown: Reachability::Answered,
+            silence: Silence::new(back.now, back.direction, back.segment),
+            ..fresh
+        })
+    );
     let third = table.touch(&tcp, 3, &seen(Direction::Outbound, 6_001, tcp_flag::ACK), &TIMES).unwrap();
     assert_eq!(third.expires, 7447);
     assert_eq!(
@@ -169,6 +179,7 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
         came_in: true,
         terminated: false,
         shown: Reachability::Nothing,
+        silence: pin.silence,
     };
     assert_eq!(pin, expected, "its wheel watches it already");
     assert_eq!((table.len(), table.created(), table.expired()), (1, 2, 1));
