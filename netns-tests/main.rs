@@ -50,4 +50,5 @@ mod storm;
 mod topology;
 mod traceroute;
 mod transfers;
+mod tunnels;
 mod vlan;

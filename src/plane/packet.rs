@@ -10,3 +10,4 @@ pub mod parse;
 pub(crate) mod sample;
 pub mod sctp;
 pub mod segment;
+pub mod super_frame;

@@ -3,10 +3,14 @@
 
 use crate::plane::Plane;
 use crate::plane::outbox::Outbox;
+use crate::plane::packet::super_frame::{self, Pieces};
 use crate::plane::verdict::Verdict;
 use crate::ports::batch::{Receive, Sent, Transmit};
-use crate::types::{Batch, Disposition, End, Frame, Tick};
+use crate::types::{Batch, Disposition, End, Frame, MAX_BATCH, Offload, Tick};
 use std::{fmt, io};
+
+/// What stands in front of a piece's IP header: room for a link header, a cache line.
+const ALIGN: usize = 64;
 
 /// Where frames go: one transmitter per end. A `None` is a WAN whose link is gone.
 pub struct Transmitters {
@@ -115,26 +119,84 @@ pub fn turn<O: Observe>(
     outbox: &mut Outbox,
     observer: &mut O,
 ) -> Result<Turned, Broken> {
-    let mut turned = Turned::default();
     let mut batch = Batch::new();
     let received = rx.receive(&mut batch).map_err(|error| Broken { end: from, error });
-    turned.received = batch.len();
-    let mut sent = Ok(());
-    let mut unsent = 0;
-    for at in 0..batch.len() {
-        let Some(frame) = batch.get_mut(at) else { break };
-        let verdict = plane.process(now, from, frame, outbox);
-        observer.verdict(from, frame, verdict);
-        if outbox.keeps_order() {
-            let before = transmitters.send(batch.get(unsent..=at).unwrap_or_default(), &mut turned);
-            sent = sent.and(before).and(flush(transmitters, outbox, &mut turned));
-            unsent = at + 1;
-        }
-    }
-    sent = sent.and(transmitters.send(batch.get(unsent..).unwrap_or_default(), &mut turned));
+    let turned = Turned { received: batch.len(), ..Turned::default() };
+    let mut pass = Pass { now, from, transmitters, plane, outbox, observer, turned };
+    let sent = pass.run(&mut batch);
     drop(batch);
     rx.release();
+    let mut turned = pass.turned;
     received.and(sent).and(flush(transmitters, outbox, &mut turned)).map(|()| turned)
+}
+
+/// A batch on its way through the plane.
+struct Pass<'a, O> {
+    now: Tick,
+    from: End,
+    transmitters: &'a mut Transmitters,
+    plane: &'a mut Plane,
+    outbox: &'a mut Outbox,
+    observer: &'a mut O,
+    turned: Turned,
+}
+
+impl<O: Observe> Pass<'_, O> {
+    /// Processes each frame and sends what goes on, in order.
+    fn run(&mut self, frames: &mut [Frame<'_>]) -> Result<(), Broken> {
+        let mut sent = Ok(());
+        let mut unsent = 0;
+        for at in 0..frames.len() {
+            let Some(frame) = frames.get_mut(at) else { break };
+            if frame.offload.gso.is_some() {
+                let mut offload = frame.offload;
+                let pieces = super_frame::resolve(frame.packet_mut(), &mut offload);
+                frame.offload = offload;
+                if let Some(pieces) = pieces {
+                    let before = self.send(frames.get(unsent..at).unwrap_or_default());
+                    sent = sent.and(before).and(frames.get(at).map_or(Ok(()), |frame| self.cut(frame, &pieces)));
+                    unsent = at + 1;
+                    continue;
+                }
+            }
+            let verdict = self.plane.process(self.now, self.from, frame, self.outbox);
+            self.observer.verdict(self.from, frame, verdict);
+            if self.outbox.keeps_order() {
+                let before = self.send(frames.get(unsent..=at).unwrap_or_default());
+                sent = sent.and(before).and(flush(self.transmitters, self.outbox, &mut self.turned));
+                unsent = at + 1;
+            }
+        }
+        sent.and(self.send(frames.get(unsent..).unwrap_or_default()))
+    }
+
+    fn send(&mut self, frames: &[Frame<'_>]) -> Result<(), Broken> {
+        self.transmitters.send(frames, &mut self.turned)
+    }
+
+    /// Passes the pieces of a super-frame on in its place. They have memory of their own: few lines carry tunnels whose
+    /// segments are merged on the way, and what one of these costs is spread over its pieces.
+    #[cold]
+    fn cut(&mut self, whole: &Frame<'_>, pieces: &Pieces) -> Result<(), Broken> {
+        let stride = (ALIGN + pieces.longest()).next_multiple_of(ALIGN);
+        let mut memory = vec![0; stride * pieces.count().min(MAX_BATCH)];
+        let mut sent = Ok(());
+        for first in (0..pieces.count()).step_by(MAX_BATCH) {
+            let mut batch = Batch::new();
+            for (number, buffer) in (first..).zip(memory.chunks_exact_mut(stride)) {
+                let written = buffer.get_mut(ALIGN..).and_then(|out| pieces.write(whole.packet(), number, out));
+                let Some(end) = written.map(|len| ALIGN + len) else { break };
+                let Some(mut piece) = Frame::new(buffer, ALIGN, ALIGN, end, Offload::NONE) else { break };
+                if !piece.set_link(whole.link()) {
+                    break;
+                }
+                piece.tag = whole.tag;
+                batch.push(piece);
+            }
+            sent = sent.and(self.run(&mut batch));
+        }
+        sent
+    }
 }
 
 /// Sends what the plane made itself.

@@ -52,8 +52,12 @@ pub mod tcp_flag {
     pub const SYN: u8 = 2;
     /// Reset.
     pub const RST: u8 = 4;
+    /// The sender wants the receiver to hand what it has to the application.
+    pub const PSH: u8 = 8;
     /// Acknowledgment field significant.
     pub const ACK: u8 = 16;
+    /// Congestion window reduced (RFC 3168).
+    pub const CWR: u8 = 128;
 
     /// Whether a segment with these flags is the first of a connection: a SYN that acknowledges nothing.
     #[must_use]

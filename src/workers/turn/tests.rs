@@ -8,6 +8,7 @@ use crate::ports::faulty::{Faults, Faulty, Rates};
 use crate::ports::memory::{Sink, Source, Stored};
 use crate::ports::pcap::{Capture, LinkType, Packet, Slot, Writer};
 use crate::ports::record::{Record, Recording};
+use crate::types::{Gso, GsoKind, Offload, PartialChecksum};
 use std::sync::Arc;
 
 /// A datagram of `payload` bytes with this identification.
@@ -172,4 +173,29 @@ fn a_recording_of_what_came_in_gives_the_same_out_of_another_router() {
         second.turn(&mut slot).unwrap();
     }
     assert_eq!(second.sinks[2].take(), first.sinks[2].take());
+}
+
+#[test]
+fn a_super_frame_of_a_tunnel_leaves_as_the_packets_that_it_is_between_what_came_before_and_after() {
+    let segment = |payload: &[u8]| {
+        let mut tcp = vec![0xc0, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0];
+        tcp.extend_from_slice(payload);
+        packet("192.0.2.77", SERVER, protocol::TCP, &tcp)
+    };
+    let payload: Vec<u8> = (0..250).collect();
+    let mut tunnel = Stored::new(&[], &packet("10.250.250.2", SERVER, 4, &segment(&payload)));
+    tunnel.offload = Offload {
+        partial: Some(PartialChecksum { start: 40, offset: 16 }),
+        gso: Some(Gso { kind: GsoKind::Tcp4, size: 100, ecn: false }),
+    };
+    let others = |number: u8| Stored::new(&[], &packet("10.250.250.2", SERVER, 4, &segment(&[number])));
+    let mut router = Router::new();
+    let mut inside = Source::default();
+    inside.extend([others(1), tunnel, others(2)]);
+    let turned = router.run(&mut inside);
+    assert_eq!((turned.received, turned.sent.sent), (3, 5));
+    let sent: Vec<Stored> = router.sinks.iter().flat_map(Sink::take).collect();
+    assert!(sent.iter().all(|frame| frame.offload == Offload::NONE));
+    let left: Vec<&[u8]> = sent.iter().map(|frame| &frame.packet[60..]).collect();
+    assert_eq!(left, [&[1][..], &payload[..100], &payload[100..200], &payload[200..], &[2]]);
 }
