@@ -1,6 +1,7 @@
 //! A machine to be a router, in a network namespace of the test's thread: its links, its ISP, and its state as text.
 //! Must never know: any single claim.
 
+use flowpin::config::settings::Local;
 use flowpin::control::kernel::{self, Kernel, Plan};
 use flowpin::lab::Namespace;
 use std::fs;
@@ -88,6 +89,7 @@ pub fn plan(name: &str) -> Plan {
         mtu: 1500,
         addresses: Vec::new(),
         inside: ["10.250.250.0/29", "fd00:bad:b01::/60"].map(|net| net.parse().unwrap()).to_vec(),
+        local: Local::default(),
         next_hop4: None,
         next_hop6: Some("fe80::2".parse().unwrap()),
         wans: ["wan0", "absent0"].map(String::from).to_vec(),

@@ -31,6 +31,7 @@ mod lifecycle;
 mod link_facts;
 mod links_change;
 mod links_follow;
+mod local_networks;
 mod manual;
 mod model;
 mod nptv6;

@@ -16,7 +16,7 @@ mod values;
 mod wan;
 
 use super::diagnostics::{Code, Diagnostics, Fault, Span};
-use super::settings::{DEFAULT_MTU, DEFAULT_TUN, Downstream, Health, Nptv6, Settings, Wan};
+use super::settings::{DEFAULT_MTU, DEFAULT_TUN, Downstream, Health, Local, Nptv6, Settings, Wan};
 use reader::{Faults, Spanned};
 use std::path::Path;
 pub use values::seconds;
@@ -103,6 +103,11 @@ fn downstream(said: raw::Downstream) -> Downstream {
         mtu: value(said.mtu).unwrap_or(DEFAULT_MTU),
         addresses: said.addresses.into_iter().map(|said| said.value).collect(),
         prefixes: said.prefixes.into_iter().map(|said| said.value).collect(),
+        local: if said.connected {
+            Local::Connected
+        } else {
+            Local::Prefixes(said.local.into_iter().map(|said| said.value).collect())
+        },
         on_stop: said.on_stop,
         next_hop4: value(said.next_hop4),
         next_hop6: value(said.next_hop6),

@@ -55,12 +55,29 @@ pub struct Downstream {
     pub addresses: Vec<IpNet>,
     /// Inside sources; not empty, disjoint.
     pub prefixes: Vec<IpNet>,
+    /// Networks of this machine that inside hosts reach without flowpin.
+    pub local: Local,
     /// What becomes of the kernel side at a stop.
     pub on_stop: OnStop,
     /// Next hop for inside IPv4 prefixes that are not on-link.
     pub next_hop4: Option<Ipv4Addr>,
     /// Next hop for inside IPv6 prefixes that are not on-link.
     pub next_hop6: Option<Ipv6Addr>,
+}
+
+/// Networks of this machine beside the firewall's and the WANs': another LAN, a tunnel, containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Local {
+    /// These, which share no address with the inside prefixes.
+    Prefixes(Vec<IpNet>),
+    /// All that are connected to links but the firewall's, the TUN and the WANs'.
+    Connected,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self::Prefixes(Vec::new())
+    }
 }
 
 /// What becomes of the kernel side when the service is told to stop.

@@ -66,7 +66,7 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let left_by = saved.left_by().map(String::from);
     let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
     let forwarding = Forwarding::new(plan.clone(), saved);
-    let guard = Guard::raise(plan, &survey.links, forwarding.door()).map_err(one)?;
+    let guard = Guard::raise(plan, &survey.links, forwarding.door(&survey)).map_err(one)?;
     let taken_over = left_by.is_some();
     let amiss = plan.downstream.iter().flat_map(|_| reverse_path::look(&plan.tun).unwrap_or_else(one)).collect();
     let mut kernel = Kernel { taken_over, amiss, guard, forwarding };

@@ -1,7 +1,7 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Control, Downstream, Health, Limits, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
+    Control, Downstream, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, NptMode, Timeouts};
 use std::net::Ipv4Addr;
@@ -15,6 +15,7 @@ pub fn settings() -> Settings {
             mtu: 1500,
             addresses: Vec::new(),
             prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
+            local: Local::default(),
             on_stop: OnStop::Shut,
             next_hop4: None,
             next_hop6: None,

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 pub(super) fn check(raw: &RawConfig, faults: &mut Faults) {
     inside_prefixes(&raw.downstream, faults);
     next_hops_have_a_link(&raw.downstream, faults);
+    local_networks(&raw.downstream, faults);
     downstream_mtu(&raw.downstream, faults);
     number_of_wans(raw, faults);
     names(raw, faults);
@@ -62,6 +63,28 @@ fn next_hops_have_a_link(downstream: &Downstream, faults: &mut Faults) {
         if !downstream.has_interface {
             let message = format!("`{key}` needs the link that it is reached through");
             faults.add(Code::Conflict, at, message, format!("add `interface` to [downstream], or remove `{key}`"));
+        }
+    }
+}
+
+fn local_networks(downstream: &Downstream, faults: &mut Faults) {
+    if let Some(at) = downstream.local_at.filter(|_| !downstream.has_interface) {
+        let message = "`local` needs the link that inside hosts come from";
+        faults.add(Code::Conflict, at, message, "add `interface` to [downstream], or remove `local`");
+    }
+    for (index, local) in downstream.local.iter().enumerate() {
+        if let Some(inside) = inside_of(downstream, &local.value) {
+            let message =
+                format!("`{}` in `local` shares addresses with the inside prefix `{}`", local.value, inside.value);
+            let fault =
+                Fault::new(Code::Overlap, local.at, message, "inside hosts are behind the firewall: remove one");
+            faults.found.push(fault.against(inside.at, "said here"));
+        }
+        let earlier = downstream.local.iter().take(index).find(|earlier| overlap(&earlier.value, &local.value));
+        if let Some(earlier) = earlier {
+            let message = format!("`{}` in `local` overlaps `{}`", local.value, earlier.value);
+            let fault = Fault::new(Code::Overlap, local.at, message, "keep the larger of the two");
+            faults.found.push(fault.against(earlier.at, "said here"));
         }
     }
 }

@@ -38,6 +38,11 @@ pub(super) struct Downstream {
     pub(super) prefixes: Vec<Spanned<IpNet>>,
     /// Whether each prefix was good: else nothing can be said about what lies outside them.
     pub(super) prefixes_known: bool,
+    pub(super) local: Vec<Spanned<IpNet>>,
+    /// Whether `local` says "connected".
+    pub(super) connected: bool,
+    /// Where `local` stands, good or not.
+    pub(super) local_at: Option<Span>,
     pub(super) on_stop: OnStop,
     pub(super) next_hop4: Option<Spanned<Ipv4Addr>>,
     pub(super) next_hop6: Option<Spanned<Ipv6Addr>>,

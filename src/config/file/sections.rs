@@ -75,6 +75,8 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
     let (prefixes, prefixes_known) = prefixes.map(|item| inside_prefixes(&item, faults)).unwrap_or_default();
     let next_hop4 = table.take("next_hop4").and_then(|item| item.parse(values::address4, faults));
     let next_hop6 = table.take("next_hop6").and_then(|item| item.parse(values::address6, faults));
+    let local = table.take("local");
+    let connected = local.as_ref().is_some_and(|item| item.is_word("connected"));
     let on_stop = table.take("on_stop").and_then(|item| item.word(&ON_STOP, faults));
     table.finish(&[], faults);
     Downstream {
@@ -85,6 +87,9 @@ fn downstream(root: &mut Table<'_>, faults: &mut Faults) -> Downstream {
         addresses: addresses.unwrap_or_default(),
         prefixes,
         prefixes_known,
+        local_at: local.as_ref().map(|item| item.at),
+        local: local.filter(|_| !connected).map(|item| prefix_list(&item, faults)).unwrap_or_default(),
+        connected,
         on_stop: on_stop.unwrap_or_default(),
         next_hop4,
         next_hop6,

@@ -5,10 +5,11 @@
 use super::door::Door;
 use super::plan::Plan;
 use super::reverse_path;
-use super::routing::Dump;
+use super::routing::{Dump, LocalNetwork};
 use super::saved::Saved;
 use super::survey::Survey;
 use super::sysctl;
+use crate::config::settings::Local;
 use crate::control::netlink::{Family, Netlink, link_name};
 
 /// What became of a repair.
@@ -18,6 +19,8 @@ pub struct Repaired {
     pub mended: Vec<String>,
     /// What stays missing or is in the way, as sentences.
     pub amiss: Vec<String>,
+    /// Where packets of inside hosts may go now; `None`: as before.
+    pub door: Option<Door>,
 }
 
 /// What forwards, standing.
@@ -38,29 +41,42 @@ impl Forwarding {
     }
 
     /// Where packets of inside hosts may go, if the kernel forwards them at all.
-    pub(super) fn door(&self) -> Option<Door> {
-        let fences_ipv6 = self.has(Family::V6) && sysctl::opens_every_link(&|path| self.saved.original(path));
+    pub(super) fn door(&self, survey: &Survey) -> Option<Door> {
+        let read = |path: &str| self.saved.original(path);
+        let fences_ipv6 = self.has(Family::V6) && sysctl::opens_every_link(&read);
         let downstream = self.plan.downstream.clone()?;
-        Some(Door { downstream, tun: self.plan.tun.clone(), fences_ipv6 })
+        let opened = |family, forwards: &dyn Fn(&str) -> bool| -> Vec<String> {
+            local_links(&survey.local, family).into_iter().filter(|link| !forwards(link)).collect()
+        };
+        Some(Door {
+            downstream,
+            tun: self.plan.tun.clone(),
+            wans: self.plan.wans.clone(),
+            local: survey.local.iter().map(|it| it.prefix).collect(),
+            opened4: opened(Family::V4, &|link| sysctl::forwards4(link, &read)),
+            opened6: opened(Family::V6, &|link| sysctl::forwards6(link, &read)),
+            fences_ipv6,
+        })
     }
 
     /// Makes again what is missing: the firewall's link went down and came back, somebody flushed the rules. Needs a tokio
     /// runtime.
     pub async fn repair(&mut self) -> Repaired {
-        let (mended, mut amiss) = match self.make_again().await {
-            Ok(mended) => (mended, Vec::new()),
-            Err(missing) => (Vec::new(), missing),
+        let (mended, mut amiss, door) = match self.make_again().await {
+            Ok((mended, door)) => (mended, Vec::new(), door),
+            Err(missing) => (Vec::new(), missing, None),
         };
         if self.plan.downstream.is_some() {
             amiss.extend(reverse_path::look(&self.plan.tun).unwrap_or_else(one));
         }
-        Repaired { mended, amiss }
+        Repaired { mended, amiss, door }
     }
 
-    async fn make_again(&mut self) -> Result<Vec<String>, Vec<String>> {
+    async fn make_again(&mut self) -> Result<(Vec<String>, Option<Door>), Vec<String>> {
         let netlink = Netlink::connect().map_err(one)?;
         let survey = Survey::make(&netlink, &self.plan, false).await?;
-        self.make(&netlink, &survey).await
+        let mended = self.make(&netlink, &survey).await?;
+        Ok((mended, self.door(&survey)))
     }
 
     /// Makes what a survey found missing. Forwarding is switched on last: nothing passes before everything stands.
@@ -69,8 +85,15 @@ impl Forwarding {
         let mut mended = survey.changes.words();
         let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
         let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
-        let scope =
-            sysctl::Scope { downstream, tun, v4: self.has(Family::V4), v6: self.has(Family::V6), links: &names };
+        let scope = sysctl::Scope {
+            downstream,
+            tun,
+            v4: self.has(Family::V4),
+            v6: self.has(Family::V6),
+            links: &names,
+            local4: &local_links(&survey.local, Family::V4),
+            local6: &local_links(&survey.local, Family::V6),
+        };
         let switches = sysctl::wanted(&scope, &|path| self.saved.original(path));
         mended.extend(self.saved.set(tun, switches).map_err(one)?);
         Ok(mended)
@@ -87,10 +110,19 @@ impl Forwarding {
     }
 }
 
+/// The links that lead to local networks of a family.
+fn local_links(local: &[LocalNetwork], family: Family) -> Vec<String> {
+    let of_family = local.iter().filter(|it| Family::of(&it.prefix) == family);
+    let mut links: Vec<String> = of_family.flat_map(|it| &it.links).cloned().collect();
+    links.sort_unstable();
+    links.dedup();
+    links
+}
+
 /// Deletes the rules and routes that flowpin has made. How many of each there were.
 pub(super) async fn unroute() -> Result<(usize, usize), Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
-    let removal = Dump::read(&netlink, 0, 0, &[]).await.map_err(one)?.removal();
+    let removal = Dump::read(&netlink, (0, 0), &[], &Local::default()).await.map_err(one)?.removal();
     removal.make(&netlink).await.map(|()| removal.deletes())
 }
 

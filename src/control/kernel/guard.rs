@@ -53,6 +53,15 @@ impl Guard {
         if new.is_empty() { Ok(()) } else { self.replace(&[&self.owned[..], &new].concat()).await }
     }
 
+    /// Shuts the door in another way from the next time on that the shield is raised. Whether it is another.
+    pub fn turn_door(&mut self, door: Option<Door>) -> bool {
+        let is_other = door.is_some() && door != self.door;
+        if is_other {
+            self.door = door;
+        }
+        is_other
+    }
+
     /// Raises the shield again, as it was, where somebody took it or a part of it away. Needs a tokio runtime.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What the kernel side depends on, as data. Must never know: how any of it is made.
 
-use crate::config::settings::Settings;
+use crate::config::settings::{Local, Settings};
 use ipnet::IpNet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ pub struct Plan {
     pub addresses: Vec<IpNet>,
     /// Inside prefixes.
     pub inside: Vec<IpNet>,
+    /// Networks of this machine that inside hosts reach without flowpin.
+    pub local: Local,
     /// Where inside IPv4 prefixes are that are not on-link.
     pub next_hop4: Option<Ipv4Addr>,
     /// Where inside IPv6 prefixes are that are not on-link.
@@ -44,6 +46,7 @@ impl Plan {
             mtu: downstream.mtu,
             addresses: downstream.addresses.clone(),
             inside: downstream.prefixes.clone(),
+            local: downstream.local.clone(),
             next_hop4: downstream.next_hop4,
             next_hop6: downstream.next_hop6,
             wans,

@@ -5,23 +5,26 @@ mod conflicts;
 mod dump;
 mod entry;
 mod inside;
+mod local;
 mod marks;
 mod steps;
 
 pub(super) use dump::Dump;
-pub use marks::{PRIORITY_INSIDE, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
+pub(super) use local::LocalNetwork;
+pub use marks::{PRIORITY_INSIDE, PRIORITY_LOCAL, PRIORITY_OUTSIDE, PROTOCOL, TABLE};
 pub(super) use steps::Changes;
 
 use super::plan::Plan;
 use crate::control::netlink::{Family, Hop, Route, TABLE_MAIN};
 use entry::Rule;
+use ipnet::IpNet;
 use marks::{METRIC_LAST, default_metric};
 use rtnetlink::packet_route::route::RouteType;
 
 impl Dump {
     /// The steps to the plan, which names `downstream`; or every conflict, one sentence each. A family without an inside
     /// prefix is none of flowpin's business.
-    pub fn reconcile(&self, plan: &Plan, downstream: &str) -> Result<Changes, Vec<String>> {
+    pub fn reconcile(&self, plan: &Plan, downstream: &str, local: &[LocalNetwork]) -> Result<Changes, Vec<String>> {
         let mut faults = Vec::new();
         let (mut rules, mut routes) = (Vec::new(), Vec::new());
         for family in Family::BOTH {
@@ -30,6 +33,8 @@ impl Dump {
             }
             conflicts::name(self, family, plan, downstream, &mut faults);
             rules.extend(wanted_rules(plan, downstream).map(|rule| (family, rule)));
+            let of_family = local.iter().filter(|it| Family::of(&it.prefix) == family);
+            rules.extend(of_family.map(|it| (family, local_rule(downstream, it.prefix))));
             routes.extend(wanted_table(family, self.tun));
         }
         for prefix in &plan.inside {
@@ -55,11 +60,26 @@ fn wanted_rules(plan: &Plan, downstream: &str) -> [Rule; 2] {
     let rule = |priority, iif: &str, table| Rule {
         priority,
         iif: Some(iif.to_owned()),
+        to: None,
         table,
+        suppressed: None,
         protocol: PROTOCOL,
         takes_all: false,
     };
     [rule(PRIORITY_INSIDE, &plan.tun, TABLE_MAIN), rule(PRIORITY_OUTSIDE, downstream, TABLE)]
+}
+
+/// What goes to a local network takes the machine's own routes there, and no wider ones: where there is none, flowpin gets it.
+fn local_rule(downstream: &str, prefix: IpNet) -> Rule {
+    Rule {
+        priority: PRIORITY_LOCAL,
+        iif: Some(downstream.to_owned()),
+        to: Some(prefix),
+        table: TABLE_MAIN,
+        suppressed: Some(u32::from(prefix.prefix_len()).saturating_sub(1)),
+        protocol: PROTOCOL,
+        takes_all: false,
+    }
 }
 
 fn wanted_table(family: Family, tun: u32) -> [Route; 2] {

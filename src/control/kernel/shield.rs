@@ -93,7 +93,7 @@ impl Shield {
         self.untracked = untracked::is_due();
         let Some(door) = door.filter(|_| self.untracked) else { return };
         let mut batch = Batch::new(Family::Inet);
-        untracked::add(&mut batch, &self.table, [&door.downstream, &door.tun]);
+        untracked::add(&mut batch, &self.table, door);
         if let Err(refused) = self.netfilter.commit(&batch) {
             tracing::warn!("what passes is tracked as connections by the kernel as well, which costs time: {refused}");
         }
@@ -229,7 +229,10 @@ fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: S
     renew(&mut batch, table, left, wanted);
     let (v4, v6) = add_sets(&mut batch, table, hush::SETS, silence.inside);
     hush::add(&mut batch, table, v4, v6);
-    silence.door.into_iter().for_each(|door| door::add(&mut batch, table, door));
+    if let Some(door) = silence.door {
+        let (v4, v6) = add_sets(&mut batch, table, door::SETS, &door.local);
+        door::add(&mut batch, table, door, v4, v6);
+    }
     batch
 }
 

@@ -2,7 +2,7 @@
 //! Must never know: how it is changed.
 
 use super::plan::Plan;
-use super::routing::{Changes, Dump};
+use super::routing::{Changes, Dump, LocalNetwork};
 use super::sysctl;
 use crate::control::netlink::{Netlink, link_name};
 use ipnet::IpNet;
@@ -13,6 +13,8 @@ pub(super) struct Survey {
     pub links: Vec<LinkMessage>,
     /// Index of the TUN.
     pub tun: u32,
+    /// Networks of the machine that inside hosts reach.
+    pub local: Vec<LocalNetwork>,
     pub changes: Changes,
 }
 
@@ -21,15 +23,18 @@ impl Survey {
     pub async fn make(netlink: &Netlink, plan: &Plan, leftover: bool) -> Result<Self, Vec<String>> {
         let links = netlink.links().await.map_err(one)?;
         let tun = index(&links, &plan.tun).ok_or_else(|| one(format!("there is no TUN \"{}\"", plan.tun)))?;
+        let mut local = Vec::new();
         let changes = match &plan.downstream {
             Some(name) => {
                 let downstream = downstream(&links, plan, name).map_err(one)?;
-                Dump::read(netlink, tun, downstream, &plan.inside).await.map_err(one)?.reconcile(plan, name)?
+                let dump = Dump::read(netlink, (tun, downstream), &plan.inside, &plan.local).await.map_err(one)?;
+                local = dump.local_networks(plan, &links);
+                dump.reconcile(plan, name, &local)?
             }
-            None if leftover => Dump::read(netlink, tun, 0, &[]).await.map_err(one)?.removal(),
+            None if leftover => Dump::read(netlink, (tun, 0), &[], &plan.local).await.map_err(one)?.removal(),
             None => Changes::default(),
         };
-        Ok(Self { links, tun, changes })
+        Ok(Self { links, tun, local, changes })
     }
 }
 

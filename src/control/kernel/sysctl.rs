@@ -33,6 +33,10 @@ pub(super) struct Scope<'a> {
     pub v6: bool,
     /// Every link of the machine.
     pub links: &'a [String],
+    /// Those that lead to networks that inside hosts reach, over IPv4 and over IPv6.
+    pub local4: &'a [String],
+    /// See there.
+    pub local6: &'a [String],
 }
 
 /// The switches in the order in which they must be written; undone in the opposite order. `read` gives the values that
@@ -44,7 +48,8 @@ pub(super) fn wanted(scope: &Scope, read: &dyn Fn(&str) -> Option<String>) -> Ve
         // flowpin's ICMP errors come out of the TUN with one of the router's own addresses as their source.
         switches.push((v4(scope.tun, "accept_local"), String::from("1")));
         // IPv4 forwarding is decided by the switch of the link a packet came in on; ip_forward itself stays as it is.
-        for link in scope.downstream.into_iter().chain([scope.tun]) {
+        let local = scope.local4.iter().map(String::as_str);
+        for link in scope.downstream.into_iter().chain([scope.tun]).chain(local) {
             switches.push((v4(link, "forwarding"), String::from("1")));
         }
     }
@@ -88,7 +93,8 @@ fn reverse_path(scope: &Scope, read: &dyn Fn(&str) -> Option<String>, switches: 
 fn forwarding6(scope: &Scope, read: &dyn Fn(&str) -> Option<String>, switches: &mut Vec<Switch>) {
     let one = || String::from("1");
     if read(&v6("default", "force_forwarding")).is_some() {
-        let links = scope.downstream.into_iter().chain([scope.tun]);
+        let local = scope.local6.iter().map(String::as_str);
+        let links = scope.downstream.into_iter().chain([scope.tun]).chain(local);
         switches.extend(links.map(|link| (v6(link, "force_forwarding"), one())));
         return;
     }
@@ -105,6 +111,16 @@ fn forwarding6(scope: &Scope, read: &dyn Fn(&str) -> Option<String>, switches: &
     switches.push((v6("all", "forwarding"), one()));
 }
 
+/// Whether the machine forwards IPv4 from this link without flowpin.
+pub(super) fn forwards4(link: &str, read: &dyn Fn(&str) -> Option<String>) -> bool {
+    read(&v4(link, "forwarding")).as_deref() == Some("1")
+}
+
+/// Whether the machine forwards IPv6 from this link without flowpin.
+pub(super) fn forwards6(link: &str, read: &dyn Fn(&str) -> Option<String>) -> bool {
+    [v6("all", "forwarding"), v6(link, "force_forwarding")].iter().any(|path| read(path).as_deref() == Some("1"))
+}
+
 /// Whether IPv6 forwarding has to be switched on for the whole machine, which forwards none without flowpin.
 pub(super) fn opens_every_link(read: &dyn Fn(&str) -> Option<String>) -> bool {
     read(&v6("default", "force_forwarding")).is_none() && read(&v6("all", "forwarding")).as_deref() == Some("0")
@@ -118,7 +134,7 @@ mod tests {
     fn work_out(values: &[(&str, &str)], downstream: Option<&str>) -> Vec<String> {
         let values: HashMap<&str, &str> = values.iter().copied().collect();
         let links = ["lo", "lan0", "wan0", "flowpin0"].map(String::from);
-        let scope = Scope { downstream, tun: "flowpin0", v4: true, v6: true, links: &links };
+        let scope = Scope { downstream, tun: "flowpin0", v4: true, v6: true, links: &links, local4: &[], local6: &[] };
         let switches = wanted(&scope, &|path| values.get(path).map(|value| String::from(*value)));
         let short = |path: String| path.replace("net/", "").replace("/conf", "");
         switches.into_iter().map(|(path, value)| format!("{}={value}", short(path))).collect()

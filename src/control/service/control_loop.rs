@@ -189,7 +189,7 @@ impl ControlLoop<'_> {
                     }
                 }
             }
-            Answer::Repaired(repaired) => self.handle_repaired(repaired),
+            Answer::Repaired(repaired) => self.handle_repaired(repaired).await,
         }
     }
 

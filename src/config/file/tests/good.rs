@@ -2,7 +2,7 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Control, Downstream, Health, Limits, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
+    Control, Downstream, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
@@ -38,6 +38,7 @@ fn the_least_file_has_every_default() {
         mtu: 1500,
         addresses: vec![],
         prefixes: vec!["10.0.0.0/24".parse().unwrap()],
+        local: Local::default(),
         on_stop: OnStop::Shut,
         next_hop4: None,
         next_hop6: None,

@@ -147,6 +147,21 @@ fn names_and_links() {
             "next_hop6 = \"fe80::2\"\n",
             "2:13 conflict \"fe80::2\" | `next_hop6` needs the link that it is reached through | add `interface` to [downstream], or remove `next_hop6`",
         ),
+        (
+            "interface = \"lan0\"\n",
+            "local = \"connected\"\n",
+            "2:9 conflict \"connected\" | `local` needs the link that inside hosts come from | add `interface` to [downstream], or remove `local`",
+        ),
+        (
+            "interface = \"lan0\"\n",
+            "interface = \"lan0\"\nlocal = [\"10.250.0.0/16\"]\n",
+            "3:10 overlap \"10.250.0.0/16\" | `10.250.0.0/16` in `local` shares addresses with the inside prefix `10.250.250.0/29` | inside hosts are behind the firewall: remove one",
+        ),
+        (
+            "interface = \"lan0\"\n",
+            "interface = \"lan0\"\nlocal = [\"10.98.0.0/24\", \"10.98.0.0/25\"]\n",
+            "3:26 overlap \"10.98.0.0/25\" | `10.98.0.0/25` in `local` overlaps `10.98.0.0/24` | keep the larger of the two",
+        ),
     ]);
     let tagged = two_with("\"wan1\"", "\"wan0\"\nvlan = 3242");
     assert!(parse(&tagged, "f").is_ok(), "one link may carry an untagged and a tagged WAN");

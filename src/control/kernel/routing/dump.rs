@@ -3,9 +3,14 @@
 use super::entry::Rule;
 use super::marks::{PROTOCOL, TABLE};
 use super::steps::Changes;
+use crate::config::settings::Local;
 use crate::control::kernel::sysctl;
-use crate::control::netlink::{Family, Netlink, Route};
+use crate::control::netlink::{Family, Netlink, Route, TABLE_MAIN};
 use ipnet::IpNet;
+use rtnetlink::packet_route::route::RouteType;
+
+/// `RTPROT_KERNEL` (linux/rtnetlink.h): the route of a connected network.
+const BY_KERNEL: u8 = 2;
 
 /// What the machine has now.
 pub(in crate::control::kernel) struct Dump {
@@ -18,11 +23,18 @@ pub(in crate::control::kernel) struct Dump {
 }
 
 impl Dump {
-    /// Reads the rules of both families, and flowpin's routes, those in its table and those that lead to `inside`. A family
-    /// that the kernel does not have counts as empty.
-    pub async fn read(netlink: &Netlink, tun: u32, downstream: u32, inside: &[IpNet]) -> Result<Self, String> {
+    /// Reads the rules of both families, and flowpin's routes, those in its table, those that lead to `inside` and those that
+    /// may lead to `local`. A family that the kernel does not have counts as empty.
+    pub async fn read(
+        netlink: &Netlink,
+        (tun, downstream): (u32, u32),
+        inside: &[IpNet],
+        local: &Local,
+    ) -> Result<Self, String> {
         let leads_inside = |route: &Route| inside.iter().any(|prefix| route.destination.contains(prefix));
-        let wanted = |route: &Route| route.protocol == PROTOCOL || route.table == TABLE || leads_inside(route);
+        let wanted = |route: &Route| {
+            route.protocol == PROTOCOL || route.table == TABLE || leads_inside(route) || may_lead(local, route)
+        };
         let mut dump = Self { rules: Vec::new(), routes: Vec::new(), tun, downstream };
         for family in Family::BOTH {
             if family == Family::V6 && !sysctl::has_ipv6() {
@@ -42,4 +54,14 @@ impl Dump {
             ..Changes::default()
         }
     }
+}
+
+/// Whether a route may lead to a network that is called local.
+pub(super) fn may_lead(local: &Local, route: &Route) -> bool {
+    let is_unicast = route.table == TABLE_MAIN && route.kind == RouteType::Unicast && !route.is_default();
+    is_unicast
+        && match local {
+            Local::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.contains(&route.destination)),
+            Local::Connected => route.protocol == BY_KERNEL && route.is_on_link(),
+        }
 }

@@ -12,7 +12,10 @@ use std::fmt;
 pub(in crate::control::kernel) struct Rule {
     pub priority: u32,
     pub iif: Option<String>,
+    pub to: Option<IpNet>,
     pub table: u32,
+    /// Routes with prefixes of this length or shorter are passed over (`FRA_SUPPRESS_PREFIXLEN`).
+    pub suppressed: Option<u32>,
     pub protocol: u8,
     /// It asks nothing of a packet.
     pub takes_all: bool,
@@ -23,7 +26,8 @@ impl Rule {
         let header = &message.header;
         let asks = header.src_len > 0 || header.dst_len > 0 || header.tos > 0;
         let table = u32::from(header.table);
-        let mut rule = Self { priority: 0, iif: None, table, protocol: 0, takes_all: !asks };
+        let mut rule =
+            Self { priority: 0, iif: None, to: None, table, suppressed: None, protocol: 0, takes_all: !asks };
         for attribute in &message.attributes {
             match attribute {
                 RuleAttribute::Priority(priority) => rule.priority = *priority,
@@ -31,6 +35,14 @@ impl Rule {
                 RuleAttribute::Protocol(protocol) => rule.protocol = (*protocol).into(),
                 // The kernel says "suppress nothing" of every rule.
                 RuleAttribute::SuppressPrefixLen(u32::MAX) => {}
+                RuleAttribute::SuppressPrefixLen(length) => {
+                    rule.suppressed = Some(*length);
+                    rule.takes_all = false;
+                }
+                RuleAttribute::Destination(address) => {
+                    rule.to = IpNet::new(*address, header.dst_len).ok();
+                    rule.takes_all = false;
+                }
                 RuleAttribute::Iifname(name) => {
                     rule.iif = Some(name.clone());
                     rule.takes_all = false;
@@ -46,6 +58,11 @@ impl Rule {
         message.header.family = family.of_header();
         message.header.action = RuleAction::ToTable;
         message.attributes.extend(self.iif.clone().map(RuleAttribute::Iifname));
+        if let Some(to) = self.to {
+            message.header.dst_len = to.prefix_len();
+            message.attributes.push(RuleAttribute::Destination(to.addr()));
+        }
+        message.attributes.extend(self.suppressed.map(RuleAttribute::SuppressPrefixLen));
         message.attributes.push(RuleAttribute::Priority(self.priority));
         message.attributes.push(RuleAttribute::Table(self.table));
         message.attributes.push(RuleAttribute::Protocol(RouteProtocol::from(self.protocol)));
@@ -58,6 +75,9 @@ impl fmt::Display for Rule {
         write!(f, "{} (", self.priority)?;
         if let Some(iif) = &self.iif {
             write!(f, "iif {iif} ")?;
+        }
+        if let Some(to) = &self.to {
+            write!(f, "to {to} ")?;
         }
         write!(f, "lookup {})", self.table)
     }

@@ -7,6 +7,8 @@ use crate::control::netlink::Family;
 pub const PROTOCOL: u8 = 0x66;
 /// The table that sends what arrives on the firewall's link into the TUN.
 pub const TABLE: u32 = 5250;
+/// Priority of `iif <downstream> to <local network> lookup main`: for each network of the machine that inside hosts reach.
+pub const PRIORITY_LOCAL: u32 = 59;
 /// Priority of `iif <tun> lookup main`: no rule of the machine leads astray what flowpin delivers inside.
 pub const PRIORITY_INSIDE: u32 = 60;
 /// Priority of `iif <downstream> lookup TABLE`. Before both stands `lookup local`: the router's own addresses stay with

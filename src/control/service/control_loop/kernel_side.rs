@@ -48,8 +48,11 @@ impl ControlLoop<'_> {
     }
 
     /// The kernel thread has mended what it could of rules, routes and switches.
-    pub(super) fn handle_repaired(&mut self, repaired: Repaired) {
+    pub(super) async fn handle_repaired(&mut self, repaired: Repaired) {
         self.state.repairs.end(self.sources.clock.now());
+        if self.guard.turn_door(repaired.door) {
+            self.guard_anew(&self.owned()).await;
+        }
         if !repaired.mended.is_empty() {
             self.note_mended(repaired.mended.join(", "));
         }
