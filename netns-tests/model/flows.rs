@@ -193,12 +193,12 @@ impl<A: Addresses> Flows<A> {
         is_judged.then_some((drains, wan.hard[kind], self.lives.get(key)?.silence()))
     }
 
-    /// What becomes of a flow that nothing answers; `None`: it drains. A connection that a dead line was used for until it
-    /// died, and that hears no more, need not ask. Where an operator wants the line down, only questions since then count.
+    /// What becomes of a flow that nothing answers; `None`: it drains. A connection from inside that was spoken to until
+    /// the line died, and hears no more, need not ask. Where an operator wants the line down, only questions since then count.
     fn unanswered(&self, now: u64, key: &Key, flow: &Flow, hash: Option<usize>) -> Option<Remedy> {
         let (drains, remedy, (asked, since)) = self.judged(key, flow, hash)?;
         let counts = match drains.dead_since {
-            Some(dead) => asked || key.protocol == TCP && since >= dead,
+            Some(dead) => asked || key.protocol == TCP && !flow.from_outside && (dead..drains.since).contains(&since),
             None => asked && since >= drains.since,
         };
         (counts && now / 1_000_000 >= since + drains.silence).then_some(remedy)

@@ -55,6 +55,8 @@ pub struct Line {
 
 /// Milliseconds that a gateway may be gone.
 const GATEWAY_GONE: u64 = 3000;
+/// How much later than it could a dead path may be found.
+const SLACK: u64 = 1000;
 /// How long a cycle is waited for.
 const PATIENCE: u64 = 2 * INTERVAL + TIMEOUT;
 
@@ -114,7 +116,7 @@ impl Line {
     pub fn drains(&self, now: u64) -> Option<Drains> {
         let (stands, since) = self.stood.filter(|((standing, _), _)| *standing == Standing::SoftDown)?;
         debug_assert_eq!(stands, self.stands(now));
-        let unnoticed = INTERVAL * (1 + u64::from(self.fall));
+        let unnoticed = INTERVAL * (1 + u64::from(self.fall)) + SLACK;
         let dead_since = (stands.1 != "drained").then(|| since.saturating_sub(unnoticed));
         Some(Drains { silence: self.silence?, since, dead_since })
     }

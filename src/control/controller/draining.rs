@@ -15,10 +15,13 @@ pub(super) fn now(judge: &Judge, id: WanId, family: Family, said: &Wan) -> Optio
     Some(Draining { silence, since, dead_since })
 }
 
+/// Milliseconds that a busy machine may take.
+const SLACK: u64 = 1000;
+
 /// Nanoseconds for which a path may have been dead at the most when it is found to be: until the next question, and for all
 /// those that then stay without an answer.
 fn unnoticed(said: &Wan) -> u64 {
-    (u64::from(said.health.interval) * (1 + u64::from(said.thresholds.fall))).saturating_mul(1_000_000)
+    (u64::from(said.health.interval) * (1 + u64::from(said.thresholds.fall)) + SLACK).saturating_mul(1_000_000)
 }
 
 #[cfg(test)]
@@ -50,7 +53,7 @@ mod tests {
         let (mut judge, said) = fallen(Some(3000));
         let of = |judge: &Judge, family| now(judge, FIBER, family, &said);
         let (silence, since) = (3000, Tick::from_secs(30));
-        let down = Draining { silence, since, dead_since: Some(Tick::from_secs(26)) };
+        let down = Draining { silence, since, dead_since: Some(Tick::from_secs(25)) };
         assert_eq!([Family::V4, Family::V6].map(|family| of(&judge, family)), [Some(down), None]);
         judge.handle_operator(Tick::from_secs(40), FIBER, Verb::Drain, "");
         let drained = Draining { silence, since: Tick::from_secs(40), dead_since: None };

@@ -3,8 +3,8 @@
 //! Must never know: tables, how a host is told, why the WAN is down.
 //!
 //! Without an answer is a flow that has asked for one and waited too long; silence.rs says what that is. Where the probes
-//! show that the path is dead, so is a TCP connection that was spoken to until then and hears nothing since: a download
-//! does not ask. What was silent before the WAN fell shows nothing, and its next packet has the whole time; but a SYN
+//! show that the path is dead, so is a TCP connection from inside that was spoken to until then and hears nothing since: a
+//! download does not ask. One that was spoken to since the WAN fell has shown that its path is not dead. What was silent before the WAN fell shows nothing, and its next packet has the whole time; but a SYN
 //! begins another connection, and a datagram may as well: a resolver that asks from one port, a tunnel that wakes up.
 //! Where an operator wants the WAN down its path may be as good as ever: there only counts what was asked since.
 
@@ -47,7 +47,10 @@ fn is_unanswered(draining: &Draining, key: &FlowKey, pin: &Pin, now: Tick) -> bo
     let silence = pin.silence;
     let counts = match (draining.dead_since, silence.is_asking()) {
         (Some(_), true) => true,
-        (Some(dead_since), false) => key.protocol() == protocol::TCP && silence.began_since(dead_since, now),
+        (Some(dead_since), false) => {
+            let was_spoken_to = silence.began_since(dead_since, now) && !silence.began_since(draining.since, now);
+            was_spoken_to && key.protocol() == protocol::TCP && !pin.came_in
+        }
         (None, is_asking) => is_asking && silence.began_since(draining.since, now),
     };
     counts && silence.has_lasted(draining.silence, now)

@@ -198,6 +198,19 @@ fn a_download_that_stalls_is_found_and_reset_though_its_host_has_nothing_to_say(
 }
 
 #[test]
+fn a_connection_from_outside_may_be_quiet() {
+    let (mut rig, port) = (Rig::new(policy()), 8000);
+    assert_eq!(back(&mut rig, A, port, SYN, [1, 0]).verdict, IN);
+    assert_eq!(rig.outbound(&bare((HOST, port), (SERVER, 443), SYN | ACK, [100, 6])).verdict, BY_A);
+    assert_eq!(back(&mut rig, A, port, ACK, [6, 101]).verdict, IN);
+    assert_eq!(acknowledge(&mut rig, port, [101, 10]), BY_A);
+    adopt(&mut rig, dead(2, 1_001_000));
+    at(&mut rig, 1_010_000);
+    tick(&mut rig);
+    assert_eq!((acknowledge(&mut rig, port, [101, 10]), resets(&mut rig), events(&rig)), (BY_A, vec![], vec![]));
+}
+
+#[test]
 fn what_the_remote_repeats_holds_no_connection() {
     let (mut rig, port) = idle();
     at(&mut rig, 1_010_000);
@@ -228,7 +241,7 @@ fn a_connection_that_was_idle_before_stays_and_has_its_time_when_it_speaks_again
     assert_eq!(back(&mut rig, A, port, ACK, [2001, 113]).verdict, IN, "it is alive all the same");
     at(&mut rig, 1_050_000);
     tick(&mut rig);
-    assert_eq!(resets(&mut rig), [([2005, 0], RST)], "it was spoken to while the line was down, and then no more");
+    assert_eq!((resets(&mut rig), events(&rig)), (vec![], vec![]), "its path has shown that it is not dead");
 }
 
 #[test]
