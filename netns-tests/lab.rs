@@ -227,9 +227,10 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-/// Waits until something becomes true, up to ten seconds and more on a busy machine; the test ends if it does not.
+/// Waits until something becomes true, up to thirty seconds and more on a busy or an emulated machine; the test ends if it
+/// does not.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..600 {
         if condition() {
             return;
         }
