@@ -49,7 +49,15 @@ fn table(c: &mut Criterion) {
     let table = FlowTable::new(1 << 10);
     let timeouts = Timeouts::default();
     let key = || FlowKey::new(black_box(&headers), Direction::Outbound, headers.source);
-    let seen = Seen { direction: Direction::Outbound, now: NOW, bytes: 64, packets: 1, segment: None, refresh: true };
+    let seen = Seen {
+        direction: Direction::Outbound,
+        now: NOW,
+        bytes: 64,
+        packets: 1,
+        segment: None,
+        refresh: true,
+        begins: false,
+    };
     table.insert(key(), WanId(0), 1, &seen, &timeouts).expect("room for one");
     c.bench_function("key", |b| b.iter(key));
     c.bench_function("touch", |b| b.iter(|| table.touch(&key(), 1, &seen, &timeouts)));

@@ -1,7 +1,8 @@
 //! Which WAN a flow is on, as laws about what the router's table says of it before and after a packet. A flow keeps its WAN
 //! while that stands; when it does not, the WAN's settings say whether the flow stays, ends or moves, and what came from
 //! outside never moves. A new flow may take any WAN that translates its host and is of the best standing and tier; which of
-//! them, the router's hash decides. Must never know: bytes of packets, why a WAN stands as it does.
+//! them, the router's hash decides. UDP from outside moves where it would be refused else, and what nobody inside has answered
+//! yields to a SYN or a ping from inside where another WAN stands better. Must never know: bytes of packets, why a WAN stands as it does.
 
 use super::life::{Key, Life};
 use super::wire::{ACK, RST, SYN, TCP, Talk, UDP};
@@ -249,7 +250,13 @@ impl<A: Addresses> Flows<A> {
         let any = (0..self.wans.len()).any(|wan| self.addresses.translates(wan, key.inside));
         let nowhere = if any { "all-wans-down" } else { "no-wan" };
         let begins = || if lawful.is_empty() { Err(nowhere) } else { Ok(Lawful::New(lawful.clone())) };
-        let Some(flow) = &step.before else { return begins() };
+        let is_syn = flags(step.talk).is_some_and(|flags| flags & (SYN | ACK | RST) == SYN);
+        let starts = is_syn || matches!(step.talk, Talk::Query { request: true, .. });
+        let may_yield = starts && self.lives.get(key).is_some_and(Life::is_unanswered);
+        let stands = |wan: usize| self.wans[wan].stands[family(key.inside)];
+        let better = |than: usize| lawful.first().is_some_and(|wan| stands(*wan) < stands(than));
+        let yields = |flow: &Flow| may_yield && !flow.terminated && better(flow.wan);
+        let Some(flow) = step.before.as_ref().filter(|flow| !yields(flow)) else { return begins() };
         let (own, is_gone) = (flow.wan, self.is_gone(key, flow));
         let remedy = self.remedy(step.now, key, flow, step.hash);
         let has_address = !is_gone && self.addresses.translates(own, key.inside);
@@ -264,7 +271,6 @@ impl<A: Addresses> Flows<A> {
         }
         let is_called = !is_gone && remedy.is_some() && remedy == self.recall(key, flow, step.hash);
         self.called += u64::from(is_called && !flow.proved && !flow.terminated);
-        let is_syn = flags(step.talk).is_some_and(|flags| flags & (SYN | ACK | RST) == SYN);
         let is_unanswered = self.unanswered(step.now, key, flow, step.hash).is_some();
         let refused = Err(if has_address { "wan-down" } else { "address-gone" });
         match remedy {
@@ -282,6 +288,7 @@ impl<A: Addresses> Flows<A> {
             Some(Remedy::Reset | Remedy::Move) if !flow.from_outside => moves(can_send),
             Some(Remedy::Move) if key.protocol == UDP && is_unanswered => moves(true),
             Some(_) if can_send => Ok(Lawful::Own(own)),
+            Some(Remedy::Move) if key.protocol == UDP => moves(false),
             Some(_) => refused,
         }
     }

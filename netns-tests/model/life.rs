@@ -168,12 +168,17 @@ impl Life {
     /// Seconds of silence that the flow survives after a packet in this direction.
     pub fn patience(&self, protocol: u8, direction: Direction) -> u64 {
         match protocol {
-            _ if direction == Direction::Inbound && self.from_outside && !self.spoke[0] => 30,
+            _ if direction == Direction::Inbound && self.is_unanswered() => 30,
             wire::TCP if self.is_established() => 7440,
             wire::TCP => 240,
             wire::ICMP | wire::ICMPV6 => 60,
             _ => 300,
         }
+    }
+
+    /// Whether it came from outside, and the inside has said nothing.
+    pub fn is_unanswered(&self) -> bool {
+        self.from_outside && !self.spoke[0]
     }
 
     /// Whether a packet that was heard may be a stranger's guess, in a connection that stands.

@@ -47,6 +47,13 @@ pub fn would_take(policy: &Policy, key: &FlowKey) -> Option<WanId> {
     steer::choose(policy, key, candidates(policy, key))
 }
 
+/// Whether the WAN that would take a flow with this key stands better than this one.
+#[must_use]
+pub fn stands_better(policy: &Policy, key: &FlowKey, than: WanId) -> bool {
+    let standing = |id| policy.wan(id).map(|wan| wan.standing(key.family()));
+    would_take(policy, key).is_some_and(|id| standing(id) < standing(than))
+}
+
 /// What a new flow with this key is bound to: the WAN that would take it, and of its public addresses there the current one.
 ///
 /// # Errors

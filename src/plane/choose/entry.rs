@@ -32,8 +32,17 @@ impl<'a> FlowPacket<'a> {
     pub fn new(headers: &'a Headers, frame: &Frame<'_>, direction: Direction, inside: IpAddr, now: Tick) -> Self {
         let (packets, bytes) = headers.segments(&frame.offload);
         let segment = Segment::read(headers, frame.packet());
-        let seen = Seen { direction, now, bytes, packets, segment, refresh: true };
+        let seen = Seen { direction, now, bytes, packets, segment, refresh: true, begins: begins(headers) };
         Self { headers, key: FlowKey::new(headers, direction, inside), seen }
+    }
+}
+
+/// Whether a packet can be nothing but the first of a flow or a repetition of that. A datagram may be an answer as well.
+fn begins(headers: &Headers) -> bool {
+    match headers.transport {
+        Transport::Tcp { flags, .. } => tcp_flag::is_initial_syn(flags) && flags & tcp_flag::RST == 0,
+        Transport::Query { request, .. } => request,
+        _ => false,
     }
 }
 
@@ -79,10 +88,11 @@ pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding
     Ok(pin.binding)
 }
 
-/// Binds the known flow so under this snapshot, and lets the packet count for it.
+/// Binds the known flow so under this snapshot, and lets the packet count for it, which begins nothing else.
 pub fn prove(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) {
     let proof = proof(policy, &packet.key, binding);
     core.shared.table.repin(&packet.key, binding, proof);
+    let packet = &FlowPacket { seen: Seen { begins: false, ..packet.seen }, ..*packet };
     if let Some(pin) = touch(core, policy, proof, packet) {
         count(core, packet.headers, &pin);
     }

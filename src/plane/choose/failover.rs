@@ -1,6 +1,10 @@
 //! What becomes of a known flow under another snapshot: it stays, goes to another WAN, or ends, as its WAN stands and as
-//! the WAN's settings say, or those of a better one. A flow that came from outside cannot move: its remote knows it by an
-//! address of that WAN. Must never know: tables, how a host is told.
+//! the WAN's settings say, or those of a better one. A flow that came from outside does not move while its WAN can send: its
+//! remote knows it by an address of that WAN. Must never know: tables, how a host is told.
+//!
+//! UDP from outside goes to another WAN where it would be refused else. An answer to a question gets lost there as here, but
+//! a tunnel or a call finds its other end again (RFC 9000 §9, RFC 4555), and a stranger who has pinned a tunnel to a WAN by
+//! one spoofed datagram with its ports does not hold it there when that dies.
 
 use super::address;
 use super::candidates::would_take;
@@ -69,6 +73,7 @@ pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, now:
         (Some(Remedy::Reset), _) => reset(flags, pin, way),
         (Some(Remedy::Move), _) if !pin.came_in => Action::Repin { may_stay: way.is_ok() },
         (Some(Remedy::Move), Ok(())) if is_unanswered_udp() => Action::Repin { may_stay: true },
+        (Some(Remedy::Move), Err(_)) if key.protocol() == protocol::UDP => Action::Repin { may_stay: false },
         (Some(Remedy::Move | Remedy::Drain), Ok(())) => Action::Keep,
         (Some(Remedy::Move | Remedy::Drain), Err(refusal)) => Action::Refuse(refusal),
     }

@@ -76,6 +76,9 @@ pub fn count_unknown_fragments(core: &Core, fragments: usize) {
 /// What the packet's flow is bound to: a new flow, or one whose pin was proved against another snapshot.
 fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Option<Pin>) -> Result<Binding, Refusal> {
     let Some(pin) = known else { return begin(core, policy, packet) };
+    if pin.yields && candidates::stands_better(policy, &packet.key, pin.binding.wan) {
+        return begin(core, policy, packet);
+    }
     let now = packet.seen.now;
     let binding = match failover::action(policy, packet.headers, &packet.key, &pin, now) {
         Action::Keep => pin.binding,

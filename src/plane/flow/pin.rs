@@ -21,10 +21,14 @@ pub struct Pin {
     /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
     /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
     pub follows_arrival: bool,
-    /// Whether it came from outside: the remote knows it by a public address of this WAN.
+    /// Whether it came from outside: the remote knows it by the public address that it came to, on this WAN unless the flow
+    /// has moved since.
     pub came_in: bool,
     /// Whether flowpin has ended the flow itself: its entry only says so.
     pub terminated: bool,
+    /// Whether the packet of this call begins something of the inside's own, where nobody has answered what came from outside:
+    /// it has not counted, and the flow stays only where no other WAN stands better.
+    pub yields: bool,
     /// What the packet of this call shows.
     pub shown: Reachability,
     /// Since when nothing answers the flow.
@@ -45,6 +49,6 @@ impl Pin {
     /// Whether the pin holds under the snapshot of this epoch without being judged anew.
     #[must_use]
     pub fn is_proved(&self, epoch: u32) -> bool {
-        self.epoch == epoch && !self.terminated
+        self.epoch == epoch && !self.terminated && !self.yields
     }
 }

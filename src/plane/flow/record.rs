@@ -47,6 +47,8 @@ pub struct Seen {
     /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
     /// state and never prolongs a life, whatever is said here.
     pub refresh: bool,
+    /// Whether it can be nothing but the first of a flow or a repetition of that: a SYN, an ICMP query's request.
+    pub begins: bool,
 }
 
 impl Seen {
@@ -205,6 +207,12 @@ impl Record {
         self.state.inside_spoke() && (key.protocol() != protocol::TCP || seen.segment.is_some_and(acknowledges))
     }
 
+    /// Whether the flow may yield to one that the inside begins with this packet: it came from outside, and the inside has not
+    /// answered it. Nothing yields to a datagram, which may be an answer.
+    pub(super) fn yields_to(&self, seen: &Seen) -> bool {
+        seen.direction == Direction::Outbound && seen.begins && self.is_unanswered()
+    }
+
     /// Whether a segment from outside shows that its sender has received what the inside host sent last.
     fn is_acknowledged_by(&self, segment: &Segment) -> bool {
         segment.has(tcp_flag::ACK) && segment.acknowledgment == self.snd_nxt
@@ -273,6 +281,7 @@ impl Record {
             follows_arrival: self.follows_arrival(key.protocol()),
             came_in: self.origin == Direction::Inbound,
             terminated: self.is_terminated(),
+            yields: false,
             shown,
             silence: self.silence,
         }

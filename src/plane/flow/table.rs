@@ -72,18 +72,19 @@ impl FlowTable {
     }
 
     /// The pin of a living flow, which has now seen one more packet if it was proved against `epoch`: nothing of another
-    /// one changes, for the packet may still be refused (RFC 7857 §7). `None`: unknown, or its time was up.
+    /// one changes, for the packet may still be refused (RFC 7857 §7), nor of one that may yield to what the packet begins.
+    /// `None`: unknown, or its time was up.
     pub fn touch(&self, key: &FlowKey, epoch: u32, seen: &Seen, timeouts: &Timeouts) -> Option<Pin> {
         let mut record = self.flows.get_mut(key)?;
         if record.is_over(seen.now) {
             return None;
         }
-        let is_proved = record.is_proved(epoch);
-        let shown = match is_proved {
+        let yields = record.yields_to(seen);
+        let shown = match record.is_proved(epoch) && !yields {
             true => self.change(&mut record, |record| record.see(key, seen, timeouts)),
             false => Reachability::Nothing,
         };
-        Some(record.pin(key, false, shown))
+        Some(Pin { yields, ..record.pin(key, false, shown) })
     }
 
     /// Terminates a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as terminated.
@@ -109,8 +110,8 @@ impl FlowTable {
         Some((pin, sequence))
     }
 
-    /// Binds a new flow, also in the place of one that was terminated. If it lives already (another worker was faster),
-    /// that pin stays, and this packet counts for it: obey the pin that is returned.
+    /// Binds a new flow, also in the place of one that was terminated or yields. If it lives already (another worker was
+    /// faster), that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
     /// The table is full, or the half of it that flows from outside may have which are not assured.
@@ -128,7 +129,7 @@ impl FlowTable {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
                 let shown;
-                if record.is_over(seen.now) || record.is_terminated() {
+                if record.is_over(seen.now) || record.is_terminated() || record.yields_to(seen) {
                     self.take_unassured(record.is_unassured(), from_outside)?;
                     self.count_wan(record.binding.wan, binding.wan);
                     self.expired.fetch_add(1, Relaxed);

@@ -170,17 +170,21 @@ fn a_silent_connection_whose_prefix_is_gone_is_told_by_the_sweep() {
 }
 
 #[test]
-fn udp_takes_the_current_prefix_when_its_own_is_gone_and_what_came_in_is_refused() {
+fn udp_takes_the_current_prefix_when_its_own_is_gone_and_a_ping_that_came_in_is_refused() {
     let mut rig = Rig::new(holding(1, &[OLD], &[]));
+    let echo = |kind| icmp(kind, 0, [1, 1], b"ping");
     assert_eq!(source(&datagram(&mut rig, 5000)), Ok(OLD6.into()));
     assert_eq!(visit(&mut rig, OLD6, 6000), Ok(HOST6.into()));
+    rig.inbound(A, &packet(SERVER6, OLD6, protocol::ICMPV6, &echo(128)));
     adopt(&mut rig, holding(2, &[NEW], &[]));
-    assert_eq!(source(&datagram(&mut rig, 5000)), Ok(NEW6.into()));
-    assert_eq!(source(&datagram(&mut rig, 5000)), Ok(NEW6.into()));
-    assert_eq!(datagram(&mut rig, 6000).verdict, Verdict::Drop(DropReason::AddressGone));
+    for port in [5000, 6000, 5000, 6000] {
+        assert_eq!(source(&datagram(&mut rig, port)), Ok(NEW6.into()));
+    }
+    let reply = rig.outbound(&packet(HOST6, SERVER6, protocol::ICMPV6, &echo(129)));
+    assert_eq!(reply.verdict, Verdict::Drop(DropReason::AddressGone));
     let told = rig.sent().into_iter().find(|(end, ..)| *end == End::Inside).unwrap();
     assert_eq!(told.2[40..42], [1, 3], "address unreachable (RFC 4443 §3.1)");
-    assert_eq!((events(&rig), drops(&rig)), (vec![(Event::Moved, 1)], vec![(DropReason::AddressGone, 1)]));
+    assert_eq!((events(&rig), drops(&rig)), (vec![(Event::Moved, 2)], vec![(DropReason::AddressGone, 1)]));
 }
 
 #[test]

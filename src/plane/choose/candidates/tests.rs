@@ -109,6 +109,7 @@ fn what_comes_back_to_its_wan_keeps_its_public_end_there() {
             follows_arrival: false,
             came_in: false,
             terminated: false,
+            yields: false,
             shown: crate::plane::counters::Reachability::Nothing,
             silence: crate::plane::flow::silence::Silence::new(Tick::default(), Direction::Inbound, None),
         };

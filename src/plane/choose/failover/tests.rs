@@ -266,21 +266,46 @@ fn udp_moves_on_its_next_packet_and_stays_there() {
 }
 
 #[test]
-fn what_came_from_outside_never_leaves_by_another_wan() {
+fn what_came_from_outside_and_cannot_live_elsewhere_never_leaves_by_another_wan() {
     let mut rig = Rig::new(policy());
-    let visit = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(5000, 53, b"visit"));
-    let answer = packet(HOST, SERVER, protocol::UDP, &udp(53, 5000, b"answer"));
-    rig.inbound(A, &visit);
+    let echo = |kind| icmp(kind, 0, [1, 1], b"ping");
+    let answers = [packet(HOST, SERVER, protocol::ICMP, &echo(0)), packet(HOST, SERVER, 47, &[0; 8])];
+    rig.inbound(A, &packet(SERVER, "192.0.2.12", protocol::ICMP, &echo(8)));
+    rig.inbound(A, &packet(SERVER, "192.0.2.12", 47, &[0; 8]));
     rig.inbound(A, &segment((SERVER, 5000), ("192.0.2.12", 443), SYN, [1, 0]));
     adopt(&mut rig, standing(2, &[(A, Standing::HardDown)]));
-    assert_eq!(rig.outbound(&answer).verdict, Verdict::Drop(DropReason::WanDown));
+    for answer in &answers {
+        assert_eq!(rig.outbound(answer).verdict, Verdict::Drop(DropReason::WanDown));
+    }
     assert_eq!(rig.sent()[0].2[20..22], [3, 1], "host unreachable");
     let syn_ack = segment((HOST, 443), (SERVER, 5000), SYN | ACK, [7, 2]);
     assert_eq!(rig.outbound(&syn_ack).verdict, Verdict::Drop(DropReason::Reset));
     assert_eq!(resets(&mut rig), [([2, 0], tcp_flag::RST)]);
     adopt(&mut rig, standing(3, &[]));
-    assert_eq!(rig.outbound(&answer).verdict, Verdict::Forward(End::Wan(A)), "it has waited for its WAN");
+    for answer in &answers {
+        assert_eq!(rig.outbound(answer).verdict, Verdict::Forward(End::Wan(A)), "it has waited for its WAN");
+    }
     assert_eq!(events(&rig), [(Event::Reset, 1)]);
+}
+
+#[test]
+fn a_tunnel_that_a_stranger_has_pinned_to_a_wan_leaves_it_when_that_dies() {
+    let (mut rig, port) = (Rig::new(policy()), port_for(B));
+    let spoofed = packet(SERVER, "192.0.2.12", protocol::UDP, &udp(53, port, b"?"));
+    let tunnel = packet(HOST, SERVER, protocol::UDP, &udp(port, 53, b"tunnel"));
+    rig.inbound(A, &spoofed);
+    assert_eq!(rig.outbound(&tunnel).verdict, Verdict::Forward(End::Wan(A)), "it may be an answer");
+    adopt(&mut rig, standing(2, &[(A, Standing::SoftDown)]));
+    assert_eq!(rig.outbound(&tunnel).verdict, Verdict::Forward(End::Wan(A)));
+    adopt(&mut rig, standing(3, &[(A, Standing::HardDown)]));
+    let moved = rig.outbound(&tunnel);
+    let source = hosts(&moved.packet).0.to_string();
+    assert_eq!((moved.verdict, source), (Verdict::Forward(End::Wan(B)), "198.51.100.12".into()));
+    let other_end = packet(SERVER, "198.51.100.12", protocol::UDP, &udp(53, port, b"tunnel"));
+    assert_eq!(rig.inbound(B, &other_end).verdict, Verdict::Forward(End::Inside));
+    adopt(&mut rig, standing(4, &[]));
+    assert_eq!(rig.outbound(&tunnel).verdict, Verdict::Forward(End::Wan(B)), "its other end knows it there now");
+    assert_eq!((events(&rig), drops(&rig)), (vec![(Event::Moved, 1)], vec![]));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn key(protocol: u8, port: u16) -> FlowKey {
 
 fn seen(direction: Direction, millis: u64, flags: u8) -> Seen {
     let now = Tick::from_millis(millis);
-    Seen { direction, now, bytes: 100, packets: 1, segment: Some(segment(flags, 0, 0)), refresh: true }
+    Seen { direction, now, bytes: 100, packets: 1, segment: Some(segment(flags, 0, 0)), refresh: true, begins: false }
 }
 
 fn segment(flags: u8, sequence: u32, acknowledgment: u32) -> Segment {
@@ -65,6 +65,7 @@ fn a_flow_keeps_its_pin_and_counts_both_ways() {
             follows_arrival: false,
             came_in: false,
             terminated: false,
+            yields: false,
             shown: Reachability::Tried,
             silence: fresh.silence,
         }
@@ -178,6 +179,7 @@ fn a_flow_whose_time_is_up_is_replaced_in_place() {
         follows_arrival: true,
         came_in: true,
         terminated: false,
+        yields: false,
         shown: Reachability::Nothing,
         silence: pin.silence,
     };

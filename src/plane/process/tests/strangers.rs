@@ -93,3 +93,53 @@ fn a_flood_that_one_worker_sees_leaves_room_for_what_comes_in_at_another() {
     assert_eq!(totals.map(|totals| totals.events(Event::Evicted)), [u64::from(ROOM) - 2800, u64::from(ROOM) - share]);
     assert_eq!(rig.plane.shared().table.unassured() as u64, 2800 + share);
 }
+
+/// What a stranger sends, what the inside begins with the same ports, and what would be an answer: TCP and ping.
+fn crossings() -> [(u8, [Vec<u8>; 3]); 2] {
+    let ping = |kind| icmp(kind, 0, [4000, 1], b"ping");
+    let syn = |ports: (u16, u16), flags| tcp(ports.0, ports.1, flags, &[], &[]);
+    let connection = [syn((443, 4000), 2), syn((4000, 443), 2), syn((4000, 443), 18)];
+    [(protocol::TCP, connection), (protocol::ICMP, [ping(8), ping(8), ping(0)])]
+}
+
+/// A policy where B is down softly, so that it hears strangers and takes no new flows.
+fn with_one_down() -> Policy {
+    let mut policy = policy();
+    policy.wans[B.index()].standing = [Standing::SoftDown; 2];
+    policy
+}
+
+#[test]
+fn a_stranger_does_not_lead_what_the_inside_begins_to_a_wan_that_is_down() {
+    for (protocol, [spoofed, own, answer]) in &crossings() {
+        let own = packet(HOST, SERVER, *protocol, own);
+        let mut rig = Rig::new(with_one_down());
+        for _ in 0..2 {
+            rig.inbound(B, &packet(SERVER, "198.51.100.12", *protocol, spoofed));
+            assert_eq!(rig.outbound(&own).verdict, Verdict::Forward(End::Wan(A)), "the inside begins, and goes on");
+        }
+        let table = &rig.plane.shared().table;
+        assert_eq!((table.len(), table.unassured(), table.created(), table.pinned(A)), (1, 0, 2, 1));
+
+        let mut rig = Rig::new(with_one_down());
+        rig.inbound(B, &packet(SERVER, "198.51.100.12", *protocol, spoofed));
+        let answered = rig.outbound(&packet(HOST, SERVER, *protocol, answer)).verdict;
+        assert_eq!(answered, Verdict::Forward(End::Wan(B)), "an answer leaves by where its question came in");
+        assert_eq!(rig.outbound(&own).verdict, Verdict::Forward(End::Wan(B)), "the inside has taken part");
+    }
+}
+
+#[test]
+fn two_ends_that_begin_at_once_meet_on_a_wan_that_is_up() {
+    for (protocol, [crossing, own, _]) in &crossings() {
+        for (id, public) in [(A, "192.0.2.12"), (B, "198.51.100.12")] {
+            let mut policy = policy();
+            policy.wans[B.index()].fixed_mut().tier = 2;
+            let mut rig = Rig::new(policy);
+            rig.inbound(id, &packet(SERVER, public, *protocol, crossing));
+            let met = rig.outbound(&packet(HOST, SERVER, *protocol, own)).verdict;
+            assert_eq!(met, Verdict::Forward(End::Wan(id)), "RFC 5382 REQ-2");
+            assert_eq!(rig.plane.shared().table.created(), 1);
+        }
+    }
+}

@@ -24,7 +24,15 @@ fn key(number: u32) -> FlowKey {
 
 fn insert(table: &FlowTable, policy: &Policy, number: u32) {
     let now = Tick::from_secs(1);
-    let seen = Seen { direction: Direction::Outbound, now, bytes: 60, packets: 1, segment: None, refresh: true };
+    let seen = Seen {
+        direction: Direction::Outbound,
+        now,
+        bytes: 60,
+        packets: 1,
+        segment: None,
+        refresh: true,
+        begins: false,
+    };
     table.insert(key(number), WanId((number % 2) as u8), 1, &seen, &policy.fixed.timeouts).unwrap();
 }
 
