@@ -148,7 +148,7 @@ impl Clock {
 impl Replay {
     fn new(settings: &Settings, input: Input, output: Output) -> Self {
         let policy = Arc::new(replay_policy(settings));
-        let shared = Arc::new(Shared::new(settings.limits.flows, 0));
+        let shared = Arc::new(Shared::with_sources(settings.limits.flows, settings.limits.flows_per_source, 0));
         for (wan, _) in settings.wans.iter() {
             shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
             shared.neighbors.set(wan, Family::V6, replay_gateway_mac(wan));

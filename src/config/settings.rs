@@ -254,6 +254,8 @@ pub struct Limits {
     pub martians: Option<Vec<IpNet>>,
     /// Flows in the table.
     pub flows: usize,
+    /// Of them, those that one source may have: an inside host, or outside a /24 or /64.
+    pub flows_per_source: usize,
     /// ICMP errors a second that each worker sends towards either side; 0 for none.
     pub icmp_errors: u32,
 }

@@ -26,7 +26,7 @@ pub fn settings() -> Settings {
         balance: Balance::Site,
         last_resort: false,
         traffic_evidence: true,
-        limits: Limits { martians: None, flows: 1000, icmp_errors: 1000 },
+        limits: Limits { martians: None, flows: 1000, flows_per_source: 1000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
             tcp_opening: 240,

@@ -59,8 +59,11 @@ pub enum Event {
     /// Flows that were reset or moved because nothing answered them on a WAN that is softly down; `Reset` or `Moved` has
     /// them, too.
     Silent,
-    /// Packets that passed without an entry in the table, because it is full: their flow is found by the hash each time.
+    /// Packets that passed without an entry in the table, because it is full or their host has too many: their flow is
+    /// found by the hash each time.
     Unpinned,
+    /// Packets of new flows from inside that got no entry, because their host, or its network, has as many flows as it may.
+    SourceLimited,
     /// Flows from outside, whose sources may be spoofed, removed because newer flows needed their places.
     Evicted,
 }
@@ -80,6 +83,7 @@ impl Event {
         Self::RemoteReset,
         Self::Silent,
         Self::Unpinned,
+        Self::SourceLimited,
         Self::Evicted,
     ];
 
@@ -99,6 +103,7 @@ impl Event {
             Self::RemoteReset => "remote-reset",
             Self::Silent => "silent",
             Self::Unpinned => "unpinned",
+            Self::SourceLimited => "source-limited",
             Self::Evicted => "evicted",
         }
     }

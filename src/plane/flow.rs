@@ -8,6 +8,7 @@ pub mod pin;
 pub mod reachability;
 mod record;
 pub mod silence;
+mod sources;
 pub mod state;
 pub mod table;
 pub mod wheel;

@@ -32,11 +32,18 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Shared state with room for `flows` flows. `secret` is for what nobody outside shall guess; the same gives the same.
+    /// Shared state with room for `flows` flows, all of one source if need be. `secret` is for what nobody outside shall guess;
+    /// the same gives the same.
     #[must_use]
     pub fn new(flows: usize, secret: u64) -> Self {
+        Self::with_sources(flows, flows, secret)
+    }
+
+    /// The same, where no source has more than `per_source` flows.
+    #[must_use]
+    pub fn with_sources(flows: usize, per_source: usize, secret: u64) -> Self {
         Self {
-            table: FlowTable::new(flows),
+            table: FlowTable::with_sources(flows, per_source, secret),
             neighbors: Neighbors::new(),
             paths: Paths::new(secret),
             health: Health::new(secret),

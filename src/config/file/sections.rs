@@ -123,11 +123,10 @@ fn default(mut table: Table<'_>, faults: &mut Faults) -> (Balance, bool, Option<
 }
 
 fn default_limits() -> (Limits, Vec<Spanned<IpNet>>) {
-    (Limits { martians: None, flows: 1_000_000, icmp_errors: 1000 }, Vec::new())
+    (Limits { martians: None, flows: 1_000_000, flows_per_source: 50_000, icmp_errors: 1000 }, Vec::new())
 }
 
 fn limits(mut table: Table<'_>, faults: &mut Faults) -> (Limits, Vec<Spanned<IpNet>>) {
-    const LATER: [&str; 1] = ["flows_per_source"];
     const MOST_FLOWS: u64 = 16 << 20;
     const MOST_ERRORS: u64 = 1_000_000;
     let (mut limits, mut martians) = default_limits();
@@ -138,11 +137,13 @@ fn limits(mut table: Table<'_>, faults: &mut Faults) -> (Limits, Vec<Spanned<IpN
     if let Some(flows) = table.take("flows").and_then(|item| item.number(1..=MOST_FLOWS, faults)) {
         limits.flows = usize::try_from(flows.value).unwrap_or(limits.flows);
     }
+    if let Some(flows) = table.take("flows_per_source").and_then(|item| item.number(1..=MOST_FLOWS, faults)) {
+        limits.flows_per_source = usize::try_from(flows.value).unwrap_or(limits.flows_per_source);
+    }
     if let Some(errors) = table.take("icmp_errors").and_then(|item| item.number(0..=MOST_ERRORS, faults)) {
         limits.icmp_errors = u32::try_from(errors.value).unwrap_or(limits.icmp_errors);
     }
-    table.refuse(&LATER, faults);
-    table.finish(&LATER, faults);
+    table.finish(&[], faults);
     (limits, martians)
 }
 

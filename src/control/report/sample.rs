@@ -23,7 +23,7 @@ pub fn sources(workers: usize) -> Sources {
         controller: Mutex::new(controller),
         commands: mpsc::unbounded_channel().0,
         down: mpsc::unbounded_channel().0,
-        shared: Arc::new(Shared::new(settings.limits.flows, 0)),
+        shared: Arc::new(Shared::with_sources(settings.limits.flows, settings.limits.flows_per_source, 0)),
         counters: (0..workers).map(|_| Arc::default()).collect(),
         gauge: Mutex::default(),
         kernel_side: Mutex::default(),

@@ -133,7 +133,8 @@ impl Startup {
         let settings = || Arc::clone(&self.settings);
         let watch = Watch::start(&self.settings.downstream.tun, guard.port()).map_err(one)?;
         let socket = ControlSocket::bind(&self.settings.control).map_err(one)?;
-        let shared = Arc::new(Shared::new(self.settings.limits.flows, secret()));
+        let shared =
+            Arc::new(Shared::with_sources(self.settings.limits.flows, self.settings.limits.flows_per_source, secret()));
         let journal = Arc::new(Journal::default());
         let journal_log = JournalLog::start(&journal, settings()).map_err(sentence)?;
         hooks::follow(journal.reader(), settings()).map_err(sentence)?;

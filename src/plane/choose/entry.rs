@@ -4,7 +4,7 @@
 use crate::plane::counters::{Event, Reachability};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::{Pin, WATCHED};
-use crate::plane::flow::table::{Full, Seen};
+use crate::plane::flow::table::{FlowTable, Full, Seen};
 use crate::plane::lease::Binding;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::{protocol, tcp_flag};
@@ -66,26 +66,35 @@ pub fn touch(core: &Core, policy: &Policy, epoch: u32, packet: &FlowPacket<'_>) 
 /// as many places as they may, it takes the place of the oldest of these.
 ///
 /// # Errors
-/// The table is full.
+/// There is no room for it, or not for another flow of its inside host.
 pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) -> Result<Binding, Full> {
     let FlowPacket { headers, key, seen } = packet;
     if matches!(headers.transport, Transport::Tcp { flags, .. } if flags & tcp_flag::RST != 0) {
         return Ok(binding);
     }
     let table = &core.shared.table;
-    let needs_a_place = match seen.direction {
-        Direction::Inbound => table.is_crowded(core.wheel.unassured()),
-        Direction::Outbound => table.is_full(),
-    };
+    let is_outbound = seen.direction == Direction::Outbound;
+    let is_host_full = is_outbound && table.is_host_full(key);
+    let needs_a_place =
+        if is_outbound { table.is_full() && !is_host_full } else { table.is_crowded(core.wheel.unassured()) };
     if needs_a_place && core.wheel.evict(table) {
         core.counters.event(Event::Evicted);
     }
-    let pin = table.insert(*key, binding, proof(policy, key, binding), seen, &policy.fixed.timeouts)?;
+    let made = table.insert(*key, binding, proof(policy, key, binding), seen, &policy.fixed.timeouts);
+    if is_host_full && made.is_err() {
+        core.counters.event(Event::SourceLimited);
+    }
+    let pin = made?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires, pin.came_in);
     }
     count(core, headers, &pin);
     Ok(pin.binding)
+}
+
+/// Whether packets of a flow without an entry pass by the hash now: there is no room, or its host has too many flows.
+pub fn may_lack_entry(table: &FlowTable, key: &FlowKey) -> bool {
+    table.is_crowded(usize::MAX) || table.is_host_full(key)
 }
 
 /// Binds the known flow so under this snapshot, and lets the packet count for it, which begins nothing else.

@@ -14,6 +14,7 @@
 //! A flow from outside is *assured*, which is Linux's word for it, once its remote has said something after the inside, and in
 //! a TCP connection has acknowledged what the inside sent lately. Until then its source may be spoofed even if a host inside
 //! answers it, as each open port and each pinged host does: it has its place in the table only while that is not needed for another.
+//! So has what is beyond the share of its remote's network.
 
 use super::key::FlowKey;
 use super::pin::{Pin, WATCHED};
@@ -195,9 +196,19 @@ impl Record {
         self.origin == Direction::Inbound && !self.state.inside_spoke()
     }
 
-    /// Whether the flow came from outside, and its source may be spoofed.
+    /// Whether the flow came from outside, lives, and its source may be spoofed.
     pub(super) fn is_unassured(&self) -> bool {
-        self.origin == Direction::Inbound && !self.state.is_assured()
+        self.origin == Direction::Inbound && !self.state.is_assured() && !self.is_terminated()
+    }
+
+    /// The side whose source the flow counts for: the one it began on. What may be spoofed counts for nobody.
+    pub(super) fn counts_for(&self) -> Option<Direction> {
+        (self.origin == Direction::Outbound || self.state.is_assured()).then_some(self.origin)
+    }
+
+    /// The remote's network has too many flows: this one is not assured after all.
+    pub(super) fn disown(&mut self) {
+        self.state = self.state.assured(false);
     }
 
     /// Whether a packet from outside shows that its sender gets what the inside sends: it comes after something of that.
@@ -237,7 +248,7 @@ impl Record {
             return if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing };
         }
         if is_assured {
-            self.state = self.state.assured();
+            self.state = self.state.assured(true);
         }
         shown
     }

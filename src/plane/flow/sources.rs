@@ -1,6 +1,6 @@
 //! How many flows each source has, so that none takes the places of all others. Of what begins inside the source is the
-//! inside host; where hosts make up addresses at will, in IPv6, all that share its /64 have a quarter of the table besides. Of
-//! what comes from outside it is the remote's /24, or its /64 and, for whoever holds many of these, its /48.
+//! inside host; as hosts may make up addresses in IPv6, all of a /64 have a quarter of the table together. Of what comes from
+//! outside and is assured it is the remote's /24 or /64, and for whoever holds many of these the /48 has a quarter.
 //!
 //! The counts are a count-min sketch (Cormode, Muthukrishnan 2005): each source counts in two places, and the lesser count is
 //! its own, never too little, and too much only where other sources share both places. The key is secret, so that
@@ -18,26 +18,30 @@ const PLACES: (usize, usize) = (1 << 8, 1 << 16);
 pub(super) struct Sources {
     key: Keyed,
     rows: [Box<[AtomicU32]>; 2],
-    /// What a quarter of the table holds.
-    quarter: usize,
+    /// Flows of one source at the most, and of a network of sources.
+    most: (usize, usize),
 }
 
 /// Addresses that count together: which kind of source it is, and its address or the prefix of that.
 type Source = (u8, [u64; 2]);
 
 impl Sources {
-    /// For a table of at most `flows` flows.
-    pub(super) fn new(flows: usize, secret: u64) -> Self {
+    /// For a table of at most `flows` flows, `per_source` of them of one source.
+    pub(super) fn new(flows: usize, per_source: usize, secret: u64) -> Self {
         let places = flows.next_power_of_two().clamp(PLACES.0, PLACES.1);
         let row = || (0..places).map(|_| AtomicU32::new(0)).collect();
-        Self { key: Keyed::new(secret, 0x736f_7572_6365), rows: [row(), row()], quarter: flows / 4 }
+        Self {
+            key: Keyed::new(secret, 0x736f_7572_6365),
+            rows: [row(), row()],
+            most: (per_source, per_source.max(flows / 4)),
+        }
     }
 
-    /// Whether the source of a flow that begins in this direction has `bound` flows, or its network has too many.
-    pub(super) fn is_full(&self, key: &FlowKey, origin: Direction, bound: usize) -> bool {
+    /// Whether the source of a flow that begins in this direction has as many flows as it may, or its network.
+    pub(super) fn is_full(&self, key: &FlowKey, origin: Direction) -> bool {
         let (own, network) = sources(key, origin);
         let has = |source: Source| self.places(source).map(|place| place.load(Relaxed)).into_iter().min().unwrap_or(0);
-        has(own) as usize >= bound || network.is_some_and(|network| has(network) as usize >= self.quarter.max(bound))
+        has(own) as usize >= self.most.0 || network.is_some_and(|network| has(network) as usize >= self.most.1)
     }
 
     /// A flow begins.
@@ -91,11 +95,11 @@ mod tests {
 
     /// The flows of these pairs that find room, one after the other; what the counts are at the end when they have gone.
     fn admitted(pairs: impl Iterator<Item = (String, String)>, origin: Direction) -> usize {
-        let sources = Sources::new(1000, 1);
+        let sources = Sources { most: (100, 250), ..Sources::new(1 << 16, 0, 1) };
         let mut here = Vec::new();
         for (number, (inside, remote)) in pairs.enumerate() {
             let key = key(&inside, &remote, number as u16);
-            if !sources.is_full(&key, origin, 100) {
+            if !sources.is_full(&key, origin) {
                 sources.enter(&key, origin);
                 here.push(key);
             }
@@ -133,13 +137,13 @@ mod tests {
 
     #[test]
     fn a_source_shares_no_count_with_many_others() {
-        let sources = Sources::new(1 << 20, 7);
+        let sources = Sources::new(1 << 20, 50_000, 7);
         for number in 0..1_000_000_u32 {
             let host = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number / 50_000);
             sources.enter(&key(&host.to_string(), "203.0.113.1", number as u16), Direction::Outbound);
         }
         let others = (0..10_000_u32).map(|number| std::net::Ipv4Addr::from_bits(0x0a10_0000 + number).to_string());
-        let full = others.filter(|host| sources.is_full(&key(host, "203.0.113.1", 1), Direction::Outbound, 50_000));
+        let full = others.filter(|host| sources.is_full(&key(host, "203.0.113.1", 1), Direction::Outbound));
         assert_eq!(full.count(), 0);
     }
 }

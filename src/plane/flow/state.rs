@@ -29,7 +29,7 @@ impl State {
     /// A flow of which nothing has been seen.
     pub const NEW: Self = Self(0);
     /// A flow that flowpin has ended itself. No packet leads out of this state: only a new flow takes its place.
-    pub const TERMINATED: Self = Self(SPOKE | RESET | TERMINATED | ASSURED);
+    pub const TERMINATED: Self = Self(SPOKE | RESET | TERMINATED);
 
     /// The state after one more packet. `tcp_flags`: the flags byte of a TCP segment; `None` when it is not at hand, as
     /// in a later fragment, which leaves a TCP flow where it is.
@@ -114,13 +114,13 @@ impl State {
         Self(if waits { self.0 | WAITS } else { self.0 & !WAITS })
     }
 
-    /// The same state of a flow whose remote has just shown that it gets what the inside sends.
+    /// The same state, where the remote has shown that it gets what the inside sends, or not.
     #[must_use]
-    pub fn assured(self) -> Self {
-        Self(self.0 | ASSURED)
+    pub fn assured(self, is_assured: bool) -> Self {
+        Self(if is_assured { self.0 | ASSURED } else { self.0 & !ASSURED })
     }
 
-    /// Whether the remote ever has, so that it is no spoofed address; or flowpin has ended the flow.
+    /// Whether the remote has shown that it gets what the inside sends, so that it is no spoofed address.
     #[must_use]
     pub fn is_assured(self) -> bool {
         self.0 & ASSURED != 0

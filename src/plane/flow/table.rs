@@ -4,6 +4,7 @@
 use super::key::FlowKey;
 use super::pin::Pin;
 use super::record::Record;
+use super::sources::Sources;
 use crate::plane::counters::Reachability;
 use crate::plane::lease::Binding;
 use crate::types::{Direction, MAX_WANS, Tick, Timeouts, WanId};
@@ -30,6 +31,7 @@ pub struct FlowTable {
     len: CachePadded<AtomicUsize>,
     /// Flows from outside that are not assured.
     unassured: CachePadded<AtomicUsize>,
+    sources: Sources,
     per_wan: CachePadded<[AtomicUsize; MAX_WANS]>,
     created: AtomicU64,
     expired: AtomicU64,
@@ -54,9 +56,15 @@ pub enum Fate {
 }
 
 impl FlowTable {
-    /// A table for at most `limit` flows.
+    /// A table for at most `limit` flows, all of one source if need be.
     #[must_use]
     pub fn new(limit: usize) -> Self {
+        Self::with_sources(limit, limit, 0)
+    }
+
+    /// A table for at most `limit` flows, `per_source` of one source. From `secret` it comes where these are counted.
+    #[must_use]
+    pub fn with_sources(limit: usize, per_source: usize, secret: u64) -> Self {
         let hasher = RandomState::default();
         let shards = limit.div_ceil(PER_SHARD).next_power_of_two().max(SHARDS);
         Self {
@@ -64,6 +72,7 @@ impl FlowTable {
             limit,
             len: CachePadded::default(),
             unassured: CachePadded::default(),
+            sources: Sources::new(limit, per_source, secret),
             per_wan: CachePadded::new(std::array::from_fn(|_| AtomicUsize::new(0))),
             created: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -81,7 +90,7 @@ impl FlowTable {
         }
         let yields = record.yields_to(seen);
         let shown = match record.is_proved(epoch) && !yields {
-            true => self.change(&mut record, |record| record.see(key, seen, timeouts)),
+            true => self.change(key, &mut record, |record| record.see(key, seen, timeouts)),
             false => Reachability::Nothing,
         };
         Some(Pin { yields, ..record.pin(key, false, shown) })
@@ -90,7 +99,7 @@ impl FlowTable {
     /// Terminates a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as terminated.
     pub fn terminate(&self, key: &FlowKey, now: Tick, timeouts: &Timeouts) {
         if let Some(mut record) = self.flows.get_mut(key) {
-            self.change(&mut record, |record| record.terminate(now, timeouts));
+            self.change(key, &mut record, |record| record.terminate(now, timeouts));
         }
     }
 
@@ -106,7 +115,7 @@ impl FlowTable {
         let mut record = self.flows.get_mut(key)?;
         let pin = record.pin(key, false, Reachability::Nothing);
         let sequence = record.reset_sequence().filter(|_| !record.is_over(now) && is_doomed(&pin))?;
-        self.change(&mut record, |record| record.terminate(now, timeouts));
+        self.change(key, &mut record, |record| record.terminate(now, timeouts));
         Some((pin, sequence))
     }
 
@@ -114,7 +123,8 @@ impl FlowTable {
     /// faster), that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
-    /// The table is full, or the half of it that flows from outside may have which are not assured.
+    /// The table is full, or the half of it that flows from outside may have which are not assured, or what the inside host may
+    /// have.
     pub fn insert(
         &self,
         key: FlowKey,
@@ -132,15 +142,20 @@ impl FlowTable {
                 if record.is_over(seen.now) || record.is_terminated() || record.yields_to(seen) {
                     self.take_unassured(record.is_unassured(), from_outside)?;
                     self.count_wan(record.binding.wan, binding.wan);
+                    let was = record.counts_for();
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
                     (*record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
+                    self.count_source(&key, record, was);
                 } else {
-                    shown = self.change(record, |record| record.see(&key, seen, timeouts));
+                    shown = self.change(&key, record, |record| record.see(&key, seen, timeouts));
                 }
                 Ok(record.pin(&key, false, shown))
             }
             Entry::Vacant(entry) => {
+                if !from_outside && !self.is_full() && self.is_host_full(&key) {
+                    return Err(Full);
+                }
                 self.take_unassured(false, from_outside)?;
                 if let Err(full) = self.take(&self.len, self.limit) {
                     self.count_unassured(from_outside, false);
@@ -150,7 +165,8 @@ impl FlowTable {
                 if let Some(count) = self.per_wan.get(binding.wan.index()) {
                     count.fetch_add(1, Relaxed);
                 }
-                let (record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
+                let (mut record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
+                self.count_source(&key, &mut record, None);
                 let pin = record.pin(&key, true, shown);
                 entry.insert(record);
                 Ok(pin)
@@ -178,11 +194,29 @@ impl FlowTable {
     }
 
     /// Changes a record, and counts it anew where it is assured by that, or begins again.
-    fn change<T>(&self, record: &mut Record, change: impl FnOnce(&mut Record) -> T) -> T {
-        let was = record.is_unassured();
+    fn change<T>(&self, key: &FlowKey, record: &mut Record, change: impl FnOnce(&mut Record) -> T) -> T {
+        let (counted_for, was) = (record.counts_for(), record.is_unassured());
         let result = change(record);
+        self.count_source(key, record, counted_for);
         self.count_unassured(was, record.is_unassured());
         result
+    }
+
+    /// The flow counted for the source on one side, or none, and perhaps does for another now. It is not assured where its
+    /// remote's network has too many.
+    fn count_source(&self, key: &FlowKey, record: &mut Record, was: Option<Direction>) {
+        let is = record.counts_for();
+        if was == is {
+            return;
+        }
+        if let Some(side) = was {
+            self.sources.leave(key, side);
+        }
+        match is {
+            Some(Direction::Inbound) if self.sources.is_full(key, Direction::Inbound) => record.disown(),
+            Some(side) => self.sources.enter(key, side),
+            None => {}
+        }
     }
 
     fn count_unassured(&self, was: bool, is: bool) {
@@ -234,6 +268,9 @@ impl FlowTable {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
             self.count_unassured(record.is_unassured(), false);
+            if let Some(side) = record.counts_for() {
+                self.sources.leave(key, side);
+            }
             if let Some(count) = self.per_wan.get(record.binding.wan.index()) {
                 count.fetch_sub(1, Relaxed);
             }
@@ -272,6 +309,12 @@ impl FlowTable {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether the inside host of a flow with this key, or its network, has too many flows for another one.
+    #[must_use]
+    pub fn is_host_full(&self, key: &FlowKey) -> bool {
+        self.sources.is_full(key, Direction::Outbound)
     }
 
     /// Whether there is no room for another flow.

@@ -4,7 +4,7 @@
 
 use super::fit::{self, fits, has_hops};
 use super::{neighbor_queue, pmtu_learn, send};
-use crate::plane::choose::{address, admit, candidates};
+use crate::plane::choose::{address, admit, candidates, entry};
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowTable;
@@ -89,13 +89,13 @@ fn find(
     Ok(Outbound { wan: id, quote, source, quoted })
 }
 
-/// The WAN and the public end of a flow that is known, or that passes without an entry while the table has no room for it.
+/// The WAN and the public end of a flow that is known, or that passes without an entry now.
 fn public_end(policy: &Policy, table: &FlowTable, key: &FlowKey, now: Tick) -> Option<(WanId, Mapped)> {
     if let Some(pin) = table.peek(key, now) {
         let wan = policy.wan(pin.binding.wan)?;
         return address::public_kept(wan, key.inside(), &pin).map(|public| (pin.binding.wan, public));
     }
-    let binding = candidates::bind(policy, key).ok().filter(|_| table.is_crowded(usize::MAX))?;
+    let binding = candidates::bind(policy, key).ok().filter(|_| entry::may_lack_entry(table, key))?;
     let public = address::public_of_binding(policy.wan(binding.wan)?, key.inside(), binding).ok()?;
     Some((binding.wan, public))
 }

@@ -49,7 +49,7 @@ fn the_least_file_has_every_default() {
         balance: Balance::Endpoint,
         last_resort: false,
         traffic_evidence: true,
-        limits: Limits { martians: None, flows: 1_000_000, icmp_errors: 1000 },
+        limits: Limits { martians: None, flows: 1_000_000, flows_per_source: 50_000, icmp_errors: 1000 },
         timeouts: Timeouts {
             tcp_established: 7440,
             tcp_opening: 240,
@@ -73,7 +73,7 @@ fn every_key_means_what_it_says() {
         downstream = { interface = "lan0", tun = "tun9", mtu = 9000, addresses = ["10.9.9.1/30"], prefixes = ["10.0.0.0/8", "fd00::/48"],
                        next_hop4 = "10.0.0.2", next_hop6 = "fe80::2" }
         default = { balance = "site" }
-        limits = { martians = ["192.0.0.0/24"], flows = 5, icmp_errors = 0 }
+        limits = { martians = ["192.0.0.0/24"], flows = 5, flows_per_source = 3, icmp_errors = 0 }
         timeouts = { tcp_established = "3h", tcp_opening = 5, tcp_closing = "1m", udp = 1, icmp = "2s", other = "1h1s", unanswered = 9 }
         workers = { threads = 2, seed = 18446744073709551615 }
         control = { socket = "/tmp/x", group = "staff" }
@@ -106,7 +106,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(downstream.next_hop6, "fe80::2".parse().ok());
     assert_eq!(settings.balance, Balance::Site);
     let martians = Some(vec!["192.0.0.0/24".parse().unwrap()]);
-    assert_eq!(settings.limits, Limits { martians, flows: 5, icmp_errors: 0 });
+    assert_eq!(settings.limits, Limits { martians, flows: 5, flows_per_source: 3, icmp_errors: 0 });
     let timeouts = Timeouts {
         tcp_established: 10_800,
         tcp_opening: 5,

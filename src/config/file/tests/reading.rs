@@ -93,15 +93,8 @@ fn what_later_versions_bring_is_refused_by_name() {
         assert_eq!(faults(&two_with("name = \"cable\"", line)), [expected]);
     };
     refused(1, "masquerade", "masquerade = {}");
-    for (header, line, key) in
-        [("limits", "flows_per_source = 1", "flows_per_source"), ("control", "metrics = \"127.0.0.1:9420\"", "metrics")]
-    {
-        let text = two_with("[downstream]", &format!("[{header}]\n{line}\n[downstream]"));
-        assert_eq!(
-            faults(&text),
-            [format!("2:1 not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`")]
-        );
-    }
+    let text = two_with("[downstream]", "[control]\nmetrics = \"127.0.0.1:9420\"\n[downstream]");
+    assert_eq!(faults(&text), ["2:1 not-supported-yet metrics | `metrics` is not supported yet | remove `metrics`"]);
     each(&[
         (
             "[downstream]",

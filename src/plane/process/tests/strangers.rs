@@ -1,6 +1,7 @@
 //! What strangers on the Internet can do to the flows of a site: their packets are spoofed, and nobody inside answers.
 
 use super::*;
+use crate::types::Family;
 
 const HOST: &str = "10.250.250.2";
 
@@ -141,5 +142,141 @@ fn two_ends_that_begin_at_once_meet_on_a_wan_that_is_up() {
             assert_eq!(met, Verdict::Forward(End::Wan(id)), "RFC 5382 REQ-2");
             assert_eq!(rig.plane.shared().table.created(), 1);
         }
+    }
+}
+
+/// A plane with room for 1000 flows, where no source has more than 50.
+fn bounded() -> Rig {
+    let mut rig = Rig::new(policy());
+    let shared = Arc::new(crate::plane::Shared::with_sources(1000, 50, 0));
+    for (id, family) in [A, B].into_iter().flat_map(|id| Family::ALL.map(|family| (id, family))) {
+        shared.neighbors.set(id, family, crate::plane::sample::GATEWAY[id.index()]);
+    }
+    rig.plane = crate::plane::Plane::new(Arc::clone(rig.plane.policy()), shared, true);
+    rig
+}
+
+#[test]
+fn a_host_inside_that_floods_loses_its_own_pins_and_no_other_host_notices() {
+    for (flooder, other, server) in [
+        ("10.250.250.2", "10.250.250.3", SERVER),
+        ("fd00:bad:b01:1::100", "fd00:bad:b01:1::101", SERVER6),
+        ("fd00:bad:b01:1::100", "fd00:bad:b01:2::100", SERVER6),
+    ] {
+        let mut rig = bounded();
+        let ask = |rig: &mut Rig, host: &str, port| {
+            let done = rig.outbound(&packet(host, server, protocol::UDP, &udp(port, 53, b"question")));
+            assert!(matches!(done.verdict, Verdict::Forward(End::Wan(_))), "{host} {port}: {:?}", done.verdict);
+        };
+        (1000..3000).for_each(|port| ask(&mut rig, flooder, port));
+        assert_eq!(rig.plane.shared().table.len(), 50);
+        (1000..1050).for_each(|port| ask(&mut rig, other, port));
+        let totals = rig.totals();
+        assert_eq!(rig.plane.shared().table.len(), 100);
+        assert_eq!((totals.events(Event::SourceLimited), totals.events(Event::Unpinned)), (1950, 1950));
+        // What the flooder has ended gives its place back.
+        rig.now = rig.now.plus_millis(301_000);
+        while rig.plane.tick(rig.now, &mut rig.outbox) < rig.now.plus_millis(2) {}
+        (1000..1050).for_each(|port| ask(&mut rig, flooder, port));
+        assert_eq!(rig.totals().events(Event::SourceLimited), 1950);
+    }
+}
+
+#[test]
+fn a_host_with_as_many_flows_as_it_may_have_uses_ports_again() {
+    let mut rig = bounded();
+    let dial = |rig: &mut Rig, port, flags| {
+        rig.outbound(&packet(HOST, SERVER, protocol::TCP, &tcp(port, 443, flags, &[], &[]))).verdict
+    };
+    (1000..1050).for_each(|port| _ = dial(&mut rig, port, 2));
+    assert!(matches!(dial(&mut rig, 1050, 2), Verdict::Forward(End::Wan(_))));
+    assert_eq!(rig.totals().events(Event::SourceLimited), 1);
+    let key =
+        crate::plane::flow::key::FlowKey::from_parts(6, (HOST.parse().unwrap(), 1000), (SERVER.parse().unwrap(), 443));
+    rig.plane.shared().table.terminate(&key, rig.now, &rig.plane.policy().fixed.timeouts);
+    assert_eq!(dial(&mut rig, 1000, 16), Verdict::Drop(DropReason::Reset));
+    assert!(matches!(dial(&mut rig, 1000, 2), Verdict::Forward(End::Wan(_))), "another connection");
+    assert!(matches!(dial(&mut rig, 1000, 16), Verdict::Forward(End::Wan(_))), "it goes on");
+    assert_eq!((rig.totals().events(Event::SourceLimited), rig.plane.shared().table.len()), (1, 50));
+}
+
+#[test]
+fn a_host_inside_that_makes_up_addresses_has_a_quarter_of_the_table() {
+    let mut rig = bounded();
+    for number in 0..2000 {
+        let host = format!("fd00:bad:b01:1::{number:x}");
+        rig.outbound(&packet(&host, SERVER6, protocol::UDP, &udp(7, 53, b"question")));
+    }
+    assert_eq!((rig.plane.shared().table.len(), rig.totals().events(Event::SourceLimited)), (250, 1750));
+}
+
+/// A network that is not spoofed, and talks with a host inside from so many ports.
+fn converse(rig: &mut Rig, network: &str, ports: std::ops::Range<u16>) {
+    for port in ports {
+        let source = format!("{network}.{}", port % 200);
+        for _ in 0..2 {
+            let visit = packet(&source, "192.0.2.12", protocol::UDP, &udp(port, 53, b"?"));
+            assert_eq!(rig.inbound(A, &visit).verdict, Verdict::Forward(End::Inside));
+            let answer = rig.outbound(&packet(HOST, &source, protocol::UDP, &udp(53, port, b"!")));
+            assert_eq!(answer.verdict, Verdict::Forward(End::Wan(A)), "{source} {port}");
+        }
+    }
+}
+
+#[test]
+fn a_network_outside_keeps_as_many_flows_as_one_source_may_and_the_rest_makes_way_for_others() {
+    let mut rig = bounded();
+    converse(&mut rig, "203.0.113", 1000..1400);
+    assert_eq!((rig.plane.shared().table.len(), rig.plane.shared().table.unassured()), (400, 350));
+    converse(&mut rig, "203.0.112", 2000..2030);
+    assert_eq!(
+        (rig.plane.shared().table.len(), rig.plane.shared().table.unassured()),
+        (430, 350),
+        "others have their own"
+    );
+    for number in 0..2000 {
+        assert_eq!(spoofed(&mut rig, A, number), Verdict::Forward(End::Inside));
+    }
+    let mut lasting = [0; 2];
+    rig.plane.shared().table.for_each(|key, _| {
+        let octets = key.remote().to_string();
+        lasting[0] += usize::from(octets.starts_with("203.0.113."));
+        lasting[1] += usize::from(octets.starts_with("203.0.112."));
+    });
+    assert_eq!(lasting, [50, 30]);
+    // Whose flows have ended has room again.
+    rig.now = rig.now.plus_millis(301_000);
+    while rig.plane.tick(rig.now, &mut rig.outbox) < rig.now.plus_millis(2) {}
+    converse(&mut rig, "203.0.113", 1000..1060);
+    assert_eq!((rig.plane.shared().table.len(), rig.plane.shared().table.unassured()), (60, 10));
+}
+
+#[test]
+fn spoofed_packets_use_up_nobodys_share() {
+    let mut rig = bounded();
+    for port in 3000..3500 {
+        rig.inbound(A, &packet("203.0.113.7", "192.0.2.12", protocol::UDP, &udp(port, 53, b"?")));
+    }
+    converse(&mut rig, "203.0.113", 1000..1050);
+    let mut assured = 0;
+    rig.plane
+        .shared()
+        .table
+        .for_each(|key, record| assured += usize::from(record.state == "two-way" && key.remote_port() < 2000));
+    assert_eq!((assured, rig.plane.shared().table.len() - rig.plane.shared().table.unassured()), (50, 50));
+}
+
+#[test]
+fn errors_about_flows_without_an_entry_reach_their_senders_too() {
+    let mut rig = bounded();
+    for port in 1000..1060 {
+        let done = rig.outbound(&packet(HOST, SERVER, protocol::UDP, &udp(port, 53, b"question")));
+        let Verdict::Forward(End::Wan(id)) = done.verdict else { panic!("{:?}", done.verdict) };
+        let public = ["192.0.2.12", "198.51.100.12"][id.index()];
+        let answer = packet(SERVER, public, protocol::UDP, &udp(53, port, b"answer"));
+        let came = rig.inbound(id, &answer);
+        assert_eq!(came.verdict, Verdict::Forward(End::Inside));
+        let error = packet(HOST, SERVER, protocol::ICMP, &icmp(3, 3, [0, 0], &came.packet));
+        assert_eq!(rig.outbound(&error).verdict, Verdict::Forward(End::Wan(id)), "{port}");
     }
 }
