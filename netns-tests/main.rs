@@ -48,6 +48,7 @@ mod shown;
 mod silence;
 mod soft_down;
 mod storm;
+mod strangers;
 mod topology;
 mod traceroute;
 mod transfers;
