@@ -95,6 +95,7 @@ fn started_by_root_it_becomes_the_user_flowpin_and_owns_its_directory() {
     let directory = lab.directory().join("run");
     let socket = directory.join("control.sock");
     let config = lab.config().replace(&format!("{:?}", lab.socket()), &format!("{socket:?}"));
+    let config = config.replace("[control]", "[control]\ngroup = \"nogroup\"");
     // What a run as root had left there is the user's afterwards.
     fs::create_dir(&directory).expect("a directory");
     fs::write(directory.join("control.sock.lock"), "1\n").expect("a file");

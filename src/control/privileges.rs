@@ -26,6 +26,7 @@ pub fn give_up(control: &Control) -> Result<(), String> {
         }
     }
     caps::clear(None, CapSet::Ambient).map_err(|error| cannot("capabilities", &error))?;
+    identity::join_group(control)?;
     if let Some(identity) = identity::own(control)? {
         caps::securebits::set_keepcaps(true).map_err(|error| cannot("the identity of root", &error))?;
         identity.take().map_err(|error| cannot("the identity of root", &error))?;

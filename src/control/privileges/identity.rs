@@ -3,7 +3,7 @@
 
 use crate::config::settings::Control;
 use crate::control::socket::group_id;
-use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist, getgroups, setgroups, setresgid, setresuid};
 use std::ffi::CString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, lchown};
@@ -18,6 +18,18 @@ pub(super) struct Identity {
     uid: Uid,
     gid: Gid,
     groups: Vec<Gid>,
+}
+
+/// Root joins the group that the control socket is for: without capabilities only a member may give it a file.
+///
+/// # Errors
+/// One sentence.
+pub(super) fn join_group(control: &Control) -> Result<(), String> {
+    let Some(name) = control.group.as_deref().filter(|_| geteuid().is_root()) else { return Ok(()) };
+    let group = Gid::from_raw(group_id(name)?);
+    let groups = getgroups().map(|groups| [&groups[..], &[group]].concat());
+    let joined = groups.and_then(|groups| setgroups(&groups));
+    joined.map_err(|error| format!("cannot join the group {name} (`group` in [control]): {error}"))
 }
 
 /// The user to become, who owns the directory of the control socket from now on, and what earlier runs left there; `None`:
