@@ -3,21 +3,20 @@
 
 use crate::lab::{
     Router, all_by_dsl, connected, forward, forward_all, goes_on, judged, lab, probing, run, shared_again, start_with,
-    wait_for, wait_until, wan,
+    wait_for, wait_until, wan, while_streaming,
 };
 use flowpin::api::Health;
 use flowpin::clock::pause;
-use flowpin::lab::topology::{FIBER4, INSIDE4, SERVER4};
+use flowpin::lab::topology::SERVER4;
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Options};
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::net::{IpAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 const ECHO: u16 = 7;
 const WEB: u16 = 80;
-const STREAM: u16 = 5004;
 /// A second address of the Internet host, on which nobody listens.
 const OTHER: &str = "203.0.113.11";
 
@@ -99,30 +98,12 @@ fn what_a_remote_sends_on_does_not_hold_up_a_line_whose_way_out_is_dead() {
     let lab = lab(Options::default());
     let router = start_with(&lab, &probing(&lab));
     wait_for(&router, "fiber", "up");
-    let server = lab.inet.run(|| UdpSocket::bind((SERVER4, STREAM))).flatten().expect("a server");
-    let viewer = viewer(&lab, &server);
-    let (over, received) = (AtomicBool::new(false), AtomicU32::new(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut datagram = [0; 1200];
-            while let Ok(1..) = viewer.recv(&mut datagram) {
-                received.fetch_add(1, Relaxed);
-                // Reports, as media streams have them.
-                let _ = viewer.send(b"report");
-            }
-        });
-        scope.spawn(|| {
-            for _ in rounds(&over) {
-                server.send_to(&[0; 1200], (FIBER4[0], STREAM)).expect("it leaves");
-            }
-            server.send_to(b"", (FIBER4[0], STREAM)).expect("it leaves");
-        });
+    while_streaming(&lab, |received| {
         wait_until("the stream flows", || wan(&router, "fiber").inbound_rate.packets_per_second > 50);
         forward(&lab, "iifname \"customer\" drop;");
         wait_for(&router, "fiber", "down");
         let then = received.load(Relaxed);
         wait_until("the stream still comes", || received.load(Relaxed) > then + 50);
-        over.store(true, Relaxed);
     });
     router.end_with_losses();
 }
@@ -152,18 +133,6 @@ fn what_a_remote_repeats_does_not_hold_up_a_line_whose_way_out_is_dead() {
         wait_for(&router, "fiber", "down");
     });
     router.end_with_losses();
-}
-
-/// A socket inside that has asked the server for its stream, by the fiber: the seed of the lab gives it that.
-fn viewer(lab: &Lab, server: &UdpSocket) -> UdpSocket {
-    server.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    let viewer = lab.fw.run(|| UdpSocket::bind((INSIDE4[0], STREAM))).flatten().expect("a viewer");
-    viewer.connect((SERVER4, STREAM)).expect("a way");
-    viewer.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    viewer.send(b"play").expect("it leaves");
-    let (_, from) = server.recv_from(&mut [0; 64]).expect("it arrives");
-    assert_eq!(from.ip(), FIBER4[0], "the port of the stream goes by the fiber");
-    viewer
 }
 
 #[test]

@@ -1,30 +1,18 @@
 //! What other software changes behind flowpin's back is as it was a moment later, and said; meanwhile nothing leaves
 //! untranslated.
 
-use crate::lab::{Router, attempt, lab, run, start, wait_until};
-use crate::machine::machine;
+use crate::lab::{Router, attempt, does, forward_by_kernel, lab, run, start, wait_until};
+use crate::machine::machine_of;
 use flowpin::clock::pause;
-use flowpin::lab::{Lab, Namespace, Options};
+use flowpin::lab::{Lab, Options};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Rules, routes, nftables and sysctls of the router.
-fn state(lab: &Lab) -> String {
-    // Reads of /proc/sys/net are those of the thread's namespace.
-    lab.rt.run(machine).expect("the namespace can be entered")
-}
-
-/// Runs a command line in a namespace.
-fn does(namespace: &Namespace, line: &str) {
-    let words: Vec<_> = line.split(' ').collect();
-    run(namespace, words[0], &words[1..]);
-}
-
 /// Runs a command line on the router; then its kernel side is as it was, and `status` says what was mended.
 fn is_mended(lab: &Lab, router: &Router<'_>, line: &str, said: &str) {
-    let (before, mended) = (state(lab), router.status().kernel_side.mended);
+    let (before, mended) = (machine_of(lab), router.status().kernel_side.mended);
     does(&lab.rt, line);
-    wait_until(&format!("mended: {line}"), || state(lab) == before);
+    wait_until(&format!("mended: {line}"), || machine_of(lab) == before);
     wait_until(&format!("said: {line}"), || router.status().kernel_side.mended > mended);
     let side = router.status().kernel_side;
     assert!(side.last_mended.contains(said), "{line}: {side:?}");
@@ -91,14 +79,7 @@ fn the_shield_stands_though_somebody_flushes_the_ruleset() {
 #[test]
 fn nothing_leaves_untranslated_while_rules_are_mended_though_the_machine_forwards() {
     let lab = lab(Options::default());
-    for line in [
-        "sysctl -qw net.ipv4.ip_forward=1",
-        "sysctl -qw net.ipv6.conf.all.forwarding=1",
-        "ip route replace default via 198.18.2.1 dev wan1",
-        "ip -6 route replace default via fe80::b1 dev wan1",
-    ] {
-        does(&lab.rt, line);
-    }
+    forward_by_kernel(&lab);
     let router = start(&lab);
     let mut tcpdump = Command::new("tcpdump");
     tcpdump.args(["-i", "customer", "--immediate-mode", "-lnn", "net 10.250.250.0/29 or net fd00:bad:b01::/48"]);

@@ -13,6 +13,7 @@ mod path;
 mod provider;
 mod raw;
 mod sniffer;
+mod stream;
 mod trace;
 mod transfer;
 mod trunk;
@@ -33,6 +34,7 @@ pub use path::{
 pub use provider::{Offer, Provider};
 pub use raw::{Raw, ethernet};
 pub use sniffer::{Frame, Sniffer};
+pub use stream::{STREAM, while_streaming};
 pub use trace::trace;
 pub use transfer::transfer;
 pub use trunk::{Trunk, offloads};
@@ -185,6 +187,25 @@ pub fn run(namespace: &Namespace, program: &str, arguments: &[&str]) -> String {
     let (success, text) = attempt(namespace, program, arguments);
     assert!(success, "{} failed in {}:\n{text}", line(program, arguments), namespace.name());
     text
+}
+
+/// Runs a command line of words in a namespace; it must succeed.
+pub fn does(namespace: &Namespace, line: &str) {
+    let words: Vec<_> = line.split(' ').collect();
+    run(namespace, words[0], &words[1..]);
+}
+
+/// Gives the router's kernel a way to the Internet of its own, by ISP b.
+pub fn route_by_default(lab: &Lab) {
+    does(&lab.rt, "ip route replace default via 198.18.2.1 dev wan1");
+    does(&lab.rt, "ip -6 route replace default via fe80::b1 dev wan1");
+}
+
+/// Has the router's kernel forward by itself what comes from the firewall, were flowpin not there.
+pub fn forward_by_kernel(lab: &Lab) {
+    does(&lab.rt, "sysctl -qw net.ipv4.ip_forward=1");
+    does(&lab.rt, "sysctl -qw net.ipv6.conf.all.forwarding=1");
+    route_by_default(lab);
 }
 
 /// Runs a program in a namespace. Returns whether it succeeded and what it printed.

@@ -1,7 +1,7 @@
 //! What starts and stops leaves the machine as it was, to the byte, also after a kill; what cannot start changes nothing.
 
 use crate::lab::{Router, attempt, flowpin, lab, open_at_stop, run, start_with, wait_until};
-use crate::machine::machine;
+use crate::machine::machine_of;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Options};
 use nix::sys::signal::Signal;
@@ -15,9 +15,7 @@ use std::time::Duration;
 
 /// Rules, routes, nftables, sysctls and links of the router.
 fn state(lab: &Lab) -> String {
-    // Reads of /proc/sys/net are those of the thread's namespace.
-    let text = lab.rt.run(machine).expect("the namespace can be entered");
-    text + &run(&lab.rt, "ip", &["-br", "link"])
+    machine_of(lab) + &run(&lab.rt, "ip", &["-br", "link"])
 }
 
 fn assert_same(before: &str, after: &str) {

@@ -1,8 +1,8 @@
 //! Networks of the machine that `[downstream] local` names are reached by inside hosts beside flowpin, and reach them; nothing
 //! else opens by that.
 
-use crate::lab::{Sniffer, attempt, lab, run, say, start_with, wait_until};
-use crate::machine::machine;
+use crate::lab::{Sniffer, attempt, does, lab, route_by_default, run, say, start_with, wait_until};
+use crate::machine::machine_of;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Namespace, Options};
 use std::time::Duration;
@@ -18,28 +18,21 @@ fn other_lan(lab: &Lab, test: &str) -> Namespace {
 }
 
 fn plug(lab: &Lab, host: &Namespace) {
-    let line = format!("link add srv0 type veth peer name eth0 netns {}", host.name());
-    run(&lab.rt, "ip", &line.split(' ').collect::<Vec<_>>());
+    let line = format!("ip link add srv0 type veth peer name eth0 netns {}", host.name());
+    does(&lab.rt, &line);
     for (namespace, line) in [
-        (&lab.rt, "address add 10.98.0.1/24 dev srv0"),
-        (&lab.rt, "address add fd00:98::1/64 dev srv0 nodad"),
+        (&lab.rt, "ip address add 10.98.0.1/24 dev srv0"),
+        (&lab.rt, "ip address add fd00:98::1/64 dev srv0 nodad"),
         // Links of the lab get none by themselves, and without one a router asks for no neighbour.
-        (&lab.rt, "address add fe80::98/64 dev srv0 nodad"),
-        (&lab.rt, "link set srv0 up"),
-        (host, "address add 10.98.0.2/24 dev eth0"),
-        (host, "address add fd00:98::2/64 dev eth0 nodad"),
-        (host, "link set eth0 up"),
-        (host, "route add default via 10.98.0.1"),
-        (host, "-6 route add default via fd00:98::1"),
+        (&lab.rt, "ip address add fe80::98/64 dev srv0 nodad"),
+        (&lab.rt, "ip link set srv0 up"),
+        (host, "ip address add 10.98.0.2/24 dev eth0"),
+        (host, "ip address add fd00:98::2/64 dev eth0 nodad"),
+        (host, "ip link set eth0 up"),
+        (host, "ip route add default via 10.98.0.1"),
+        (host, "ip -6 route add default via fd00:98::1"),
     ] {
-        run(namespace, "ip", &line.split(' ').collect::<Vec<_>>());
-    }
-}
-
-/// The router has ways to the Internet of its own.
-fn with_default_routes(lab: &Lab) {
-    for line in ["route replace default via 198.18.2.1 dev wan1", "-6 route replace default via fe80::b1 dev wan1"] {
-        run(&lab.rt, "ip", &line.split(' ').collect::<Vec<_>>());
+        does(namespace, line);
     }
 }
 
@@ -49,11 +42,6 @@ fn local(lab: &Lab, value: &str) -> String {
 
 fn answers(from: &Namespace, host: &str) -> bool {
     attempt(from, "ping", &["-n", "-c", "1", "-W", "2", host]).0
-}
-
-fn state(lab: &Lab) -> String {
-    // Reads of /proc/sys/net are those of the thread's namespace.
-    lab.rt.run(machine).expect("the namespace can be entered")
 }
 
 /// Whether a frame carries a packet from the firewall's networks or the other LAN.
@@ -69,9 +57,9 @@ fn is_private(frame: &crate::lab::Frame) -> bool {
 fn inside_hosts_and_a_local_network_reach_each_other_and_that_network_reaches_nothing_else() {
     for (number, value) in [r#"["10.98.0.0/24", "fd00:98::/64"]"#, r#""connected""#].into_iter().enumerate() {
         let lab = lab(Options::default());
-        with_default_routes(&lab);
+        route_by_default(&lab);
         let host = other_lan(&lab, &format!("reach{number}"));
-        let before = state(&lab);
+        let before = machine_of(&lab);
         let router = start_with(&lab, &local(&lab, value));
         let sniffer = Sniffer::start(&lab.ispb, is_private);
         for (there, firewall) in HOSTS.into_iter().zip(["10.250.250.2", "fd00:bad:b01:1::100"]) {
@@ -88,7 +76,7 @@ fn inside_hosts_and_a_local_network_reach_each_other_and_that_network_reaches_no
         // The door is shut, and what is local stays in reach.
         assert!(HOSTS.iter().all(|there| answers(&lab.fw, there)) && !answers(&lab.fw, SERVERS[0]));
         assert!(say(&lab, &["down"]).0);
-        assert_eq!(state(&lab), before);
+        assert_eq!(machine_of(&lab), before);
     }
 }
 
@@ -96,7 +84,7 @@ fn inside_hosts_and_a_local_network_reach_each_other_and_that_network_reaches_no
 fn a_local_network_that_comes_later_is_reached_and_one_that_went_leaks_nothing() {
     for (number, value) in [r#"["10.98.0.0/24", "fd00:98::/64"]"#, r#""connected""#].into_iter().enumerate() {
         let lab = lab(Options::default());
-        with_default_routes(&lab);
+        route_by_default(&lab);
         let router = start_with(&lab, &local(&lab, value));
         let sniffer = Sniffer::start(&lab.ispb, is_private);
         for _ in 0..2 {

@@ -3,7 +3,7 @@
 
 use flowpin::config::settings::Local;
 use flowpin::control::kernel::{self, Kernel, Plan};
-use flowpin::lab::Namespace;
+use flowpin::lab::{Lab, Namespace};
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,11 @@ pub fn machine() -> String {
         }
     }
     text
+}
+
+/// The state of a lab's router. Reads of /proc/sys/net are those of the thread's namespace.
+pub fn machine_of(lab: &Lab) -> String {
+    lab.rt.run(machine).expect("the namespace can be entered")
 }
 
 fn entries(directory: impl AsRef<Path>) -> Vec<PathBuf> {
@@ -103,7 +108,7 @@ pub async fn set_up(plan: &Plan) -> Kernel {
 }
 
 pub async fn tear_down(kernel: Kernel, plan: &Plan) {
-    assert_eq!(kernel.teardown().await, Vec::<String>::new());
+    assert_eq!(kernel::teardown(kernel.guard, kernel.forwarding).await, Vec::<String>::new());
     assert!(!plan.state.exists());
     fs::remove_dir_all(plan.state.parent().unwrap()).unwrap();
 }

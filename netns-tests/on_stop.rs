@@ -2,9 +2,10 @@
 //! flowpin per network namespace.
 
 use crate::lab::{
-    AtEnd, Router, Sniffer, attempt, flowpin, lab, open_at_stop, run, say, start, start_with, talkative_lab, wait_until,
+    AtEnd, Router, Sniffer, attempt, flowpin, forward_by_kernel, lab, open_at_stop, run, say, start, start_with,
+    talkative_lab, wait_until,
 };
-use crate::machine::machine;
+use crate::machine::machine_of;
 use flowpin::clock::pause;
 use flowpin::lab::{Lab, Options};
 use nix::sys::signal::{Signal, kill};
@@ -19,22 +20,8 @@ const SERVERS: [&str; 2] = ["203.0.113.10", "2001:db8:ffff::10"];
 /// A router that would forward what comes from the LAN link to an ISP if flowpin were not there.
 fn forwarding_lab() -> Lab {
     let lab = talkative_lab(Options::default());
-    for line in [
-        "sysctl -qw net.ipv4.ip_forward=1",
-        "sysctl -qw net.ipv6.conf.all.forwarding=1",
-        "ip route replace default via 198.18.2.1 dev wan1",
-        "ip -6 route replace default via fe80::b1 dev wan1",
-    ] {
-        let words: Vec<_> = line.split(' ').collect();
-        run(&lab.rt, words[0], &words[1..]);
-    }
+    forward_by_kernel(&lab);
     lab
-}
-
-/// Rules, routes, nftables and sysctls of the router.
-fn state(lab: &Lab) -> String {
-    // Reads of /proc/sys/net are those of the thread's namespace.
-    lab.rt.run(machine).expect("the namespace can be entered")
 }
 
 fn browses(lab: &Lab) {
@@ -79,7 +66,7 @@ fn leaked(lab: &Lab, work: impl FnOnce()) -> usize {
 #[test]
 fn nothing_leaves_untranslated_over_a_stop_and_a_restart_and_down_puts_everything_back() {
     let lab = forwarding_lab();
-    let before = state(&lab);
+    let before = machine_of(&lab);
     let first = start(&lab);
     let leaked_in_all = leaked(&lab, || {
         first.end_with_losses();
@@ -93,7 +80,7 @@ fn nothing_leaves_untranslated_over_a_stop_and_a_restart_and_down_puts_everythin
     is_refused(&lab);
     let (put_back, said) = say(&lab, &["down"]);
     assert!(put_back && said.contains("flowpin did not run; what it had left is put back: "), "{said}");
-    assert_eq!(state(&lab), before);
+    assert_eq!(machine_of(&lab), before);
     let (again, said) = say(&lab, &["down"]);
     assert!(again && said.contains("flowpin did not run; nothing of it is left"), "{said}");
     assert_eq!(fs::read_dir(lab.directory()).expect("the directory").count(), 1, "the configuration alone is left");
@@ -103,15 +90,15 @@ fn nothing_leaves_untranslated_over_a_stop_and_a_restart_and_down_puts_everythin
 #[test]
 fn with_on_stop_open_a_stop_puts_everything_back() {
     let lab = forwarding_lab();
-    let before = state(&lab);
+    let before = machine_of(&lab);
     start_with(&lab, &open_at_stop(&lab.config())).end(&[]);
-    assert_eq!(state(&lab), before);
+    assert_eq!(machine_of(&lab), before);
 }
 
 #[test]
 fn down_ends_a_service_that_runs_and_that_says_so_by_its_exit_code() {
     let lab = forwarding_lab();
-    let before = state(&lab);
+    let before = machine_of(&lab);
     let file = lab.directory().join("ended.toml");
     fs::write(&file, lab.config()).expect("the file");
     let mut command = Command::new(flowpin());
@@ -122,19 +109,19 @@ fn down_ends_a_service_that_runs_and_that_says_so_by_its_exit_code() {
     let told = r#"{"ended":true,"settings":0,"rules":0,"routes":0,"tables":0}"#;
     assert!(ended && said.trim() == told, "{said}");
     assert_eq!(service.wait().expect("its end").code(), Some(3));
-    assert_eq!(state(&lab), before);
+    assert_eq!(machine_of(&lab), before);
 }
 
 #[test]
 fn down_puts_back_what_a_kill_left() {
     let lab = forwarding_lab();
-    let before = state(&lab);
+    let before = machine_of(&lab);
     start(&lab).kill9();
     is_refused(&lab);
     let (put_back, said) = say(&lab, &["down", "--json"]);
     let counts: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     assert!(put_back && counts["ended"] == false && counts["tables"] == 2 && counts["rules"] == 4, "{said}");
-    assert_eq!(state(&lab), before);
+    assert_eq!(machine_of(&lab), before);
     assert!(!lab.socket().exists(), "the socket of the dead is gone");
 }
 
@@ -142,7 +129,7 @@ fn down_puts_back_what_a_kill_left() {
 fn a_start_that_fails_leaves_the_door_as_it_found_it() {
     let lab = forwarding_lab();
     start(&lab).end(&[]);
-    let shut = state(&lab);
+    let shut = machine_of(&lab);
     // It fails late: when everything else stands already.
     fs::write(lab.socket(), "precious").expect("a file");
     let file = lab.directory().join("failing.toml");
@@ -151,7 +138,7 @@ fn a_start_that_fails_leaves_the_door_as_it_found_it() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && said.contains("is in the way of the control socket"), "{said}");
     is_refused(&lab);
-    assert_eq!(state(&lab), shut);
+    assert_eq!(machine_of(&lab), shut);
     fs::remove_file(lab.socket()).expect("the file");
     assert!(say(&lab, &["down"]).0);
 }
@@ -160,7 +147,7 @@ fn a_start_that_fails_leaves_the_door_as_it_found_it() {
 fn a_second_flowpin_in_the_same_network_namespace_is_refused_and_one_in_its_own_works() {
     let lab = lab(Options::default());
     let mut router = start(&lab);
-    let before = state(&lab);
+    let before = machine_of(&lab);
     let other = lab.directory().join("other");
     fs::create_dir(&other).expect("a directory");
     let config = lab.config().replace(lab.socket().to_str().expect("UTF-8"), other.join("s").to_str().expect("UTF-8"));
@@ -172,7 +159,7 @@ fn a_second_flowpin_in_the_same_network_namespace_is_refused_and_one_in_its_own_
     let pid = router.service().pid();
     let expected = format!("flowpin runs already in this network namespace (process {pid}), and there is room for one");
     assert!(output.status.code() == Some(1) && said.contains(&expected), "{said}");
-    assert_eq!(state(&lab), before, "the first is not touched");
+    assert_eq!(machine_of(&lab), before, "the first is not touched");
     let elsewhere = crate::lab::lab(Options::default());
     let second = start(&elsewhere);
     browses(&lab);

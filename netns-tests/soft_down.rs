@@ -1,23 +1,22 @@
 //! A line whose link is up and on which nobody answers: what gets no answers leaves it, what gets some never notices.
 
 use crate::lab::{
-    AtEnd, Daemon, Router, connected, event, forward, forward_all, goes_on, lab, probing, socket, start_with, wait_for,
-    wait_until, wan,
+    Daemon, Router, STREAM, connected, event, forward, forward_all, goes_on, lab, probing, socket, start_with,
+    wait_for, wait_until, wan, while_streaming,
 };
 use flowpin::api::Flow;
 use flowpin::clock::pause;
-use flowpin::lab::topology::{FIBER4, INSIDE4, SERVER4};
+use flowpin::lab::topology::SERVER4;
 use flowpin::lab::traffic::Traffic;
 use flowpin::lab::{Lab, Namespace, Options};
 use std::io::{ErrorKind, Read, Write};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 const ECHO: u16 = 7;
 const DNS: u16 = 53;
-const STREAM: u16 = 5004;
 /// Nothing passes the ISP, which goes on answering for itself.
 const BLACK_HOLE: &str = "drop;";
 /// Only what is sent is lost.
@@ -183,30 +182,7 @@ fn a_stream_goes_on_over_a_line_on_which_only_what_is_sent_is_lost() {
     let lab = lab(Options::default());
     let router = start_with(&lab, &probing(&lab));
     wait_for(&router, "fiber", "up");
-    let server = lab.inet.run(|| UdpSocket::bind((SERVER4, STREAM))).flatten().expect("a server");
-    let viewer = lab.fw.run(|| UdpSocket::bind((INSIDE4[0], STREAM))).flatten().expect("a viewer");
-    viewer.connect((SERVER4, STREAM)).expect("a way");
-    viewer.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    viewer.send(b"play").expect("it leaves");
-    let (_, from) = server.recv_from(&mut [0; 64]).expect("it arrives");
-    assert_eq!(from.ip(), FIBER4[0], "the port of the stream goes by the fiber");
-    let (over, received) = (AtomicBool::new(false), AtomicU32::new(0));
-    std::thread::scope(|scope| {
-        let end = AtEnd(&over);
-        scope.spawn(|| {
-            while let Ok(1..) = viewer.recv(&mut [0; 1200]) {
-                received.fetch_add(1, Relaxed);
-                // Reports, as media streams have them.
-                let _ = viewer.send(b"report");
-            }
-        });
-        scope.spawn(|| {
-            for _ in (0..4000).take_while(|_| !over.load(Relaxed)) {
-                server.send_to(&[0; 1200], (FIBER4[0], STREAM)).expect("it leaves");
-                pause(Duration::from_millis(5));
-            }
-            server.send_to(b"", (FIBER4[0], STREAM)).expect("it leaves");
-        });
+    while_streaming(&lab, |received| {
         wait_until("the stream flows", || received.load(Relaxed) > 50);
         forward(&lab, DEAF);
         wait_for(&router, "fiber", "down");
@@ -214,7 +190,6 @@ fn a_stream_goes_on_over_a_line_on_which_only_what_is_sent_is_lost() {
         let then = received.load(Relaxed);
         wait_until("the stream still comes", || received.load(Relaxed) > then + 50);
         assert!(is_on(&router, "udp", STREAM, STREAM, "fiber"));
-        drop(end);
     });
     assert_eq!(left(&router), [0; 3]);
     router.end_with_losses();

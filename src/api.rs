@@ -1,6 +1,7 @@
 //! Control-socket messages as plain data, shared by the service that answers and the commands that ask.
 //! HTTP/1.1 over the Unix socket: `GET /v1/status` gives [`Status`], `GET /v1/flows?…` gives [`Flows`],
-//! `POST /v1/wan` takes a [`WanCommand`], `POST /v1/wan/prefix` a [`PrefixCommand`].
+//! `POST /v1/wan` takes a [`WanCommand`], `POST /v1/wan/prefix` a [`PrefixCommand`]; `POST /v1/down` ends
+//! the service.
 //! Must never know: tokio, sockets, the plane's types.
 
 use serde::{Deserialize, Serialize};

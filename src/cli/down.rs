@@ -22,10 +22,8 @@ struct Down {
     /// Whether a service ran, and was ended by this.
     ended: bool,
     /// What was put back by this, not by the service that ended.
-    settings: usize,
-    rules: usize,
-    routes: usize,
-    tables: usize,
+    #[serde(flatten)]
+    put_back: PutBack,
 }
 
 /// Ends and puts back.
@@ -41,7 +39,7 @@ pub fn down(args: &DownArgs) -> ExitCode {
     } else {
         service::put_back(&args.socket)
     };
-    let PutBack { settings, rules, routes, tables } = match put_back {
+    let put_back = match put_back {
         Ok(put_back) => put_back,
         Err(faults) => {
             faults.iter().for_each(complain);
@@ -49,10 +47,9 @@ pub fn down(args: &DownArgs) -> ExitCode {
         }
     };
     if args.json {
-        let down = Down { ended, settings, rules, routes, tables };
-        say(serde_json::to_string(&down).unwrap_or_default());
+        say(serde_json::to_string(&Down { ended, put_back }).unwrap_or_default());
     } else {
-        say(words(ended, &PutBack { settings, rules, routes, tables }));
+        say(words(ended, &put_back));
     }
     ExitCode::SUCCESS
 }

@@ -41,7 +41,7 @@ use saved::Saved;
 use shield::Shield;
 use survey::Survey;
 
-/// The kernel side, standing. Dropped without [`Kernel::teardown`], it stays for the next run to take over: the door is shut.
+/// The kernel side, standing. Dropped without [`teardown`], it stays for the next run to take over: the door is shut.
 #[must_use = "without teardown the kernel side stays as it is"]
 pub struct Kernel {
     /// Whether an earlier run had left a kernel side.
@@ -82,21 +82,19 @@ pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
         // What was shut before stays so.
         Err(faults) if taken_over => Err(faults),
         Err(mut faults) => {
-            faults.extend(kernel.teardown().await);
+            faults.extend(teardown(kernel.guard, kernel.forwarding).await);
             Err(faults)
         }
     }
 }
 
-impl Kernel {
-    /// Undoes everything in reverse order. Call after the workers have stopped. Needs a tokio runtime.
-    ///
-    /// The sentences say what could not be undone.
-    pub async fn teardown(self) -> Vec<String> {
-        let mut faults = self.forwarding.undo().await;
-        faults.extend(self.guard.lower().err());
-        faults
-    }
+/// Undoes everything in reverse order. Call after the workers have stopped. Needs a tokio runtime.
+///
+/// The sentences say what could not be undone.
+pub async fn teardown(guard: Guard, forwarding: Forwarding) -> Vec<String> {
+    let mut faults = forwarding.undo().await;
+    faults.extend(guard.lower().err());
+    faults
 }
 
 fn one(fault: String) -> Vec<String> {

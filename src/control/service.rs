@@ -36,6 +36,7 @@ use directory::Directory;
 use startup::{Startup, one};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
 
 /// Routes until SIGTERM, SIGINT or `flowpin down`. `config` is the file's name, for `status`.
 ///
@@ -44,11 +45,10 @@ use std::sync::Arc;
 pub fn run(settings: Settings, config: &Path) -> Result<Ended, Faults> {
     rights::check("run").map_err(one)?;
     let socket = &settings.control.socket;
-    let _directory = Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)?;
+    let _directory = directory_of(socket)?;
     privileges::give_up(&settings.control).map_err(one)?;
     let _lock = kernel::lock(socket).map_err(one)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))?;
+    let runtime = event_loop()?;
     runtime.block_on(Startup { settings: Arc::new(settings), config: config.display().to_string() }.run())
 }
 
@@ -72,10 +72,17 @@ pub fn may_put_back() -> Result<(), String> {
 /// It runs; or what could not be put back.
 pub fn put_back(socket: &Path) -> Result<PutBack, Faults> {
     may_put_back().map_err(one)?;
-    let _directory = Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)?;
+    let _directory = directory_of(socket)?;
     let _lock = kernel::lock(socket).map_err(one)?;
     ControlSocket::remove_stale(socket);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))?;
-    runtime.block_on(kernel::put_back(socket))
+    event_loop()?.block_on(kernel::put_back(socket))
+}
+
+fn event_loop() -> Result<Runtime, Faults> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| one(format!("cannot start an event loop: {error}")))
+}
+
+fn directory_of(socket: &Path) -> Result<Directory, Faults> {
+    Directory::make(socket.parent().unwrap_or(Path::new("/"))).map_err(one)
 }

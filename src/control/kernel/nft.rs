@@ -21,6 +21,14 @@ impl fmt::Display for Family {
     }
 }
 
+/// `NFNL_SUBSYS_NFTABLES` (linux/netfilter/nfnetlink.h).
+pub(super) const SUBSYS_NFTABLES: u16 = 10;
+/// `NLMSG_ERROR` (linux/netlink.h): a confirmation where the code is 0.
+const NLMSG_ERROR: u16 = 2;
+/// Bytes of `struct nlmsghdr`, and of that with `struct nfgenmsg`.
+const HEADER: usize = 16;
+pub(super) const HEADERS: usize = 20;
+
 /// `NLM_F_EXCL`, `NLM_F_CREATE`, `NLM_F_APPEND` (linux/netlink.h).
 pub(super) const EXCLUSIVE: u16 = 0x200;
 pub(super) const CREATE: u16 = 0x400;

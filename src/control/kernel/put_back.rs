@@ -1,12 +1,14 @@
 //! Puts back what a run left that ended with the door shut, or that was killed. Must never know: what a plan asks for.
 
 use super::forwarding::unroute;
+use super::plan::state_beside;
 use super::saved::Saved;
 use super::shield::Shield;
+use serde::Serialize;
 use std::path::Path;
 
 /// How much was put back.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 pub struct PutBack {
     /// Kernel settings that have their old values again.
     pub settings: usize,
@@ -26,7 +28,7 @@ pub struct PutBack {
 pub async fn put_back(socket: &Path) -> Result<PutBack, Vec<String>> {
     let mut faults = Vec::new();
     let mut note = |fault: String| faults.push(fault);
-    let settings = Saved::load(&super::plan::state_beside(socket)).and_then(Saved::restore);
+    let settings = Saved::load(&state_beside(socket)).and_then(Saved::restore);
     let settings = settings.map_err(&mut note).unwrap_or_default();
     let unrouted = unroute().await.map_err(|faults| faults.into_iter().for_each(&mut note));
     let (rules, routes) = unrouted.unwrap_or_default();

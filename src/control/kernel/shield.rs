@@ -128,12 +128,12 @@ impl Shield {
     /// # Errors
     /// A sentence, when the kernel refuses. A table that is gone already is no error.
     pub(super) fn lower(mut self) -> Result<(), String> {
-        self.remove()
+        remove(&mut self.netfilter, &self.table)
     }
 
     /// Removes what an earlier run with another TUN name left.
     pub(super) fn remove_leftover(tun: &str) -> Result<(), String> {
-        Self { netfilter: open()?, table: table_name(tun), untracked: false }.remove()
+        remove(&mut open()?, &table_name(tun))
     }
 
     /// Removes the tables of every run that ended. How many there were.
@@ -148,26 +148,25 @@ impl Shield {
         let (count, names) = (ours.clone().count(), ours.map(|it| it.name.clone()).collect::<BTreeSet<_>>());
         let mut outcome = Ok(count);
         for table in names {
-            let mut shield = Self { netfilter, table, untracked: false };
-            outcome = shield.remove().and(outcome);
-            netfilter = shield.netfilter;
+            outcome = remove(&mut netfilter, &table).and(outcome);
         }
         outcome
     }
+}
 
-    fn remove(&mut self) -> Result<(), String> {
-        for family in [Family::Netdev, Family::Inet] {
-            let mut batch = Batch::new(family);
-            batch.add(Message::DelTable, 0, Attributes::new().string(1, &self.table));
-            match self.netfilter.commit(&batch) {
-                Err(refused) if refused.error.kind() != io::ErrorKind::NotFound => {
-                    return Err(format!("cannot remove the nftables table \"{}\": {}", self.table, refused.error));
-                }
-                _ => {}
+/// Removes the tables of this name.
+fn remove(netfilter: &mut Netfilter, table: &str) -> Result<(), String> {
+    for family in [Family::Netdev, Family::Inet] {
+        let mut batch = Batch::new(family);
+        batch.add(Message::DelTable, 0, Attributes::new().string(1, table));
+        match netfilter.commit(&batch) {
+            Err(refused) if refused.error.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("cannot remove the nftables table \"{table}\": {}", refused.error));
             }
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// Why the tables cannot be as they must be: the part that is refused, and what the kernel may lack for it.

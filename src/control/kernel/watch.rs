@@ -2,6 +2,7 @@
 //! the switches that the kernel reports. Must never know: what is done about it.
 
 use super::nft::dump::{attribute, text};
+use super::nft::{HEADERS, SUBSYS_NFTABLES};
 use super::shield::table_name;
 use crate::control::netlink::subscription::{Heard, Subscription, messages};
 use rtnetlink::MulticastGroup::{Ipv4Netconf, Ipv4Rule, Ipv6Netconf, Ipv6Rule};
@@ -78,10 +79,8 @@ struct SeenTables {
 
 /// linux/netfilter/nfnetlink.h and nf_tables.h.
 const NFNLGRP_NFTABLES: u32 = 7;
-const SUBSYS_NFTABLES: u16 = 10;
 const NFT_MSG_NEWGEN: u16 = 15;
-/// Bytes of `struct nlmsghdr` and `struct nfgenmsg`; where the first says who caused the message.
-const HEADERS: usize = 20;
+/// Where `struct nlmsghdr` says who caused the message.
 const PORT: usize = 12;
 /// `NFTA_TABLE_NAME`, and the attribute that names the table in messages about its parts.
 const TABLE: u16 = 1;

@@ -25,11 +25,14 @@ pub(super) struct Identity {
 /// # Errors
 /// One sentence.
 pub(super) fn join_group(control: &Control) -> Result<(), String> {
-    let Some(name) = control.group.as_deref().filter(|_| geteuid().is_root()) else { return Ok(()) };
-    let group = Gid::from_raw(group_id(name)?);
+    let Some(group) = group_of(control)?.filter(|_| geteuid().is_root()) else { return Ok(()) };
     let groups = getgroups().map(|groups| [&groups[..], &[group]].concat());
     let joined = groups.and_then(|groups| setgroups(&groups));
-    joined.map_err(|error| format!("cannot join the group {name} (`group` in [control]): {error}"))
+    joined.map_err(|error| format!("cannot join the group {group} (`group` in [control]): {error}"))
+}
+
+fn group_of(control: &Control) -> Result<Option<Gid>, String> {
+    control.group.as_deref().map(|name| group_id(name).map(Gid::from_raw)).transpose()
 }
 
 /// The user to become, who owns the directory of the control socket from now on, and what earlier runs left there; `None`:
@@ -61,9 +64,7 @@ pub(super) fn own(control: &Control) -> Result<Option<Identity>, String> {
     let name = CString::new(NAME).map_err(|error| error.to_string())?;
     let mut groups =
         getgrouplist(&name, user.gid).map_err(|error| format!("cannot read the groups of {NAME}: {error}"))?;
-    if let Some(group) = control.group.as_deref() {
-        groups.push(Gid::from_raw(group_id(group)?));
-    }
+    groups.extend(group_of(control)?);
     Ok(Some(Identity { uid: user.uid, gid: user.gid, groups }))
 }
 

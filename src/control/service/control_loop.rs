@@ -79,8 +79,6 @@ pub struct LoopState {
     /// What stays missing of the kernel side, as last said: of the guard, then of what forwards.
     unguarded: Option<String>,
     missing: Vec<String>,
-    /// What was amiss of the kernel side when it had been made.
-    found: Vec<String>,
     /// Something could not be done: look again though nothing is said to have changed.
     retry: bool,
     /// WANs whose links are up and refused a port at the last look.
@@ -104,16 +102,11 @@ impl LoopState {
     pub fn begin(retry: bool) -> Self {
         Self { retry, ..Self::default() }
     }
-
-    /// With what was amiss of the kernel side when it had been made.
-    pub fn with_found(self, found: Vec<String>) -> Self {
-        Self { found, ..self }
-    }
 }
 
 impl ControlLoop<'_> {
-    /// Runs until there is a reason to stop.
-    pub async fn run(&mut self, inboxes: &mut Inboxes) -> Why {
+    /// Runs until there is a reason to stop. `amiss`: what is amiss of the kernel side, which has just been made.
+    pub async fn run(&mut self, inboxes: &mut Inboxes, amiss: Vec<String>) -> Why {
         let clock = self.sources.clock;
         let (mut retry, mut kernel_side) = (interval(RETRY), interval(KERNEL_SIDE));
         // The kernel side has just been made.
@@ -121,7 +114,7 @@ impl ControlLoop<'_> {
         let mut watchdog = Watchdog::of_environment();
         let mut feeding = watchdog.period().map(interval);
         let mut reading = interval(if self.settings.traffic_evidence { EVIDENCE } else { RATES });
-        self.note_found();
+        self.note_missing(None, amiss);
         // At once: what is known from the start is told.
         self.obey(Event::Tick).await;
         loop {

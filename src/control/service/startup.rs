@@ -80,7 +80,7 @@ impl Startup {
             log::shut();
         } else {
             faults.extend(match forwarding {
-                Some(forwarding) => Kernel { taken_over, amiss: Vec::new(), guard, forwarding }.teardown().await,
+                Some(forwarding) => kernel::teardown(guard, forwarding).await,
                 None => one("rules, routes and kernel settings stay as they are: say `flowpin down`".into()),
             });
         }
@@ -161,9 +161,9 @@ impl Startup {
             tokio::spawn(news::forward(watch, move || Watch::start(&same.downstream.tun, port), touch)),
         ];
         let mut inboxes = Inboxes { signals, links, reports, answers, touches, commands, down };
-        let (settings, state) = (settings(), state.with_found(amiss));
+        let settings = settings();
         let mut control = ControlLoop { settings, sources, attached, workers, guard, kernel, journal, state };
-        let why = control.run(&mut inboxes).await;
+        let why = control.run(&mut inboxes, amiss).await;
         bringers.iter().for_each(JoinHandle::abort);
         drop(journal_log);
         log::stopping(&why);

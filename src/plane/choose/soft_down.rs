@@ -4,8 +4,9 @@
 //!
 //! Without an answer is a flow that has asked for one and waited too long; silence.rs says what that is. Where the probes
 //! show that the path is dead, so is a TCP connection from inside that was spoken to until then and hears nothing since: a
-//! download does not ask. One that was spoken to since the WAN fell has shown that its path is not dead. What was silent before the WAN fell shows nothing, and its next packet has the whole time; but a SYN
-//! begins another connection, and a datagram may as well: a resolver that asks from one port, a tunnel that wakes up.
+//! download does not ask. One that was spoken to since the WAN fell has shown that its path is not dead. What was silent
+//! before the WAN fell shows nothing, and its next packet has the whole time; but a SYN begins another connection, and a
+//! datagram may as well: a resolver that asks from one port, a tunnel that wakes up.
 //! Where an operator wants the WAN down its path may be as good as ever: there only counts what was asked since.
 
 use super::candidates::would_take;

@@ -1,12 +1,8 @@
 //! What the kernel answers to one batch: each answer is matched by its sequence number, whatever else is read.
 //! Must never know: sockets, what the messages say.
 
+use super::{HEADER, NLMSG_ERROR};
 use std::io;
-
-/// `NLMSG_ERROR` (linux/netlink.h): a confirmation where the code is 0.
-const NLMSG_ERROR: u16 = 2;
-/// Bytes of `struct nlmsghdr`: length, type, flags, sequence number, port.
-const HEADER: usize = 16;
 
 /// The answers to the messages of one batch, as far as they have been read.
 #[derive(Debug)]

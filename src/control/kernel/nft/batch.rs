@@ -2,14 +2,13 @@
 //! Numbers are those of linux/netlink.h and linux/netfilter/nfnetlink.h. Must never know: what the messages are for.
 
 use super::answers::{Answers, Refusal};
-use super::{APPEND, Attributes, CREATE, End, Family, Hook, Message};
+use super::{APPEND, Attributes, CREATE, End, Family, HEADERS, Hook, Message, SUBSYS_NFTABLES};
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
 use rtnetlink::sys::{Socket, SocketAddr};
 use socket2::SockRef;
 use std::fmt;
 use std::io;
 
-const SUBSYS_NFTABLES: u16 = 10;
 /// `NLM_F_REQUEST`, `NLM_F_ACK`, `NLM_F_DUMP`.
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
@@ -17,8 +16,6 @@ const DUMP: u16 = 0x300;
 /// `NFNL_MSG_BATCH_BEGIN` and `_END`.
 const BATCH_BEGIN: u16 = 16;
 const BATCH_END: u16 = 17;
-/// Bytes of `struct nlmsghdr` and `struct nfgenmsg`.
-const HEADERS: usize = 20;
 
 /// Messages that take effect together or not at all.
 pub(in crate::control::kernel) struct Batch {

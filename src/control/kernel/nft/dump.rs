@@ -2,6 +2,7 @@
 //! and linux/netfilter/nf_tables.h. Must never know: what is looked for.
 
 use super::batch::Netfilter;
+use super::{HEADER, HEADERS, NLMSG_ERROR};
 use crate::control::netlink::subscription::messages;
 use std::io;
 
@@ -33,12 +34,8 @@ pub(in crate::control::kernel) struct FilterRule {
     pub expressions: Vec<u8>,
 }
 
-/// `NLMSG_ERROR`, `NLMSG_DONE`.
-const NLMSG_ERROR: u16 = 2;
+/// `NLMSG_DONE`.
 const NLMSG_DONE: u16 = 3;
-/// Bytes of `struct nlmsghdr` and of that with `struct nfgenmsg`.
-const HEADER: usize = 16;
-const HEADERS: usize = 20;
 /// `NFTA_TABLE_NAME`, `NFTA_TABLE_OWNER`.
 const NAME: u16 = 1;
 const OWNER: u16 = 7;

@@ -59,12 +59,6 @@ impl ControlLoop<'_> {
         self.note_missing(self.state.unguarded.clone(), repaired.amiss);
     }
 
-    /// What was amiss when the kernel side had been made.
-    pub(super) fn note_found(&mut self) {
-        let found = std::mem::take(&mut self.state.found);
-        self.note_missing(None, found);
-    }
-
     /// Shields exactly these addresses, on all links that are there.
     pub(super) async fn guard_anew(&mut self, owned: &[IpNet]) {
         let unguarded = self.guard.replace(owned).await.err();
@@ -72,7 +66,7 @@ impl ControlLoop<'_> {
     }
 
     /// What cannot be made whole is said once, not at every look.
-    fn note_missing(&mut self, unguarded: Option<String>, missing: Vec<String>) {
+    pub(super) fn note_missing(&mut self, unguarded: Option<String>, missing: Vec<String>) {
         let before = (&self.state.unguarded, &self.state.missing);
         if before == (&unguarded, &missing) {
             return;
