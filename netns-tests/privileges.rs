@@ -18,11 +18,13 @@ fn field(status: &str, name: &str) -> String {
 }
 
 fn has_two_capabilities(pid: u32) {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the threads").flatten();
-    let statuses: Vec<_> =
-        tasks.map(|task| fs::read_to_string(task.path().join("status")).expect("a status")).collect();
-    assert!(statuses.len() > 3, "{statuses:?}");
-    for status in statuses {
+    // A thread may end while it is read; what the service has when it runs is four threads and more.
+    let statuses = || -> Vec<String> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the threads").flatten();
+        tasks.filter_map(|task| fs::read_to_string(task.path().join("status")).ok()).collect()
+    };
+    wait_until("the service has its threads", || statuses().len() > 3);
+    for status in statuses() {
         let sets = ["CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"].map(|set| field(&status, set));
         assert_eq!(sets, [TWO, TWO, NONE, NONE, NONE], "{status}");
         assert_eq!((field(&status, "NoNewPrivs"), field(&status, "Seccomp")), ("1".into(), "2".into()), "{status}");
