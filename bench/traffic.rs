@@ -6,6 +6,7 @@ use crate::packets::{ACK, ethernet, ip};
 use flowpin::plane::lease::Leased;
 use flowpin::plane::outbox::Outbox;
 use flowpin::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
+use flowpin::plane::translate::host6::HostMap6;
 use flowpin::plane::translate::nat44::Nat44Map;
 use flowpin::plane::translate::nptv6::Translator;
 use flowpin::plane::verdict::Verdict;
@@ -93,6 +94,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
         },
         probe: None,
         nat44: Nat44Map::new(&pairs),
+        host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode))]
             .into(),
         owned_since: 1,

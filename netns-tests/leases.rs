@@ -76,6 +76,35 @@ fn are_reset(silent: &mut TcpStream, busy: &mut TcpStream) {
 }
 
 #[test]
+fn an_external_host_follows_the_prefix_and_is_reached_under_the_older_one_while_that_is_valid() {
+    let lab = lab(Options::default());
+    let config = config(&lab, &format!("outside = \"{OLD}\""), "outside = \"auto\"");
+    let config = config.replacen("\"2001:db8:a:c80::1\" =", "\"::1\" =", 1);
+    let router = start_with(&lab, &config);
+    run(&lab.ispa, "ip", &["route", "add", NEW, "via", "fe80::a2", "dev", "customer"]);
+    let edges = [OLD, NEW].map(|prefix| prefix.replace("::/60", "::1"));
+    let set =
+        |prefix: &str, time: &str| assert!(say(&lab, &["wan", "fiber", "set", "prefix", prefix, "valid-for", time]).0);
+    let reach = |edge: &str| run(&lab.inet, "ping", &["-c", "1", "-W", "5", edge]);
+    let server = mirror(&lab.inet, SERVER6);
+    let edge_host: IpAddr = "fd00:bad:b01:fe::2".parse().expect("an address");
+    set(OLD, "1h");
+    reach(&edges[0]);
+    assert_eq!(seen(&lab, edge_host, 4100, server), edges[0], "its own packets leave with it");
+    set(NEW, "1h");
+    for edge in &edges {
+        reach(edge);
+    }
+    assert_eq!(seen(&lab, edge_host, 4100, server), edges[0], "a flow keeps its address");
+    assert_eq!(seen(&lab, edge_host, 4101, server), edges[1], "a new one has the new");
+    set(OLD, "0");
+    wait_until("the old prefix is nobody's", || held(&router, true) == [NEW]);
+    assert_eq!(seen(&lab, edge_host, 4100, server), edges[1], "and what was left behind has the new one too");
+    reach(&edges[1]);
+    router.end_with_losses();
+}
+
+#[test]
 fn a_prefix_set_by_hand_is_for_new_flows_and_the_old_one_serves_its_flows_until_it_ends() {
     let lab = lab(Options::default());
     let told = lab.directory().join("events");

@@ -53,4 +53,5 @@ mod topology;
 mod traceroute;
 mod transfers;
 mod tunnels;
+mod twins;
 mod vlan;

@@ -117,8 +117,8 @@ pub struct Wan {
     pub nat44_interface: Option<Ipv4Addr>,
     /// Prefix translation.
     pub nptv6: Option<Nptv6>,
-    /// External and inside host.
-    pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// External and inside host, each once.
+    pub inbound6: Vec<(External6, Ipv6Addr)>,
     /// How bad its probes may be, and for how long, before it is down.
     pub thresholds: Thresholds,
     /// What becomes of its flows when the probes fail, or an operator drains it.
@@ -247,6 +247,31 @@ pub struct Nptv6 {
     pub mode: NptMode,
 }
 
+/// Whether a public address lies behind another NAT (RFC 1918, RFC 6598): several lines may then have the same.
+#[must_use]
+pub fn is_behind_nat(public: Ipv4Addr) -> bool {
+    let [first, second, ..] = public.octets();
+    public.is_private() || first == 100 && second & 0xc0 == 64
+}
+
+/// The external end of a single IPv6 host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum External6 {
+    /// This address, whatever the line has.
+    Fixed(Ipv6Addr),
+    /// These bits behind the prefix that the WAN follows; they lie behind `inside` of its [`Nptv6`].
+    Behind(Ipv6Addr),
+}
+
+impl External6 {
+    /// `bits` behind `prefix`; `None` where they reach into it.
+    #[must_use]
+    pub fn behind(prefix: Ipv6Net, bits: Ipv6Addr) -> Option<Ipv6Addr> {
+        let (network, mask) = (prefix.network().to_bits(), prefix.netmask().to_bits());
+        (bits.to_bits() & mask == 0).then(|| Ipv6Addr::from_bits(network | bits.to_bits()))
+    }
+}
+
 /// Bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -306,6 +331,14 @@ impl Wan {
         self.nptv6.is_some_and(|npt| npt.outside.is_none())
     }
 
+    /// The external and inside hosts that this WAN has whatever its link has.
+    pub fn fixed_inbound6(&self) -> impl Iterator<Item = (Ipv6Addr, Ipv6Addr)> + '_ {
+        self.inbound6.iter().filter_map(|(external, inside)| match external {
+            External6::Fixed(external) => Some((*external, *inside)),
+            External6::Behind(_) => None,
+        })
+    }
+
     /// Whether packets of this family can be translated here.
     #[must_use]
     pub fn carries(&self, family: Family) -> bool {
@@ -320,7 +353,7 @@ impl Wan {
     pub fn fixed(&self) -> Vec<IpNet> {
         let nat44 = self.nat44.iter().map(|(_, public)| IpNet::from(IpAddr::V4(*public)));
         let npt = self.nptv6.iter().filter_map(|npt| npt.outside).map(IpNet::V6);
-        let hosts = self.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
+        let hosts = self.fixed_inbound6().map(|(external, _)| IpNet::from(IpAddr::V6(external)));
         nat44.chain(npt).chain(hosts).collect()
     }
 }

@@ -15,14 +15,14 @@ pub struct LinkHealth {
     pub carrier: bool,
     /// Whether a gateway is known, by [`Family`].
     pub next_hop: [bool; 2],
-    /// Whether there is a public address to send from, by [`Family`].
-    pub address: [bool; 2],
+    /// Why there is no public address to send from, by [`Family`].
+    pub no_address: [Option<Arc<str>>; 2],
 }
 
 impl LinkHealth {
     /// Nothing is missing.
     pub const GOOD: Self =
-        Self { present: true, unusable: None, carrier: true, next_hop: [true; 2], address: [true; 2] };
+        Self { present: true, unusable: None, carrier: true, next_hop: [true; 2], no_address: [None, None] };
 
     /// Why nothing can be sent in this family.
     pub(super) fn fault(&self, family: Family) -> Option<Fault> {
@@ -31,7 +31,7 @@ impl LinkHealth {
             Self { unusable: Some(why), .. } => Some(Fault::Unusable(Arc::clone(why))),
             Self { carrier: false, .. } => Some(Fault::NoCarrier),
             _ if !self.next_hop[family.index()] => Some(Fault::NoNextHop),
-            _ => (!self.address[family.index()]).then_some(Fault::NoAddress),
+            _ => self.no_address[family.index()].clone().map(Fault::NoAddress),
         }
     }
 }
@@ -43,7 +43,7 @@ pub(super) enum Fault {
     Unusable(Arc<str>),
     NoCarrier,
     NoNextHop,
-    NoAddress,
+    NoAddress(Arc<str>),
 }
 
 /// What the flows on all WANs have shown since the last evidence. Worth giving once per interval of the probes and a few

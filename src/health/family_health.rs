@@ -126,7 +126,7 @@ impl FamilyHealth {
         match &self.fault {
             None => self.hysteresis.due(rules, now),
             Some(Fault::NoNextHop) => Some(self.patience_ends()).filter(|end| *end > now),
-            Some(Fault::Absent | Fault::Unusable(_) | Fault::NoCarrier | Fault::NoAddress) => None,
+            Some(Fault::Absent | Fault::Unusable(_) | Fault::NoCarrier | Fault::NoAddress(_)) => None,
         }
     }
 
@@ -172,7 +172,9 @@ impl FamilyHealth {
                 let standing = if now < self.patience_ends() { Standing::SoftDown } else { Standing::HardDown };
                 (State::NoGateway, standing, Reason::NoNextHop)
             }
-            (_, Some(Fault::NoAddress)) => (State::NoAddress, Standing::HardDown, Reason::NoAddress(self.family)),
+            (_, Some(Fault::NoAddress(why))) => {
+                (State::NoAddress, Standing::HardDown, Reason::NoAddress(Arc::clone(why)))
+            }
             (Verb::Drain, None) => (State::Drained, Standing::SoftDown, by_hand()),
             (Verb::Up, None) => (State::Up, Standing::Up, by_hand()),
             (Verb::Auto, None) => {

@@ -3,7 +3,7 @@
 
 use super::probes::Failed;
 use super::verb::Verb;
-use crate::types::{Failure, Family};
+use crate::types::Failure;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub enum Reason {
     /// No gateway is known in this family.
     NoNextHop,
     /// No public address is known in this family.
-    NoAddress(Family),
+    NoAddress(Arc<str>),
     /// Link, carrier and gateway are back; what the WAN has to show.
     LinkBack(Wait),
     /// The last cycles were good.
@@ -98,11 +98,9 @@ impl fmt::Display for Reason {
             Self::Starting => f.write_str("no probe has been answered yet"),
             Self::Unprobed => f.write_str("the link is there, and no probe looks further"),
             Self::LinkGone => f.write_str("the link does not exist"),
-            Self::Unusable(why) => f.write_str(why),
+            Self::Unusable(why) | Self::NoAddress(why) => f.write_str(why),
             Self::NoCarrier => f.write_str("the link is down or has no carrier"),
             Self::NoNextHop => f.write_str("no gateway is known"),
-            Self::NoAddress(Family::V4) => f.write_str("the link has no IPv4 address"),
-            Self::NoAddress(Family::V6) => f.write_str("no prefix is delegated"),
             Self::LinkBack(wait) => write!(f, "the link is back; up after {wait}"),
             Self::Answered { cycles: 1 } => f.write_str("the probes are answered"),
             Self::Answered { cycles } => write!(f, "{cycles} good cycles in a row"),

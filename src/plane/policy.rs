@@ -94,7 +94,7 @@ impl Policy {
     /// Whether `address` is inside one of the inside prefixes, or the inside host of an inbound map.
     #[must_use]
     pub fn is_inside(&self, address: IpAddr) -> bool {
-        let is_mapped = |wan: &Wan| wan.fixed.inbound6.iter().any(|(_, host)| address == IpAddr::V6(*host));
+        let is_mapped = |wan: &Wan| wan.fixed.inbound6.iter().any(|host| address == IpAddr::V6(*host));
         self.fixed.prefixes.iter().any(|prefix| prefix.contains(&address)) || self.wans().any(|(_, wan)| is_mapped(wan))
     }
 
@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn what_any_wan_translates_is_owned_once_and_in_one_order() {
         let mut policy = policy();
-        let hosts = policy.wans[0].fixed.inbound6.clone();
-        policy.wans[1].fixed_mut().inbound6 = hosts;
+        let hosts = policy.wans[0].host6.clone();
+        policy.wans[1].host6 = hosts;
         let owned: Vec<_> = policy.owned().iter().map(ToString::to_string).collect();
         let v4 = ["192.0.2.12/32", "192.0.2.13/32", "198.51.100.12/32", "198.51.100.13/32"];
         let v6 = ["2001:db8:a:c80::/60", "2001:db8:a:c80::1/128", "2001:db8:b:be00::/60"];

@@ -9,6 +9,7 @@ use crate::plane::packet::parse::parse;
 use crate::plane::packet::sample::{packet, udp};
 use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::state::Plane;
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::plane::verdict::{DropReason, Verdict};
@@ -55,6 +56,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             ("10.250.250.2".parse().unwrap(), public(12)),
             ("10.250.250.3".parse().unwrap(), public(13)),
         ]),
+        host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],
@@ -65,7 +67,8 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
 
 pub fn policy() -> Policy {
     let mut a = wan("a", 0, "192.0.2", "2001:db8:a:c80::/60", NptMode::Prefix);
-    a.fixed_mut().inbound6 = vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap())];
+    let host = ("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01:fe::2".parse().unwrap());
+    (a.host6, a.fixed_mut().inbound6) = (HostMap6::new(&[host]), vec![host.1]);
     let fixed = Fixed {
         prefixes: vec!["10.250.250.0/29".parse().unwrap(), "fd00:bad:b01::/60".parse().unwrap()],
         martians: ["127.0.0.0/8", "0.0.0.0/8", "fe80::/10", "::1/128"].map(|net| net.parse().unwrap()).to_vec(),

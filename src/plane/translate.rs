@@ -1,6 +1,7 @@
 //! Address translation: what the ends of a packet become (1:1 NAT44, NPTv6), and how it is rewritten, with the packet that an
 //! ICMP error quotes.
 
+pub mod host6;
 pub mod inner;
 pub mod mapped;
 pub mod nat44;

@@ -7,7 +7,7 @@ use super::probes;
 use super::raw::{Downstream, RawConfig, Wan};
 use super::reader::{Faults, Spanned};
 use crate::config::diagnostics::{Code, Fault, Span};
-use crate::config::settings::{DEFAULT_TUN, Mtu};
+use crate::config::settings::{DEFAULT_TUN, External6, Mtu};
 use crate::types::MAX_WANS;
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -230,6 +230,16 @@ fn mappings_are_inside(wan: &Wan, downstream: &Downstream, faults: &mut Faults) 
 }
 
 fn inbound_hosts(raw: &RawConfig, owners: &Owners<'_>, faults: &mut Faults) {
+    for wan in &raw.wans {
+        for (index, (external, _)) in wan.inbound6.iter().enumerate() {
+            let earlier = wan.inbound6.iter().take(index).find(|(earlier, _)| earlier.value == external.value);
+            if let (External6::Behind(bits), Some((earlier, _))) = (external.value, earlier) {
+                let message = format!("`{bits}` is given to two inside hosts");
+                let fault = Fault::new(Code::Duplicate, external.at, message, "give each inside host one of its own");
+                faults.found.push(fault.against(earlier.at, "the first"));
+            }
+        }
+    }
     for (_, inside) in raw.wans.iter().flat_map(|wan| &wan.inbound6) {
         if let Some((owner, owned_at)) = owners.owner_of(inside.value.into()) {
             let message = format!("the inside host `{}` is a public address of WAN {}", inside.value, owner.label());

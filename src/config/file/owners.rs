@@ -5,6 +5,7 @@ use super::inside::{inside_of, overlap};
 use super::raw::{RawConfig, Wan};
 use super::reader::{Faults, Spanned};
 use crate::config::diagnostics::{Code, Fault, Span};
+use crate::config::settings::{External6, is_behind_nat};
 use ipnet::{IpNet, Ipv6Net};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,9 +25,9 @@ impl<'s> Owners<'s> {
             owners.claim_prefix(wan, raw, faults);
         }
         for wan in &raw.wans {
-            let pairs4 = wan.nat44.iter().map(|(inside, public)| (host(inside), host(public)));
+            let pairs4 = wan.nat44.iter().map(|(inside, public)| (host(inside), Some(host(public))));
             owners.claim_hosts(wan, pairs4, raw, faults);
-            let pairs6 = wan.inbound6.iter().map(|(external, inside)| (host(inside), host(external)));
+            let pairs6 = wan.inbound6.iter().map(|(external, inside)| (host(inside), fixed(external)));
             owners.claim_hosts(wan, pairs6, raw, faults);
         }
         owners
@@ -67,11 +68,11 @@ impl<'s> Owners<'s> {
         self.prefixes.push((wan, outside.clone()));
     }
 
-    /// `pairs` are (inside, public).
+    /// `pairs` are (inside, public); a public address that follows its line collides with none that is known here.
     fn claim_hosts(
         &mut self,
         wan: &'s Wan,
-        pairs: impl Iterator<Item = (Spanned<IpAddr>, Spanned<IpAddr>)>,
+        pairs: impl Iterator<Item = (Spanned<IpAddr>, Option<Spanned<IpAddr>>)>,
         raw: &RawConfig,
         faults: &mut Faults,
     ) {
@@ -84,6 +85,7 @@ impl<'s> Owners<'s> {
             } else {
                 insides.insert(inside.value, inside.at);
             }
+            let Some(public) = public else { continue };
             if let Some(prefix) = inside_of(&raw.downstream, &public.value.into()) {
                 let message = format!("the public address `{}` is inside", public.value);
                 let fault = Fault::new(Code::Overlap, public.at, message, "write an address that the ISP gave you");
@@ -105,6 +107,8 @@ impl<'s> Owners<'s> {
                 Fault::new(Code::Duplicate, public.at, message, "give each inside address a public address of its own")
                     .against(*first, "the first")
             }
+            // Two lines behind NATs of their own, such as two sticks of one make, may have the same address.
+            (Some(_), None) if matches!(address, IpAddr::V4(address) if is_behind_nat(address)) => return,
             (Some((owner, first)), _) => {
                 let message = format!("`{address}` belongs to WAN {} already", owner.label());
                 Fault::new(Code::Duplicate, public.at, message, "remove it from the WAN that does not have it")
@@ -121,6 +125,13 @@ impl<'s> Owners<'s> {
             }
         };
         faults.found.push(fault);
+    }
+}
+
+fn fixed(external: &Spanned<External6>) -> Option<Spanned<IpAddr>> {
+    match external.value {
+        External6::Fixed(address) => Some(Spanned { value: address.into(), at: external.at }),
+        External6::Behind(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::reader::Spanned;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{self, Control, HealthProbe, Limits, Log, Mtu, OnStop, Thresholds, Workers};
+use crate::config::settings::{self, Control, External6, HealthProbe, Limits, Log, Mtu, OnStop, Thresholds, Workers};
 use crate::types::{Balance, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -68,7 +68,7 @@ pub(super) struct Wan {
     pub(super) nat44_interface: Vec<Spanned<Ipv4Addr>>,
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
-    pub(super) inbound6: Vec<(Spanned<Ipv6Addr>, Spanned<Ipv6Addr>)>,
+    pub(super) inbound6: Vec<(Spanned<External6>, Spanned<Ipv6Addr>)>,
     pub(super) thresholds: Thresholds,
     pub(super) on_soft_down: Remedies,
     pub(super) on_hard_down: Remedies,

@@ -3,6 +3,7 @@
 
 use super::reader::{Faults, Spanned, Wrong};
 use crate::config::diagnostics::{Code, quote};
+use crate::config::settings::External6;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -53,6 +54,31 @@ pub(super) fn routable6(text: &str) -> Result<Ipv6Addr, Wrong> {
         return Err(Wrong::new(message, "write a global or unique local address"));
     }
     Ok(address)
+}
+
+/// The public end of a single IPv4 host: an address, or "interface", which is `None`.
+pub(super) fn external4(text: &str) -> Result<Option<Ipv4Addr>, Wrong> {
+    if text == "interface" {
+        return Ok(None);
+    }
+    let or_interface = |wrong: Wrong| Wrong { suggestion: format!("{}, or \"interface\"", wrong.suggestion), ..wrong };
+    address4(text).map(Some).map_err(or_interface)
+}
+
+/// The external end of a single IPv6 host: an address, or what follows the prefix of the line, such as "::1".
+pub(super) fn external6(text: &str) -> Result<External6, Wrong> {
+    if let Ok(bits) = text.parse::<Ipv6Addr>()
+        && bits.segments()[0] == 0
+        && !bits.is_unspecified()
+        && bits.to_ipv4_mapped().is_none()
+    {
+        return Ok(External6::Behind(bits));
+    }
+    let or_bits = |wrong: Wrong| Wrong {
+        suggestion: format!("{}, or \"::1\" behind the line's prefix", wrong.suggestion),
+        ..wrong
+    };
+    routable6(text).map(External6::Fixed).map_err(or_bits)
 }
 
 fn other_family(text: &str, is: &str, takes: &str, example: &str) -> Wrong {

@@ -5,10 +5,11 @@ use super::health;
 use super::raw::{Health, Nptv6, Wan};
 use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
-use crate::config::diagnostics::{Code, Span, quote};
-use crate::config::settings::{DEFAULT_SILENCE, Mtu, Thresholds};
+use crate::config::diagnostics::{Code, Fault, Span, quote};
+use crate::config::settings::{DEFAULT_SILENCE, External6, Mtu, Thresholds};
 use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
+use std::net::Ipv4Addr;
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
@@ -102,23 +103,16 @@ fn or_auto<T>(read: Result<T, Wrong>) -> Result<T, Wrong> {
 
 fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
     if let Some(item) = table.take("nat44") {
-        let public = |item: &Item<'_>, faults: &mut Faults| {
-            if item.is_word("interface") {
-                return Some(Spanned { value: None, at: item.at });
-            }
-            let or_interface =
-                |wrong: Wrong| Wrong { suggestion: format!("{}, or \"interface\"", wrong.suggestion), ..wrong };
-            let public = item.parse(|text| values::address4(text).map_err(or_interface), faults)?;
-            Some(Spanned { value: Some(public.value), at: public.at })
-        };
+        let public = |item: &Item<'_>, faults: &mut Faults| item.parse(values::external4, faults);
         let pairs = mappings(&item, "[wan.nat44]", values::address4, public, faults);
         wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
-        for (inside, Spanned { value, at }) in pairs.unwrap_or_default() {
-            match value {
-                Some(value) => wan.nat44.push((inside, Spanned { value, at })),
-                None => wan.nat44_interface.push(inside),
-            }
-        }
+        maps4(pairs.unwrap_or_default().into_iter(), wan);
+    }
+    if let Some(item) = table.take("inbound4") {
+        let inside = |item: &Item<'_>, faults: &mut Faults| item.parse(values::address4, faults);
+        let pairs = mappings(&item, "[wan.inbound4]", values::external4, inside, faults);
+        wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
+        maps4(pairs.unwrap_or_default().into_iter().map(|(public, inside)| (inside, public)), wan);
     }
     if let Some(item) = table.take("nptv6") {
         wan.translates = true;
@@ -126,10 +120,41 @@ fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
     }
     if let Some(item) = table.take("inbound6") {
         let inside = |item: &Item<'_>, faults: &mut Faults| item.parse(values::routable6, faults);
-        let pairs = mappings(&item, "[wan.inbound6]", values::routable6, inside, faults);
+        let pairs = mappings(&item, "[wan.inbound6]", values::external6, inside, faults);
         wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
-        wan.inbound6 = pairs.unwrap_or_default();
+        let pairs = pairs.unwrap_or_default().into_iter();
+        wan.inbound6 =
+            pairs.filter_map(|(external, inside)| Some((behind(external, &wan.nptv6, faults)?, inside))).collect();
     }
+}
+
+/// Pairs of inside and public addresses, whichever of them was said first.
+fn maps4(pairs: impl Iterator<Item = (Spanned<Ipv4Addr>, Spanned<Option<Ipv4Addr>>)>, wan: &mut Wan) {
+    for (inside, Spanned { value, at }) in pairs {
+        match value {
+            Some(value) => wan.nat44.push((inside, Spanned { value, at })),
+            None => wan.nat44_interface.push(inside),
+        }
+    }
+}
+
+/// What is said relative to a prefix that the configuration names is an address of it.
+fn behind(external: Spanned<External6>, npt: &Option<Nptv6>, faults: &mut Faults) -> Option<Spanned<External6>> {
+    let External6::Behind(bits) = external.value else { return Some(external) };
+    let Some(npt) = npt else {
+        let message = format!("`{bits}` is relative to the prefix of the line, and this WAN has no [wan.nptv6]");
+        faults.add(Code::Missing, external.at, message, "write the whole address, or add [wan.nptv6]");
+        return None;
+    };
+    let prefix = npt.outside.as_ref().or(npt.inside.as_ref())?;
+    let Some(address) = External6::behind(prefix.value, bits) else {
+        let message = format!("`{bits}` does not fit behind `{}`", prefix.value);
+        let fault = Fault::new(Code::BadValue, external.at, message, "leave the bits of the prefix out");
+        faults.found.push(fault.against(prefix.at, "said here"));
+        return None;
+    };
+    let value = if npt.outside.is_some() { External6::Fixed(address) } else { external.value };
+    Some(Spanned { value, at: external.at })
 }
 
 /// A WAN without a name is called as its link.

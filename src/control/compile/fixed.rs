@@ -5,6 +5,7 @@ use super::probes::probes;
 use crate::config::settings::{self, Nptv6, Settings};
 use crate::plane::lease::Leased;
 use crate::plane::policy::{Fixed, OnDown, Wan, WanFixed, WanLink};
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Remedies, Remedy, Standing};
@@ -33,7 +34,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         name: said.name.as_str().into(),
         tier: said.tier,
         weight: said.weight,
-        inbound6: said.inbound6.clone(),
+        inbound6: said.inbound6.iter().map(|(_, inside)| *inside).collect(),
         health: probes(said),
         on_down: OnDown { soft: said.on_soft_down, hard: said.on_hard_down },
     };
@@ -43,6 +44,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         link: WanLink::default(),
         probe: None,
         nat44: Nat44Map::new(&said.nat44),
+        host6: HostMap6::new(&said.fixed_inbound6().collect::<Vec<_>>()),
         nptv6: said.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
         owned_since: epoch,
         standing: [Standing::Up; 2],

@@ -1,11 +1,13 @@
 //! The public addresses that come and go, put into the policy beside the fixed ones. Must never know: who gives them.
 
 use super::fixed::translator;
-use crate::config::settings;
+use crate::config::settings::{self, External6};
 use crate::plane::lease::Leased;
 use crate::plane::policy::Wan;
+use crate::plane::translate::host6::HostPair;
 use crate::types::Family;
 use ipnet::IpNet;
+use std::net::Ipv6Addr;
 
 /// What a WAN holds beside what the configuration names, by [`Family`], the current one first: IPv4 hosts, and IPv6
 /// prefixes.
@@ -27,7 +29,17 @@ pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases, epoch: u32
             IpNet::V4(_) => None,
         });
         wan.nptv6 = translators.collect();
+        wan.host6 = wan.host6.with_leased(hosts(said, leases));
     }
+}
+
+/// The hosts behind each prefix that a WAN holds, the current one first.
+fn hosts<'a>(said: &'a settings::Wan, leases: &'a WanLeases) -> impl Iterator<Item = Leased<HostPair>> + 'a {
+    let of = move |it: &Leased<IpNet>, (external, inside): &(External6, Ipv6Addr)| match (it.held, external) {
+        (IpNet::V6(prefix), External6::Behind(bits)) => Some(it.with((External6::behind(prefix, *bits)?, *inside))),
+        _ => None,
+    };
+    leases[Family::V6.index()].iter().flat_map(move |it| said.inbound6.iter().filter_map(move |pair| of(it, pair)))
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub struct Leases {
 #[derive(Debug, Default)]
 struct Holding {
     pools: [Pool<IpNet>; 2],
+    /// Why the first of what the link has is not taken, where nothing is.
+    refused: [Option<Arc<str>>; 2],
     /// What the last snapshot shows.
     shown: WanLeases,
 }
@@ -58,16 +60,28 @@ impl Leases {
     pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
         for (id, link) in (0..).map(WanId).zip(links) {
             let Some(wan) = self.settings.wans.get(id) else { continue };
-            let fits = |net: &IpNet| self.misfit(now, id, *net).is_none();
             let v4 = link.addresses4.iter().filter(|_| wan.nat44_interface.is_some());
-            let v4: Vec<_> = v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))).filter(fits).collect();
-            let v6 =
-                link.delegated.iter().filter(|_| wan.follows_prefix()).map(|prefix| IpNet::V6(*prefix)).filter(fits);
-            let v6: Vec<_> = v6.map(|net| needed(wan, net)).collect();
+            let (v4, refused4) = self.fitting(now, id, v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))));
+            let v6 = link.delegated.iter().filter(|_| wan.follows_prefix());
+            let (v6, refused6) = self.fitting(now, id, v6.map(|prefix| IpNet::V6(*prefix)));
+            let v6: Vec<_> = v6.into_iter().map(|net| needed(wan, net)).collect();
             let Some(holding) = self.wans.get_mut(id) else { continue };
+            holding.refused = [refused4, refused6];
             holding.pools[0].listed(now, epoch, &v4, true);
             holding.pools[1].listed(now, epoch, &v6, false);
         }
+    }
+
+    /// What of it a WAN can hold, and why the first of the rest cannot be held.
+    fn fitting(&self, now: Tick, id: WanId, nets: impl Iterator<Item = IpNet>) -> (Vec<IpNet>, Option<Arc<str>>) {
+        let (mut fit, mut refused) = (Vec::new(), None);
+        for net in nets {
+            match self.misfit(now, id, net) {
+                None => fit.push(net),
+                Some(why) => refused = refused.or_else(|| Some(format!("{net} on the link is not used: {why}").into())),
+            }
+        }
+        (fit, refused)
     }
 
     /// An operator or a hook says which prefix a WAN has, and for how many seconds: 0 is no more, `None` until the next one.
@@ -116,7 +130,7 @@ impl Leases {
     pub fn pass(&mut self, now: Tick) -> (Vec<WanId>, Option<Tick>) {
         let mut changed = Vec::new();
         let mut wake: Option<Tick> = None;
-        for (id, Holding { pools, shown }) in self.wans.iter_mut() {
+        for (id, Holding { pools, shown, .. }) in self.wans.iter_mut() {
             for (family, (pool, shown)) in Family::ALL.into_iter().zip(pools.iter_mut().zip(shown)) {
                 wake = pool.pass(now).into_iter().chain(wake).min();
                 let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
@@ -143,16 +157,22 @@ impl Leases {
         self.wans.get(id).map(|holding| &holding.shown)
     }
 
-    /// Whether a WAN has what it needs in a family to send as somebody: a fixed public address, or one that comes and goes.
+    /// Why a WAN has not what it needs in a family to send as somebody: a fixed public address, or one that comes and goes.
     #[must_use]
-    pub fn has_address(&self, id: WanId, family: Family) -> bool {
-        let of = self.settings.wans.get(id).zip(self.wans.get(id));
-        let Some((wan, holding)) = of else { return true };
+    pub fn lack(&self, id: WanId, family: Family) -> Option<Arc<str>> {
+        let (wan, holding) = self.settings.wans.get(id).zip(self.wans.get(id))?;
         let is_fixed = match family {
             Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
-            Family::V6 => !wan.follows_prefix() || !wan.inbound6.is_empty(),
+            Family::V6 => !wan.follows_prefix() || wan.fixed_inbound6().next().is_some(),
         };
-        is_fixed || !holding.shown[family.index()].is_empty()
+        if is_fixed || !holding.shown[family.index()].is_empty() {
+            return None;
+        }
+        let nothing = match family {
+            Family::V4 => "the link has no IPv4 address",
+            Family::V6 => "no prefix is delegated",
+        };
+        Some(holding.refused[family.index()].clone().unwrap_or_else(|| nothing.into()))
     }
 
     /// What a WAN holds, IPv4 first, in each family the current one first.

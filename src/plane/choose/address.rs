@@ -77,12 +77,12 @@ fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmapp
         }
         IpAddr::V6(inside) => inside,
     };
-    if let Some((outside, _)) = wan.fixed.inbound6.iter().find(|(_, host)| *host == inside) {
-        return Ok(Mapped::fixed(*outside));
+    if let Some((external, lease)) = wan.host6.external_of(inside, lease) {
+        return Ok(Mapped { lease, ..Mapped::fixed(external) });
     }
     let leased = pick(&wan.nptv6, lease).ok_or(Unmappable::NotOurs)?;
     let public = leased.held.outbound(inside)?;
-    if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == public) {
+    if wan.host6.inside_of(public).is_some() {
         return Err(Unmappable::NotOurs);
     }
     Ok(Mapped { neutral: leased.held.is_neutral(), lease: leased.lease, ..Mapped::fixed(public) })
@@ -101,8 +101,8 @@ pub fn inside(wan: &Wan, public: &Endpoint) -> Result<Mapped, Unmappable> {
         }
         IpAddr::V6(public) => public,
     };
-    if let Some((_, host)) = wan.fixed.inbound6.iter().find(|(outside, _)| *outside == public) {
-        return Ok(Mapped::fixed(*host));
+    if let Some((host, lease)) = wan.host6.inside_of(public) {
+        return Ok(Mapped { lease, ..Mapped::fixed(host) });
     }
     let mut refusal = Unmappable::NotOurs;
     for leased in &*wan.nptv6 {

@@ -6,6 +6,7 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::sample::{icmp, is_right, packet, tcp, udp};
 use crate::plane::policy::Policy;
 use crate::plane::sample::{A, B, Done, Rig, SERVER, SERVER6, hosts, policy};
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::plane::verdict::{DropReason, Verdict};
@@ -35,7 +36,7 @@ fn holding(epoch: u32, prefixes: &[Held<'_>], addresses: &[Held<'_>]) -> Policy 
         Leased { lease, since, held }
     };
     let address = |(lease, since, text): (Lease, u32, String)| Leased { lease, since, held: text.parse().unwrap() };
-    policy.wans[0].fixed_mut().inbound6.clear();
+    policy.wans[0].host6 = HostMap6::default();
     policy.wans[0].nptv6 = prefixes.iter().map(leased).map(prefix).collect();
     let addresses = addresses.iter().map(leased).map(address).collect();
     policy.wans[0].nat44 = Nat44Map::default().with_dynamic(HOST4.parse().unwrap(), addresses);

@@ -128,7 +128,7 @@ impl Announcer {
 /// The single addresses that a WAN owns; a delegated prefix is routed here and not announced.
 fn hosts(wan: &Wan) -> Vec<IpAddr> {
     let publics = wan.nat44.publics().map(IpAddr::V4);
-    let mut hosts: Vec<_> = publics.chain(wan.fixed.inbound6.iter().map(|(outside, _)| IpAddr::V6(*outside))).collect();
+    let mut hosts: Vec<_> = publics.chain(wan.host6.externals().map(IpAddr::V6)).collect();
     hosts.sort_unstable();
     hosts
 }

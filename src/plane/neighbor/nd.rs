@@ -73,7 +73,7 @@ fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
 /// The owned addresses; what the kernel has for itself, be it out of the delegated prefix, only on a tagged link; and our
 /// own link-local address where the kernel has none.
 fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
-    if wan.fixed.inbound6.iter().any(|(outside, _)| *outside == target) {
+    if wan.host6.inside_of(target).is_some() {
         return true;
     }
     if wan.link.addresses6.contains(&target) {

@@ -4,6 +4,7 @@ use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
 use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Disposition, End, Mac, NptMode, Standing, WanId};
@@ -12,11 +13,12 @@ use std::sync::Arc;
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
 pub fn policy() -> Policy {
     let address = |text: &str| text.parse().unwrap();
+    let host = ("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap());
     let fixed = WanFixed {
         name: "a".into(),
         tier: 0,
         weight: 1,
-        inbound6: vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())],
+        inbound6: vec![host.1],
         health: vec![],
         on_down: OnDown::default(),
     };
@@ -35,6 +37,7 @@ pub fn policy() -> Policy {
         },
         probe: None,
         nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
+        host6: HostMap6::new(&[host]),
         nptv6: [Leased::fixed(Translator::new(
             "fd00:bad:b01::/60".parse().unwrap(),
             "2001:db8:a:c80::/60".parse().unwrap(),
@@ -48,6 +51,7 @@ pub fn policy() -> Policy {
     };
     let mut b = a.clone();
     (b.fixed_mut().name, b.fixed_mut().inbound6) = ("b".into(), vec![]);
+    b.host6 = HostMap6::default();
     b.link.mac = Mac([2, 0, 0, 0, 0, 0xb]);
     b.link.vlan = Some(300);
     b.link.addresses4 = [].into();

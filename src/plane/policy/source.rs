@@ -37,7 +37,7 @@ fn towards6(wan: &Wan, target: Ipv6Addr) -> Option<Ipv6Addr> {
 }
 
 fn owned6(wan: &Wan) -> Option<Ipv6Addr> {
-    let mapped = wan.fixed.inbound6.first().map(|(outside, _)| *outside);
+    let mapped = wan.host6.externals().next();
     mapped.or_else(|| {
         let prefix = wan.nptv6.first()?.held.outside();
         Some(Ipv6Addr::from_bits(prefix.network().to_bits() | 1))

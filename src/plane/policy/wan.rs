@@ -5,6 +5,7 @@ use super::health::ProbeSpec;
 use super::link::WanLink;
 use crate::plane::lease::{Lease, Leased};
 use crate::plane::packet::headers::Endpoint;
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Family, Remedies, Remedy, Standing, Tick};
@@ -25,6 +26,8 @@ pub struct Wan {
     pub probe: Option<Arc<Probe>>,
     /// 1:1 NAT for IPv4.
     pub nat44: Nat44Map,
+    /// Single hosts for IPv6, which go before the prefix translation.
+    pub host6: HostMap6,
     /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
     pub nptv6: Arc<[Leased<Translator>]>,
     /// Epoch of the first snapshot in which it owns just what it owns: of the same number the addresses are the same.
@@ -58,8 +61,8 @@ pub struct WanFixed {
     pub tier: u8,
     /// Share of new flows inside its tier; never 0.
     pub weight: u32,
-    /// External host to inside host, more specific than the prefix translation.
-    pub inbound6: Vec<(Ipv6Addr, Ipv6Addr)>,
+    /// Inside hosts that have external addresses of their own, or get some when the line has them.
+    pub inbound6: Vec<Ipv6Addr>,
     /// What its health is asked for; a probe is known by its place here.
     pub health: Vec<ProbeSpec>,
     /// What becomes of its flows while it is down: softly, or hard.
@@ -152,7 +155,7 @@ impl Wan {
     pub fn has_lease(&self, family: Family, lease: Lease, epoch: u32) -> bool {
         match family {
             Family::V4 => self.nat44.leases().iter().any(|it| it.is(lease, epoch)),
-            Family::V6 => self.nptv6.iter().any(|it| it.is(lease, epoch)),
+            Family::V6 => self.nptv6.iter().any(|it| it.is(lease, epoch)) || self.host6.has_lease(lease, epoch),
         }
     }
 
@@ -160,7 +163,7 @@ impl Wan {
     pub fn owned(&self) -> impl Iterator<Item = IpNet> + '_ {
         let nat44 = self.nat44.publics().map(|public| IpNet::from(IpAddr::V4(public)));
         let prefixes = self.nptv6.iter().map(|it| IpNet::V6(it.held.outside()));
-        let hosts = self.fixed.inbound6.iter().map(|(outside, _)| IpNet::from(IpAddr::V6(*outside)));
+        let hosts = self.host6.externals().map(|external| IpNet::from(IpAddr::V6(external)));
         nat44.chain(prefixes).chain(hosts)
     }
 
@@ -177,7 +180,7 @@ impl Wan {
         match address {
             IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
             IpAddr::V6(address) => {
-                self.fixed.inbound6.iter().any(|(outside, _)| *outside == address)
+                self.host6.inside_of(address).is_some()
                     || self.nptv6.iter().any(|it| it.held.outside().contains(&address))
             }
         }

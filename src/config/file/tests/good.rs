@@ -2,7 +2,7 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Control, Downstream, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
+    Control, Downstream, External6, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
@@ -128,7 +128,7 @@ fn every_key_means_what_it_says() {
         mode: NptMode::Rfc6296,
     };
     assert_eq!(a.nptv6, Some(npt));
-    assert_eq!(a.inbound6, [("2001:db8:0:1::1".parse().unwrap(), "fd99::2".parse().unwrap())]);
+    assert_eq!(a.inbound6, [(External6::Fixed("2001:db8:0:1::1".parse().unwrap()), "fd99::2".parse().unwrap())]);
     assert_eq!((b.name.as_str(), b.mtu, b.gateway4, b.tier), ("eth1", Mtu::Probe, None, 1));
     assert_eq!(b.mtu_targets, ["203.0.113.10".parse::<IpAddr>().unwrap(), "2001:db8:ffff::10".parse().unwrap()]);
 }
@@ -250,4 +250,32 @@ fn how_long_a_flow_may_wait_for_an_answer_is_said_or_switched_off() {
     for (line, expected) in rows {
         assert_eq!(said(&format!("health = {{ {line} }}")), expected, "{line}");
     }
+}
+
+#[test]
+fn external_hosts_are_addresses_or_follow_what_the_line_has() {
+    let text = |outside: &str| {
+        format!(
+            r#"
+        [downstream]
+        prefixes = ["10.0.0.0/24", "fd00::/60"]
+        [[wan]]
+        interface = "wan0"
+        nptv6 = {{ inside = "fd00::/60", outside = "{outside}" }}
+        inbound4 = {{ "192.0.2.2" = "10.0.0.2", "interface" = "10.0.0.3" }}
+        inbound6 = {{ "::1" = "fd99::2", "::5:0:0:0:1" = "fd99::3", "2001:db8:9::1" = "fd99::4" }}
+    "#
+        )
+    };
+    let fixed = |address: &str| External6::Fixed(address.parse().unwrap());
+    let behind = |bits: &str| External6::Behind(bits.parse().unwrap());
+    let externals = |outside| {
+        let settings = parse(&text(outside), "f").unwrap();
+        assert_eq!(settings.wans[0].nat44, [([10, 0, 0, 2].into(), [192, 0, 2, 2].into())]);
+        assert_eq!(settings.wans[0].nat44_interface, Some([10, 0, 0, 3].into()));
+        settings.wans[0].inbound6.iter().map(|(external, _)| *external).collect::<Vec<_>>()
+    };
+    assert_eq!(externals("auto"), [behind("::1"), behind("::5:0:0:0:1"), fixed("2001:db8:9::1")]);
+    let named = ["2001:db8:a:c80::1", "2001:db8:a:c85::1", "2001:db8:9::1"].map(fixed);
+    assert_eq!(externals("2001:db8:a:c80::/60"), named);
 }

@@ -15,6 +15,19 @@ fn the_file_that_the_faults_start_from_is_good() {
 }
 
 #[test]
+fn external_hosts_that_follow_a_prefix_need_one_and_fit_behind_it_once() {
+    let follows = |host: &str| two_with("\"2001:db8:b:d00::/60\"", "\"auto\"").replace("\"2001:db8:b:d00::1\" =", host);
+    assert_eq!(faults(&follows("\"::1\" =")), [] as [&str; 0]);
+    let reaches = "24:1 bad-value \"0:0:0:10::1\" | `::10:0:0:0:1` does not fit behind `fd00:bad:b01::/60` | leave the bits of the prefix out";
+    assert_eq!(faults(&follows("\"0:0:0:10::1\" =")), [reaches]);
+    let twice = "25:1 duplicate \"0::1\" | `::1` is given to two inside hosts | give each inside host one of its own";
+    assert_eq!(faults(&follows("\"::1\" = \"fd00:bad:b01:fe::3\"\n\"0::1\" =")), [twice]);
+    let text = "[downstream]\nprefixes = [\"fd00::/60\"]\n[[wan]]\ninterface = \"wan0\"\ninbound6 = { \"::1\" = \"fd00::2\" }\n";
+    let alone = "5:14 missing \"::1\" | `::1` is relative to the prefix of the line, and this WAN has no [wan.nptv6] | write the whole address, or add [wan.nptv6]";
+    assert_eq!(faults(text), [alone]);
+}
+
+#[test]
 fn mappings_that_collide() {
     each(&[
         (
@@ -46,6 +59,16 @@ fn mappings_that_collide() {
             "\"2001:db8:b:d00::1\" =",
             "\"2001:db8:b:d00::9\" = \"fd00:bad:b01:fe:0::2\"\n\"2001:db8:b:d00::1\" =",
             "25:23 duplicate \"fd00:bad:b01:fe::2\" | `fd00:bad:b01:fe::2` has two public addresses on WAN `cable` | keep one of the two mappings",
+        ),
+        (
+            "\"2001:db8:b:d00::1\" =",
+            "\"0:0:0:10::1\" =",
+            "24:1 bad-value \"0:0:0:10::1\" | `::10:0:0:0:1` does not fit behind `2001:db8:b:d00::/60` | leave the bits of the prefix out",
+        ),
+        (
+            "\"2001:db8:b:d00::1\" =",
+            "\"::1\" = \"fd00:bad:b01:fe::3\"\n\"2001:db8:b:d00::1\" =",
+            "25:1 duplicate \"2001:db8:b:d00::1\" | the public address `2001:db8:b:d00::1` is given to two inside addresses | give each inside address a public address of its own",
         ),
         (
             "\"198.51.100.2\"",

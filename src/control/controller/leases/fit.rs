@@ -1,6 +1,7 @@
 //! What cannot be a public address of a WAN. Must never know: who says that it is.
 
 use super::{Leases, needed};
+use crate::config::settings::is_behind_nat;
 use crate::types::{Tick, WanId};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -28,6 +29,9 @@ impl Leases {
         }
         for (other, wan) in self.settings.wans.iter() {
             let Some(holding) = self.wans.get(other) else { continue };
+            if other != id && is_behind_another_nat(net) {
+                continue;
+            }
             // A host map of its own is more specific than the prefix.
             let fixed = wan.fixed().into_iter().filter(|_| other != id || matches!(net, IpNet::V4(_)));
             let leased = holding.pools.iter().flat_map(|pool| pool.valid(now)).map(|entry| entry.leased.held);
@@ -38,6 +42,12 @@ impl Leases {
         }
         None
     }
+}
+
+/// Sticks of one make hand out the same private address. Each is another line: a flow is bound to its WAN, and what comes in
+/// is looked up on the one that it came in on.
+fn is_behind_another_nat(net: IpNet) -> bool {
+    matches!(net, IpNet::V4(net) if is_behind_nat(net.addr()))
 }
 
 /// Not only what is global: a line may sit behind another NAT, and laboratories use the documentation's ranges.

@@ -53,11 +53,14 @@ fn told(leases: &mut Leases) -> Vec<String> {
 #[test]
 fn a_wan_follows_its_link() {
     let mut leases = leases();
-    assert_eq!(Family::ALL.map(|family| leases.has_address(FIBER, family)), [true, false]);
+    assert_eq!(
+        Family::ALL.map(|family| leases.lack(FIBER, family).as_deref().map(str::to_owned)),
+        [None, Some("no prefix is delegated".into())]
+    );
     leases.seen(at(0), 1, &[link(&[OLD], &["192.0.2.50/24"]), link(&[NEW], &["198.51.100.7/24"])]);
     assert_eq!(leases.pass(at(0)), (vec![FIBER], None));
     assert_eq!(held(&leases, 0), [("192.0.2.50/32".into(), None), (OLD.into(), None)]);
-    assert!(leases.held(at(0), CABLE).is_empty() && leases.has_address(CABLE, Family::V6), "cable is fixed");
+    assert!(leases.held(at(0), CABLE).is_empty() && leases.lack(CABLE, Family::V6).is_none(), "cable is fixed");
     let expected = ["ipv4: nothing to 192.0.2.50/32, on the link", "ipv6: nothing to 2001:db8:a:c80::/60, on the link"];
     assert_eq!(told(&mut leases), expected);
     leases.seen(at(1), 2, &[link(&[OLD], &["192.0.2.50/24"])]);
@@ -92,10 +95,10 @@ fn a_prefix_that_is_lost_leaves_nothing_and_one_line() {
     told(&mut leases);
     leases.seen(at(1000), 2, &[link(&[], &[])]);
     assert!(leases.pass(at(1000)).0.is_empty());
-    assert!(leases.has_address(FIBER, Family::V6));
+    assert_eq!(leases.lack(FIBER, Family::V6), None);
     assert_eq!(leases.pass(at(601_000)).0, [FIBER]);
     assert_eq!(told(&mut leases), ["ipv6: 2001:db8:a:c80::/60 to nothing, gone from the link"]);
-    assert!(!leases.has_address(FIBER, Family::V6));
+    assert!(leases.lack(FIBER, Family::V6).is_some());
 }
 
 #[test]
@@ -188,4 +191,25 @@ fn no_two_wans_hold_the_same() {
     leases.seen(at(2), 2, &[link(&[], &[]), link(&[OLD, NEW], &[])]);
     leases.pass(at(2));
     assert_eq!(leases.held(at(2), CABLE)[0].net.to_string(), NEW);
+}
+
+#[test]
+fn twins_behind_another_nat_hold_the_same_address_and_a_public_one_has_one_wan() {
+    let mut settings = settings();
+    let both = settings.wans.iter_mut();
+    both.for_each(|(_, wan)| (wan.nat44, wan.nat44_interface) = (vec![], Some([10, 250, 250, 3].into())));
+    let mut leases = Leases::new(Arc::new(settings));
+    let mut see = |ms, address: &str| {
+        leases.seen(at(ms), 1, &[link(&[], &[address]), link(&[], &[address])]);
+        leases.pass(at(ms));
+        [FIBER, CABLE].map(|id| match leases.lack(id, Family::V4) {
+            None => leases.held(at(ms), id)[0].net.to_string(),
+            Some(why) => why.to_string(),
+        })
+    };
+    assert_eq!(see(0, "192.168.8.100/24"), ["192.168.8.100/32"; 2]);
+    assert_eq!(see(9000, "100.64.3.4/10"), ["100.64.3.4/32"; 2]);
+    let taken = "192.0.2.50/32 on the link is not used: it overlaps 192.0.2.50/32 of WAN \"fiber\"";
+    see(20_000, "192.0.2.50/24");
+    assert_eq!(see(30_000, "192.0.2.50/24"), ["192.0.2.50/32", taken]);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plane::policy::{Fixed, Inside, OnDown, Wan, WanFixed, WanLink};
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::types::{Mac, Standing};
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,6 +35,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         link: link.clone(),
         probe: None,
         nat44: Nat44Map::default(),
+        host6: HostMap6::default(),
         nptv6: [].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::plane::neighbor::NeighborState;
 use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::types::Standing;
 
@@ -15,7 +16,7 @@ fn quiet() -> Policy {
     policy.wans.set(WanId(1), None);
     policy.wans[0].link.next_hop6 = None;
     policy.wans[0].nat44 = Default::default();
-    policy.wans[0].fixed_mut().inbound6.clear();
+    policy.wans[0].host6 = HostMap6::default();
     policy
 }
 
@@ -160,8 +161,7 @@ fn owned_addresses_are_announced_twice_two_seconds_apart() {
     let mut policy = quiet();
     policy.wans[0].link.next_hop4 = None;
     policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
-    policy.wans[0].fixed_mut().inbound6 =
-        vec![("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())];
+    policy.wans[0].host6 = HostMap6::new(&[("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())]);
     let mut run = Run::new(policy);
     let announced = run.until(60_000);
     let times: Vec<_> = announced.iter().map(|(time, _)| *time).collect();

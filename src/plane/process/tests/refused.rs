@@ -1,6 +1,7 @@
 //! What may not pass, under which name, and who is told.
 
 use super::*;
+use crate::plane::translate::host6::HostMap6;
 
 #[test]
 fn sources_and_destinations_that_may_not_pass_outbound_are_named() {
@@ -269,8 +270,8 @@ fn to_this_machine() -> [Vec<u8>; 9] {
 #[test]
 fn what_a_map_turns_into_an_address_of_this_machine_reaches_nobody_from_outside_or_inside() {
     let mut policy = policy();
-    policy.wans[0].fixed_mut().inbound6 =
-        vec![("2001:db8:a:c80::9".parse().unwrap(), "fd00:bad:b01:1::9".parse().unwrap())];
+    let host = ("2001:db8:a:c80::9".parse().unwrap(), "fd00:bad:b01:1::9".parse().unwrap());
+    policy.wans[0].host6 = HostMap6::new(&[host]);
     let machine = ["10.250.250.2", "fd00:bad:b01:1::1", "fd00:bad:b01:1::9"];
     policy.inside.machine = machine.map(|text| text.parse().unwrap()).into();
     let mut rig = Rig::new(policy);
