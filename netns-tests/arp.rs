@@ -196,7 +196,8 @@ fn c_67_a_gateway_that_changes_its_mac_is_followed() {
     set_mac(&lab.ispa, "00:00:5e:00:53:e1");
     set_mac(&lab.ispb, "00:00:5e:00:53:e2");
     for public in ["198.51.100.241", "2001:db8:b:be01:27ea::100"] {
-        run(&lab.inet, "ping", &["-n", "-c", "3", "-i", "0.2", "-W", "5", public]);
+        // The old one is asked first, whether it is there still.
+        run(&lab.inet, "ping", &["-n", "-c", "20", "-i", "0.2", "-W", "5", public]);
     }
     wait_until("both gateways are followed", || {
         let wans = router.status().wans;

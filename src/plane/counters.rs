@@ -66,6 +66,8 @@ pub enum Event {
     SourceLimited,
     /// Flows from outside, whose sources may be spoofed, removed because newer flows needed their places.
     Evicted,
+    /// MACs that somebody claimed for a gateway whose known one answers still, or that did not answer themselves.
+    ClaimRefused,
 }
 
 impl Event {
@@ -85,6 +87,7 @@ impl Event {
         Self::Unpinned,
         Self::SourceLimited,
         Self::Evicted,
+        Self::ClaimRefused,
     ];
 
     /// The name in tables and JSON.
@@ -105,6 +108,7 @@ impl Event {
             Self::Unpinned => "unpinned",
             Self::SourceLimited => "source-limited",
             Self::Evicted => "evicted",
+            Self::ClaimRefused => "claim-refused",
         }
     }
 }

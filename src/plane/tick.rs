@@ -3,6 +3,7 @@
 
 use super::choose::outbound;
 use super::context::Ctx;
+use super::counters::Event;
 use super::limiter::Limits;
 use super::outbox::Outbox;
 use super::pass::neighbor_queue;
@@ -55,6 +56,9 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     if let Some(probers) = &mut core.probers {
         let Shared { neighbors, paths, health, .. } = &*core.shared;
         next = next.min(probers.neighbors.tick(now, policy, neighbors, ctx.outbox));
+        for _ in 0..probers.neighbors.take_refused() {
+            core.counters.event(Event::ClaimRefused);
+        }
         next = next.min(probers.paths.tick(now, policy, neighbors, paths, ctx.outbox));
         next = next.min(probers.health.tick(now, policy, neighbors, health, ctx.outbox));
     }

@@ -28,7 +28,9 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answ
         return Answer::Kernel;
     }
     if place.wan.link.next_hop4 == Some(arp.sender) {
-        place.neighbors.learn(place.id, Family::V4, arp.sender_mac);
+        // A reply to itself is an announcement (RFC 5227 §3); some gateways send their replies to all.
+        let is_answer = arp.operation == REPLY && arp.target != arp.sender;
+        place.neighbors.learn(place.id, Family::V4, arp.sender_mac, is_answer);
     }
     let target = IpAddr::V4(arp.target);
     if arp.operation != REQUEST || !(place.wan.owns_address(target) || place.wan.link.speaks_for(target)) {

@@ -1,4 +1,6 @@
-//! What is known of the next hops: one word for each WAN and family, which every worker reads without a lock.
+//! What is known of the next hops: one word for each WAN and family, which every worker reads without a lock; and another for a
+//! MAC that somebody claims in the place of the known one. It is used only if it answers a question and the known one does not,
+//! for whoever is on the link may claim one (the prober asks both).
 //! Must never know: frames (arp.rs), when to ask (prober.rs).
 
 use crate::types::{Family, MAX_WANS, Mac, WanId};
@@ -29,7 +31,20 @@ impl NeighborState {
 
 /// The next hops' MACs, one for each WAN and family, shared by the workers.
 #[derive(Debug)]
-pub struct Neighbors([[AtomicU64; 2]; MAX_WANS]);
+pub struct Neighbors {
+    known: [[AtomicU64; 2]; MAX_WANS],
+    /// Claimed, and not used.
+    claimed: [[AtomicU64; 2]; MAX_WANS],
+}
+
+/// A MAC that somebody has claimed to be the next hop's, who has another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Claim {
+    pub(super) mac: Mac,
+    /// Whether it has answered since both were asked; and whether the known one has.
+    pub(super) has_answered: bool,
+    pub(super) is_refuted: bool,
+}
 
 /// The MAC is in the low 48 bits.
 pub(super) const VALID: u64 = 1 << 48;
@@ -43,6 +58,9 @@ pub(super) const FIXED: u64 = 1 << 52;
 const SPOKEN: u64 = 1 << 53;
 /// Something that was sent by way of it stayed unanswered.
 pub(super) const SUSPECT: u64 = 1 << 54;
+/// Of a claim: it has answered; the known MAC has.
+const ANSWERED: u64 = 1 << 49;
+const REFUTED: u64 = 1 << 50;
 
 impl Default for Neighbors {
     fn default() -> Self {
@@ -54,7 +72,10 @@ impl Neighbors {
     /// Nothing resolved yet.
     #[must_use]
     pub fn new() -> Self {
-        Self(std::array::from_fn(|_| Default::default()))
+        Self {
+            known: std::array::from_fn(|_| Default::default()),
+            claimed: std::array::from_fn(|_| Default::default()),
+        }
     }
 
     /// The MAC of the next hop, if there is one to send to.
@@ -82,7 +103,47 @@ impl Neighbors {
     }
 
     fn cell(&self, wan: WanId, family: Family) -> Option<&AtomicU64> {
-        self.0.get(wan.index()).map(|both| &both[family.index()])
+        self.known.get(wan.index()).map(|both| &both[family.index()])
+    }
+
+    fn claim_cell(&self, wan: WanId, family: Family) -> Option<&AtomicU64> {
+        self.claimed.get(wan.index()).map(|both| &both[family.index()])
+    }
+
+    /// The claim that stands.
+    pub(super) fn claim(&self, wan: WanId, family: Family) -> Option<Claim> {
+        let word = self.claim_cell(wan, family).map_or(0, |cell| cell.load(Relaxed));
+        let mac = Mac::from_u64(word & (VALID - 1));
+        let (has_answered, is_refuted) = (word & ANSWERED != 0, word & REFUTED != 0);
+        (word & VALID != 0).then_some(Claim { mac, has_answered, is_refuted })
+    }
+
+    /// Both are asked now: what they answered before tells nothing.
+    pub(super) fn try_claim(&self, wan: WanId, family: Family, claim: Claim) {
+        if let Some(cell) = self.claim_cell(wan, family) {
+            cell.store(claim.mac.to_u64() | VALID, Relaxed);
+        }
+    }
+
+    /// The claim is done with, and its MAC in use if it `is_true`.
+    pub(super) fn end_claim(&self, wan: WanId, family: Family, is_true: bool) {
+        let Some(cell) = self.claim_cell(wan, family) else { return };
+        let word = cell.swap(0, Relaxed);
+        if is_true && word & VALID != 0 {
+            self.change(wan, family, |_| word & (VALID - 1) | VALID | REACHABLE | HEARD | SPOKEN);
+        }
+    }
+
+    /// Notes an answer where a claim stands, or a claim where none does.
+    fn weigh(&self, wan: WanId, family: Family, mac: Mac, (is_known, is_answer): (bool, bool)) {
+        let Some(cell) = self.claim_cell(wan, family) else { return };
+        let weighed = |word: u64| match word & VALID != 0 {
+            true if is_known && is_answer => Some(word | REFUTED),
+            true if is_answer && word & (VALID - 1) == mac.to_u64() => Some(word | ANSWERED),
+            false if !is_known => Some(mac.to_u64() | VALID),
+            _ => None,
+        };
+        let _ = cell.fetch_update(Relaxed, Relaxed, weighed);
     }
 
     fn load(&self, wan: WanId, family: Family) -> u64 {
@@ -96,10 +157,18 @@ impl Neighbors {
         cell.fetch_update(Relaxed, Relaxed, update).unwrap_or_else(|word| word)
     }
 
-    /// The next hop said that its MAC is `mac`. No station may claim a group address (RFC 1812 §3.3.2).
-    pub(super) fn learn(&self, wan: WanId, family: Family, mac: Mac) {
-        if !mac.is_group() && mac != Mac::default() {
-            self.change(wan, family, |_| mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
+    /// The next hop, or somebody in its name, said that its MAC is `mac`; `is_answer`: to a question. Another than the known one
+    /// is a claim, until that falls silent. No station may claim a group address (RFC 1812 §3.3.2).
+    pub(super) fn learn(&self, wan: WanId, family: Family, mac: Mac, is_answer: bool) {
+        if mac.is_group() || mac == Mac::default() {
+            return;
+        }
+        let spoken = if is_answer { SPOKEN } else { 0 };
+        let is = |word: u64| word & VALID == 0 || word & (VALID - 1) == mac.to_u64();
+        let heard = |word: u64| mac.to_u64() | VALID | REACHABLE | HEARD | spoken | word & SPOKEN;
+        let was = self.change(wan, family, |word| if is(word) { heard(word) } else { word });
+        if was & FIXED == 0 && was & VALID != 0 {
+            self.weigh(wan, family, mac, (is(was), is_answer));
         }
     }
 
@@ -125,6 +194,9 @@ impl Neighbors {
             family,
             |word| if word & VALID == 0 { word } else { word & !PROBING | REACHABLE | HEARD | SPOKEN },
         );
+        if let Some(mac) = self.mac(wan, family) {
+            self.weigh(wan, family, mac, (true, true));
+        }
     }
 }
 
@@ -144,7 +216,7 @@ mod tests {
         );
         neighbors.confirm(WAN, Family::V4);
         assert_eq!(neighbors.mac(WAN, Family::V4), None, "there is nothing to confirm");
-        neighbors.learn(WAN, Family::V4, MAC);
+        neighbors.learn(WAN, Family::V4, MAC, true);
         assert_eq!(
             (neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4)),
             (Some(MAC), NeighborState::Reachable)
@@ -155,7 +227,7 @@ mod tests {
     #[test]
     fn a_next_hop_that_confirms_again_and_again_stays_known_and_has_spoken_each_time() {
         let neighbors = Neighbors::new();
-        neighbors.learn(WAN, Family::V4, MAC);
+        neighbors.learn(WAN, Family::V4, MAC, true);
         for _ in 0..2 {
             neighbors.change(WAN, Family::V4, |word| word & !(REACHABLE | HEARD) | PROBING);
             for _ in 0..2 {
@@ -171,8 +243,8 @@ mod tests {
     #[test]
     fn no_station_is_believed_to_have_a_group_address() {
         let neighbors = Neighbors::new();
-        neighbors.learn(WAN, Family::V6, Mac::BROADCAST);
-        neighbors.learn(WAN, Family::V6, Mac::default());
+        neighbors.learn(WAN, Family::V6, Mac::BROADCAST, true);
+        neighbors.learn(WAN, Family::V6, Mac::default(), true);
         assert_eq!(neighbors.mac(WAN, Family::V6), None);
     }
 
@@ -180,7 +252,7 @@ mod tests {
     fn a_fixed_mac_stays() {
         let neighbors = Neighbors::new();
         neighbors.set(WAN, Family::V6, MAC);
-        neighbors.learn(WAN, Family::V6, Mac([2, 0, 0, 0, 0, 1]));
+        neighbors.learn(WAN, Family::V6, Mac([2, 0, 0, 0, 0, 1]), true);
         assert_eq!((neighbors.mac(WAN, Family::V6), neighbors.state(WAN, Family::V6).name()), (Some(MAC), "reachable"));
     }
 

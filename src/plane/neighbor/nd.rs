@@ -45,7 +45,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answ
     if place.wan.link.next_hop6 == Some(message.source)
         && let Some(mac) = message.link_address
     {
-        place.neighbors.learn(place.id, Family::V6, mac);
+        place.neighbors.learn(place.id, Family::V6, mac, false);
     }
     if !answers_for(place.wan, message.target) {
         return Answer::Kernel;
@@ -54,8 +54,8 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answ
     Answer::Answered
 }
 
-/// RFC 4861 §7.2.5: an advertisement without a MAC confirms; another MAC is taken over if it overrides, or if there is
-/// none yet.
+/// RFC 4861 §7.2.5: an advertisement without a MAC confirms; another MAC is a claim if it overrides, and is taken over if there
+/// is none yet.
 fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
     if place.wan.link.next_hop6 != Some(message.target) {
         return;
@@ -64,7 +64,7 @@ fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
     match message.link_address {
         None if message.flags & SOLICITED != 0 => place.neighbors.confirm(place.id, Family::V6),
         Some(mac) if known.is_none_or(|known| known == mac) || message.flags & OVERRIDE != 0 => {
-            place.neighbors.learn(place.id, Family::V6, mac);
+            place.neighbors.learn(place.id, Family::V6, mac, message.flags & SOLICITED != 0);
         }
         _ => {}
     }

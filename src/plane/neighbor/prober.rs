@@ -19,6 +19,8 @@ const RETRY_MS: u64 = 1000;
 /// Milliseconds without a sign of life after which a next hop is asked whether it is still there (RFC 4861 §10
 /// `REACHABLE_TIME`).
 const REFRESH_MS: u64 = 30_000;
+/// Milliseconds within which a MAC that is known and one that is claimed in its place have to answer.
+const TRIAL_MS: u64 = 300;
 /// Unanswered questions after which a MAC is given up (RFC 4861 §10 `MAX_UNICAST_SOLICIT`).
 const MISSES: u32 = 3;
 
@@ -28,6 +30,7 @@ pub struct Prober {
     epoch: Option<u32>,
     targets: Vec<Target>,
     announcer: Announcer,
+    refused: u32,
 }
 
 /// A next hop, and how far the asking has come.
@@ -43,6 +46,8 @@ struct Target {
     /// When it was asked last.
     asked: Tick,
     due: Tick,
+    /// When the known MAC and one that is claimed were asked which it is.
+    trial: Option<Tick>,
 }
 
 impl Prober {
@@ -62,11 +67,18 @@ impl Prober {
         let mut next = now.plus_millis(RETRY_MS);
         for target in &mut self.targets {
             if let Some(wan) = policy.wan(target.wan) {
-                target.step(now, &mut NeighborContext { id: target.wan, wan, neighbors, outbox });
-                next = next.min(target.due);
+                let place = &mut NeighborContext { id: target.wan, wan, neighbors, outbox };
+                self.refused += u32::from(target.judge(now, place));
+                target.step(now, place);
+                next = next.min(target.trial.map_or(target.due, |began| target.due.min(began.plus_millis(TRIAL_MS))));
             }
         }
         next.min(self.announcer.tick(now, policy, neighbors, outbox))
+    }
+
+    /// How many claimed MACs were refused since this was last asked.
+    pub fn take_refused(&mut self) -> u32 {
+        std::mem::take(&mut self.refused)
     }
 
     /// Next hops that stayed go on as they were, the others start over.
@@ -78,8 +90,9 @@ impl Prober {
         }
         for target in &mut self.targets {
             if let Some(same) = old.iter().find(|old| old.is_same(target)) {
-                (target.tries, target.asked, target.due) = (same.tries, same.asked, same.due);
+                (target.tries, target.asked, target.due, target.trial) = (same.tries, same.asked, same.due, same.trial);
             } else {
+                neighbors.end_claim(target.wan, Family::of(target.next_hop), false);
                 neighbors.change(target.wan, Family::of(target.next_hop), |_| PROBING);
             }
         }
@@ -96,12 +109,58 @@ impl Prober {
 impl Target {
     fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
         let (mac, vlan) = (config.link.mac, config.link.vlan);
-        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, asked: Tick(0), due: now }
+        Self {
+            wan,
+            name: config.fixed.name.clone(),
+            mac,
+            vlan,
+            next_hop,
+            tries: 0,
+            asked: Tick(0),
+            due: now,
+            trial: None,
+        }
     }
 
     fn is_same(&self, other: &Self) -> bool {
         let identity = |target: &Self| (target.wan, target.mac, target.vlan, target.next_hop);
         identity(self) == identity(other) && self.name == other.name
+    }
+
+    /// Asks which MAC it is, where one is claimed beside the known one, and believes the claim if that alone answers. Whether it
+    /// was refused.
+    fn judge(&mut self, now: Tick, place: &mut NeighborContext<'_>) -> bool {
+        let family = Family::of(self.next_hop);
+        let (Some(claim), Some(known)) =
+            (place.neighbors.claim(self.wan, family), place.neighbors.mac(self.wan, family))
+        else {
+            place.neighbors.end_claim(self.wan, family, false);
+            self.trial = None;
+            return false;
+        };
+        match self.trial {
+            None => {
+                self.trial = Some(now);
+                place.neighbors.try_claim(self.wan, family, claim);
+                self.ask(place, Some(known));
+                self.ask(place, Some(claim.mac));
+                false
+            }
+            Some(began) if now < began.plus_millis(TRIAL_MS) => false,
+            Some(_) => {
+                let is_true = claim.has_answered && !claim.is_refuted;
+                place.neighbors.end_claim(self.wan, family, is_true);
+                self.trial = None;
+                !is_true
+            }
+        }
+    }
+
+    fn ask(&self, place: &mut NeighborContext<'_>, known: Option<Mac>) {
+        match self.next_hop {
+            IpAddr::V4(next_hop) => arp::send_request(place, next_hop, known),
+            IpAddr::V6(next_hop) => nd::send_solicitation(place, next_hop, known),
+        }
     }
 
     fn step(&mut self, now: Tick, place: &mut NeighborContext<'_>) {
@@ -130,10 +189,7 @@ impl Target {
         let is_quick = known.is_none() && self.tries <= QUICK_TRIES;
         self.due = now.plus_millis(if is_quick { QUICK_MS } else { RETRY_MS });
         self.mark(known.is_some(), place.neighbors);
-        match self.next_hop {
-            IpAddr::V4(next_hop) => arp::send_request(place, next_hop, known),
-            IpAddr::V6(next_hop) => nd::send_solicitation(place, next_hop, known),
-        }
+        self.ask(place, known);
     }
 
     /// Shows how the asking stands, unless an answer came in between.

@@ -83,10 +83,33 @@ fn the_next_hop_teaches_its_mac_by_reply_request_and_announcement() {
         "0001 0800 06 04 0001 02000000ee02 c0000201 000000000000 c0000205",
         "0001 0800 06 04 0001 02000000ee03 c0000201 000000000000 c0000201",
     ];
-    let neighbors = Neighbors::new();
     for (body, last) in bodies.iter().zip([1, 2, 3]) {
+        let neighbors = Neighbors::new();
         assert_eq!(receive(WanId(0), &neighbors, body), (Answer::Kernel, vec![]));
-        assert_eq!(neighbors.mac(WanId(0), Family::V4), Some(Mac([2, 0, 0, 0, 0xee, last])), "a new MAC is followed");
+        let mac = Some(Mac([2, 0, 0, 0, 0xee, last]));
+        assert_eq!(neighbors.mac(WanId(0), Family::V4), mac);
+        for other in bodies.iter().filter(|other| *other != body) {
+            receive(WanId(0), &neighbors, other);
+            assert_eq!(neighbors.mac(WanId(0), Family::V4), mac, "another one is a claim only");
+        }
+    }
+}
+
+#[test]
+fn only_a_reply_that_is_no_announcement_is_an_answer() {
+    let neighbors = Neighbors::new();
+    let to_us = "02000000000a 02000000ee01 0806";
+    let reply = "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202";
+    let request = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000202";
+    let announcement = "0001 0800 06 04 0002 02000000ee01 c0000201 ffffffffffff c0000201";
+    for (link, body, is_answer) in
+        [(LINK, announcement, false), (to_us, request, false), (to_us, reply, true), (LINK, reply, true)]
+    {
+        let mut bytes = hex(&format!("{link}{body}"));
+        let end = bytes.len();
+        let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
+        answer(&frame, &policy(), WanId(0), &neighbors, &mut Outbox::new());
+        assert_eq!(neighbors.has_spoken(WanId(0), Family::V4), is_answer, "{link} {body}");
     }
 }
 

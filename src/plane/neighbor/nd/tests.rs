@@ -126,11 +126,30 @@ fn the_next_hop_teaches_its_mac() {
 }
 
 #[test]
-fn another_mac_is_followed_only_if_it_overrides() {
-    let first = advertisement("60", "0201 02000000ee01");
-    assert_eq!(learned(&[first.clone(), advertisement("40", "0201 02000000ee02")]), Some(GATEWAY_MAC));
-    let second = Some(Mac([2, 0, 0, 0, 0xee, 2]));
-    assert_eq!(learned(&[first, advertisement("20", "0201 02000000ee02")]), second);
+fn another_mac_is_a_claim_only_if_it_overrides() {
+    for (flags, is_claim) in [("40", false), ("20", true), ("60", true)] {
+        let neighbors = Neighbors::new();
+        for packet in [advertisement("60", "0201 02000000ee01"), advertisement(flags, "0201 02000000ee02")] {
+            receive_under(&policy(), &neighbors, &packet);
+        }
+        assert_eq!(neighbors.mac(A, Family::V6), Some(GATEWAY_MAC));
+        assert_eq!(neighbors.claim(A, Family::V6).is_some(), is_claim, "{flags}");
+    }
+}
+
+#[test]
+fn only_a_solicited_advertisement_is_an_answer() {
+    let neighbors = Neighbors::new();
+    let asks = solicitation("20010db8000a0c90 0000000000000001");
+    for (packet, is_answer) in [
+        (advertisement("20", "0201 02000000ee01"), false),
+        (asks, false),
+        (advertisement("60", "0201 02000000ee01"), true),
+        (advertisement("40", ""), true),
+    ] {
+        receive_under(&policy(), &neighbors, &packet);
+        assert_eq!(neighbors.has_spoken(A, Family::V6), is_answer);
+    }
 }
 
 #[test]

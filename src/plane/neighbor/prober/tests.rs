@@ -72,12 +72,12 @@ fn it_is_shown_as_probing_while_the_quick_questions_last() {
 fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC);
+    run.neighbors.learn(A, Family::V4, MAC, true);
     assert_eq!(run.times(80_099), [] as [u64; 0]);
     let asked = run.until(80_100);
     assert_eq!((asked.len(), &asked[0].1[..6]), (1, &MAC.0[..]));
     assert_eq!(run.neighbors.state(A, Family::V4), NeighborState::Reachable, "one question is no doubt");
-    run.neighbors.learn(A, Family::V4, MAC);
+    run.neighbors.learn(A, Family::V4, MAC, true);
     assert_eq!(run.times(111_100), [111_100], "thirty seconds after the answer was noticed");
 }
 
@@ -85,7 +85,7 @@ fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
 fn a_next_hop_that_falls_silent_is_given_up_after_three_questions() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC);
+    run.neighbors.learn(A, Family::V4, MAC, true);
     assert_eq!(run.times(82_100), [80_100, 81_100, 82_100]);
     assert_eq!(
         (run.neighbors.mac(A, Family::V4), run.neighbors.state(A, Family::V4)),
@@ -102,7 +102,7 @@ fn a_next_hop_that_speaks_by_itself_need_not_be_asked() {
     let mut run = Run::new(quiet());
     run.until(50_000);
     for seconds in 50..200 {
-        run.neighbors.learn(A, Family::V4, MAC);
+        run.neighbors.learn(A, Family::V4, MAC, true);
         assert_eq!(run.times(seconds * 1000), [] as [u64; 0]);
     }
 }
@@ -119,7 +119,7 @@ fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
     assert_eq!(frame[22..54], hex("fe800000000000000000000000000002 ff0200000000000000000001ff123456"));
     assert_eq!(frame[54..56], hex("8700"));
     assert_eq!(frame[58..], hex("00000000 fe800000000000000000000000123456 0101 02000000000a"));
-    run.neighbors.learn(A, Family::V6, MAC);
+    run.neighbors.learn(A, Family::V6, MAC, true);
     let frame = run.until(80_100).remove(0).1;
     assert_eq!((&frame[..6], &frame[38..54]), (&MAC.0[..], &hex("fe800000000000000000000000123456")[..]));
 }
@@ -130,8 +130,8 @@ fn a_new_next_hop_starts_over_and_the_others_go_on() {
     policy.wans[0].link.next_hop6 = Some("fe80::1".parse().unwrap());
     let mut run = Run::new(policy);
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC);
-    run.neighbors.learn(A, Family::V6, MAC);
+    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.neighbors.learn(A, Family::V6, MAC, true);
     run.until(51_000);
     run.policy.epoch = 2;
     run.policy.wans[0].link.next_hop4 = Some("192.0.2.6".parse().unwrap());
@@ -226,4 +226,57 @@ fn a_large_block_is_announced_at_a_measured_pace() {
     let at = |time: u64| times.iter().filter(|found| **found == time).count();
     assert_eq!([50_000, 50_020, 50_040, 52_000, 52_020, 52_040].map(at), [16, 16, 8, 16, 16, 8]);
     assert_eq!(times.len(), 80);
+}
+
+const CLAIMED: Mac = Mac([2, 0, 0, 0, 0xee, 2]);
+
+/// A run whose next hop is known, where another MAC has just been claimed; and who is asked then.
+fn claimed() -> Run {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.until(51_000);
+    run.neighbors.learn(A, Family::V4, CLAIMED, false);
+    let asked = run.until(run.next.millis());
+    let to: Vec<_> = asked.iter().map(|(_, frame)| frame[..6].to_vec()).collect();
+    assert_eq!(to, [MAC.0.to_vec(), CLAIMED.0.to_vec()]);
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(MAC), "the known one stays in use meanwhile");
+    run
+}
+
+#[test]
+fn a_mac_that_is_claimed_is_used_if_it_answers_and_the_known_one_does_not() {
+    let mut run = claimed();
+    run.neighbors.learn(A, Family::V4, CLAIMED, true);
+    run.until(run.next.millis());
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.prober.take_refused()), (Some(CLAIMED), 0));
+    assert_eq!(run.times(80_000), [] as [u64; 0], "it has been heard");
+}
+
+#[test]
+fn a_mac_that_is_claimed_is_refused_if_the_known_one_answers_or_nobody_does() {
+    for (known, claims) in [(true, true), (true, false), (false, false)] {
+        let mut run = claimed();
+        for (mac, answers) in [(CLAIMED, claims), (MAC, known)] {
+            if answers {
+                run.neighbors.learn(A, Family::V4, mac, true);
+            }
+            run.neighbors.learn(A, Family::V4, CLAIMED, false);
+        }
+        run.until(run.next.millis());
+        assert_eq!((run.neighbors.mac(A, Family::V4), run.prober.take_refused()), (Some(MAC), 1));
+        assert_eq!(run.neighbors.claim(A, Family::V4), None);
+    }
+}
+
+#[test]
+fn after_silence_the_first_who_answers_is_the_next_hop() {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.until(83_200);
+    run.neighbors.learn(A, Family::V4, CLAIMED, true);
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(CLAIMED));
+    run.until(84_500);
+    assert_eq!(run.prober.take_refused(), 0);
 }
