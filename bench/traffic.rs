@@ -91,6 +91,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
             addresses6: [].into(),
             next_hop4: Some([192, 0, 2, index * 64 + 1].into()),
             next_hop6: Some("fe80::1".parse().unwrap()),
+            gateway_macs: [None; 2],
         },
         probe: None,
         nat44: Nat44Map::new(&pairs),

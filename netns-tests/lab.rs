@@ -12,6 +12,7 @@ mod lines;
 mod path;
 mod provider;
 mod raw;
+mod segment;
 mod sniffer;
 mod stream;
 mod trace;
@@ -33,6 +34,7 @@ pub use path::{
 };
 pub use provider::{Offer, Provider};
 pub use raw::{Raw, ethernet};
+pub use segment::Segment;
 pub use sniffer::{Frame, Sniffer};
 pub use stream::{STREAM, while_streaming};
 pub use trace::trace;

@@ -15,6 +15,7 @@ mod dynamic;
 mod errors_through;
 mod evidence;
 mod failover;
+mod gateway_mac;
 mod hang_up;
 mod health;
 mod hooks;

@@ -61,6 +61,7 @@ fn summary(path: &Path, settings: &Settings) -> String {
     add(wans.values().map(|wan| wan.nat44.len() + usize::from(wan.nat44_interface.is_some())).sum(), "IPv4 mapping");
     add(wans.values().filter(|wan| wan.nptv6.is_some()).count(), "translated IPv6 prefix");
     add(wans.values().map(|wan| wan.inbound6.len()).sum(), "inbound IPv6 host");
+    add(wans.values().map(|wan| wan.gateway_macs.iter().flatten().count()).sum(), "fixed gateway MAC");
     format!("{} is good: {}", path.display(), parts.join(", "))
 }
 
@@ -85,6 +86,13 @@ mod tests {
         let settings = file::parse(GOOD, "f").unwrap();
         let expected = "f.toml is good: 2 WANs (a, b), 1 IPv4 mapping, 2 translated IPv6 prefixes";
         assert_eq!(summary(Path::new("f.toml"), &settings), expected);
+    }
+
+    #[test]
+    fn gateways_whose_mac_is_configured_are_counted() {
+        let fixed = GOOD.replace("interface = 'b'", "interface = 'b'\ngateway_mac6 = '02:00:5e:10:00:01'");
+        let summary = summary(Path::new("f.toml"), &file::parse(&fixed, "f").unwrap());
+        assert!(summary.ends_with(", 1 fixed gateway MAC"), "{summary}");
     }
 
     #[test]

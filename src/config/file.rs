@@ -128,6 +128,7 @@ fn wan_settings(said: raw::Wan) -> Wan {
         mtu_targets: said.mtu_targets.into_iter().map(|target| target.value).collect(),
         gateway4: value(said.gateway4),
         gateway6: value(said.gateway6),
+        gateway_macs: said.gateway_macs.map(value),
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),

@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML (file/reader.rs), links.
 
-use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Slots, Timeouts};
+use crate::types::{Balance, Family, Mac, NptMode, OnUp, Remedies, Slots, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -111,6 +111,8 @@ pub struct Wan {
     pub gateway4: Option<Ipv4Addr>,
     /// `None` follows the kernel's routes of the link.
     pub gateway6: Option<Ipv6Addr>,
+    /// The gateways' MACs, by `Family`; `None`: they are asked.
+    pub gateway_macs: [Option<Mac>; 2],
     /// Inside and public address, 1:1, both unique.
     pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// The inside host whose public address is the link's own, followed while running; it is in no pair.

@@ -1,17 +1,19 @@
 //! Next hops and owned addresses on the link layer: ARP (RFC 826, 5227) and ND (RFC 4861) as pure frames.
 //! What is known of the next hops lies in one word each (cells.rs), so that every worker reads it without a lock; all
-//! workers learn from what arrives, one of them (`Prober`) asks.
+//! workers learn from what arrives, one of them (`Prober`) asks; all verify what is claimed (verify.rs).
 //! Must never know: sockets, clocks, which addresses the kernel answers.
 
 mod announce;
 mod arp;
 mod cells;
+mod claims;
 mod context;
 mod nd;
 mod prober;
 pub mod queue;
 #[cfg(test)]
 pub(super) mod sample;
+mod verify;
 
 pub use cells::{NeighborState, Neighbors};
 pub use context::{Answer, link_header};
@@ -20,36 +22,56 @@ pub use prober::Prober;
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{Frame, Mac, WanId};
+use crate::types::{Family, Frame, Mac, Tick, WanId};
 use context::NeighborContext;
 use std::net::IpAddr;
 
-/// Looks at an ARP frame, an NS or an NA that arrived on `wan`: learns the next hop's MAC from it, and answers what asks
+/// Looks at an ARP frame, an NS, an NA or an RA that arrived on `wan`: learns the next hop's MAC from it, and answers what asks
 /// for an address that this WAN owns. The caller has checked the link header: for us, and this WAN's tag. Call it for
 /// NS and NA also when they are addressed to an owned address: they are never forwarded.
-pub fn answer(frame: &Frame<'_>, policy: &Policy, wan: WanId, neighbors: &Neighbors, outbox: &mut Outbox) -> Answer {
+pub fn answer(
+    frame: &Frame<'_>,
+    (now, policy): (Tick, &Policy),
+    wan: WanId,
+    neighbors: &Neighbors,
+    outbox: &mut Outbox,
+) -> Answer {
     let Some(own) = policy.wan(wan) else { return Answer::Kernel };
-    let mut place = NeighborContext { id: wan, wan: own, neighbors, outbox };
-    match frame.link() {
+    let mut place = NeighborContext { now, id: wan, wan: own, neighbors, outbox };
+    let (answer, said) = match frame.link() {
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::ARP => arp::answer(frame, &mut place),
         [.., a, b] if u16::from_be_bytes([*a, *b]) == ethertype::IPV6 => nd::answer(frame, &mut place),
-        _ => Answer::Kernel,
-    }
+        _ => (Answer::Kernel, None),
+    };
+    said.into_iter().for_each(|said| verify::learn(&mut place, said));
+    answer
 }
 
 /// Asks for the next hop of `id`, by its known address or everybody.
 pub(super) fn solicit(
+    now: Tick,
     wan: &Wan,
     (id, next_hop): (WanId, IpAddr),
     known: Option<Mac>,
     neighbors: &Neighbors,
     outbox: &mut Outbox,
 ) {
-    let mut place = NeighborContext { id, wan, neighbors, outbox };
-    match next_hop {
-        IpAddr::V4(next_hop) => arp::send_request(&mut place, next_hop, known),
-        IpAddr::V6(next_hop) => nd::send_solicitation(&mut place, next_hop, known),
+    verify::ask(&mut NeighborContext { now, id, wan, neighbors, outbox }, next_hop, known);
+}
+
+/// Goes on with the MACs that are claimed for next hops, if one is due at `now`. How many were refused. Every worker calls it,
+/// for the one that heard of a claim is the one that is awake.
+pub(super) fn settle_claims(now: Tick, policy: &Policy, neighbors: &Neighbors, outbox: &mut Outbox) -> u32 {
+    let mut refused = 0;
+    if neighbors.claims.take_due(now) {
+        for (id, wan) in policy.wans() {
+            for next_hop in Family::ALL.into_iter().filter_map(|family| wan.link.next_hop(family)) {
+                let mut place = NeighborContext { now, id, wan, neighbors, outbox };
+                refused += u32::from(verify::settle(&mut place, next_hop));
+            }
+        }
     }
+    refused
 }
 
 #[cfg(test)]
@@ -60,7 +82,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_frame_gets_a_verdict_and_at_most_one_answer(
+        fn any_frame_gets_a_verdict_at_most_one_answer_and_one_question(
             ethertype in prop_oneof![Just(ethertype::ARP), Just(ethertype::IPV6), any::<u16>()],
             start in prop_oneof![
                 Just(vec![]),
@@ -77,8 +99,11 @@ mod tests {
             // No chance finds a checksum: owe it.
             frame.offload.partial = Some(PartialChecksum { start: 40, offset: 2 });
             let mut outbox = Outbox::new();
-            let verdict = answer(&frame, &sample::policy(), WanId(0), &Neighbors::new(), &mut outbox);
-            prop_assert_eq!(sample::sent(&mut outbox).len(), usize::from(verdict == Answer::Answered));
+            let verdict = answer(&frame, (Tick(0), &sample::policy()), WanId(0), &Neighbors::new(), &mut outbox);
+            // Who says that it is the next hop is asked, which nobody is known to be.
+            let (questions, answers): (Vec<_>, Vec<_>) = sample::sent(&mut outbox).into_iter().partition(sample::is_question);
+            prop_assert_eq!(answers.len(), usize::from(verdict == Answer::Answered));
+            prop_assert!(questions.len() <= 1);
         }
     }
 }

@@ -50,6 +50,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             addresses6: ["fe80::2".parse().unwrap()].into(),
             next_hop4: Some(public(1)),
             next_hop6: Some("fe80::1".parse().unwrap()),
+            gateway_macs: [None; 2],
         },
         probe: None,
         nat44: Nat44Map::new(&[

@@ -76,6 +76,8 @@ pub struct Core {
     pub sweep: Option<Walk>,
     /// When connections over WANs that are softly down are looked at again.
     pub next_sweep: Tick,
+    /// When `tick` is to be called for the sake of what packets have brought since it was called last.
+    pub wake: Tick,
 }
 
 /// What one worker does for all.
@@ -102,6 +104,7 @@ impl Plane {
             dialled: [[None; 2]; MAX_WANS],
             sweep: None,
             next_sweep: Tick::default(),
+            wake: Tick(u64::MAX),
         };
         Self { policy, core }
     }
@@ -110,6 +113,12 @@ impl Plane {
     #[must_use]
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// When [`Plane::tick`] is to be called for the sake of packets that were processed since; the end of time if for none.
+    #[must_use]
+    pub fn wake(&self) -> Tick {
+        self.core.wake
     }
 
     /// This worker's counters, to be read from any thread.

@@ -5,6 +5,7 @@ use super::choose::outbound;
 use super::context::Ctx;
 use super::counters::Event;
 use super::limiter::Limits;
+use super::neighbor;
 use super::outbox::Outbox;
 use super::pass::neighbor_queue;
 use super::policy::Policy;
@@ -46,6 +47,7 @@ impl Plane {
 
 fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     let (policy, now) = (ctx.policy, ctx.now);
+    core.wake = Tick(u64::MAX);
     let mut next = now.plus_millis(TICK_MS);
     let _ = core.wheel.turn(now, &core.shared.table, EXPIRY_BUDGET);
     sweep::begin_if_due(core, policy, now);
@@ -56,12 +58,13 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     if let Some(probers) = &mut core.probers {
         let Shared { neighbors, paths, health, .. } = &*core.shared;
         next = next.min(probers.neighbors.tick(now, policy, neighbors, ctx.outbox));
-        for _ in 0..probers.neighbors.take_refused() {
-            core.counters.event(Event::ClaimRefused);
-        }
         next = next.min(probers.paths.tick(now, policy, neighbors, paths, ctx.outbox));
         next = next.min(probers.health.tick(now, policy, neighbors, health, ctx.outbox));
     }
+    for _ in 0..neighbor::settle_claims(now, policy, &core.shared.neighbors, ctx.outbox) {
+        core.counters.event(Event::ClaimRefused);
+    }
+    next = next.min(core.shared.neighbors.claims_due());
     neighbor_queue::release(core, ctx);
     outbound::count_unknown_fragments(core, core.shared.fragments.expire(now));
     if core.queue.is_empty() { next } else { next.min(now.plus_millis(QUEUE_RECHECK_MS)) }

@@ -4,7 +4,7 @@
 use super::reader::Spanned;
 use crate::config::diagnostics::Span;
 use crate::config::settings::{self, Control, External6, HealthProbe, Limits, Log, Mtu, OnStop, Thresholds, Workers};
-use crate::types::{Balance, NptMode, OnUp, Remedies, Timeouts};
+use crate::types::{Balance, Mac, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -62,6 +62,8 @@ pub(super) struct Wan {
     pub(super) mtu_targets: Vec<Spanned<IpAddr>>,
     pub(super) gateway4: Option<Spanned<Ipv4Addr>>,
     pub(super) gateway6: Option<Spanned<Ipv6Addr>>,
+    /// By `Family`.
+    pub(super) gateway_macs: [Option<Spanned<Mac>>; 2],
     /// Inside and public address.
     pub(super) nat44: Vec<(Spanned<Ipv4Addr>, Spanned<Ipv4Addr>)>,
     /// Inside addresses that are to have the link's own.

@@ -4,6 +4,7 @@
 use super::reader::{Faults, Spanned, Wrong};
 use crate::config::diagnostics::{Code, quote};
 use crate::config::settings::External6;
+use crate::types::Mac;
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -84,6 +85,26 @@ pub(super) fn external6(text: &str) -> Result<External6, Wrong> {
 fn other_family(text: &str, is: &str, takes: &str, example: &str) -> Wrong {
     let message = format!("{} is {is}, and {takes} belongs here", quote(text));
     Wrong::new(message, format!("write an {takes} address such as \"{example}\""))
+}
+
+/// The MAC of one station.
+pub(super) fn mac(text: &str) -> Result<Mac, Wrong> {
+    let octets: Vec<u8> = text.split([':', '-']).filter(|octet| octet.len() == 2).map_while(octet).collect();
+    let written = text.len() == 17;
+    match <[u8; 6]>::try_from(octets).map(Mac) {
+        Ok(mac) if written && mac.is_group() => {
+            Err(Wrong::new(format!("{} means a group of stations", quote(text)), "write the MAC of the gateway alone"))
+        }
+        Ok(mac) if written && mac == Mac::default() => {
+            Err(Wrong::new(format!("{} is no MAC of any station", quote(text)), "write the MAC of the gateway"))
+        }
+        Ok(mac) if written => Ok(mac),
+        _ => Err(Wrong::new(format!("{} is no MAC", quote(text)), "write one such as \"02:00:5e:10:00:01\"")),
+    }
+}
+
+fn octet(text: &str) -> Option<u8> {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u8::from_str_radix(text, 16).ok())?
 }
 
 fn never_a_host(address: IpAddr) -> Option<&'static str> {

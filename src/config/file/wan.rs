@@ -64,6 +64,8 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     let mtu_targets = table.take("mtu_targets").map(|item| item.parse_list(values::address, faults).0);
     let gateway4 = table.take("gateway4").filter(|item| !item.is_word("auto"));
     let gateway6 = table.take("gateway6").filter(|item| !item.is_word("auto"));
+    let gateway_macs =
+        ["gateway_mac4", "gateway_mac6"].map(|key| table.take(key).and_then(|item| item.parse(values::mac, faults)));
     let mut wan = Wan {
         at: table.at,
         name,
@@ -75,6 +77,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         mtu_targets: mtu_targets.unwrap_or_default(),
         gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
         gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
+        gateway_macs,
         nat44: Vec::new(),
         nat44_interface: Vec::new(),
         nptv6: None,

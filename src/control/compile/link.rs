@@ -57,6 +57,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         addresses6: link.addresses6.as_slice().into(),
         next_hop4: said.gateway4.or(link.gateway4),
         next_hop6: said.gateway6.or(link.gateway6),
+        gateway_macs: said.gateway_macs,
     };
     wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
 }

@@ -212,7 +212,9 @@ impl ProbeTask {
         if self.spec.question == Question::Neighbor {
             // Whoever did not answer at its known address may have got another one.
             place.health.put(self.wan, self.probe, Some(asked(hop)));
-            neighbor::solicit(place.wan, (self.wan, hop), mac.filter(|_| self.vain == 0), place.neighbors, outbox);
+            let is_static = place.wan.link.gateway_mac(family).is_some();
+            let known = mac.filter(|_| is_static || self.vain == 0);
+            neighbor::solicit(place.now, place.wan, (self.wan, hop), known, place.neighbors, outbox);
             return true;
         }
         let (Some(mac), Some(source)) = (mac, source_for(&self.spec.question, place.wan, target)) else { return false };

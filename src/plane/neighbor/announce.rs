@@ -99,7 +99,7 @@ impl Announcer {
         {
             left -= 1;
             if let Some(wan) = policy.wan(id) {
-                let place = &mut NeighborContext { id, wan, neighbors, outbox };
+                let place = &mut NeighborContext { now, id, wan, neighbors, outbox };
                 match address {
                     IpAddr::V4(address) => arp::announce(place, address),
                     IpAddr::V6(address) => nd::announce(place, address),

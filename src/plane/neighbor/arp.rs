@@ -1,11 +1,11 @@
 //! ARP for IPv4 over Ethernet (RFC 826), address probes and announcements (RFC 5227).
 //! Must never know: when to ask.
 
-use super::context::{Answer, NeighborContext};
+use super::context::{Answer, NeighborContext, Said};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{Family, Frame, Mac};
+use crate::types::{Frame, Mac};
 use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpPacket, MutableArpPacket};
 use pnet::packet::ethernet::EtherTypes;
 use pnet::util::MacAddr;
@@ -16,22 +16,21 @@ const REPLY: u16 = 2;
 /// Bytes of an ARP packet for IPv4 over Ethernet.
 const LEN: usize = 28;
 
-/// Learns from an ARP frame, and answers a request for an owned address, a probe (RFC 5227 §2.1.1) too; on a
-/// tagged link also for the kernel's.
-pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answer {
+/// Answers a request for an owned address, a probe (RFC 5227 §2.1.1) too; on a tagged link also for the kernel's. What the
+/// frame says of the next hop comes beside.
+pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Answer, Option<Said>) {
     let arp = match Arp::parse(frame.packet()) {
-        Ok(Some(arp)) => arp,
-        Ok(None) => return Answer::Kernel,
-        Err(reason) => return Answer::Drop(reason),
+        Ok(Some(arp)) if arp.sender_mac != place.wan.link.mac => arp,
+        Ok(_) => return (Answer::Kernel, None),
+        Err(reason) => return (Answer::Drop(reason), None),
     };
-    if arp.sender_mac == place.wan.link.mac {
-        return Answer::Kernel;
-    }
-    if place.wan.link.next_hop4 == Some(arp.sender) {
-        // A reply to itself is an announcement (RFC 5227 §3); some gateways send their replies to all.
-        let is_answer = arp.operation == REPLY && arp.target != arp.sender;
-        place.neighbors.learn(place.id, Family::V4, arp.sender_mac, is_answer);
-    }
+    // A reply to itself is an announcement (RFC 5227 §3); some gateways send their replies to all.
+    let is_answer = arp.operation == REPLY && arp.target != arp.sender;
+    let said = Said { next_hop: IpAddr::V4(arp.sender), mac: arp.sender_mac, is_answer };
+    (reply(&arp, place), (place.wan.link.next_hop4 == Some(arp.sender)).then_some(said))
+}
+
+fn reply(arp: &Arp, place: &mut NeighborContext<'_>) -> Answer {
     let target = IpAddr::V4(arp.target);
     if arp.operation != REQUEST || !(place.wan.owns_address(target) || place.wan.link.speaks_for(target)) {
         return Answer::Kernel;

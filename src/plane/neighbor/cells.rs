@@ -1,9 +1,8 @@
-//! What is known of the next hops: one word for each WAN and family, which every worker reads without a lock; and another for a
-//! MAC that somebody claims in the place of the known one. It is used only if it answers a question and the known one does not,
-//! for whoever is on the link may claim one (the prober asks both).
-//! Must never know: frames (arp.rs), when to ask (prober.rs).
+//! What is known of the next hops: one word for each WAN and family, which every worker reads without a lock.
+//! Must never know: frames (arp.rs), when to ask (prober.rs), what is done about a MAC that is claimed (claims.rs).
 
-use crate::types::{Family, MAX_WANS, Mac, WanId};
+use super::claims::Claims;
+use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How well a next hop is known.
@@ -15,6 +14,8 @@ pub enum NeighborState {
     Probing,
     /// It answered lately.
     Reachable,
+    /// Its MAC is configured: nobody is asked for it.
+    Static,
 }
 
 impl NeighborState {
@@ -25,6 +26,7 @@ impl NeighborState {
             Self::Unresolved => "unresolved",
             Self::Probing => "probing",
             Self::Reachable => "reachable",
+            Self::Static => "static",
         }
     }
 }
@@ -33,34 +35,34 @@ impl NeighborState {
 #[derive(Debug)]
 pub struct Neighbors {
     known: [[AtomicU64; 2]; MAX_WANS],
-    /// Claimed, and not used.
-    claimed: [[AtomicU64; 2]; MAX_WANS],
+    pub(super) claims: Claims,
 }
 
-/// A MAC that somebody has claimed to be the next hop's, who has another.
+/// What was learned of a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Claim {
-    pub(super) mac: Mac,
-    /// Whether it has answered since both were asked; and whether the known one has.
-    pub(super) has_answered: bool,
-    pub(super) is_refuted: bool,
+pub(super) enum Learned {
+    /// Nothing new, or the MAC of one that had been asked for.
+    Settled,
+    /// A MAC that is not the known one, or was not asked for: it is not used until its owner answers.
+    Claimed,
 }
 
 /// The MAC is in the low 48 bits.
 pub(super) const VALID: u64 = 1 << 48;
 pub(super) const PROBING: u64 = 1 << 49;
 pub(super) const REACHABLE: u64 = 1 << 50;
-/// Heard from since the prober last looked.
+/// It answered since the prober last looked.
 pub(super) const HEARD: u64 = 1 << 51;
 /// Set from outside; nothing learned replaces it.
 pub(super) const FIXED: u64 = 1 << 52;
-/// Heard from since `has_spoken` was last asked.
+/// It answered since `has_spoken` was last asked.
 const SPOKEN: u64 = 1 << 53;
 /// Something that was sent by way of it stayed unanswered.
 pub(super) const SUSPECT: u64 = 1 << 54;
-/// Of a claim: it has answered; the known MAC has.
-const ANSWERED: u64 = 1 << 49;
-const REFUTED: u64 = 1 << 50;
+/// It was asked, and has not answered since.
+const ASKED: u64 = 1 << 55;
+/// Of a fixed one: the policy says so.
+const STATIC: u64 = 1 << 56;
 
 impl Default for Neighbors {
     fn default() -> Self {
@@ -72,10 +74,7 @@ impl Neighbors {
     /// Nothing resolved yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            known: std::array::from_fn(|_| Default::default()),
-            claimed: std::array::from_fn(|_| Default::default()),
-        }
+        Self { known: std::array::from_fn(|_| Default::default()), claims: Claims::default() }
     }
 
     /// The MAC of the next hop, if there is one to send to.
@@ -89,6 +88,7 @@ impl Neighbors {
     #[must_use]
     pub fn state(&self, wan: WanId, family: Family) -> NeighborState {
         match self.load(wan, family) {
+            word if word & STATIC != 0 => NeighborState::Static,
             word if word & REACHABLE != 0 => NeighborState::Reachable,
             word if word & PROBING != 0 => NeighborState::Probing,
             _ => NeighborState::Unresolved,
@@ -102,79 +102,74 @@ impl Neighbors {
         }
     }
 
+    /// Fixes the next hop's MAC while the policy says so. Whether it does not, and the next hop starts over.
+    pub(super) fn follow_policy(&self, wan: WanId, family: Family, said: Option<Mac>) -> bool {
+        let fixed = said.map_or(0, |mac| mac.to_u64() | VALID | REACHABLE | FIXED | STATIC);
+        let is_free = |word: u64| word & FIXED == 0 || word & STATIC != 0;
+        let update = |word: u64| (is_free(word) && (said.is_some() || word & STATIC != 0)).then_some(fixed);
+        let was = self.update(wan, family, update);
+        said.is_none() && was & STATIC != 0
+    }
+
+    /// When the MACs that are claimed for next hops are to be looked at again.
+    #[must_use]
+    pub fn claims_due(&self) -> Tick {
+        self.claims.due()
+    }
+
     fn cell(&self, wan: WanId, family: Family) -> Option<&AtomicU64> {
         self.known.get(wan.index()).map(|both| &both[family.index()])
-    }
-
-    fn claim_cell(&self, wan: WanId, family: Family) -> Option<&AtomicU64> {
-        self.claimed.get(wan.index()).map(|both| &both[family.index()])
-    }
-
-    /// The claim that stands.
-    pub(super) fn claim(&self, wan: WanId, family: Family) -> Option<Claim> {
-        let word = self.claim_cell(wan, family).map_or(0, |cell| cell.load(Relaxed));
-        let mac = Mac::from_u64(word & (VALID - 1));
-        let (has_answered, is_refuted) = (word & ANSWERED != 0, word & REFUTED != 0);
-        (word & VALID != 0).then_some(Claim { mac, has_answered, is_refuted })
-    }
-
-    /// Both are asked now: what they answered before tells nothing.
-    pub(super) fn try_claim(&self, wan: WanId, family: Family, claim: Claim) {
-        if let Some(cell) = self.claim_cell(wan, family) {
-            cell.store(claim.mac.to_u64() | VALID, Relaxed);
-        }
-    }
-
-    /// The claim is done with, and its MAC in use if it `is_true`.
-    pub(super) fn end_claim(&self, wan: WanId, family: Family, is_true: bool) {
-        let Some(cell) = self.claim_cell(wan, family) else { return };
-        let word = cell.swap(0, Relaxed);
-        if is_true && word & VALID != 0 {
-            self.change(wan, family, |_| word & (VALID - 1) | VALID | REACHABLE | HEARD | SPOKEN);
-        }
-    }
-
-    /// Notes an answer where a claim stands, or a claim where none does.
-    fn weigh(&self, wan: WanId, family: Family, mac: Mac, (is_known, is_answer): (bool, bool)) {
-        let Some(cell) = self.claim_cell(wan, family) else { return };
-        let weighed = |word: u64| match word & VALID != 0 {
-            true if is_known && is_answer => Some(word | REFUTED),
-            true if is_answer && word & (VALID - 1) == mac.to_u64() => Some(word | ANSWERED),
-            false if !is_known => Some(mac.to_u64() | VALID),
-            _ => None,
-        };
-        let _ = cell.fetch_update(Relaxed, Relaxed, weighed);
     }
 
     fn load(&self, wan: WanId, family: Family) -> u64 {
         self.cell(wan, family).map_or(0, |cell| cell.load(Relaxed))
     }
 
-    /// Changes the word unless it is fixed or already as `change` wants it; says what it was.
-    pub(super) fn change(&self, wan: WanId, family: Family, change: impl Fn(u64) -> u64) -> u64 {
+    /// Changes the word where `update` gives another; says what it was.
+    fn update(&self, wan: WanId, family: Family, update: impl Fn(u64) -> Option<u64>) -> u64 {
         let Some(cell) = self.cell(wan, family) else { return 0 };
-        let update = |word: u64| (word & FIXED == 0 && change(word) != word).then(|| change(word));
-        cell.fetch_update(Relaxed, Relaxed, update).unwrap_or_else(|word| word)
+        let other = |word: u64| update(word).filter(|new| *new != word);
+        cell.fetch_update(Relaxed, Relaxed, other).unwrap_or_else(|word| word)
     }
 
-    /// The next hop, or somebody in its name, said that its MAC is `mac`; `is_answer`: to a question. Another than the known one
-    /// is a claim, until that falls silent. No station may claim a group address (RFC 1812 §3.3.2).
-    pub(super) fn learn(&self, wan: WanId, family: Family, mac: Mac, is_answer: bool) {
+    /// Changes the word unless it is fixed; says what it was.
+    pub(super) fn change(&self, wan: WanId, family: Family, change: impl Fn(u64) -> u64) -> u64 {
+        self.update(wan, family, |word| (word & FIXED == 0).then(|| change(word)))
+    }
+
+    /// The next hop is asked now: its next answer counts.
+    pub(super) fn note_question(&self, wan: WanId, family: Family) {
+        self.update(wan, family, |word| Some(word | ASKED));
+    }
+
+    /// The next hop, or somebody in its name, said that its MAC is `mac`; `is_answer`: in the form of an answer. Only an answer
+    /// that was asked for counts (RFC 4861 §7.2.5), and no station may claim a group address (RFC 1812 §3.3.2).
+    pub(super) fn learn(&self, wan: WanId, family: Family, mac: Mac, is_answer: bool) -> Learned {
         if mac.is_group() || mac == Mac::default() {
-            return;
+            return Learned::Settled;
         }
-        let spoken = if is_answer { SPOKEN } else { 0 };
-        let is = |word: u64| word & VALID == 0 || word & (VALID - 1) == mac.to_u64();
-        let heard = |word: u64| mac.to_u64() | VALID | REACHABLE | HEARD | spoken | word & SPOKEN;
-        let was = self.change(wan, family, |word| if is(word) { heard(word) } else { word });
-        if was & FIXED == 0 && was & VALID != 0 {
-            self.weigh(wan, family, mac, (is(was), is_answer));
+        let is_answered = |word: u64| is_answer && word & ASKED != 0;
+        let is_known = |word: u64| word & VALID != 0 && word & (VALID - 1) == mac.to_u64();
+        let was = self.update(wan, family, |word| match is_answered(word) && (is_known(word) || word & VALID == 0) {
+            true if word & FIXED != 0 => Some(word & !ASKED | SPOKEN),
+            true => Some(mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN),
+            false => None,
+        });
+        if is_answer {
+            self.claims.note_answer((wan, family), mac, is_known(was));
         }
+        let is_settled = is_known(was) || was & FIXED != 0 || was & VALID == 0 && is_answered(was);
+        if is_settled { Learned::Settled } else { Learned::Claimed }
     }
 
-    /// Whether the next hop has been heard from since this was last asked.
+    /// A claim has proved true.
+    pub(super) fn replace(&self, wan: WanId, family: Family, mac: Mac) {
+        self.change(wan, family, |_| mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
+    }
+
+    /// Whether the next hop has answered since this was last asked.
     pub(in crate::plane) fn has_spoken(&self, wan: WanId, family: Family) -> bool {
-        self.load(wan, family) & SPOKEN != 0 && self.change(wan, family, |word| word & !SPOKEN) & SPOKEN != 0
+        self.load(wan, family) & SPOKEN != 0 && self.update(wan, family, |word| Some(word & !SPOKEN)) & SPOKEN != 0
     }
 
     /// The next hop left a question unanswered: its MAC stays in use, and it does not count as reachable until it speaks.
@@ -185,18 +180,6 @@ impl Neighbors {
     /// What was sent by way of the next hop stayed unanswered: it is to be asked whether it is still there (RFC 4861 §7.3.1).
     pub(in crate::plane) fn suspect(&self, wan: WanId, family: Family) {
         self.change(wan, family, |word| word | SUSPECT);
-    }
-
-    /// The next hop answered without naming its MAC.
-    pub(super) fn confirm(&self, wan: WanId, family: Family) {
-        self.change(
-            wan,
-            family,
-            |word| if word & VALID == 0 { word } else { word & !PROBING | REACHABLE | HEARD | SPOKEN },
-        );
-        if let Some(mac) = self.mac(wan, family) {
-            self.weigh(wan, family, mac, (true, true));
-        }
     }
 }
 
@@ -214,9 +197,12 @@ mod tests {
             (neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4)),
             (None, NeighborState::Unresolved)
         );
-        neighbors.confirm(WAN, Family::V4);
-        assert_eq!(neighbors.mac(WAN, Family::V4), None, "there is nothing to confirm");
-        neighbors.learn(WAN, Family::V4, MAC, true);
+        assert_eq!(neighbors.learn(WAN, Family::V4, MAC, true), Learned::Claimed, "nobody asked");
+        assert_eq!(neighbors.mac(WAN, Family::V4), None);
+        neighbors.note_question(WAN, Family::V4);
+        assert_eq!(neighbors.learn(WAN, Family::V4, MAC, false), Learned::Claimed, "that is no answer");
+        assert_eq!(neighbors.mac(WAN, Family::V4), None);
+        assert_eq!(neighbors.learn(WAN, Family::V4, MAC, true), Learned::Settled);
         assert_eq!(
             (neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4)),
             (Some(MAC), NeighborState::Reachable)
@@ -225,24 +211,37 @@ mod tests {
     }
 
     #[test]
-    fn a_next_hop_that_confirms_again_and_again_stays_known_and_has_spoken_each_time() {
+    fn a_next_hop_has_spoken_once_for_each_question() {
         let neighbors = Neighbors::new();
-        neighbors.learn(WAN, Family::V4, MAC, true);
         for _ in 0..2 {
+            neighbors.note_question(WAN, Family::V4);
             neighbors.change(WAN, Family::V4, |word| word & !(REACHABLE | HEARD) | PROBING);
-            for _ in 0..2 {
-                neighbors.confirm(WAN, Family::V4);
-                assert_eq!(neighbors.load(WAN, Family::V4), MAC.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
-            }
+            neighbors.learn(WAN, Family::V4, MAC, true);
+            assert_eq!(neighbors.load(WAN, Family::V4), MAC.to_u64() | VALID | REACHABLE | HEARD | SPOKEN);
             assert!(neighbors.has_spoken(WAN, Family::V4));
-            assert!(!neighbors.has_spoken(WAN, Family::V4), "it was asked a moment ago");
-            neighbors.confirm(WAN, Family::V4);
+            neighbors.learn(WAN, Family::V4, MAC, true);
+            assert!(!neighbors.has_spoken(WAN, Family::V4), "nobody asked again");
         }
+    }
+
+    #[test]
+    fn another_than_the_known_mac_is_never_used_for_its_word_alone() {
+        let neighbors = Neighbors::new();
+        neighbors.note_question(WAN, Family::V4);
+        neighbors.learn(WAN, Family::V4, MAC, true);
+        neighbors.note_question(WAN, Family::V4);
+        for is_answer in [false, true] {
+            assert_eq!(neighbors.learn(WAN, Family::V4, Mac([2, 0, 0, 0, 0, 1]), is_answer), Learned::Claimed);
+        }
+        neighbors.learn(WAN, Family::V4, MAC, true);
+        assert!(neighbors.has_spoken(WAN, Family::V4), "another's answer is not the answer");
+        assert_eq!(neighbors.mac(WAN, Family::V4), Some(MAC));
     }
 
     #[test]
     fn no_station_is_believed_to_have_a_group_address() {
         let neighbors = Neighbors::new();
+        neighbors.note_question(WAN, Family::V6);
         neighbors.learn(WAN, Family::V6, Mac::BROADCAST, true);
         neighbors.learn(WAN, Family::V6, Mac::default(), true);
         assert_eq!(neighbors.mac(WAN, Family::V6), None);
@@ -254,6 +253,23 @@ mod tests {
         neighbors.set(WAN, Family::V6, MAC);
         neighbors.learn(WAN, Family::V6, Mac([2, 0, 0, 0, 0, 1]), true);
         assert_eq!((neighbors.mac(WAN, Family::V6), neighbors.state(WAN, Family::V6).name()), (Some(MAC), "reachable"));
+    }
+
+    #[test]
+    fn a_configured_mac_holds_against_every_claim_and_its_owner_may_still_show_that_it_is_there() {
+        let neighbors = Neighbors::new();
+        neighbors.follow_policy(WAN, Family::V4, Some(MAC));
+        let other = Mac([2, 0, 0, 0, 0, 1]);
+        neighbors.note_question(WAN, Family::V4);
+        assert_eq!(neighbors.learn(WAN, Family::V4, other, true), Learned::Settled);
+        assert!(!neighbors.has_spoken(WAN, Family::V4));
+        neighbors.learn(WAN, Family::V4, MAC, true);
+        assert!(neighbors.has_spoken(WAN, Family::V4));
+        assert_eq!((neighbors.mac(WAN, Family::V4), neighbors.state(WAN, Family::V4).name()), (Some(MAC), "static"));
+        assert!(!neighbors.follow_policy(WAN, Family::V4, Some(other)));
+        assert_eq!(neighbors.mac(WAN, Family::V4), Some(other), "the policy says another");
+        assert!(neighbors.follow_policy(WAN, Family::V4, None), "it starts over");
+        assert_eq!(neighbors.mac(WAN, Family::V4), None);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use super::cells::Neighbors;
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{End, HEADROOM, Mac, WanId};
+use crate::types::{End, HEADROOM, Mac, Tick, WanId};
 use arrayvec::ArrayVec;
+use std::net::IpAddr;
 
 const ETHERTYPE_VLAN: u16 = 0x8100;
 /// Bytes of a link header without a tag.
@@ -21,6 +22,17 @@ pub enum Answer {
     Kernel,
     /// It is broken, or not what it claims to be.
     Drop(DropReason),
+}
+
+/// What a frame says of a next hop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Said {
+    /// Of whom.
+    pub(super) next_hop: IpAddr,
+    /// The MAC that it is said to have.
+    pub(super) mac: Mac,
+    /// In the form of an answer to a question.
+    pub(super) is_answer: bool,
 }
 
 /// The link header of an outgoing frame: 14 bytes, or 18 with the WAN's 802.1Q tag.
@@ -43,8 +55,9 @@ pub fn link_header(wan: &Wan, destination: Mac, ethertype: u16) -> ArrayVec<u8, 
     header
 }
 
-/// Where a frame arrived, what is known there and where an answer goes.
+/// Where and when a frame arrived, what is known there and where an answer goes.
 pub(super) struct NeighborContext<'a> {
+    pub(super) now: Tick,
     pub(super) id: WanId,
     pub(super) wan: &'a Wan,
     pub(super) neighbors: &'a Neighbors,

@@ -1,7 +1,7 @@
 //! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
 //! Must never know: when to ask.
 
-use super::context::{Answer, NeighborContext};
+use super::context::{Answer, NeighborContext, Said};
 use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Wan;
@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
+const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOURCE_LINK_ADDRESS: u8 = 1;
 const TARGET_LINK_ADDRESS: u8 = 2;
 const ROUTER: u8 = 0x80;
@@ -21,53 +22,51 @@ const OVERRIDE: u8 = 0x20;
 const IP_HEADER: usize = 40;
 /// An NS or NA without options.
 const FIXED_PART: usize = 24;
+/// An RA without options.
+const ROUTER_FIXED_PART: usize = 16;
 /// An NS or NA with one link-layer address, as we send them.
 const LEN: usize = IP_HEADER + FIXED_PART + 8;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// Learns from an NS or NA, and answers a solicitation for an owned address.
-pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> Answer {
+/// Answers a solicitation for an owned address. What an NS, an NA or an RA says of the next hop comes beside.
+pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Answer, Option<Said>) {
     let message = match Message::parse(frame) {
         Ok(Some(message)) => message,
-        Ok(None) => return Answer::Kernel,
-        Err(reason) => return Answer::Drop(reason),
+        Ok(None) => return (Answer::Kernel, None),
+        Err(reason) => return (Answer::Drop(reason), None),
     };
     let Some(from) = frame.link().get(6..12).and_then(|octets| octets.try_into().ok()).map(Mac) else {
-        return Answer::Kernel;
+        return (Answer::Kernel, None);
     };
     if from == place.wan.link.mac {
-        return Answer::Kernel;
+        return (Answer::Kernel, None);
     }
     if message.kind == ADVERTISEMENT {
-        learn_from_advertisement(&message, place);
-        return Answer::Kernel;
+        return (Answer::Kernel, said_by_advertisement(&message, from, place));
     }
-    if place.wan.link.next_hop6 == Some(message.source)
-        && let Some(mac) = message.link_address
-    {
-        place.neighbors.learn(place.id, Family::V6, mac, false);
-    }
-    if !answers_for(place.wan, message.target) {
-        return Answer::Kernel;
+    let is_next_hop = place.wan.link.next_hop6 == Some(message.source);
+    let said = |mac| Said { next_hop: IpAddr::V6(message.source), mac, is_answer: false };
+    let said = message.link_address.filter(|_| is_next_hop).map(said);
+    if message.kind != SOLICITATION || !answers_for(place.wan, message.target) {
+        return (Answer::Kernel, said);
     }
     advertise_to(&message, message.link_address.unwrap_or(from), place);
-    Answer::Answered
+    (Answer::Answered, said)
 }
 
-/// RFC 4861 §7.2.5: an advertisement without a MAC confirms; another MAC is a claim if it overrides, and is taken over if there
-/// is none yet.
-fn learn_from_advertisement(message: &Message, place: &NeighborContext<'_>) {
+/// RFC 4861 §7.2.5: another MAC is a claim if it overrides. An answer to a question that was sent to one station needs not name
+/// its MAC (§7.2.4): it is the answer of the station that sent it, if that is the known one or the one that is claimed.
+fn said_by_advertisement(message: &Message, from: Mac, place: &NeighborContext<'_>) -> Option<Said> {
     if place.wan.link.next_hop6 != Some(message.target) {
-        return;
+        return None;
     }
-    let known = place.neighbors.mac(place.id, Family::V6);
-    match message.link_address {
-        None if message.flags & SOLICITED != 0 => place.neighbors.confirm(place.id, Family::V6),
-        Some(mac) if known.is_none_or(|known| known == mac) || message.flags & OVERRIDE != 0 => {
-            place.neighbors.learn(place.id, Family::V6, mac, message.flags & SOLICITED != 0);
-        }
-        _ => {}
-    }
+    let (known, is_answer) = (place.neighbors.mac(place.id, Family::V6), message.flags & SOLICITED != 0);
+    let mac = match message.link_address {
+        Some(mac) if is_answer || message.flags & OVERRIDE != 0 || known.is_none_or(|known| known == mac) => mac,
+        None if is_answer && [known, place.neighbors.claims.mac((place.id, Family::V6))].contains(&Some(from)) => from,
+        _ => return None,
+    };
+    Some(Said { next_hop: IpAddr::V6(message.target), mac, is_answer })
 }
 
 /// The owned addresses; what the kernel has for itself, be it out of the delegated prefix, only on a tagged link; and our
@@ -139,7 +138,7 @@ struct Message {
 }
 
 impl Message {
-    /// `None`: neither NS nor NA, or behind an extension header, where nobody sends them (RFC 6980).
+    /// `None`: neither NS, NA nor RA, or behind an extension header, where nobody sends them (RFC 6980).
     fn parse(frame: &Frame<'_>) -> Result<Option<Self>, DropReason> {
         let (header, rest) = frame.packet().split_first_chunk::<IP_HEADER>().ok_or(DropReason::Truncated)?;
         if header[6] != protocol::ICMPV6 {
@@ -147,18 +146,19 @@ impl Message {
         }
         let len = usize::from(u16::from_be_bytes([header[4], header[5]]));
         let message = rest.get(..len).ok_or(DropReason::Truncated)?;
-        let kind = match message.first() {
-            Some(kind @ (&SOLICITATION | &ADVERTISEMENT)) => *kind,
+        let (kind, before_options, wanted) = match message.first() {
+            Some(&kind @ SOLICITATION) => (kind, FIXED_PART, SOURCE_LINK_ADDRESS),
+            Some(&kind @ ADVERTISEMENT) => (kind, FIXED_PART, TARGET_LINK_ADDRESS),
+            Some(&kind @ ROUTER_ADVERTISEMENT) => (kind, ROUTER_FIXED_PART, SOURCE_LINK_ADDRESS),
             Some(_) => return Ok(None),
             None => return Err(DropReason::Truncated),
         };
-        let (fixed, options) = message.split_first_chunk::<FIXED_PART>().ok_or(DropReason::Truncated)?;
+        let (fixed, options) = message.split_at_checked(before_options).ok_or(DropReason::Truncated)?;
         let (source, destination) = (address_at(header, 8), address_at(header, 24));
         let sum = u16::from_be_bytes([fixed[2], fixed[3]]);
         if frame.offload.partial.is_none() && sum != checksum(message, source, destination) {
             return Err(DropReason::BadIcmpChecksum);
         }
-        let wanted = if kind == SOLICITATION { SOURCE_LINK_ADDRESS } else { TARGET_LINK_ADDRESS };
         let link_address = find_option(options, wanted)?;
         let parsed = Self { kind, flags: fixed[4], source, target: address_at(fixed, 8), link_address };
         if header[7] == 255 && fixed[1] == 0 && parsed.is_valid(destination) {
@@ -168,19 +168,22 @@ impl Message {
         }
     }
 
-    /// RFC 4861 §7.1.1 and §7.1.2, behind hop limit, checksum, code and lengths.
+    /// RFC 4861 §6.1.2, §7.1.1 and §7.1.2, behind hop limit, checksum, code and lengths.
     fn is_valid(&self, destination: Ipv6Addr) -> bool {
-        if self.target.is_multicast() {
-            return false;
+        match self.kind {
+            ROUTER_ADVERTISEMENT => self.source.is_unicast_link_local(),
+            _ if self.target.is_multicast() => false,
+            ADVERTISEMENT => !(destination.is_multicast() && self.flags & SOLICITED != 0),
+            _ => {
+                !self.source.is_unspecified()
+                    || destination == solicited_node(self.target) && self.link_address.is_none()
+            }
         }
-        if self.kind == ADVERTISEMENT {
-            return !(destination.is_multicast() && self.flags & SOLICITED != 0);
-        }
-        !self.source.is_unspecified() || destination == solicited_node(self.target) && self.link_address.is_none()
     }
 }
 
-fn address_at<const N: usize>(bytes: &[u8; N], at: usize) -> Ipv6Addr {
+/// The address at this place; none where the bytes end before.
+fn address_at(bytes: &[u8], at: usize) -> Ipv6Addr {
     let mut octets = [0; 16];
     if let Some(found) = bytes.get(at..at + 16) {
         octets.copy_from_slice(found);

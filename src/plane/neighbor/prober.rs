@@ -4,7 +4,7 @@
 use super::announce::Announcer;
 use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, SUSPECT, VALID};
 use super::context::NeighborContext;
-use super::{arp, nd};
+use super::verify;
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
@@ -14,13 +14,14 @@ use std::net::IpAddr;
 const QUICK_MS: u64 = 100;
 /// Questions after the first that come quickly.
 const QUICK_TRIES: u32 = 5;
+/// Milliseconds until one that is believed to be somewhere and does not answer is asked again, and everybody with it: it may
+/// have got another MAC.
+const SECOND_MS: u64 = 300;
 /// Milliseconds between the others (RFC 4861 §10 `RETRANS_TIMER`).
 const RETRY_MS: u64 = 1000;
 /// Milliseconds without a sign of life after which a next hop is asked whether it is still there (RFC 4861 §10
 /// `REACHABLE_TIME`).
 const REFRESH_MS: u64 = 30_000;
-/// Milliseconds within which a MAC that is known and one that is claimed in its place have to answer.
-const TRIAL_MS: u64 = 300;
 /// Unanswered questions after which a MAC is given up (RFC 4861 §10 `MAX_UNICAST_SOLICIT`).
 const MISSES: u32 = 3;
 
@@ -30,7 +31,6 @@ pub struct Prober {
     epoch: Option<u32>,
     targets: Vec<Target>,
     announcer: Announcer,
-    refused: u32,
 }
 
 /// A next hop, and how far the asking has come.
@@ -46,8 +46,6 @@ struct Target {
     /// When it was asked last.
     asked: Tick,
     due: Tick,
-    /// When the known MAC and one that is claimed were asked which it is.
-    trial: Option<Tick>,
 }
 
 impl Prober {
@@ -67,18 +65,11 @@ impl Prober {
         let mut next = now.plus_millis(RETRY_MS);
         for target in &mut self.targets {
             if let Some(wan) = policy.wan(target.wan) {
-                let place = &mut NeighborContext { id: target.wan, wan, neighbors, outbox };
-                self.refused += u32::from(target.judge(now, place));
-                target.step(now, place);
-                next = next.min(target.trial.map_or(target.due, |began| target.due.min(began.plus_millis(TRIAL_MS))));
+                target.step(&mut NeighborContext { now, id: target.wan, wan, neighbors, outbox });
+                next = next.min(target.due);
             }
         }
         next.min(self.announcer.tick(now, policy, neighbors, outbox))
-    }
-
-    /// How many claimed MACs were refused since this was last asked.
-    pub fn take_refused(&mut self) -> u32 {
-        std::mem::take(&mut self.refused)
     }
 
     /// Next hops that stayed go on as they were, the others start over.
@@ -89,16 +80,20 @@ impl Prober {
             self.targets.extend(next_hops.into_iter().flatten().map(|hop| Target::new(now, wan, config, hop)));
         }
         for target in &mut self.targets {
-            if let Some(same) = old.iter().find(|old| old.is_same(target)) {
-                (target.tries, target.asked, target.due, target.trial) = (same.tries, same.asked, same.due, same.trial);
+            let of = (target.wan, Family::of(target.next_hop));
+            let said = policy.wan(target.wan).and_then(|wan| wan.link.gateway_mac(of.1));
+            let starts_over = neighbors.follow_policy(of.0, of.1, said);
+            if let Some(same) = old.iter().find(|old| old.is_same(target) && !starts_over) {
+                (target.tries, target.asked, target.due) = (same.tries, same.asked, same.due);
             } else {
-                neighbors.end_claim(target.wan, Family::of(target.next_hop), false);
-                neighbors.change(target.wan, Family::of(target.next_hop), |_| PROBING);
+                neighbors.claims.void(of);
+                neighbors.change(of.0, of.1, |_| PROBING);
             }
         }
         for wan in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
             for family in Family::ALL {
                 if !self.targets.iter().any(|target| target.wan == wan && Family::of(target.next_hop) == family) {
+                    neighbors.follow_policy(wan, family, None);
                     neighbors.change(wan, family, |_| 0);
                 }
             }
@@ -109,17 +104,7 @@ impl Prober {
 impl Target {
     fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
         let (mac, vlan) = (config.link.mac, config.link.vlan);
-        Self {
-            wan,
-            name: config.fixed.name.clone(),
-            mac,
-            vlan,
-            next_hop,
-            tries: 0,
-            asked: Tick(0),
-            due: now,
-            trial: None,
-        }
+        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, asked: Tick(0), due: now }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -127,43 +112,8 @@ impl Target {
         identity(self) == identity(other) && self.name == other.name
     }
 
-    /// Asks which MAC it is, where one is claimed beside the known one, and believes the claim if that alone answers. Whether it
-    /// was refused.
-    fn judge(&mut self, now: Tick, place: &mut NeighborContext<'_>) -> bool {
-        let family = Family::of(self.next_hop);
-        let (Some(claim), Some(known)) =
-            (place.neighbors.claim(self.wan, family), place.neighbors.mac(self.wan, family))
-        else {
-            place.neighbors.end_claim(self.wan, family, false);
-            self.trial = None;
-            return false;
-        };
-        match self.trial {
-            None => {
-                self.trial = Some(now);
-                place.neighbors.try_claim(self.wan, family, claim);
-                self.ask(place, Some(known));
-                self.ask(place, Some(claim.mac));
-                false
-            }
-            Some(began) if now < began.plus_millis(TRIAL_MS) => false,
-            Some(_) => {
-                let is_true = claim.has_answered && !claim.is_refuted;
-                place.neighbors.end_claim(self.wan, family, is_true);
-                self.trial = None;
-                !is_true
-            }
-        }
-    }
-
-    fn ask(&self, place: &mut NeighborContext<'_>, known: Option<Mac>) {
-        match self.next_hop {
-            IpAddr::V4(next_hop) => arp::send_request(place, next_hop, known),
-            IpAddr::V6(next_hop) => nd::send_solicitation(place, next_hop, known),
-        }
-    }
-
-    fn step(&mut self, now: Tick, place: &mut NeighborContext<'_>) {
+    fn step(&mut self, place: &mut NeighborContext<'_>) {
+        let now = place.now;
         let family = Family::of(self.next_hop);
         let was = place.neighbors.change(self.wan, family, |word| word & !(HEARD | SUSPECT));
         if was & FIXED != 0 {
@@ -186,10 +136,16 @@ impl Target {
             self.tries = 0;
         }
         (self.tries, self.asked) = (self.tries + 1, now);
-        let is_quick = known.is_none() && self.tries <= QUICK_TRIES;
-        self.due = now.plus_millis(if is_quick { QUICK_MS } else { RETRY_MS });
+        self.due = now.plus_millis(match known {
+            None if self.tries <= QUICK_TRIES => QUICK_MS,
+            Some(_) if self.tries == 1 => SECOND_MS,
+            _ => RETRY_MS,
+        });
         self.mark(known.is_some(), place.neighbors);
-        self.ask(place, known);
+        verify::ask(place, self.next_hop, known);
+        if known.is_some() && self.tries > 1 {
+            verify::ask(place, self.next_hop, None);
+        }
     }
 
     /// Shows how the asking stands, unless an answer came in between.

@@ -34,6 +34,7 @@ pub fn policy() -> Policy {
             addresses6: ["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()].into(),
             next_hop4: Some(address("192.0.2.1")),
             next_hop6: Some("fe80::1".parse().unwrap()),
+            gateway_macs: [None; 2],
         },
         probe: None,
         nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
@@ -66,6 +67,12 @@ pub fn policy() -> Policy {
         inside: Inside { mtu: 1500, machine: [].into(), own: [].into(), router4: None, router6: None },
         wans: [a, b].into_iter().collect(),
     }
+}
+
+/// Whether a frame of ours asks for somebody, by ARP or by ND.
+pub fn is_question((_, frame): &(WanId, Vec<u8>)) -> bool {
+    let packet = &frame[if frame[12..14] == [0x81, 0] { 18 } else { 14 }..];
+    packet[6..8] == [0, 1] && packet[0] == 0 || packet[0] == 0x60 && packet[40] == 135
 }
 
 /// Where the queued frames go, and their bytes.

@@ -11,19 +11,20 @@ use crate::plane::state::Core;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Family, Frame, WanId};
 
-/// Whether the packet is a neighbour solicitation or advertisement (RFC 4861 §4.3, §4.4).
+/// Whether the packet is a neighbour solicitation, or an advertisement of a neighbour or router (RFC 4861 §4.2 to §4.4).
 pub fn is_one(headers: &Headers) -> bool {
-    headers.protocol == protocol::ICMPV6 && matches!(headers.transport, Transport::OtherIcmp(135 | 136))
+    headers.protocol == protocol::ICMPV6 && matches!(headers.transport, Transport::OtherIcmp(134..=136))
 }
 
 /// Takes an ARP or ND frame from a WAN.
 pub fn handle(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &Frame<'_>) -> Result<Verdict, DropReason> {
-    let answer = neighbor::answer(frame, ctx.policy, id, &core.shared.neighbors, ctx.outbox);
+    let answer = neighbor::answer(frame, (ctx.now, ctx.policy), id, &core.shared.neighbors, ctx.outbox);
     for family in Family::ALL {
         if core.shared.neighbors.has_spoken(id, family) {
             health::on_neighbor_answer(&core.shared.health, ctx.now, id, family);
         }
     }
+    core.wake = core.wake.min(core.shared.neighbors.claims_due());
     neighbor_queue::release(core, ctx);
     match answer {
         Answer::Answered => Ok(Verdict::Answered),

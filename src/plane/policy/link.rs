@@ -24,6 +24,8 @@ pub struct WanLink {
     pub next_hop4: Option<Ipv4Addr>,
     /// The gateway for IPv6.
     pub next_hop6: Option<Ipv6Addr>,
+    /// The gateways' MACs, by `Family`, where they are configured: nobody is asked for them, and nobody's word changes them.
+    pub gateway_macs: [Option<Mac>; 2],
 }
 
 impl WanLink {
@@ -34,6 +36,12 @@ impl WanLink {
             Family::V4 => self.next_hop4.map(IpAddr::V4),
             Family::V6 => self.next_hop6.map(IpAddr::V6),
         }
+    }
+
+    /// The configured MAC of the gateway of one family.
+    #[must_use]
+    pub fn gateway_mac(&self, family: Family) -> Option<Mac> {
+        self.gateway_macs[family.index()]
     }
 
     /// Whether the kernel has `address` on this link.

@@ -57,6 +57,7 @@ impl Worker {
             service.handle_mail(&mut policies);
             service.handle_time(service.clock.now());
             let received = service.pass();
+            service.next_tick = service.next_tick.min(service.plane.wake());
             service.report_probes();
             if received == 0 && !service.over {
                 service.wait();

@@ -4,7 +4,7 @@ use super::{TWO, parse};
 use crate::config::settings::{
     Control, Downstream, External6, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
 };
-use crate::types::{Balance, Family, NptMode, OnUp, Remedies, Remedy, Timeouts};
+use crate::types::{Balance, Family, Mac, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -21,6 +21,7 @@ fn the_least_file_has_every_default() {
         mtu_targets: vec![],
         gateway4: None,
         gateway6: None,
+        gateway_macs: [None; 2],
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nat44_interface: None,
         nptv6: None,
@@ -86,6 +87,7 @@ fn every_key_means_what_it_says() {
         mtu = 1492
         gateway4 = "192.0.2.1"
         gateway6 = "fe80::1"
+        gateway_mac6 = "02:00:5e:10:00:0A"
         nptv6 = { inside = "fd00:0:0:10::/60", outside = "2001:db8::/60", mode = "rfc6296" }
         inbound6 = { "2001:db8:0:1::1" = "fd99::2" }
         [[wan]]
@@ -122,6 +124,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(settings.log, Log { json: true, level: "debug".into() });
     let (a, b) = (&settings.wans[0], &settings.wans[1]);
     assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
+    assert_eq!(a.gateway_macs, [None, Some(Mac([2, 0, 0x5e, 0x10, 0, 0xa]))]);
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),
         outside: "2001:db8::/60".parse().ok(),

@@ -76,7 +76,7 @@ fn unknown_keys() {
         (
             "name = \"cable\"",
             "\"a b\" = 2",
-            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, health, nat44, inbound4, nptv6, inbound6",
+            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, gateway_mac4, gateway_mac6, health, nat44, inbound4, nptv6, inbound6",
         ),
         (
             "outside = \"2001:db8:a:",
@@ -295,6 +295,26 @@ fn words_addresses_and_times() {
             "name = \"cable\"",
             "gateway6 = \"192.0.2.1\"",
             "16:12 bad-value \"192.0.2.1\" | `192.0.2.1` is IPv4, and IPv6 belongs here | write an IPv6 address such as \"2001:db8::1\", or \"auto\"",
+        ),
+        (
+            "name = \"cable\"",
+            "gateway_mac6 = \"01:00:5e:10:00:01\"",
+            "16:16 bad-value \"01:00:5e:10:00:01\" | `01:00:5e:10:00:01` means a group of stations | write the MAC of the gateway alone",
+        ),
+        (
+            "name = \"cable\"",
+            "gateway_mac6 = \"00:00:00:00:00:00\"",
+            "16:16 bad-value \"00:00:00:00:00:00\" | `00:00:00:00:00:00` is no MAC of any station | write the MAC of the gateway",
+        ),
+        (
+            "name = \"cable\"",
+            "gateway_mac6 = \"02:00:5e:10:00\"",
+            "16:16 bad-value \"02:00:5e:10:00\" | `02:00:5e:10:00` is no MAC | write one such as \"02:00:5e:10:00:01\"",
+        ),
+        (
+            "name = \"cable\"",
+            "gateway_mac6 = \"02:00:5e:10:00:+1\"",
+            "16:16 bad-value \"02:00:5e:10:00:+1\" | `02:00:5e:10:00:+1` is no MAC | write one such as \"02:00:5e:10:00:01\"",
         ),
         (
             "\"198.51.100.2\"",

@@ -20,6 +20,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         addresses6: [].into(),
         next_hop4: None,
         next_hop6: None,
+        gateway_macs: [None; 2],
     };
     let fixed = |(name, tier, weight): &(&str, u8, u32)| WanFixed {
         name: (*name).into(),

@@ -5,7 +5,7 @@ use crate::plane::neighbor::sample::{hex, policy, sent};
 use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Policy;
-use crate::types::{Offload, WanId};
+use crate::types::{Family, Offload, Tick, WanId};
 
 const LINK: &str = "ffffffffffff 02000000ee01 0806";
 
@@ -18,15 +18,25 @@ fn receive_under(policy: &Policy, wan: WanId, neighbors: &Neighbors, body: &str)
     let end = bytes.len();
     let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
     let mut outbox = Outbox::new();
-    let verdict = answer(&frame, policy, wan, neighbors, &mut outbox);
+    let verdict = answer(&frame, (Tick(0), policy), wan, neighbors, &mut outbox);
     (verdict, sent(&mut outbox))
+}
+
+/// Neighbours that know the gateway of both WANs, so that nobody need be asked.
+fn known() -> Neighbors {
+    let neighbors = Neighbors::new();
+    for wan in [WanId(0), WanId(1)] {
+        neighbors.note_question(wan, Family::V4);
+        neighbors.learn(wan, Family::V4, Mac([2, 0, 0, 0, 0xee, 1]), true);
+    }
+    neighbors
 }
 
 #[test]
 fn a_request_for_an_owned_address_is_answered_to_who_asked() {
     let request =
         "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000203 000000000000000000000000000000000000";
-    let (verdict, sent) = receive(WanId(0), &Neighbors::new(), request);
+    let (verdict, sent) = receive(WanId(0), &known(), request);
     let reply = "02000000ee01 02000000000a 0806 0001 0800 06 04 0002 02000000000a c0000203 02000000ee01 c0000201";
     assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
 }
@@ -42,7 +52,7 @@ fn a_probe_for_an_owned_address_is_answered() {
 #[test]
 fn an_answer_on_a_tagged_wan_is_tagged() {
     let request = "0001 0800 06 04 0001 02000000ee01 c6336401 000000000000 c6336403";
-    let (verdict, sent) = receive(WanId(1), &Neighbors::new(), request);
+    let (verdict, sent) = receive(WanId(1), &known(), request);
     let reply =
         "02000000ee01 02000000000b 8100012c 0806 0001 0800 06 04 0002 02000000000b c6336403 02000000ee01 c6336401";
     assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(1), hex(reply))]));
@@ -52,21 +62,21 @@ fn an_answer_on_a_tagged_wan_is_tagged() {
 fn the_kernels_own_address_is_answered_for_where_the_kernel_sees_no_frames() {
     let request = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000202";
     let mut policy = policy();
-    assert_eq!(receive_under(&policy, WanId(0), &Neighbors::new(), request), (Answer::Kernel, vec![]), "untagged");
+    assert_eq!(receive_under(&policy, WanId(0), &known(), request), (Answer::Kernel, vec![]), "untagged");
     policy.wans[0].link.vlan = Some(300);
-    let (verdict, sent) = receive_under(&policy, WanId(0), &Neighbors::new(), request);
+    let (verdict, sent) = receive_under(&policy, WanId(0), &known(), request);
     let reply =
         "02000000ee01 02000000000a 8100012c 0806 0001 0800 06 04 0002 02000000000a c0000202 02000000ee01 c0000201";
     assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
     let nobodys = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000204";
-    assert_eq!(receive_under(&policy, WanId(0), &Neighbors::new(), nobodys), (Answer::Kernel, vec![]));
+    assert_eq!(receive_under(&policy, WanId(0), &known(), nobodys), (Answer::Kernel, vec![]));
 }
 
 #[test]
 fn nothing_is_answered_for_what_this_wan_does_not_own() {
     for target in ["c0000202", "c0000204", "c6336403", "0afafa02"] {
         let request = format!("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 {target}");
-        assert_eq!(receive(WanId(0), &Neighbors::new(), &request), (Answer::Kernel, vec![]), "{target}");
+        assert_eq!(receive(WanId(0), &known(), &request), (Answer::Kernel, vec![]), "{target}");
     }
 }
 
@@ -76,22 +86,41 @@ fn a_reply_asks_for_nothing() {
     assert_eq!(receive(WanId(0), &Neighbors::new(), reply), (Answer::Kernel, vec![]));
 }
 
+/// What the gateway may say: in an answer, in a question for somebody, in an announcement.
+const SAYINGS: [&str; 3] = [
+    "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202",
+    "0001 0800 06 04 0001 02000000ee02 c0000201 000000000000 c0000205",
+    "0001 0800 06 04 0001 02000000ee03 c0000201 000000000000 c0000201",
+];
+
+/// Whom the frames ask by ARP.
+fn asked(frames: &[(WanId, Vec<u8>)]) -> Vec<Mac> {
+    let requests = frames.iter().filter(|(_, frame)| frame[20..22] == [0, 1]);
+    requests.map(|(_, frame)| Mac(frame[..6].try_into().unwrap())).collect()
+}
+
 #[test]
-fn the_next_hop_teaches_its_mac_by_reply_request_and_announcement() {
-    let bodies = [
-        "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202",
-        "0001 0800 06 04 0001 02000000ee02 c0000201 000000000000 c0000205",
-        "0001 0800 06 04 0001 02000000ee03 c0000201 000000000000 c0000201",
-    ];
-    for (body, last) in bodies.iter().zip([1, 2, 3]) {
+fn the_next_hop_teaches_its_mac_by_the_answer_to_a_question() {
+    let neighbors = Neighbors::new();
+    neighbors.note_question(WanId(0), Family::V4);
+    assert_eq!(receive(WanId(0), &neighbors, SAYINGS[0]), (Answer::Kernel, vec![]));
+    assert_eq!(neighbors.mac(WanId(0), Family::V4), Some(Mac([2, 0, 0, 0, 0xee, 1])));
+}
+
+#[test]
+fn a_next_hop_that_speaks_unasked_is_asked_at_once_and_both_are_if_another_is_known() {
+    for (body, last) in SAYINGS.iter().zip([1, 2, 3]) {
         let neighbors = Neighbors::new();
-        assert_eq!(receive(WanId(0), &neighbors, body), (Answer::Kernel, vec![]));
-        let mac = Some(Mac([2, 0, 0, 0, 0xee, last]));
-        assert_eq!(neighbors.mac(WanId(0), Family::V4), mac);
-        for other in bodies.iter().filter(|other| *other != body) {
-            receive(WanId(0), &neighbors, other);
-            assert_eq!(neighbors.mac(WanId(0), Family::V4), mac, "another one is a claim only");
-        }
+        let mac = Mac([2, 0, 0, 0, 0xee, last]);
+        let (verdict, frames) = receive(WanId(0), &neighbors, body);
+        assert_eq!((verdict, asked(&frames), neighbors.mac(WanId(0), Family::V4)), (Answer::Kernel, vec![mac], None));
+
+        let (neighbors, known) = (Neighbors::new(), Mac([2, 0, 0, 0, 0xee, 9]));
+        neighbors.note_question(WanId(0), Family::V4);
+        neighbors.learn(WanId(0), Family::V4, known, true);
+        let (_, frames) = receive(WanId(0), &neighbors, body);
+        assert_eq!((asked(&frames), neighbors.mac(WanId(0), Family::V4)), (vec![known, mac], Some(known)));
+        assert_eq!(receive(WanId(0), &neighbors, body).1, [], "once");
     }
 }
 
@@ -108,7 +137,8 @@ fn only_a_reply_that_is_no_announcement_is_an_answer() {
         let mut bytes = hex(&format!("{link}{body}"));
         let end = bytes.len();
         let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
-        answer(&frame, &policy(), WanId(0), &neighbors, &mut Outbox::new());
+        neighbors.note_question(WanId(0), Family::V4);
+        answer(&frame, (Tick(0), &policy()), WanId(0), &neighbors, &mut Outbox::new());
         assert_eq!(neighbors.has_spoken(WanId(0), Family::V4), is_answer, "{link} {body}");
     }
 }

@@ -5,13 +5,14 @@ use crate::plane::neighbor::sample::{hex, policy, sent};
 use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Policy;
-use crate::types::{Offload, WanId};
+use crate::types::{Offload, Tick, WanId};
 
 const A: WanId = WanId(0);
 const GATEWAY: &str = "fe80000000000000 0000000000000001";
 const OWNED: &str = "20010db8000a0c80 0000000000000001";
 const OWNED_GROUP: &str = "ff02000000000000 00000001ff000001";
 const IN_PREFIX: &str = "20010db8000a0c8f 0000000000001234";
+const OWNED_BY_NOBODY: &str = "20010db8000a0c90 0000000000000001";
 const NOBODY: &str = "0000000000000000 0000000000000000";
 const NODES: &str = "ff02000000000000 0000000000000001";
 const GATEWAY_MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
@@ -31,24 +32,49 @@ fn finish(source: &str, destination: &str, message: &str) -> Vec<u8> {
 }
 
 fn receive_under(policy: &Policy, neighbors: &Neighbors, packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
-    let mut bytes = [&hex("3333ff000001 02000000ee01 86dd")[..], packet].concat();
+    receive_from(GATEWAY_MAC, policy, neighbors, packet)
+}
+
+fn receive_from(from: Mac, policy: &Policy, neighbors: &Neighbors, packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
+    let mut bytes = [&hex("3333ff000001")[..], &from.0, &hex("86dd"), packet].concat();
     let end = bytes.len();
     let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
     let mut outbox = Outbox::new();
-    let verdict = answer(&frame, policy, A, neighbors, &mut outbox);
+    let verdict = answer(&frame, (Tick(0), policy), A, neighbors, &mut outbox);
     (verdict, sent(&mut outbox))
 }
 
 fn receive(packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
-    receive_under(&policy(), &Neighbors::new(), packet)
+    receive_under(&policy(), &known(), packet)
 }
 
-fn learned(packets: &[Vec<u8>]) -> Option<Mac> {
+/// What is learned from a packet after a question.
+fn learned(packet: &[u8]) -> Option<Mac> {
     let neighbors = Neighbors::new();
-    for packet in packets {
-        assert_eq!(receive_under(&policy(), &neighbors, packet).1, vec![], "nothing to answer");
-    }
+    neighbors.note_question(A, Family::V6);
+    receive_under(&policy(), &neighbors, packet);
     neighbors.mac(A, Family::V6)
+}
+
+/// Neighbours where the gateway has answered.
+fn known() -> Neighbors {
+    let neighbors = Neighbors::new();
+    neighbors.note_question(A, Family::V6);
+    neighbors.learn(A, Family::V6, GATEWAY_MAC, true);
+    assert!(neighbors.has_spoken(A, Family::V6));
+    neighbors
+}
+
+/// Whom the frames solicit.
+fn asked(frames: &[(WanId, Vec<u8>)]) -> Vec<Mac> {
+    let solicitations = frames.iter().filter(|(_, frame)| frame[54] == SOLICITATION);
+    solicitations.map(|(_, frame)| Mac(frame[..6].try_into().unwrap())).collect()
+}
+
+const OTHER_MAC: Mac = Mac([2, 0, 0, 0, 0xee, 2]);
+
+fn router_advertisement(source: &str, option: &str) -> Vec<u8> {
+    finish(source, NODES, &format!("86000000 40000708 00000000 00000000 {option}"))
 }
 
 fn solicitation(target: &str) -> Vec<u8> {
@@ -87,7 +113,7 @@ fn duplicate_address_detection_is_answered_to_all_nodes() {
 #[test]
 fn nothing_is_answered_for_what_this_wan_does_not_own() {
     let kernels = "20010db8000a0c80 0000000000000005";
-    for target in ["20010db8000a0c90 0000000000000001", kernels, "fe80000000000000 0000000000000002"] {
+    for target in [OWNED_BY_NOBODY, kernels, "fe80000000000000 0000000000000002"] {
         assert_eq!(receive(&solicitation(target)), (Answer::Kernel, vec![]), "{target}");
     }
 }
@@ -96,7 +122,7 @@ fn nothing_is_answered_for_what_this_wan_does_not_own() {
 fn the_kernels_own_addresses_are_answered_for_where_the_kernel_sees_no_frames() {
     for own in ["fe80000000000000 0000000000000002", "20010db8000a0c80 0000000000000005"] {
         let mut policy = policy();
-        let asked = |policy: &Policy| receive_under(policy, &Neighbors::new(), &solicitation(own));
+        let asked = |policy: &Policy| receive_under(policy, &known(), &solicitation(own));
         assert_eq!(asked(&policy), (Answer::Kernel, vec![]), "untagged");
         policy.wans[0].link.vlan = Some(300);
         let (verdict, sent) = asked(&policy);
@@ -119,45 +145,74 @@ fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
 }
 
 #[test]
-fn the_next_hop_teaches_its_mac() {
-    assert_eq!(learned(&[advertisement("60", "0201 02000000ee01")]), Some(GATEWAY_MAC));
-    let asks_for_another = solicitation("20010db8000a0c90 0000000000000001");
-    assert_eq!(learned(&[asks_for_another]), Some(GATEWAY_MAC));
-}
-
-#[test]
-fn another_mac_is_a_claim_only_if_it_overrides() {
-    for (flags, is_claim) in [("40", false), ("20", true), ("60", true)] {
-        let neighbors = Neighbors::new();
-        for packet in [advertisement("60", "0201 02000000ee01"), advertisement(flags, "0201 02000000ee02")] {
-            receive_under(&policy(), &neighbors, &packet);
-        }
-        assert_eq!(neighbors.mac(A, Family::V6), Some(GATEWAY_MAC));
-        assert_eq!(neighbors.claim(A, Family::V6).is_some(), is_claim, "{flags}");
-    }
-}
-
-#[test]
-fn only_a_solicited_advertisement_is_an_answer() {
-    let neighbors = Neighbors::new();
-    let asks = solicitation("20010db8000a0c90 0000000000000001");
-    for (packet, is_answer) in [
-        (advertisement("20", "0201 02000000ee01"), false),
-        (asks, false),
-        (advertisement("60", "0201 02000000ee01"), true),
-        (advertisement("40", ""), true),
-    ] {
-        receive_under(&policy(), &neighbors, &packet);
-        assert_eq!(neighbors.has_spoken(A, Family::V6), is_answer);
-    }
-}
-
-#[test]
-fn an_advertisement_without_a_mac_or_for_another_teaches_none() {
-    assert_eq!(learned(&[advertisement("60", "")]), None);
+fn the_next_hop_teaches_its_mac_by_the_answer_to_a_question() {
+    assert_eq!(learned(&advertisement("60", "0201 02000000ee01")), Some(GATEWAY_MAC));
+    assert_eq!(learned(&advertisement("40", "0201 02000000ee01")), Some(GATEWAY_MAC));
+    assert_eq!(learned(&advertisement("20", "0201 02000000ee01")), None, "unsolicited");
+    assert_eq!(learned(&advertisement("60", "")), None, "without a MAC");
     let other = "fe80000000000000 0000000000000007";
     let message = format!("88000000 20000000 {other} 0201 02000000ee01");
-    assert_eq!(learned(&[finish(other, NODES, &message)]), None);
+    assert_eq!(learned(&finish(other, NODES, &message)), None, "another station");
+}
+
+/// What names a MAC for the gateway without being asked, and whether that is a claim where another is known.
+fn unasked() -> Vec<(Vec<u8>, bool)> {
+    vec![
+        (advertisement("20", "0201 02000000ee02"), true),
+        (advertisement("60", "0201 02000000ee02"), true),
+        (advertisement("40", "0201 02000000ee02"), true),
+        (advertisement("00", "0201 02000000ee02"), false),
+        (finish(GATEWAY, OWNED_GROUP, &format!("87000000 00000000 {OWNED_BY_NOBODY} 0101 02000000ee02")), true),
+        (router_advertisement(GATEWAY, "0101 02000000ee02"), true),
+        (router_advertisement(GATEWAY, ""), false),
+        (router_advertisement("fe80000000000000 0000000000000007", "0101 02000000ee02"), false),
+    ]
+}
+
+#[test]
+fn who_claims_to_be_the_next_hop_is_asked_at_once_and_so_is_the_known_one() {
+    for (packet, is_claim) in unasked() {
+        let neighbors = known();
+        let (verdict, frames) = receive_from(OTHER_MAC, &policy(), &neighbors, &packet);
+        let due = if is_claim { vec![GATEWAY_MAC, OTHER_MAC] } else { vec![] };
+        assert_eq!((verdict, asked(&frames)), (Answer::Kernel, due), "{packet:x?}");
+        assert_eq!(neighbors.mac(A, Family::V6), Some(GATEWAY_MAC));
+        assert!(!neighbors.has_spoken(A, Family::V6), "that is no sign of life");
+    }
+}
+
+#[test]
+fn only_a_solicited_advertisement_of_the_known_mac_is_an_answer() {
+    let asks = solicitation(OWNED_BY_NOBODY);
+    for (packet, from, is_answer) in [
+        (advertisement("20", "0201 02000000ee01"), GATEWAY_MAC, false),
+        (asks, GATEWAY_MAC, false),
+        (router_advertisement(GATEWAY, "0101 02000000ee01"), GATEWAY_MAC, false),
+        (advertisement("60", "0201 02000000ee01"), GATEWAY_MAC, true),
+        (advertisement("40", ""), GATEWAY_MAC, true),
+        (advertisement("40", ""), OTHER_MAC, false),
+        (advertisement("60", "0201 02000000ee02"), OTHER_MAC, false),
+    ] {
+        let neighbors = known();
+        receive_from(from, &policy(), &neighbors, &packet);
+        assert!(!neighbors.has_spoken(A, Family::V6), "nobody has asked");
+        neighbors.note_question(A, Family::V6);
+        receive_from(from, &policy(), &neighbors, &packet);
+        assert_eq!(neighbors.has_spoken(A, Family::V6), is_answer, "{packet:x?} from {from}");
+    }
+}
+
+/// RFC 4861 §7.2.4: the answer to a solicitation of one station may leave the option out, and Linux does.
+#[test]
+fn the_answer_of_one_that_is_claimed_needs_not_name_its_mac() {
+    let neighbors = known();
+    receive_from(OTHER_MAC, &policy(), &neighbors, &advertisement("20", "0201 02000000ee02"));
+    receive_from(OTHER_MAC, &policy(), &neighbors, &advertisement("40", ""));
+    let mut outbox = Outbox::new();
+    for ms in [100, 200, 300] {
+        crate::plane::neighbor::settle_claims(Tick::from_millis(ms), &policy(), &neighbors, &mut outbox);
+    }
+    assert_eq!(neighbors.mac(A, Family::V6), Some(OTHER_MAC));
 }
 
 #[test]
@@ -189,6 +244,8 @@ fn every_check_of_rfc_4861_drops() {
     let named = format!("{probe} 0101 02000000ee01");
     assert_eq!(dropped(&finish(NOBODY, OWNED_GROUP, &named)), bad, "a probe that names a MAC");
     assert_eq!(dropped(&finish(GATEWAY, NODES, &format!("88000000 40000000 {GATEWAY}"))), bad, "solicited, to all");
+    let routed = router_advertisement("20010db8000a0c80 0000000000000009", "");
+    assert_eq!(dropped(&routed), bad, "a router that is not on the link");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plane::neighbor::NeighborState;
+use crate::plane::neighbor::context::Said;
 use crate::plane::neighbor::sample::{hex, policy, sent};
 use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
@@ -25,11 +26,12 @@ struct Run {
     policy: Policy,
     neighbors: Neighbors,
     next: Tick,
+    refused: u32,
 }
 
 impl Run {
     fn new(policy: Policy) -> Self {
-        Self { prober: Prober::new(), policy, neighbors: Neighbors::new(), next: Tick::from_secs(50) }
+        Self { prober: Prober::new(), policy, neighbors: Neighbors::new(), next: Tick::from_secs(50), refused: 0 }
     }
 
     /// Ticks whenever the prober asks to be called, up to `until`; gives the milliseconds at which it sent, and what.
@@ -39,10 +41,29 @@ impl Run {
             let mut outbox = Outbox::new();
             let now = self.next;
             self.next = self.prober.tick(now, &self.policy, &self.neighbors, &mut outbox);
+            self.refused += crate::plane::neighbor::settle_claims(now, &self.policy, &self.neighbors, &mut outbox);
+            self.next = self.next.min(self.neighbors.claims_due());
             assert!(now < self.next && self.next <= now.plus_millis(1000));
             all.extend(sent(&mut outbox).into_iter().map(|(_, bytes)| (now.millis(), bytes)));
         }
         all
+    }
+
+    /// The next hop answers a question that it may have been asked by another.
+    fn hears(&self, family: Family, mac: Mac) {
+        self.neighbors.note_question(A, family);
+        self.neighbors.learn(A, family, mac, true);
+    }
+
+    /// Somebody says unasked at `now` that the IPv4 next hop has this MAC. Who is asked.
+    fn hears_claim(&mut self, now: u64, mac: Mac) -> Vec<Mac> {
+        let mut outbox = Outbox::new();
+        let (wan, next_hop) = (self.policy.wan(A).unwrap(), self.policy.wans[0].link.next_hop(Family::V4).unwrap());
+        let now = Tick::from_millis(now);
+        let place = &mut NeighborContext { now, id: A, wan, neighbors: &self.neighbors, outbox: &mut outbox };
+        verify::learn(place, Said { next_hop, mac, is_answer: false });
+        self.next = self.next.min(self.neighbors.claims_due());
+        sent(&mut outbox).iter().map(|(_, frame)| Mac(frame[..6].try_into().unwrap())).collect()
     }
 
     fn times(&mut self, until: u64) -> Vec<u64> {
@@ -72,37 +93,40 @@ fn it_is_shown_as_probing_while_the_quick_questions_last() {
 fn a_known_next_hop_is_refreshed_by_unicast_every_thirty_seconds() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.hears(Family::V4, MAC);
     assert_eq!(run.times(80_099), [] as [u64; 0]);
     let asked = run.until(80_100);
     assert_eq!((asked.len(), &asked[0].1[..6]), (1, &MAC.0[..]));
     assert_eq!(run.neighbors.state(A, Family::V4), NeighborState::Reachable, "one question is no doubt");
-    run.neighbors.learn(A, Family::V4, MAC, true);
-    assert_eq!(run.times(111_100), [111_100], "thirty seconds after the answer was noticed");
+    run.hears(Family::V4, MAC);
+    assert_eq!(run.times(110_400), [110_400], "thirty seconds after the answer was noticed");
 }
 
 #[test]
 fn a_next_hop_that_falls_silent_is_given_up_after_three_questions() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC, true);
-    assert_eq!(run.times(82_100), [80_100, 81_100, 82_100]);
+    run.hears(Family::V4, MAC);
+    let asked = run.until(81_400);
+    let asked: Vec<_> = asked.iter().map(|(time, frame)| (*time, Mac(frame[..6].try_into().unwrap()))).collect();
+    let both = |time| [(time, MAC), (time, Mac::BROADCAST)];
+    assert_eq!(asked, [&[(80_100, MAC)][..], &both(80_400), &both(81_400)].concat(), "another may have its address");
     assert_eq!(
         (run.neighbors.mac(A, Family::V4), run.neighbors.state(A, Family::V4)),
         (Some(MAC), NeighborState::Probing)
     );
-    let asked = run.until(83_200);
-    assert_eq!(asked.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [83_100, 83_200]);
+    let asked = run.until(82_500);
+    assert_eq!(asked.iter().map(|(time, _)| *time).collect::<Vec<_>>(), [82_400, 82_500]);
     assert_eq!((run.neighbors.mac(A, Family::V4), run.neighbors.state(A, Family::V4)), (None, NeighborState::Probing));
     assert_eq!(&asked[0].1[..6], [0xff; 6]);
 }
 
 #[test]
-fn a_next_hop_that_speaks_by_itself_need_not_be_asked() {
+fn a_next_hop_that_answers_others_need_not_be_asked() {
     let mut run = Run::new(quiet());
     run.until(50_000);
     for seconds in 50..200 {
-        run.neighbors.learn(A, Family::V4, MAC, true);
+        run.hears(Family::V4, MAC);
         assert_eq!(run.times(seconds * 1000), [] as [u64; 0]);
     }
 }
@@ -119,7 +143,7 @@ fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
     assert_eq!(frame[22..54], hex("fe800000000000000000000000000002 ff0200000000000000000001ff123456"));
     assert_eq!(frame[54..56], hex("8700"));
     assert_eq!(frame[58..], hex("00000000 fe800000000000000000000000123456 0101 02000000000a"));
-    run.neighbors.learn(A, Family::V6, MAC, true);
+    run.hears(Family::V6, MAC);
     let frame = run.until(80_100).remove(0).1;
     assert_eq!((&frame[..6], &frame[38..54]), (&MAC.0[..], &hex("fe800000000000000000000000123456")[..]));
 }
@@ -130,8 +154,8 @@ fn a_new_next_hop_starts_over_and_the_others_go_on() {
     policy.wans[0].link.next_hop6 = Some("fe80::1".parse().unwrap());
     let mut run = Run::new(policy);
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC, true);
-    run.neighbors.learn(A, Family::V6, MAC, true);
+    run.hears(Family::V4, MAC);
+    run.hears(Family::V6, MAC);
     run.until(51_000);
     run.policy.epoch = 2;
     run.policy.wans[0].link.next_hop4 = Some("192.0.2.6".parse().unwrap());
@@ -230,26 +254,25 @@ fn a_large_block_is_announced_at_a_measured_pace() {
 
 const CLAIMED: Mac = Mac([2, 0, 0, 0, 0xee, 2]);
 
-/// A run whose next hop is known, where another MAC has just been claimed; and who is asked then.
+/// A run whose next hop is known, where another MAC has just been claimed; both are asked.
 fn claimed() -> Run {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.hears(Family::V4, MAC);
     run.until(51_000);
-    run.neighbors.learn(A, Family::V4, CLAIMED, false);
-    let asked = run.until(run.next.millis());
-    let to: Vec<_> = asked.iter().map(|(_, frame)| frame[..6].to_vec()).collect();
-    assert_eq!(to, [MAC.0.to_vec(), CLAIMED.0.to_vec()]);
-    assert_eq!(run.neighbors.mac(A, Family::V4), Some(MAC), "the known one stays in use meanwhile");
+    assert_eq!(run.hears_claim(51_000, CLAIMED), [MAC, CLAIMED]);
     run
 }
 
 #[test]
 fn a_mac_that_is_claimed_is_used_if_it_answers_and_the_known_one_does_not() {
     let mut run = claimed();
-    run.neighbors.learn(A, Family::V4, CLAIMED, true);
-    run.until(run.next.millis());
-    assert_eq!((run.neighbors.mac(A, Family::V4), run.prober.take_refused()), (Some(CLAIMED), 0));
+    run.hears(Family::V4, CLAIMED);
+    let asked: Vec<_> = run.until(51_299).iter().map(|(time, frame)| (*time, frame[5])).collect();
+    assert_eq!(asked, [(51_100, 1), (51_200, 1)], "one lost question is no silence");
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(MAC), "the known one stays in use meanwhile");
+    run.until(51_300);
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.refused), (Some(CLAIMED), 0));
     assert_eq!(run.times(80_000), [] as [u64; 0], "it has been heard");
 }
 
@@ -259,24 +282,76 @@ fn a_mac_that_is_claimed_is_refused_if_the_known_one_answers_or_nobody_does() {
         let mut run = claimed();
         for (mac, answers) in [(CLAIMED, claims), (MAC, known)] {
             if answers {
-                run.neighbors.learn(A, Family::V4, mac, true);
+                run.hears(Family::V4, mac);
             }
-            run.neighbors.learn(A, Family::V4, CLAIMED, false);
+            run.hears_claim(51_050, CLAIMED);
         }
-        run.until(run.next.millis());
-        assert_eq!((run.neighbors.mac(A, Family::V4), run.prober.take_refused()), (Some(MAC), 1));
-        assert_eq!(run.neighbors.claim(A, Family::V4), None);
+        run.until(51_300);
+        assert_eq!((run.neighbors.mac(A, Family::V4), run.refused), (Some(MAC), 1));
+        assert_eq!(run.neighbors.claims.mac((A, Family::V4)), None);
     }
+}
+
+#[test]
+fn after_a_refusal_the_next_claim_waits_for_a_second_and_is_not_forgotten() {
+    let mut run = claimed();
+    run.hears(Family::V4, MAC);
+    run.until(51_100);
+    assert_eq!(run.refused, 1);
+    assert_eq!(run.hears_claim(51_200, Mac([2, 0, 0, 0, 0xee, 3])), []);
+    assert_eq!(run.hears_claim(51_300, CLAIMED), [], "the last one counts");
+    let asked: Vec<_> = run.until(52_100).iter().map(|(time, frame)| (*time, frame[5])).collect();
+    assert_eq!(asked, [(52_100, 1), (52_100, 2)]);
+}
+
+#[test]
+fn one_that_answers_takes_the_place_of_one_that_is_claimed_and_silent() {
+    let mut run = Run::new(quiet());
+    run.until(50_000);
+    run.hears(Family::V4, MAC);
+    run.until(51_000);
+    run.hears_claim(51_000, Mac([2, 0, 0, 0, 0xee, 3]));
+    run.hears(Family::V4, CLAIMED);
+    run.until(51_300);
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(CLAIMED));
+}
+
+#[test]
+fn one_that_speaks_unasked_where_nobody_is_known_is_used_when_it_answers() {
+    let mut run = Run::new(quiet());
+    run.until(53_000);
+    assert_eq!(run.hears_claim(53_000, MAC), [MAC]);
+    assert_eq!(run.neighbors.mac(A, Family::V4), None);
+    run.hears(Family::V4, MAC);
+    assert_eq!(run.neighbors.mac(A, Family::V4), Some(MAC));
+    run.until(54_000);
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.refused), (Some(MAC), 0));
 }
 
 #[test]
 fn after_silence_the_first_who_answers_is_the_next_hop() {
     let mut run = Run::new(quiet());
     run.until(50_000);
-    run.neighbors.learn(A, Family::V4, MAC, true);
+    run.hears(Family::V4, MAC);
     run.until(83_200);
-    run.neighbors.learn(A, Family::V4, CLAIMED, true);
+    run.hears(Family::V4, CLAIMED);
     assert_eq!(run.neighbors.mac(A, Family::V4), Some(CLAIMED));
     run.until(84_500);
-    assert_eq!(run.prober.take_refused(), 0);
+    assert_eq!(run.refused, 0);
+}
+
+#[test]
+fn a_configured_mac_is_used_and_nobody_is_asked_and_no_claim_counts() {
+    let mut policy = quiet();
+    policy.wans[0].link.gateway_macs[0] = Some(MAC);
+    let mut run = Run::new(policy);
+    assert_eq!(run.times(100_000), [] as [u64; 0]);
+    assert_eq!(run.hears_claim(100_000, CLAIMED), []);
+    run.hears(Family::V4, CLAIMED);
+    run.until(102_000);
+    assert_eq!((run.neighbors.mac(A, Family::V4), run.refused), (Some(MAC), 0));
+    run.policy.epoch = 2;
+    run.policy.wans[0].link.gateway_macs[0] = None;
+    let asked = run.until(103_000);
+    assert_eq!((&asked[0].1[..6], run.neighbors.mac(A, Family::V4)), (&[0xff; 6][..], None), "it is asked for again");
 }

@@ -1,0 +1,155 @@
+//! MACs that somebody claims for a next hop, unasked or in the place of the known one: whoever is on the link may claim one.
+//! Both are asked at once, and again; the claimed one is used only if it answers and the known one does not. A known one that
+//! answers is believed for a while against all others.
+//! Must never know: context, who is asked and how (verify.rs).
+
+use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Milliseconds between two questions to both, and questions: one that is lost decides nothing.
+const ROUND_MS: u64 = 100;
+const ROUNDS: u64 = 3;
+/// Milliseconds after a claim that was refused in which the next one waits.
+const REST_MS: u64 = 1000;
+
+/// The claims on the next hops, one for each WAN and family at a time, shared by the workers.
+#[derive(Debug)]
+pub(super) struct Claims {
+    slots: [[Mutex<Slot>; 2]; MAX_WANS],
+    /// Nanoseconds: when the first of them is to be looked at.
+    due: AtomicU64,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self { slots: std::array::from_fn(|_| Default::default()), due: AtomicU64::new(u64::MAX) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    claim: Option<Claim>,
+    /// No claim is tried before.
+    rest: Tick,
+}
+
+/// A MAC that is claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Claim {
+    mac: Mac,
+    /// When both were asked first; `None`: it waits.
+    since: Option<Tick>,
+    rounds: u64,
+    /// Whether it has answered since, and whether the known one has.
+    has_answered: bool,
+    is_refuted: bool,
+}
+
+impl Claims {
+    /// The first tick at which there is something to do.
+    pub(super) fn due(&self) -> Tick {
+        Tick(self.due.load(Relaxed))
+    }
+
+    /// The one that is called first looks at all.
+    pub(super) fn take_due(&self, now: Tick) -> bool {
+        self.due() <= now && self.due.swap(u64::MAX, Relaxed) <= now.0
+    }
+
+    fn slot(&self, (wan, family): (WanId, Family)) -> Option<MutexGuard<'_, Slot>> {
+        let slot = self.slots.get(wan.index())?.get(family.index())?;
+        Some(slot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The claim that stands.
+    pub(super) fn mac(&self, of: (WanId, Family)) -> Option<Mac> {
+        self.slot(of)?.claim.map(|claim| claim.mac)
+    }
+
+    /// Somebody claims `mac`. A claim that is being tried keeps its place; one that only waits does not. Whether this one has
+    /// got it.
+    pub(super) fn open(&self, of: (WanId, Family), mac: Mac) -> bool {
+        let Some(mut slot) = self.slot(of) else { return false };
+        let is_free = slot.claim.is_none_or(|claim| claim.since.is_none());
+        if is_free {
+            slot.claim = Some(Claim { mac, since: None, rounds: 0, has_answered: false, is_refuted: false });
+        }
+        is_free
+    }
+
+    /// There is something to do at `tick`.
+    pub(super) fn wake(&self, tick: Tick) {
+        self.due.fetch_min(tick.0, Relaxed);
+    }
+
+    /// What is to be done now about the claim on one next hop, whose MAC is believed to be `known`.
+    pub(super) fn step(&self, of: (WanId, Family), now: Tick, known: Option<Mac>) -> Step {
+        let Some(mut slot) = self.slot(of) else { return Step::Nothing };
+        let step = slot.step(now, known);
+        if let Step::Refuse | Step::Accept(_) = step {
+            *slot = Slot { claim: None, rest: now.plus_millis(REST_MS) };
+        }
+        step
+    }
+
+    /// The claim is void: the next hop is another, or its MAC is known for certain.
+    pub(super) fn void(&self, of: (WanId, Family)) {
+        self.slot(of).into_iter().for_each(|mut slot| *slot = Slot::default());
+    }
+
+    /// `mac` answers. One that answers takes the place of a claim that does not.
+    pub(super) fn note_answer(&self, of: (WanId, Family), mac: Mac, is_known: bool) {
+        let Some(mut slot) = self.slot(of) else { return };
+        let Some(claim) = slot.claim.as_mut().filter(|claim| claim.since.is_some()) else { return };
+        if is_known {
+            claim.is_refuted = true;
+        } else if claim.mac == mac || !claim.has_answered {
+            (claim.mac, claim.has_answered) = (mac, true);
+        }
+    }
+}
+
+/// What is to be done about a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// There is none.
+    Nothing,
+    /// Nothing before this tick.
+    Wait(Tick),
+    /// The known one is asked, and this one unless it has answered; they are looked at again at this tick.
+    Ask(Option<Mac>, Tick),
+    /// It is not used.
+    Refuse,
+    /// It is used.
+    Accept(Mac),
+}
+
+impl Slot {
+    fn step(&mut self, now: Tick, known: Option<Mac>) -> Step {
+        let Some(claim) = &mut self.claim else { return Step::Nothing };
+        if known == Some(claim.mac) {
+            self.claim = None;
+            return Step::Nothing;
+        }
+        let Some(since) = claim.since else {
+            if now < self.rest {
+                return Step::Wait(self.rest);
+            }
+            (claim.since, claim.rounds) = (Some(now), 1);
+            return Step::Ask(Some(claim.mac), now.plus_millis(ROUND_MS));
+        };
+        let next = since.plus_millis(ROUND_MS * claim.rounds);
+        match claim {
+            Claim { has_answered: true, mac, .. } if known.is_none() => Step::Accept(*mac),
+            Claim { is_refuted: true, .. } => Step::Refuse,
+            _ if now < next => Step::Wait(next),
+            Claim { rounds, mac, has_answered, .. } if *rounds < ROUNDS => {
+                *rounds += 1;
+                Step::Ask((!*has_answered).then_some(*mac), next.plus_millis(ROUND_MS))
+            }
+            Claim { has_answered: true, mac, .. } => Step::Accept(*mac),
+            _ => Step::Refuse,
+        }
+    }
+}
