@@ -16,6 +16,7 @@ mod errors_through;
 mod evidence;
 mod failover;
 mod gateway_mac;
+mod greetings;
 mod hang_up;
 mod health;
 mod hooks;

@@ -190,16 +190,27 @@ pub enum ProbeKind {
         host: String,
         /// With its slash.
         path: String,
-        /// The status that is expected.
-        expect: u16,
+        /// The statuses that are expected, at least one.
+        expect: Vec<u16>,
         /// What the body has to hold, not empty.
         body: Option<String>,
     },
-    /// An IPv4 address of a name.
+    /// The greeting of a TLS server; its WAN has a mapping in the host's family.
+    Tls {
+        /// Not 0.
+        port: u16,
+        /// Whom the server is to be.
+        name: Option<String>,
+    },
+    /// A record of a name.
     Dns {
         /// Labels of 1 to 63 characters, 253 in all.
         name: String,
+        /// The type of the record that has to be there (RFC 1035 §3.2.2); `None`: any to a question for an IPv4 address.
+        record: Option<u16>,
     },
+    /// The time.
+    Ntp,
 }
 
 /// How many probes of a WAN must pass, how often in a row, how late and for how long, for it to be up or down.

@@ -7,13 +7,16 @@ mod answers;
 mod asked;
 mod dns;
 mod http;
+mod ntp;
 mod prober;
 mod tcp;
+mod tls;
 
 pub use answers::{ProbeContext, handle, on_neighbor_answer};
 pub use dns::question;
 pub use http::request;
 pub use prober::Prober;
+pub use tls::hello;
 
 use crate::types::{MAX_WANS, Outcome, Probed, Tick, WanId};
 use asked::Asked;

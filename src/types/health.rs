@@ -48,6 +48,10 @@ pub enum Failure {
     Status(u16),
     /// HTTP: the body does not hold what is expected (a portal in front).
     Body,
+    /// TLS: the server refuses with this alert (RFC 8446 §6).
+    Alert(u8),
+    /// NTP: a clock that is not set.
+    Unset,
     /// DNS: an answer with this code, or without a record.
     Dns(u8),
     /// An answer that makes no sense.
@@ -63,6 +67,8 @@ impl fmt::Display for Failure {
             Self::Refused => f.write_str("refused"),
             Self::Status(status) => write!(f, "HTTP status {status}"),
             Self::Body => f.write_str("another body"),
+            Self::Alert(code) => write!(f, "TLS alert {code}"),
+            Self::Unset => f.write_str("a clock that is not set"),
             Self::Dns(0) => f.write_str("DNS answer without a record"),
             Self::Dns(code) => write!(f, "DNS code {code}"),
             Self::Garbled => f.write_str("senseless answer"),

@@ -9,12 +9,19 @@ use super::values;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
 use crate::config::settings::{self, HealthProbe, ProbeKind, ProbeTarget};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use toml::de::DeValue;
 
 /// Reads a probe of one kind: the value of the kind's key, then the keys that belong to the kind.
 type Read = fn(&Item<'_>, &mut Table<'_>, &mut Faults) -> Option<(ProbeTarget, ProbeKind)>;
 
 /// Kinds of probes, each with the reader of what it asks.
-const KINDS: [(&str, Read); 5] = [("icmp", icmp), ("tcp", tcp), ("http", page), ("dns", dns), ("neighbor", neighbor)];
+const KINDS: [(&str, Read); 7] =
+    [("icmp", icmp), ("tcp", tcp), ("http", page), ("tls", tls), ("dns", dns), ("ntp", ntp), ("neighbor", neighbor)];
+
+/// Types of records that a name server may be asked for (RFC 1035 §3.2.2, RFC 3596, RFC 2782).
+const RECORDS: [(&str, u16); 8] =
+    [("A", 1), ("AAAA", 28), ("CNAME", 5), ("MX", 15), ("NS", 2), ("SOA", 6), ("SRV", 33), ("TXT", 16)];
 
 /// Probes of one WAN at the most: each may count for both families.
 const MOST: usize = 64;
@@ -22,6 +29,8 @@ const MOST: usize = 64;
 /// Milliseconds: the shortest and the longest that may be set.
 const INTERVALS: (u32, u32) = (50, 3_600_000);
 const TIMEOUTS: (u32, u32) = (10, 3_600_000);
+/// Of HTTP (RFC 9110 §15).
+const STATUSES: RangeInclusive<u16> = 100..=599;
 
 /// `probes`, `interval` and `timeout`.
 pub(super) fn probes(table: &mut Table<'_>, faults: &mut Faults) -> Health {
@@ -64,7 +73,7 @@ fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<HealthProbe>> {
     let (at, kinds) = (table.at, KINDS.map(|(kind, _)| format!("`{kind}`")).join(", "));
     if said.len() != 1 {
         // What belongs to a kind is no fault beside the one that there is.
-        ["name", "expect", "body", "host"].into_iter().for_each(|key| _ = table.take(key));
+        ["name", "type", "expect", "body", "host"].into_iter().for_each(|key| _ = table.take(key));
     }
     let probe = match said.as_slice() {
         [(item, read)] => read(item, &mut table, faults).map(|(target, kind)| HealthProbe { target, kind }),
@@ -98,14 +107,37 @@ fn tcp(item: &Item<'_>, _: &mut Table<'_>, faults: &mut Faults) -> Option<(Probe
 
 fn dns(item: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
     let name = table.require("name", "\"example.com\"", faults);
+    let record = table.take("type").and_then(|item| item.word(&RECORDS, faults));
     let target = item.parse(target, faults);
     let name = name.and_then(|item| item.parse(values::dns_name, faults));
-    Some((target?.value, ProbeKind::Dns { name: name?.value }))
+    Some((target?.value, ProbeKind::Dns { name: name?.value, record }))
+}
+
+fn ntp(item: &Item<'_>, _: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    Some((item.parse(target, faults)?.value, ProbeKind::Ntp))
+}
+
+fn tls(item: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
+    let name = table.take("name").and_then(|item| item.parse(values::dns_name, faults));
+    let (target, port) = item.parse(target_and_port, faults)?.value;
+    Some((target, ProbeKind::Tls { port, name: name.map(|name| name.value) }))
+}
+
+/// One status or several.
+fn statuses(item: &Item<'_>, faults: &mut Faults) -> Vec<u16> {
+    let items = match item.value {
+        DeValue::Array(_) => item.list(faults).unwrap_or_default(),
+        _ => return item.number16(STATUSES, faults).map(|it| it.value).into_iter().collect(),
+    };
+    if items.is_empty() {
+        faults.add(Code::BadValue, item.at, "with no status in `expect` no page would do", "write one such as 204");
+    }
+    items.iter().filter_map(|item| item.number16(STATUSES, faults)).map(|it| it.value).collect()
 }
 
 /// What is wrong is reported, and reads here as left out.
 fn page(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(ProbeTarget, ProbeKind)> {
-    let expect = table.take("expect").and_then(|item| item.number(100..=599, faults));
+    let expect = table.take("expect").map(|item| statuses(&item, faults)).filter(|statuses| !statuses.is_empty());
     let body = table.take("body").and_then(|item| item.parse(body, faults));
     let host = table.take("host").and_then(|item| item.parse(values::host_name, faults));
     let url = kind.parse(url, faults)?.value;
@@ -113,7 +145,7 @@ fn page(kind: &Item<'_>, table: &mut Table<'_>, faults: &mut Faults) -> Option<(
         port: url.address.port(),
         host: host.map_or(url.host, |host| host.value),
         path: url.path,
-        expect: expect.and_then(|expect| u16::try_from(expect.value).ok()).unwrap_or(200),
+        expect: expect.unwrap_or_else(|| vec![200]),
         body: body.map(|body| body.value),
     };
     Some((ProbeTarget::Host(url.address.ip()), kind))
@@ -235,8 +267,13 @@ fn has_source(host: IpAddr, kind: &ProbeKind, at: Span, wan: &Wan, faults: &mut 
         IpAddr::V4(_) => (!wan.nat44.is_empty() || !wan.nat44_interface.is_empty(), "IPv4", "[wan.nat44]"),
         IpAddr::V6(_) => (wan.nptv6.is_some() || !wan.inbound6.is_empty(), "IPv6", "[wan.nptv6]"),
     };
-    if matches!(kind, ProbeKind::Http { .. }) && !owns {
-        let message = format!("WAN {} has no public {family} address to fetch a page with", wan.label());
+    let what = match kind {
+        ProbeKind::Http { .. } => "fetch a page with",
+        ProbeKind::Tls { .. } => "greet a server with",
+        _ => return,
+    };
+    if !owns {
+        let message = format!("WAN {} has no public {family} address to {what}", wan.label());
         faults.add(Code::Conflict, at, message, format!("probe it by `tcp` instead, or add {mapping}"));
     }
 }

@@ -40,10 +40,14 @@ fn question(kind: &ProbeKind) -> Option<Question> {
         ProbeKind::Http { port, host, path, expect, body } => Question::Fetch {
             port: *port,
             request: health::request(host, path),
-            status: *expect,
+            statuses: expect.as_slice().into(),
             body: body.as_ref().map(|body| body.as_bytes().into()),
         },
-        ProbeKind::Dns { name } => Question::Resolve { name: health::question(name)? },
+        ProbeKind::Tls { port, name } => Question::Greet { port: *port, hello: health::hello(name.as_deref()) },
+        ProbeKind::Dns { name, record } => {
+            Question::Resolve { name: health::question(name, *record)?, record: *record }
+        }
+        ProbeKind::Ntp => Question::Time,
     })
 }
 
@@ -80,13 +84,14 @@ mod tests {
     fn pages_and_names_are_compiled_to_what_is_sent() {
         let target = ProbeTarget::Host(IpAddr::from([203, 0, 113, 10]));
         let (host, path) = ("a.example".to_owned(), "/x".to_owned());
-        let kind = ProbeKind::Http { port: 80, host, path, expect: 204, body: Some("ok".into()) };
+        let kind = ProbeKind::Http { port: 80, host, path, expect: vec![204], body: Some("ok".into()) };
         let page = HealthProbe { target, kind };
-        let name = HealthProbe { target, kind: ProbeKind::Dns { name: "example.com".into() } };
+        let name = HealthProbe { target, kind: ProbeKind::Dns { name: "example.com".into(), record: None } };
         let specs = compiled(vec![page, name]);
         let request = health::request("a.example", "/x");
         let body = Some(b"ok"[..].into());
-        assert_eq!(specs[0].question, Question::Fetch { port: 80, request, status: 204, body });
-        assert_eq!(specs[1].question, Question::Resolve { name: health::question("example.com").unwrap() });
+        assert_eq!(specs[0].question, Question::Fetch { port: 80, request, statuses: [204].into(), body });
+        let name = health::question("example.com", None).unwrap();
+        assert_eq!(specs[1].question, Question::Resolve { name, record: None });
     }
 }

@@ -3,7 +3,9 @@
 //! the control socket's, and log and hooks read the journal on theirs. Must never know: how anything was opened.
 
 mod kernel_side;
+mod quarrel;
 
+use self::quarrel::Quarrel;
 use super::kernel_thread::{Answer, KernelThread, Request};
 use super::kernel_view::KernelView;
 use super::log;
@@ -76,6 +78,8 @@ pub struct LoopState {
     looks: Looks,
     /// The same of the rules, routes and switches that flowpin made.
     repairs: Looks,
+    /// How much of what somebody keeps changing was told.
+    quarrel: Quarrel,
     /// What stays missing of the kernel side, as last said: of the guard, then of what forwards.
     unguarded: Option<String>,
     missing: Vec<String>,

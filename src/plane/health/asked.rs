@@ -2,7 +2,7 @@
 //! Must never know: who else is asked, when it is asked again.
 
 use super::tcp::{Client, Received, Segment, TcpEvent};
-use super::{dns, http, tcp};
+use super::{dns, http, ntp, tcp, tls};
 use crate::plane::craft::{echo, ip};
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::protocol;
@@ -16,6 +16,7 @@ const ECHO: u16 = 84;
 /// Ports that questions come from: the ephemeral ones (RFC 6335 §6).
 const FIRST_PORT: u16 = 49_152;
 const DNS_PORT: u16 = 53;
+const NTP_PORT: u16 = 123;
 /// Answers come in segments of this size, which every path carries (RFC 9293 §3.7.1).
 const MSS: [u16; 2] = [536, 1220];
 
@@ -38,7 +39,8 @@ pub(super) struct Asked {
 enum Talk {
     Neighbor,
     Echo,
-    Dns(Vec<u8>),
+    /// What is in the datagram.
+    Udp(Vec<u8>),
     Tcp(Client),
 }
 
@@ -56,9 +58,12 @@ impl Asked {
         let talk = match &spec.question {
             Question::Neighbor => Talk::Neighbor,
             Question::Echo => Talk::Echo,
-            Question::Resolve { name } => Talk::Dns(dns::query(low(token), name)),
+            Question::Resolve { name, .. } => Talk::Udp(dns::query(low(token), name)),
+            Question::Time => Talk::Udp(ntp::query(token)),
             Question::Connect { .. } => Talk::Tcp(Client::new(middle(token), 0)),
-            Question::Fetch { request, .. } => Talk::Tcp(Client::new(middle(token), request.len())),
+            Question::Fetch { request: said, .. } | Question::Greet { hello: said, .. } => {
+                Talk::Tcp(Client::new(middle(token), said.len()))
+            }
         };
         Self { spec, ends, at, token, talk, epoch, end: None }
     }
@@ -69,7 +74,7 @@ impl Asked {
             Talk::Neighbor => return neighbor_key(Family::of(self.ends.1)),
             Talk::Echo if self.family().is_v4() => (protocol::ICMP, high(self.token)),
             Talk::Echo => (protocol::ICMPV6, high(self.token)),
-            Talk::Dns(_) => (protocol::UDP, self.port()),
+            Talk::Udp(_) => (protocol::UDP, self.port()),
             Talk::Tcp(_) => (protocol::TCP, self.port()),
         };
         key(protocol, own)
@@ -86,8 +91,9 @@ impl Asked {
 
     fn remote_port(&self) -> u16 {
         match self.spec.question {
-            Question::Connect { port } | Question::Fetch { port, .. } => port,
+            Question::Connect { port } | Question::Fetch { port, .. } | Question::Greet { port, .. } => port,
             Question::Resolve { .. } => DNS_PORT,
+            Question::Time => NTP_PORT,
             // Neither ARP, ND nor ICMP has ports.
             Question::Neighbor | Question::Echo => 0,
         }
@@ -99,7 +105,7 @@ impl Asked {
         match &self.talk {
             Talk::Neighbor => false,
             Talk::Echo => echo::request(out, source, target, ECHO, self.token),
-            Talk::Dns(query) => {
+            Talk::Udp(query) => {
                 let len = u16::try_from(8 + query.len()).unwrap_or(u16::MAX);
                 let header = [self.port(), self.remote_port(), len, 0].map(u16::to_be_bytes);
                 let datagram = [header.as_flattened(), query].concat();
@@ -112,7 +118,10 @@ impl Asked {
     /// Appends a packet with this segment.
     pub(super) fn write_segment(&self, out: &mut Vec<u8>, segment: Segment) -> bool {
         let (Talk::Tcp(client), (source, target)) = (&self.talk, self.ends) else { return false };
-        let request: &[u8] = if let Question::Fetch { request, .. } = &self.spec.question { request } else { &[] };
+        let request: &[u8] = match &self.spec.question {
+            Question::Fetch { request: said, .. } | Question::Greet { hello: said, .. } => said,
+            _ => &[],
+        };
         let mss = MSS[usize::from(!target.is_ipv4())];
         let bytes = tcp::write([self.port(), self.remote_port()], segment, client.window(), mss, request);
         ip::packet(out, source, target, protocol::TCP, (&bytes, 16))
@@ -129,9 +138,15 @@ impl Asked {
             (Talk::Echo, Transport::Query { request: false, .. }) => {
                 (echo::token(frame.packet(), headers) == Some(self.token)).then_some(Ok(()))
             }
-            (Talk::Dns(query), Transport::Udp { source: DNS_PORT, .. }) => {
-                let asked = query.get(12..).unwrap_or_default();
-                dns::judge(rest.get(8..).unwrap_or_default(), low(self.token), asked)
+            (Talk::Udp(query), Transport::Udp { source, .. }) => {
+                let answer = rest.get(8..).unwrap_or_default();
+                match (&self.spec.question, source) {
+                    (Question::Resolve { record, .. }, DNS_PORT) => {
+                        dns::judge(answer, low(self.token), query.get(12..).unwrap_or_default(), *record)
+                    }
+                    (Question::Time, NTP_PORT) => ntp::judge(answer, self.token),
+                    _ => None,
+                }
             }
             (Talk::Tcp(_), Transport::Tcp { source, flags, header_len: len @ 20.., .. }) => {
                 let ours = source == self.remote_port();
@@ -154,10 +169,10 @@ impl Asked {
             TcpEvent::Nothing if received.payload.is_empty() => Handled::Ours(None, None),
             TcpEvent::Nothing => Handled::Ours(Some(client.acknowledge()), None),
             TcpEvent::Connected => match self.spec.question {
-                Question::Fetch { .. } => Handled::Ours(Some(client.request()), None),
+                Question::Fetch { .. } | Question::Greet { .. } => Handled::Ours(Some(client.request()), None),
                 _ => Handled::Ours(Some(client.reset()), Some(passed)),
             },
-            TcpEvent::More => match self.judge_page(false) {
+            TcpEvent::More => match self.judge_answer(false) {
                 None => Handled::Ours(self.client().map(Client::acknowledge), None),
                 Some(outcome) => {
                     let outcome = outcome.map_or_else(Outcome::Failed, |()| passed);
@@ -171,11 +186,14 @@ impl Asked {
         if let Talk::Tcp(client) = &self.talk { Some(client) } else { None }
     }
 
-    /// What the page is worth as far as it has come, `late`: and no more of it is waited for.
-    fn judge_page(&self, late: bool) -> Option<Result<(), Failure>> {
-        let Question::Fetch { status, body, .. } = &self.spec.question else { return None };
+    /// What an answer by TCP is worth as far as it has come, `late`: and no more of it is waited for.
+    fn judge_answer(&self, late: bool) -> Option<Result<(), Failure>> {
         let (answer, over) = self.client()?.answer();
-        http::judge(answer, over || late, (*status, body.as_deref()))
+        match &self.spec.question {
+            Question::Fetch { statuses, body, .. } => http::judge(answer, over || late, (statuses, body.as_deref())),
+            Question::Greet { .. } => tls::judge(answer, over || late),
+            _ => None,
+        }
     }
 
     /// The gateway has spoken.
@@ -194,7 +212,7 @@ impl Asked {
                 let [.., a, b, c, d] = *head;
                 head[2..4] == self.remote_port().to_be_bytes() && client.has_sent(u32::from_be_bytes([a, b, c, d]))
             }
-            Talk::Echo | Talk::Dns(_) => {
+            Talk::Echo | Talk::Udp(_) => {
                 let mut asked = Vec::new();
                 let header = if self.ends.0.is_ipv4() { 20 } else { 40 };
                 self.write(&mut asked) && asked.get(header..header + 8) == Some(head)
@@ -209,7 +227,7 @@ impl Asked {
 
     /// The time is over: what became of it, and what is to be said.
     pub(super) fn give_up(&mut self) -> (Option<Segment>, Failure) {
-        let failure = match self.judge_page(true) {
+        let failure = match self.judge_answer(true) {
             Some(Err(failure)) if self.client().is_some_and(|client| !client.answer().0.is_empty()) => failure,
             _ => Failure::Silent,
         };

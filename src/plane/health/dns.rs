@@ -1,18 +1,21 @@
-//! The question for a name's IPv4 address (RFC 1035 §4.1) and the judgement of what comes back.
+//! The question for a record of a name (RFC 1035 §4.1) and the judgement of what comes back.
 //! Must never know: addresses, ports, time.
 
 use crate::types::Failure;
 
 /// Bytes of a message's header.
 const HEADER: usize = 12;
-/// Type A, class IN (RFC 1035 §3.2).
-const A_IN: [u8; 4] = [0, 1, 0, 1];
+/// Type A (RFC 1035 §3.2.2): what is asked for unless another type is said.
+const A: u16 = 1;
+/// Class IN (RFC 1035 §3.2.4).
+const IN: u16 = 1;
 /// Bytes of a name on the wire at the most (RFC 1035 §2.3.4).
 const LONGEST_NAME: usize = 255;
 
-/// The question for `name`: labels, type and class. `None`: it is no name (RFC 1035 §2.3.4).
+/// The question for a record of `name`, of type A unless `record` says another: labels, type and class. `None`: it is no
+/// name (RFC 1035 §2.3.4).
 #[must_use]
-pub fn question(name: &str) -> Option<Box<[u8]>> {
+pub fn question(name: &str, record: Option<u16>) -> Option<Box<[u8]>> {
     let mut wire = Vec::new();
     for label in name.strip_suffix('.').unwrap_or(name).split('.') {
         wire.push(u8::try_from(label.len()).ok().filter(|len| (1..=63).contains(len))?);
@@ -22,7 +25,7 @@ pub fn question(name: &str) -> Option<Box<[u8]>> {
     if wire.len() > LONGEST_NAME {
         return None;
     }
-    wire.extend_from_slice(&A_IN);
+    wire.extend_from_slice([record.unwrap_or(A), IN].map(u16::to_be_bytes).as_flattened());
     Some(wire.into_boxed_slice())
 }
 
@@ -32,8 +35,8 @@ pub(super) fn query(id: u16, question: &[u8]) -> Vec<u8> {
     [&[high, low, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0], question].concat()
 }
 
-/// What an answer is worth; `None`: it answers something else.
-pub(super) fn judge(message: &[u8], id: u16, question: &[u8]) -> Option<Result<(), Failure>> {
+/// What an answer is worth, in which a record of type `wanted` has to be; `None`: it answers something else.
+pub(super) fn judge(message: &[u8], id: u16, question: &[u8], wanted: Option<u16>) -> Option<Result<(), Failure>> {
     let (header, rest) = message.split_first_chunk::<HEADER>()?;
     let [flags, codes] = [header[2], header[3]];
     let (is_answer, operation, is_cut, code) = (flags & 0x80 != 0, flags >> 3 & 15, flags & 2 != 0, codes & 15);
@@ -48,19 +51,31 @@ pub(super) fn judge(message: &[u8], id: u16, question: &[u8]) -> Option<Result<(
         _ => return None,
     };
     Some(match (code, counts[1]) {
+        (0, count) if wanted.is_some() => has_record(records, count, wanted),
         (0, _) if is_cut => Ok(()),
         (0, 0) => Err(Failure::Dns(0)),
-        (0, _) if is_record(records) => Ok(()),
-        (0, _) => Err(Failure::Garbled),
+        (0, _) => record(records).map_or(Err(Failure::Garbled), |_| Ok(())),
         _ => Err(Failure::Dns(code)),
     })
 }
 
-/// Whether these bytes begin with a whole record (RFC 1035 §4.1.3).
-fn is_record(bytes: &[u8]) -> bool {
-    let Some(fixed) = behind_name(bytes).and_then(|rest| rest.split_first_chunk::<10>()) else { return false };
-    let (fields, data) = fixed;
-    data.len() >= usize::from(u16::from_be_bytes([fields[8], fields[9]]))
+/// Whether one of `count` records is of that type: an alias that leads nowhere is none.
+fn has_record(mut bytes: &[u8], count: u16, wanted: Option<u16>) -> Result<(), Failure> {
+    for _ in 0..count {
+        let Some((kind, rest)) = record(bytes) else { return Err(Failure::Garbled) };
+        if Some(kind) == wanted {
+            return Ok(());
+        }
+        bytes = rest;
+    }
+    Err(Failure::Dns(0))
+}
+
+/// The type of the whole record that these bytes begin with, and what follows it (RFC 1035 §4.1.3).
+fn record(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let (fields, data) = behind_name(bytes)?.split_first_chunk::<10>()?;
+    let rest = data.get(usize::from(u16::from_be_bytes([fields[8], fields[9]]))..)?;
+    Some((u16::from_be_bytes([fields[0], fields[1]]), rest))
 }
 
 /// What follows a name: labels up to an empty one or a pointer (RFC 1035 §4.1.4), which is not followed.
@@ -86,7 +101,7 @@ mod tests {
     const ID: u16 = 0x1234;
 
     fn asked() -> Box<[u8]> {
-        question("example.com").unwrap()
+        question("example.com", None).unwrap()
     }
 
     /// An answer with these flags and counts to the question for EXAMPLE.com, and what follows.
@@ -105,9 +120,9 @@ mod tests {
     #[test]
     fn what_is_no_name_has_no_question() {
         for name in ["", ".", "a..b", &"x".repeat(64), &["abcdefg"; 32].join(".")] {
-            assert_eq!(question(name), None, "{name}");
+            assert_eq!(question(name, None), None, "{name}");
         }
-        assert_eq!(question("example.com."), question("example.com"));
+        assert_eq!(question("example.com.", Some(28)), question("example.com", Some(28)));
     }
 
     #[test]
@@ -127,10 +142,30 @@ mod tests {
             ("1234 8180 0002 0001", RECORD, None),
         ];
         for (head, rest, wanted) in cases {
-            assert_eq!(judge(&answer(head, rest), ID, &asked()), wanted, "{head} {rest}");
+            assert_eq!(judge(&answer(head, rest), ID, &asked(), None), wanted, "{head} {rest}");
         }
-        let other = question("example.org").unwrap();
-        assert_eq!(judge(&answer("1234 8180 0001 0001", RECORD), ID, &other), None);
+        let other = question("example.org", None).unwrap();
+        assert_eq!(judge(&answer("1234 8180 0001 0001", RECORD), ID, &other, None), None);
+    }
+
+    #[test]
+    fn a_record_of_the_type_that_is_asked_for_has_to_be_there() {
+        const ALIAS: &str = "c00c 0005 0001 0000003c 0002 c00c";
+        let both = format!("{ALIAS} {RECORD}");
+        let cases = [
+            ("1234 8180 0001 0001", RECORD, Ok(())),
+            ("1234 8180 0001 0002", &both, Ok(())),
+            ("1234 8180 0001 0001", ALIAS, Err(Failure::Dns(0))),
+            ("1234 8180 0001 0001", &both, Err(Failure::Dns(0))),
+            ("1234 8180 0001 0000", "", Err(Failure::Dns(0))),
+            ("1234 8380 0001 0000", "", Err(Failure::Dns(0))),
+            ("1234 8180 0001 0003", ALIAS, Err(Failure::Garbled)),
+            ("1234 8183 0001 0000", "", Err(Failure::Dns(3))),
+        ];
+        for (head, rest, wanted) in cases {
+            assert_eq!(judge(&answer(head, rest), ID, &asked(), Some(1)), Some(wanted), "{head} {rest}");
+        }
+        assert_eq!(judge(&answer("1234 8180 0001 0001", ALIAS), ID, &asked(), None), Some(Ok(())), "any will do");
     }
 
     proptest! {
@@ -140,12 +175,12 @@ mod tests {
         ) {
             let whole = answer("1234 8180 0001 0001", RECORD);
             message.splice(..good.min(message.len()), whole.iter().copied().take(good));
-            let _ = judge(&message, ID, &asked());
+            let _ = judge(&message, ID, &asked(), Some(1));
             let mut spoilt = whole;
             let at = at.index(spoilt.len());
             spoilt[at] = value;
-            let _ = judge(&spoilt, ID, &asked());
-            let _ = judge(&spoilt[..at], ID, &asked());
+            let _ = judge(&spoilt, ID, &asked(), None);
+            let _ = judge(&spoilt[..at], ID, &asked(), Some(1));
         }
     }
 }

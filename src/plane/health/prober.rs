@@ -232,8 +232,6 @@ impl ProbeTask {
 fn source_for(question: &Question, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
     match question {
         Question::Neighbor | Question::Echo => source::towards(wan, target),
-        Question::Connect { .. } | Question::Fetch { .. } | Question::Resolve { .. } => {
-            source::owned_towards(wan, target)
-        }
+        _ => source::owned_towards(wan, target),
     }
 }

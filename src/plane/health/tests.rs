@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 mod forged;
+mod greetings;
 mod kinds;
 mod neighbors;
 mod pace;
@@ -28,7 +29,7 @@ fn spec(target: &str, question: Question) -> ProbeSpec {
 }
 
 fn resolve() -> Question {
-    Question::Resolve { name: question("example.com").unwrap() }
+    Question::Resolve { name: question("example.com", None).unwrap(), record: None }
 }
 
 /// WAN a has these probes.

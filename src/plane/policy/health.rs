@@ -27,7 +27,7 @@ impl fmt::Display for ProbeSpec {
     /// As people call it: `icmp 203.0.113.10`, `tcp gateway:443`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = match &self.question {
-            Question::Connect { port } | Question::Fetch { port, .. } => Some(port),
+            Question::Connect { port } | Question::Fetch { port, .. } | Question::Greet { port, .. } => Some(port),
             _ => None,
         };
         write!(f, "{} ", self.question.kind())?;
@@ -67,16 +67,27 @@ pub enum Question {
         port: u16,
         /// The request as it is sent: `health::request`.
         request: Box<[u8]>,
-        /// The status that is expected.
-        status: u16,
+        /// The statuses that are expected.
+        statuses: Box<[u16]>,
         /// What the body holds, if that matters.
         body: Option<Box<[u8]>>,
     },
-    /// An IPv4 address of a name by DNS, at port 53.
+    /// The greeting of a TLS server.
+    Greet {
+        /// The port.
+        port: u16,
+        /// Our hello as it is sent: `health::hello`.
+        hello: Box<[u8]>,
+    },
+    /// A record of a name by DNS, at port 53.
     Resolve {
         /// The question as it is sent: `health::question`.
         name: Box<[u8]>,
+        /// The type of the record that has to be there (RFC 1035 §3.2.2); `None`: any will do, be it a CNAME alone.
+        record: Option<u16>,
     },
+    /// The time by NTP, at port 123.
+    Time,
 }
 
 impl Question {
@@ -87,7 +98,9 @@ impl Question {
             Self::Echo => "icmp",
             Self::Connect { .. } => "tcp",
             Self::Fetch { .. } => "http",
+            Self::Greet { .. } => "tls",
             Self::Resolve { .. } => "dns",
+            Self::Time => "ntp",
         }
     }
 }

@@ -16,14 +16,14 @@ fn health(lines: &str) -> Health {
 #[test]
 fn every_probe_means_what_it_says() {
     let host = |text: &str| ProbeTarget::Host(text.parse::<IpAddr>().unwrap());
-    let http = |port, host: &str, path: &str, expect, body: Option<&str>| ProbeKind::Http {
+    let http = |port, host: &str, path: &str, expect: &[u16], body: Option<&str>| ProbeKind::Http {
         port,
         host: host.into(),
         path: path.into(),
-        expect,
+        expect: expect.to_vec(),
         body: body.map(Into::into),
     };
-    let dns = ProbeKind::Dns { name: "example.com".into() };
+    let dns = ProbeKind::Dns { name: "example.com".into(), record: None };
     let cases = [
         ("icmp = \"gateway\"", ProbeTarget::Gateway, ProbeKind::Icmp),
         ("icmp = \"2001:db8:ffff::10\"", host("2001:db8:ffff::10"), ProbeKind::Icmp),
@@ -31,19 +31,36 @@ fn every_probe_means_what_it_says() {
         ("tcp = \"203.0.113.10:443\"", host("203.0.113.10"), ProbeKind::Tcp { port: 443 }),
         ("tcp = \"[2001:db8:ffff::10]:53\"", host("2001:db8:ffff::10"), ProbeKind::Tcp { port: 53 }),
         ("tcp = \"gateway:80\"", ProbeTarget::Gateway, ProbeKind::Tcp { port: 80 }),
-        ("http = \"http://203.0.113.10\"", host("203.0.113.10"), http(80, "203.0.113.10", "/", 200, None)),
+        ("http = \"http://203.0.113.10\"", host("203.0.113.10"), http(80, "203.0.113.10", "/", &[200], None)),
         (
             "http = \"http://203.0.113.10:8080/a?b\", expect = 204, body = \"ok\", host = \"a.example\"",
             host("203.0.113.10"),
-            http(8080, "a.example", "/a?b", 204, Some("ok")),
+            http(8080, "a.example", "/a?b", &[204], Some("ok")),
         ),
         (
             "http = \"http://[2001:db8:ffff::10]/x\"",
             host("2001:db8:ffff::10"),
-            http(80, "[2001:db8:ffff::10]", "/x", 200, None),
+            http(80, "[2001:db8:ffff::10]", "/x", &[200], None),
         ),
         ("dns = \"203.0.113.53\", name = \"example.com.\"", host("203.0.113.53"), dns.clone()),
         ("dns = \"gateway\", name = \"example.com\"", ProbeTarget::Gateway, dns),
+        (
+            "dns = \"gateway\", name = \"example.com\", type = \"AAAA\"",
+            ProbeTarget::Gateway,
+            ProbeKind::Dns { name: "example.com".into(), record: Some(28) },
+        ),
+        (
+            "http = \"http://203.0.113.10\", expect = [200, 204]",
+            host("203.0.113.10"),
+            http(80, "203.0.113.10", "/", &[200, 204], None),
+        ),
+        (
+            "tls = \"203.0.113.10:443\", name = \"example.com\"",
+            host("203.0.113.10"),
+            ProbeKind::Tls { port: 443, name: Some("example.com".into()) },
+        ),
+        ("tls = \"203.0.113.10:8443\"", host("203.0.113.10"), ProbeKind::Tls { port: 8443, name: None }),
+        ("ntp = \"203.0.113.10\"", host("203.0.113.10"), ProbeKind::Ntp),
     ];
     for (text, target, kind) in cases {
         assert_eq!(health(&format!("probes = [{{ {text} }}]")).probes, [HealthProbe { target, kind }], "{text}");
@@ -69,7 +86,7 @@ fn a_fault_of_a_probe_is_named_in_its_place() {
         ("{}", "19:11 missing {} | this probe does not say what it asks | write one such as { icmp = \"gateway\" }"),
         (
             "{ icmp = \"gateway\", tcp = \"203.0.113.10:1\" }",
-            "19:31 conflict tcp | a probe is of one kind, and this one says `tcp` too | make two probes of it; the kinds are `icmp`, `tcp`, `http`, `dns`, `neighbor`",
+            "19:31 conflict tcp | a probe is of one kind, and this one says `tcp` too | make two probes of it; the kinds are `icmp`, `tcp`, `http`, `tls`, `dns`, `ntp`, `neighbor`",
         ),
         (
             "{ icpm = \"gateway\" }",
@@ -98,6 +115,14 @@ fn a_fault_of_a_probe_is_named_in_its_place() {
         (
             "{ http = \"http://203.0.113.10/\", expect = 99 }",
             "19:53 bad-value 99 | `expect` cannot be `99` | write a number from 100 to 599",
+        ),
+        (
+            "{ http = \"http://203.0.113.10/\", expect = [] }",
+            "19:53 bad-value [] | with no status in `expect` no page would do | write one such as 204",
+        ),
+        (
+            "{ dns = \"gateway\", name = \"example.com\", type = \"a\" }",
+            "19:57 bad-value \"a\" | `type` cannot be \"a\" | did you mean \"A\"?",
         ),
         (
             "{ dns = \"203.0.113.53\" }",

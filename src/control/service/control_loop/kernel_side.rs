@@ -39,12 +39,14 @@ impl ControlLoop<'_> {
     }
 
     /// What somebody else had changed is as it must be again.
-    fn note_mended(&self, what: String) {
+    fn note_mended(&mut self, what: String) {
         let mut side = self.sources.kernel_side();
         side.mended += 1;
         side.last_mended.clone_from(&what);
         drop(side);
-        self.write(Trace::default(), Happened::Mended(what));
+        if let Some(told) = self.state.quarrel.tell(self.sources.clock.now(), &what) {
+            self.write(Trace::default(), Happened::Mended(told));
+        }
     }
 
     /// The kernel thread has mended what it could of rules, routes and switches.

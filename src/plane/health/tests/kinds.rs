@@ -43,7 +43,7 @@ fn a_question_of_each_kind_byte_by_byte() {
     assert_eq!(asked[3].rest()[20..], [2, 4, 0x04, 0xc4], "1220 bytes a segment");
     let query = &asked[4].rest()[8..];
     assert_eq!(query[2..12], [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(query[12..], *question("example.com").unwrap());
+    assert_eq!(query[12..], *question("example.com", None).unwrap());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 
 fn fetch(body: Option<&str>) -> Question {
     let body = body.map(|body| body.as_bytes().into());
-    Question::Fetch { port: 80, request: request(SERVER, "/x"), status: 200, body }
+    Question::Fetch { port: 80, request: request(SERVER, "/x"), statuses: [200].into(), body }
 }
 
 /// The SYN of a probe, and the request that the server's SYN-ACK brought.
