@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_server_that_greets_passes_and_others_fail_for_their_reason() {
-        let cases: [(&[u8], bool, Option<Result<(), Failure>>); 9] = [
+        let cases: [(&[u8], bool, Option<_>); 9] = [
             (&[22, 3, 3, 0, 74, 2, 0, 0, 70], false, Some(Ok(()))),
             (&[21, 3, 3, 0, 2, 2, 112], false, Some(Err(Failure::Alert(112)))),
             (b"HTTP/1.1 400 Bad Request", false, Some(Err(Failure::Garbled))),
