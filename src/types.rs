@@ -2,6 +2,7 @@
 //! values, no behaviour that belongs to a room.
 //! Must never know: any other module of the crate, sockets, clocks, configuration.
 
+mod address;
 mod family;
 mod frame;
 mod health;
@@ -9,6 +10,7 @@ mod offload;
 mod setting;
 mod slots;
 
+pub use address::{AddressState, LinkAddress, Scope};
 pub use family::Family;
 pub use frame::{Batch, Disposition, Frame, HEADROOM, MAX_BATCH};
 pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};

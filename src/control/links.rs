@@ -1,6 +1,7 @@
 //! What the kernel says of a link: its addresses, its gateways, whether it carries; and that one of these has changed.
 //! Must never know: the configuration, the plane.
 
+mod addresses;
 mod dark;
 mod delegated;
 mod facts;

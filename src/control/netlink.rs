@@ -79,6 +79,8 @@ pub(crate) struct Route {
     pub destination: IpNet,
     /// `None`: for packets of every source.
     pub source: Option<IpNet>,
+    /// The own address that packets of this machine leave by it with (`RTA_PREFSRC`).
+    pub preferred_source: Option<IpAddr>,
     pub kind: RouteType,
     /// `rtm_protocol`: who made it.
     pub protocol: u8,
@@ -215,6 +217,7 @@ impl Route {
             table: u32::from(header.table),
             destination: IpNet::new(destination, header.destination_prefix_length).ok()?,
             source: None,
+            preferred_source: None,
             kind: header.kind,
             protocol: header.protocol.into(),
             metric: 0,
@@ -228,6 +231,7 @@ impl Route {
                     let address = route_address(address)?;
                     route.source = IpNet::new(address, header.source_prefix_length).ok();
                 }
+                RouteAttribute::PrefSource(address) => route.preferred_source = route_address(address),
                 RouteAttribute::MultiPath(hops) => route.hops = hops.iter().map(Hop::read).collect(),
                 _ => {}
             }

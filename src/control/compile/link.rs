@@ -3,8 +3,8 @@
 
 use crate::config::settings::{self, Mtu};
 use crate::plane::policy::{Probe, Wan, WanLink};
-use crate::types::{Family, Mac};
-use ipnet::{Ipv4Net, Ipv6Net};
+use crate::types::{Family, LinkAddress, Mac};
+use ipnet::Ipv6Net;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -23,10 +23,8 @@ pub struct LinkState {
     pub came_up: Option<u32>,
     /// Bytes of the largest IP packet, a VLAN tag not counted; saturated at 65535.
     pub mtu: u16,
-    /// The kernel's IPv4 addresses with their on-link prefix.
-    pub addresses4: Vec<Ipv4Net>,
-    /// The kernel's IPv6 addresses.
-    pub addresses6: Vec<Ipv6Addr>,
+    /// The kernel's addresses; those of a family in the order in which they became known.
+    pub addresses: Vec<LinkAddress>,
     /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
     /// A client may take a valid one out for a while: one that is gone without a successor is still the line's.
     pub delegated: Vec<Ipv6Net>,
@@ -53,8 +51,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         any_mac: link.any_mac,
         came_up: link.came_up,
         vlan: said.vlan,
-        addresses4: link.addresses4.as_slice().into(),
-        addresses6: link.addresses6.as_slice().into(),
+        addresses: link.addresses.as_slice().into(),
         next_hop4: said.gateway4.or(link.gateway4),
         next_hop6: said.gateway6.or(link.gateway6),
         gateway_macs: said.gateway_macs,

@@ -11,7 +11,7 @@ pub use change::{LeaseChange, What};
 use crate::config::settings::{Settings, Wan};
 use crate::control::compile::{LinkState, WanLeases};
 use crate::plane::lease::Leased;
-use crate::types::{Family, Slots, Tick, WanId};
+use crate::types::{Family, LinkAddress, Slots, Tick, WanId};
 use ipnet::{IpNet, Ipv6Net};
 use pool::{NO_END, Pool};
 use std::net::IpAddr;
@@ -60,8 +60,8 @@ impl Leases {
     pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
         for (id, link) in (0..).map(WanId).zip(links) {
             let Some(wan) = self.settings.wans.get(id) else { continue };
-            let v4 = link.addresses4.iter().filter(|_| wan.nat44_interface.is_some());
-            let (v4, refused4) = self.fitting(now, id, v4.map(|net| IpNet::from(IpAddr::V4(net.addr()))));
+            let v4 = link.addresses.iter().filter(|_| wan.nat44_interface.is_some()).filter_map(LinkAddress::v4);
+            let (v4, refused4) = self.fitting(now, id, v4.map(|public| IpNet::from(IpAddr::V4(public))));
             let v6 = link.delegated.iter().filter(|_| wan.follows_prefix());
             let (v6, refused6) = self.fitting(now, id, v6.map(|prefix| IpNet::V6(*prefix)));
             let v6: Vec<_> = v6.into_iter().map(|net| needed(wan, net)).collect();

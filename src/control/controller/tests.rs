@@ -10,7 +10,6 @@ use crate::control::sample::settings;
 use crate::health::{State, Verb};
 use crate::plane::policy::{Wan, WanLink};
 use crate::types::{Mac, OnUp, Outcome, Remedies, Remedy, Standing};
-use ipnet::Ipv4Net;
 use std::net::Ipv4Addr;
 
 const UP: [Standing; 2] = [Standing::Up; 2];
@@ -75,14 +74,14 @@ fn shares(a: &Policy, b: &Policy) -> bool {
 /// By WAN, whether two snapshots hold the same addresses of its link.
 fn same_links(a: &Policy, b: &Policy) -> Vec<bool> {
     let both = a.wans().zip(b.wans());
-    both.map(|((_, a), (_, b))| Arc::ptr_eq(&a.link.addresses4, &b.link.addresses4)).collect()
+    both.map(|((_, a), (_, b))| Arc::ptr_eq(&a.link.addresses, &b.link.addresses)).collect()
 }
 
 #[test]
 fn no_event_makes_anew_what_the_settings_say_and_news_of_a_link_only_its_own_part() {
     let mut settings = settings();
     settings.wans[0].nat44_interface = Some(Ipv4Addr::new(10, 250, 250, 3));
-    let addressed = |last| LinkState { addresses4: vec![Ipv4Net::new_assert([192, 0, 2, last].into(), 29)], ..good(1) };
+    let addressed = |last| LinkState { addresses: vec![format!("192.0.2.{last}/29").parse().unwrap()], ..good(1) };
     let mut controller = start_with(settings, vec![addressed(198), good(2)]);
     let first = Arc::clone(controller.policy());
     let drained = by_hand(&mut controller, at(1), FIBER, Verb::Drain, "").policy.unwrap();

@@ -87,6 +87,7 @@ fn wanted_table(family: Family, tun: u32) -> [Route; 2] {
         table: TABLE,
         destination: family.everything(),
         source: None,
+        preferred_source: None,
         kind,
         protocol: PROTOCOL,
         metric,

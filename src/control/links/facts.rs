@@ -1,12 +1,12 @@
 //! What the kernel says of one link, from its messages of links, addresses and routes.
 //! Must never know: how they were read.
 
+use super::addresses;
 use super::delegated::{self, Delegated};
 use crate::control::compile::LinkState;
-use crate::control::netlink::{Route, TABLE_MAIN, link_name, own_address};
+use crate::control::netlink::{Route, TABLE_MAIN, link_name};
 use crate::ports::link;
-use crate::types::Mac;
-use ipnet::IpNet;
+use crate::types::{LinkAddress, Mac};
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -30,8 +30,8 @@ pub struct LinkFacts {
     pub carrier: bool,
     /// How often the carrier has come since the link was made.
     pub came_up: u32,
-    /// Its addresses with their prefix length; those that failed duplicate detection are left out.
-    pub addresses: Vec<IpNet>,
+    /// Its addresses; those that failed duplicate detection are left out.
+    pub addresses: Vec<LinkAddress>,
     /// IPv4 gateways of the default routes over this link, best first.
     pub gateways4: Vec<Ipv4Addr>,
     /// IPv6 gateways of the default routes over this link, those of router advertisements included, best first.
@@ -64,16 +64,7 @@ impl LinkFacts {
             any_mac: false,
             came_up: (self.up && self.carrier).then_some(self.came_up),
             mtu: u16::try_from(self.mtu).unwrap_or(u16::MAX),
-            addresses4: self
-                .addresses
-                .iter()
-                .filter_map(|a| if let IpNet::V4(a) = a { Some(*a) } else { None })
-                .collect(),
-            addresses6: self
-                .addresses
-                .iter()
-                .filter_map(|a| if let IpNet::V6(a) = a { Some(a.addr()) } else { None })
-                .collect(),
+            addresses: self.addresses.clone(),
             delegated: self.delegated.iter().map(|it| it.prefix).collect(),
             gateway4: self.gateways4.first().copied(),
             gateway6: self.gateways6.first().copied(),
@@ -94,7 +85,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),
         came_up: 0,
-        addresses: addresses.iter().filter(|a| a.header.index == index).filter_map(own_address).collect(),
+        addresses: addresses_on(index, addresses, routes),
         gateways4: Vec::new(),
         gateways6: Vec::new(),
         delegated: delegated::on(index, routes, addresses),
@@ -114,6 +105,15 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         }
     }
     Some(facts)
+}
+
+/// The addresses of one link.
+fn addresses_on(link: u32, addresses: &[AddressMessage], routes: &[Route]) -> Vec<LinkAddress> {
+    let defaults = routes.iter().filter(|route| route.is_default());
+    let over = defaults.filter(|route| route.hops.iter().any(|hop| hop.link == link));
+    let sources: Vec<IpAddr> = over.filter_map(|route| route.preferred_source).collect();
+    let on_link = addresses.iter().filter(|message| message.header.index == link);
+    on_link.filter_map(|message| addresses::read(message, &sources)).collect()
 }
 
 /// Gateways of the default routes over one link: table main first, then other tables by number; the lower metric wins.
@@ -138,7 +138,8 @@ mod tests {
     fn route(table: u32, metric: u32, destination: &str, hops: &[(u32, &str)]) -> Route {
         let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
         let destination = destination.parse().unwrap();
-        Route { table, destination, source: None, kind: RouteType::Unicast, protocol: 4, metric, hops }
+        let (source, preferred_source) = (None, None);
+        Route { table, destination, source, preferred_source, kind: RouteType::Unicast, protocol: 4, metric, hops }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::plane::neighbor::Neighbors;
 use crate::plane::path::{Memory, Paths, State};
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
-use crate::types::{Direction, Family, Tick, WanId};
+use crate::types::{Direction, Family, LinkAddress, Tick, WanId};
 use crate::workers::live::Meters;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -122,8 +122,9 @@ fn lease(held: &Held, now: Tick) -> Lease {
 }
 
 fn addresses(wan: &policy::Wan) -> Vec<String> {
-    let v4 = wan.link.addresses4.iter().map(ToString::to_string);
-    v4.chain(wan.link.addresses6.iter().map(ToString::to_string)).collect()
+    let text = |own: &LinkAddress| if own.address.is_ipv4() { own.to_string() } else { own.address.to_string() };
+    let of = |family| wan.link.addresses.iter().filter(move |own| Family::of(own.address) == family);
+    Family::ALL.into_iter().flat_map(of).map(text).collect()
 }
 
 fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {

@@ -5,7 +5,7 @@ use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
 use crate::control::links::{self, Delegated, LinkFacts};
 use crate::ports::link::Link;
-use crate::types::WanId;
+use crate::types::{LinkAddress, WanId};
 use crate::workers::live::Ports;
 use ipnet::{IpNet, Ipv6Net};
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ impl KernelView {
         let mut view = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
             wans: settings.wans.slots().map(|wan| wan.and_then(|wan| find(&wan.interface))).collect(),
-            addresses: all.iter().flat_map(|link| link.addresses.iter().copied()).collect(),
+            addresses: all.iter().flat_map(|link| link.addresses.iter().map(LinkAddress::net)).collect(),
             undecided: Vec::new(),
         };
         view.decide(all, settings);
@@ -83,7 +83,7 @@ impl KernelView {
     /// else from a WAN link's own address that is nobody's public one, and may not become one.
     #[must_use]
     pub fn inside(&self, settings: &Settings) -> InsideState {
-        let addresses = |link: &LinkFacts| link.addresses.iter().map(IpNet::addr).collect::<Vec<_>>();
+        let addresses = |link: &LinkFacts| link.addresses.iter().map(|own| own.address).collect::<Vec<_>>();
         let fixed: Vec<IpNet> = settings.wans.values().flat_map(|wan| wan.fixed()).collect();
         let delegated = self.wans.iter().flatten().flat_map(|link| link.state().delegated).map(IpNet::V6);
         let owned: Vec<IpNet> = fixed.into_iter().chain(delegated).collect();
@@ -218,7 +218,7 @@ mod tests {
     fn a_link_that_is_switched_off_has_a_state_and_no_port() {
         let off = LinkFacts { up: false, ..link("fiber0", &["192.0.2.198/29"]) };
         let view = KernelView::pick(&[off, link("cable0", &[])], &settings());
-        assert_eq!((view.states()[0].mtu, view.states()[0].addresses4.len()), (1500, 1));
+        assert_eq!((view.states()[0].mtu, view.states()[0].addresses.len()), (1500, 1));
         assert_eq!(view.open(&mut []).unwrap(), [None, None], "cable0 does not exist here, and that is no fault");
     }
 

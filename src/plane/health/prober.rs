@@ -7,7 +7,8 @@ use super::{Health, MOST};
 use crate::plane::neighbor::{self, Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
-use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan, source};
+use crate::plane::policy::source::{self, Purpose};
+use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan};
 use crate::plane::probing::{Task, TaskList, Tokens};
 use crate::types::{End, Failure, Family, MAX_WANS, Outcome, Tick, WanId};
 use std::net::IpAddr;
@@ -228,10 +229,12 @@ impl ProbeTask {
     }
 }
 
-/// The kernel would refuse the answer of a server that it knows nothing of.
+/// The address that a question carries.
 fn source_for(question: &Question, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
-    match question {
-        Question::Neighbor | Question::Echo => source::towards(wan, target),
-        _ => source::owned_towards(wan, target),
-    }
+    let purpose = match question {
+        Question::Neighbor | Question::Echo => Purpose::Question,
+        Question::Connect { .. } | Question::Resolve { .. } | Question::Time => Purpose::Refused,
+        Question::Fetch { .. } | Question::Greet { .. } => Purpose::Exchange,
+    };
+    source::towards(wan, target, purpose).map(|choice| choice.address)
 }

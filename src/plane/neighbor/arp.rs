@@ -4,6 +4,7 @@
 use super::context::{Answer, NeighborContext, Said};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
+use crate::plane::policy::source::{self, Purpose};
 use crate::plane::verdict::DropReason;
 use crate::types::{Frame, Mac};
 use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpPacket, MutableArpPacket};
@@ -53,15 +54,12 @@ pub(super) fn announce(place: &mut NeighborContext<'_>, address: Ipv4Addr) {
     place.send(Mac::BROADCAST, ethertype::ARP, &request);
 }
 
-/// A sender address that the gateway answers: the kernel's own in the gateway's subnet, else an owned one, else any of
-/// the kernel's, else none, which makes the request a probe.
-fn source_for(wan: &Wan, gateway: Ipv4Addr) -> Ipv4Addr {
-    let kernel = &wan.link.addresses4;
-    let beside = kernel.iter().find(|network| network.contains(&gateway)).map(ipnet::Ipv4Net::addr);
-    beside
-        .or_else(|| wan.nat44.source())
-        .or_else(|| kernel.first().map(ipnet::Ipv4Net::addr))
-        .unwrap_or(Ipv4Addr::UNSPECIFIED)
+/// The sender address; none on a WAN without an address, which makes the request a probe (RFC 5227 §2.1.1).
+fn source_for(wan: &Wan, target: Ipv4Addr) -> Ipv4Addr {
+    match source::towards(wan, target.into(), Purpose::Question).map(|choice| choice.address) {
+        Some(IpAddr::V4(source)) => source,
+        _ => Ipv4Addr::UNSPECIFIED,
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

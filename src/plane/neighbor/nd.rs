@@ -4,7 +4,7 @@
 use super::context::{Answer, NeighborContext, Said};
 use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
-use crate::plane::policy::Wan;
+use crate::plane::policy::{Wan, source};
 use crate::plane::verdict::DropReason;
 use crate::types::{Family, Frame, Mac};
 use pnet::packet::ip::IpNextHeaderProtocols;
@@ -75,10 +75,10 @@ fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
     if wan.host6.inside_of(target).is_some() {
         return true;
     }
-    if wan.link.addresses6.contains(&target) {
+    if wan.link.has(IpAddr::V6(target)) {
         return wan.link.speaks_for(IpAddr::V6(target));
     }
-    wan.owns_address(IpAddr::V6(target)) || source_of(wan) == target
+    wan.owns_address(IpAddr::V6(target)) || source::link_local(wan) == target
 }
 
 /// RFC 4861 §7.2.4: to the one who asked, or to all nodes when it has no address yet.
@@ -97,7 +97,7 @@ fn advertise_to(message: &Message, mac: Mac, place: &mut NeighborContext<'_>) {
 /// Asks who has `target`: everybody, or the one who is believed to have it.
 pub(super) fn send_solicitation(place: &mut NeighborContext<'_>, target: Ipv6Addr, known: Option<Mac>) {
     let destination = if known.is_some() { target } else { solicited_node(target) };
-    let packet = build(SOLICITATION, 0, (source_of(place.wan), destination), target, place.wan.link.mac);
+    let packet = build(SOLICITATION, 0, (source::link_local(place.wan), destination), target, place.wan.link.mac);
     place.send(known.unwrap_or_else(|| multicast_mac(destination)), ethertype::IPV6, &packet);
 }
 
@@ -105,15 +105,6 @@ pub(super) fn send_solicitation(place: &mut NeighborContext<'_>, target: Ipv6Add
 pub(super) fn announce(place: &mut NeighborContext<'_>, address: Ipv6Addr) {
     let packet = build(ADVERTISEMENT, ROUTER | OVERRIDE, (address, ALL_NODES), address, place.wan.link.mac);
     place.send(multicast_mac(ALL_NODES), ethertype::IPV6, &packet);
-}
-
-/// The kernel's link-local address, else the one that our MAC makes (RFC 4291 appendix A).
-fn source_of(wan: &Wan) -> Ipv6Addr {
-    let kernel = wan.link.addresses6.iter().find(|address| address.is_unicast_link_local());
-    kernel.copied().unwrap_or_else(|| {
-        let [a, b, c, d, e, f] = wan.link.mac.0;
-        Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
-    })
 }
 
 /// RFC 4291 §2.7.1.

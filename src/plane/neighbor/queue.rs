@@ -225,13 +225,7 @@ const DF: u8 = 0x40;
 
 /// Whether the WAN still owns the source: the policy may have changed while the packet waited.
 fn may_leave(wan: &Wan, packet: &[u8]) -> bool {
-    match source_of(packet) {
-        Some(IpAddr::V4(source)) => {
-            wan.owns_address(IpAddr::V4(source)) || wan.link.addresses4.iter().any(|network| network.addr() == source)
-        }
-        Some(IpAddr::V6(source)) => wan.owns_address(IpAddr::V6(source)) || wan.link.addresses6.contains(&source),
-        None => false,
-    }
+    source_of(packet).is_some_and(|source| wan.owns_address(source) || wan.link.has(source))
 }
 
 fn source_of(packet: &[u8]) -> Option<IpAddr> {

@@ -18,6 +18,7 @@ pub fn policy() -> Policy {
         name: "a".into(),
         tier: 0,
         weight: 1,
+        sources: [None; 2],
         inbound6: vec![host.1],
         health: vec![],
         on_down: OnDown::default(),
@@ -30,8 +31,7 @@ pub fn policy() -> Policy {
             any_mac: false,
             came_up: Some(1),
             vlan: None,
-            addresses4: ["192.0.2.2/29".parse().unwrap()].into(),
-            addresses6: ["2001:db8:a:c80::5".parse().unwrap(), "fe80::2".parse().unwrap()].into(),
+            addresses: ["192.0.2.2/29", "2001:db8:a:c80::5/64", "fe80::2"].map(|own| own.parse().unwrap()).into(),
             next_hop4: Some(address("192.0.2.1")),
             next_hop6: Some("fe80::1".parse().unwrap()),
             gateway_macs: [None; 2],
@@ -55,8 +55,7 @@ pub fn policy() -> Policy {
     b.host6 = HostMap6::default();
     b.link.mac = Mac([2, 0, 0, 0, 0, 0xb]);
     b.link.vlan = Some(300);
-    b.link.addresses4 = [].into();
-    b.link.addresses6 = [].into();
+    b.link.addresses = [].into();
     b.link.next_hop4 = Some(address("198.51.100.1"));
     b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
     b.nptv6 = [].into();

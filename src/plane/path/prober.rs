@@ -7,7 +7,8 @@ use crate::plane::craft::echo;
 use crate::plane::neighbor::{Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
-use crate::plane::policy::{Policy, Wan, source};
+use crate::plane::policy::source::{self, Purpose};
+use crate::plane::policy::{Policy, Wan};
 use crate::plane::probing::{Task, TaskList, Tokens};
 use crate::types::{End, Family, Tick, WanId};
 use std::net::IpAddr;
@@ -105,7 +106,8 @@ impl PathTask {
         let next_hop = wan.link.next_hop(family)?;
         let targets = wan.probe.as_ref()?.targets(family).to_vec();
         let floor = search::floor(family);
-        if wan.mtu <= floor || !targets.iter().any(|target| source::towards(wan, *target).is_some()) {
+        if wan.mtu <= floor || !targets.iter().any(|target| source::towards(wan, *target, Purpose::Question).is_some())
+        {
             return None;
         }
         let search = Search::new(floor, wan.mtu, u32::try_from(targets.len()).unwrap_or(1), now);
@@ -150,7 +152,7 @@ impl PathTask {
 
     fn write(&self, out: &mut Vec<u8>, wan: &Wan, what: Probe) -> bool {
         let target = self.targets.get(self.search.target()).copied();
-        let ends = target.and_then(|target| Some((source::towards(wan, target)?, target)));
+        let ends = target.and_then(|target| Some((source::towards(wan, target, Purpose::Question)?.address, target)));
         ends.is_some_and(|(source, target)| echo::request(out, source, target, what.size, self.token))
     }
 }

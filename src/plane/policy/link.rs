@@ -1,7 +1,7 @@
 //! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
 
-use crate::types::{Family, Mac};
-use ipnet::Ipv4Net;
+use crate::types::{Family, LinkAddress, Mac};
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -16,10 +16,8 @@ pub struct WanLink {
     pub came_up: Option<u32>,
     /// 802.1Q VLAN id: pushed and required.
     pub vlan: Option<u16>,
-    /// The kernel's IPv4 addresses on this link, for ARP sources.
-    pub addresses4: Arc<[Ipv4Net]>,
-    /// The kernel's IPv6 addresses on this link, for ND sources.
-    pub addresses6: Arc<[Ipv6Addr]>,
+    /// The kernel's addresses on this link; those of a family in the order in which they became known.
+    pub addresses: Arc<[LinkAddress]>,
     /// The gateway for IPv4.
     pub next_hop4: Option<Ipv4Addr>,
     /// The gateway for IPv6.
@@ -47,10 +45,12 @@ impl WanLink {
     /// Whether the kernel has `address` on this link.
     #[must_use]
     pub fn has(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.addresses4.iter().any(|net| net.addr() == address),
-            IpAddr::V6(address) => self.addresses6.contains(&address),
-        }
+        self.addresses.iter().any(|own| own.address == address)
+    }
+
+    /// The kernel's IPv6 addresses on this link.
+    pub fn addresses6(&self) -> impl Iterator<Item = &LinkAddress> {
+        self.addresses.iter().filter(|own| own.address.is_ipv6())
     }
 
     /// Whether nobody but flowpin can say who has `address`: the kernel's own on a tagged link, whose frames the kernel,
@@ -63,6 +63,10 @@ impl WanLink {
     /// Whether `address` means every host on this link (RFC 922 §7); links of one or two hosts have none such (RFC 3021).
     #[must_use]
     pub fn is_broadcast(&self, address: IpAddr) -> bool {
-        self.addresses4.iter().any(|net| net.prefix_len() < 31 && address == IpAddr::V4(net.broadcast()))
+        let is_broadcast = |own: &LinkAddress| match own.network {
+            IpNet::V4(net) => net.prefix_len() < 31 && address == IpAddr::V4(net.broadcast()),
+            IpNet::V6(_) => false,
+        };
+        self.addresses.iter().any(is_broadcast)
     }
 }

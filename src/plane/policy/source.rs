@@ -1,67 +1,280 @@
-//! Which address of a WAN the router's own packets carry there. Must never know: packets, who asks.
+//! Which of several addresses: what the router's own packets carry on a WAN, and which address of a link is the public one.
+//! IPv6 sources are chosen by RFC 6724 §5, IPv4 sources by its like; where its rules leave a choice, the subnet of the
+//! target, what the WAN translates to and what lies beside the gateway decide. The kernel's order means nothing, and
+//! among equals the one known longest stays. Must never know: packets, who asks.
+
+mod rule6724;
 
 use super::wan::Wan;
-use ipnet::Ipv4Net;
-use std::net::{IpAddr, Ipv6Addr};
+use crate::types::{AddressState, Family, LinkAddress, Scope};
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address that probes to `target` carry: the kernel's own on the WAN link, in the target's subnet if there is one,
-/// else an owned one, to which the answer finds back as well. `None`: the WAN has none of that family.
+/// What an address is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// A question whose answer the kernel ignores: an echo, who has an address. On the link an address of the router itself
+    /// asks, and far away one that the WAN translates to, for that is whose way is in question.
+    Question,
+    /// A question whose answer the kernel would refuse if it saw it, by a word to the host that answers: a name, a port.
+    Refused,
+    /// An exchange that this word of the kernel would end: a page.
+    Exchange,
+}
+
+/// A choice, and what decided it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// The address.
+    pub address: IpAddr,
+    /// Why not the next best.
+    pub why: &'static str,
+}
+
+/// The address that the router's own packets to `target` carry: the one set for the WAN if it has it, else the best one by
+/// the rules above. `None`: the WAN has none that may be used.
 #[must_use]
-pub fn towards(wan: &Wan, target: IpAddr) -> Option<IpAddr> {
-    match target {
-        IpAddr::V4(target) => {
-            let kernel = &wan.link.addresses4;
-            let beside = kernel.iter().find(|network| network.contains(&target));
-            let own = beside.or_else(|| kernel.first()).map(Ipv4Net::addr);
-            own.or_else(|| wan.nat44.source()).map(IpAddr::V4)
+pub fn towards(wan: &Wan, target: IpAddr, purpose: Purpose) -> Option<Choice> {
+    choose(wan, &translated(wan, target), target, Wanted::For(purpose))
+}
+
+/// The address of an ICMP error to `sender` about a packet to `asked`: one of the router itself on the link (RFC 1812
+/// §4.3.2.4), else, where nobody far away would believe that, the one that was asked. `None`: that one it is, whosever it is.
+#[must_use]
+pub fn of_error(wan: &Wan, sender: IpAddr, asked: IpAddr) -> Option<IpAddr> {
+    let asked = Some(asked).filter(|asked| wan.owns_address(*asked));
+    choose(wan, asked.as_slice(), sender, Wanted::OfTheRouter).map(|choice| choice.address)
+}
+
+/// Whether an address that the WAN translates to is as good as another, or which is better.
+#[derive(Clone, Copy)]
+enum Wanted {
+    For(Purpose),
+    OfTheRouter,
+}
+
+/// Of these that flowpin answers for, and the kernel's.
+fn choose(wan: &Wan, translated: &[IpAddr], target: IpAddr, wanted: Wanted) -> Option<Choice> {
+    let candidates = candidates(wan, translated, target);
+    let is_near = candidates.iter().any(|it| it.on_link > 0);
+    let family = Family::of(target);
+    let said = |it: &Candidate| wan.fixed.source(family) == Some(it.address) && (it.on_link > 0 || !is_near);
+    let choice = best(candidates.iter().map(|it| (it.address, it.merit(target, wanted, said(it)))), &REASONS)?;
+    let is_own = choice.why == TRANSLATED && !wan.owns_address(choice.address);
+    Some(if is_own { Choice { why: "the router's own", ..choice } } else { choice })
+}
+
+/// The address of its packets to the Internet at large.
+#[must_use]
+pub fn far(wan: &Wan, family: Family) -> Option<Choice> {
+    let target = match family {
+        // RFC 7600 §4.8 and RFC 4291 §2.6.1: public addresses that no host has.
+        Family::V4 => Ipv4Addr::new(192, 0, 0, 8).into(),
+        Family::V6 => Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).into(),
+    };
+    towards(wan, target, Purpose::Question)
+}
+
+/// Which of a link's addresses is its public one in the family of `gateways`. `current` is the one so far, which stays
+/// unless another is better; `said` the one that is wanted if it is there.
+#[must_use]
+pub fn public(
+    addresses: &[LinkAddress],
+    gateways: &[IpAddr],
+    current: Option<IpAddr>,
+    said: Option<IpAddr>,
+) -> Option<Choice> {
+    let usable = addresses.iter().filter(|it| it.state > AddressState::Tentative && it.scope >= Scope::SITE);
+    let merit = |it: &LinkAddress| {
+        [
+            (said == Some(it.address)).into(),
+            (it.state == AddressState::Preferred).into(),
+            it.named.into(),
+            gateways.iter().any(|gateway| it.network.contains(gateway)).into(),
+            (!it.temporary).into(),
+            (current == Some(it.address)).into(),
+            rule6724::reach(it.address).into(),
+        ]
+    };
+    best(usable.map(|it| (it.address, merit(it))), &PUBLIC_REASONS)
+}
+
+/// The source of questions for a neighbour by IPv6: the kernel's link-local address, else the one that the MAC makes (RFC
+/// 4291 appendix A) where the kernel has none. While the only one is tentative an address of another scope is better.
+#[must_use]
+pub fn link_local(wan: &Wan) -> Ipv6Addr {
+    let own = |least| {
+        wan.link.addresses6().filter(move |it| it.scope == Scope::LINK && it.state >= least).map(|it| it.address)
+    };
+    let usable = own(AddressState::Preferred).next().or_else(|| own(AddressState::Deprecated).next());
+    let wider = || far(wan, Family::V6).map(|choice| choice.address);
+    let tentative = || own(AddressState::Tentative).next().map(|address| wider().unwrap_or(address));
+    match usable.or_else(tentative) {
+        Some(IpAddr::V6(address)) => address,
+        _ => {
+            let [a, b, c, d, e, f] = wan.link.mac.0;
+            Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
         }
-        IpAddr::V6(target) => towards6(wan, target).map(IpAddr::V6),
     }
 }
 
-/// The same for a question whose answer a kernel must not see, or it would refuse it: an owned address goes first.
-#[must_use]
-pub fn owned_towards(wan: &Wan, target: IpAddr) -> Option<IpAddr> {
-    let owned = match target {
-        IpAddr::V4(_) => wan.nat44.source().map(IpAddr::V4),
-        IpAddr::V6(target) if target.is_unicast_link_local() => None,
-        IpAddr::V6(_) => owned6(wan).map(IpAddr::V6),
+/// What decides on a source, the first difference first.
+const REASONS: [&str; 12] = [
+    "the target's own",
+    "its answers are kept from the kernel",
+    "of the target's scope",
+    "set in the configuration",
+    "not deprecated",
+    "of the target's kind",
+    "in the target's subnet",
+    "not temporary",
+    TRANSLATED,
+    "named by the default route",
+    "beside the gateway",
+    "like the target",
+];
+
+/// What decides on a public address, the first difference first.
+const PUBLIC_REASONS: [&str; 7] = [
+    "set in the configuration",
+    "not deprecated",
+    "named by the default route",
+    "beside the gateway",
+    "not temporary",
+    "the one so far",
+    "known farther away",
+];
+
+const TRANSLATED: &str = "translated to here";
+/// What decided between equals.
+const EQUAL: &str = "known the longest";
+const ALONE: &str = "the only one";
+
+/// The best of these, the first among equals, and the first of the `reasons` by which it is better than the next best.
+fn best<const N: usize>(
+    candidates: impl Iterator<Item = (IpAddr, [u32; N])>,
+    reasons: &[&'static str; N],
+) -> Option<Choice> {
+    let mut all: Vec<_> = candidates.collect();
+    all.sort_by_key(|(_, merit)| Reverse(*merit));
+    let (address, merit) = all.first()?;
+    let why = all.get(1).map_or(ALONE, |(_, next)| {
+        let differs = merit.iter().zip(next).position(|(a, b)| a != b);
+        differs.and_then(|at| reasons.get(at)).copied().unwrap_or(EQUAL)
+    });
+    Some(Choice { address: *address, why })
+}
+
+/// A source that could be chosen.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    address: IpAddr,
+    scope: Scope,
+    is_preferred: bool,
+    is_stable: bool,
+    is_owned: bool,
+    is_named: bool,
+    is_beside_gateway: bool,
+    /// Bits of its subnet.
+    subnet: u8,
+    /// Bits of the smallest subnet of the link that it shares with the target, and one more; 0: none.
+    on_link: u32,
+}
+
+impl Candidate {
+    fn merit(&self, target: IpAddr, wanted: Wanted, is_said: bool) -> [u32; 12] {
+        let is_owned_better = match wanted {
+            Wanted::For(Purpose::Question) => self.on_link == 0,
+            Wanted::For(Purpose::Refused | Purpose::Exchange) => true,
+            Wanted::OfTheRouter => false,
+        };
+        [
+            (self.address == target).into(),
+            (matches!(wanted, Wanted::For(Purpose::Exchange)) && self.is_owned).into(),
+            rule6724::fit(self.scope, Scope::of(target)),
+            is_said.into(),
+            self.is_preferred.into(),
+            rule6724::kinship(self.address, target).into(),
+            self.on_link,
+            self.is_stable.into(),
+            (self.is_owned == is_owned_better).into(),
+            self.is_named.into(),
+            self.is_beside_gateway.into(),
+            rule6724::common_prefix(self.address, self.subnet, target),
+        ]
+    }
+
+    /// An address that the WAN translates to, and that the kernel does not have on its link.
+    fn owned(address: IpAddr) -> Self {
+        Self {
+            address,
+            scope: Scope::of(address),
+            is_preferred: true,
+            is_stable: true,
+            is_owned: true,
+            is_named: false,
+            is_beside_gateway: false,
+            subnet: if address.is_ipv4() { 32 } else { 64 },
+            on_link: 0,
+        }
+    }
+
+    /// An address of the kernel.
+    fn kernels(own: &LinkAddress, is_owned: bool) -> Self {
+        Self {
+            address: own.address,
+            scope: own.scope,
+            is_preferred: own.state == AddressState::Preferred,
+            is_stable: !own.temporary,
+            is_owned,
+            is_named: own.named,
+            is_beside_gateway: false,
+            subnet: own.network.prefix_len(),
+            on_link: 0,
+        }
+    }
+}
+
+/// These, and every address of the kernel in the target's family that may be used.
+fn candidates(wan: &Wan, translated: &[IpAddr], target: IpAddr) -> Vec<Candidate> {
+    let (link, family) = (&wan.link, Family::of(target));
+    let gateway = link.next_hop(family);
+    // The subnets of the link that an address is in; one of the kernel's is in its own.
+    let subnets = |address: IpAddr| {
+        let is_kernels = link.has(address);
+        let holds = move |own: &&LinkAddress| own.address == address || !is_kernels && own.network.contains(&address);
+        link.addresses.iter().filter(holds).map(|own| own.network)
     };
-    owned.or_else(|| towards(wan, target))
+    let is_beside = |address| gateway.is_some_and(|gateway| subnets(address).any(|subnet| subnet.contains(&gateway)));
+    let on_link = |address| {
+        let shared = subnets(address).filter(|subnet| subnet.contains(&target));
+        shared.map(|subnet| u32::from(subnet.prefix_len()) + 1).max().unwrap_or(0)
+    };
+    let owned = translated.iter().copied().filter(|address| !link.has(*address)).map(Candidate::owned);
+    let kernels = link.addresses.iter().filter(|it| Family::of(it.address) == family);
+    let kernels = kernels.filter(|it| it.state > AddressState::Tentative);
+    let kernels = kernels.map(|it| Candidate::kernels(it, wan.owns_address(it.address)));
+    let place =
+        |it: Candidate| Candidate { is_beside_gateway: is_beside(it.address), on_link: on_link(it.address), ..it };
+    owned.chain(kernels).map(place).collect()
 }
 
-fn towards6(wan: &Wan, target: Ipv6Addr) -> Option<Ipv6Addr> {
-    let near = target.is_unicast_link_local();
-    let own = wan.link.addresses6.iter().find(|address| address.is_unicast_link_local() == near);
-    own.copied().or_else(|| owned6(wan))
-}
-
-fn owned6(wan: &Wan) -> Option<Ipv6Addr> {
-    let mapped = wan.host6.externals().next();
-    mapped.or_else(|| {
-        let prefix = wan.nptv6.first()?.held.outside();
-        Some(Ipv6Addr::from_bits(prefix.network().to_bits() | 1))
-    })
+/// The addresses that flowpin answers for, the best first; of a prefix its first host.
+fn translated(wan: &Wan, target: IpAddr) -> Vec<IpAddr> {
+    let IpAddr::V6(target) = target else {
+        let mut publics: Vec<_> = wan.nat44.publics().collect();
+        publics.sort_unstable_by_key(|public| (wan.nat44.source() != Some(*public), *public));
+        return publics.into_iter().map(IpAddr::V4).collect();
+    };
+    if target.is_unicast_link_local() {
+        return vec![link_local(wan).into()];
+    }
+    let hosts = wan.host6.externals();
+    let prefix = wan.nptv6.first().map(|it| it.held.outside());
+    let first = prefix.map(|prefix| Ipv6Addr::from_bits(prefix.network().to_bits() | 1));
+    let said = wan.fixed.source(Family::V6).filter(|said| wan.owns_address(*said));
+    hosts.chain(first).map(IpAddr::V6).chain(said).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plane::neighbor::sample;
-    use crate::plane::packet::sample::ip;
-
-    #[test]
-    fn a_probe_carries_the_kernels_address_where_there_is_one() {
-        let policy = sample::policy();
-        let (a, b) = (&policy.wans[0], &policy.wans[1]);
-        assert_eq!(towards(a, ip("192.0.2.1")), Some(ip("192.0.2.2")));
-        assert_eq!(towards(a, ip("203.0.113.10")), Some(ip("192.0.2.2")));
-        assert_eq!(towards(a, ip("fe80::1")), Some(ip("fe80::2")));
-        assert_eq!(towards(a, ip("2001:db8:ffff::10")), Some(ip("2001:db8:a:c80::5")));
-        assert_eq!(towards(b, ip("203.0.113.10")), Some(ip("198.51.100.3")));
-        assert_eq!(towards(b, ip("fe80::1")), None);
-        let mut bare = a.clone();
-        bare.link.addresses6 = [].into();
-        assert_eq!(towards(&bare, ip("2001:db8:ffff::10")), Some(ip("2001:db8:a:c80::1")));
-    }
-}
+mod tests;

@@ -61,6 +61,8 @@ pub struct WanFixed {
     pub tier: u8,
     /// Share of new flows inside its tier; never 0.
     pub weight: u32,
+    /// The address that the router's own packets carry where it serves, by [`Family`]; `None`: the best one.
+    pub sources: [Option<IpAddr>; 2],
     /// Inside hosts that have external addresses of their own, or get some when the line has them.
     pub inbound6: Vec<Ipv6Addr>,
     /// What its health is asked for; a probe is known by its place here.
@@ -101,6 +103,14 @@ impl Probe {
             Family::V4 => &self.targets4,
             Family::V6 => &self.targets6,
         }
+    }
+}
+
+impl WanFixed {
+    /// The address that the router's own packets carry where it serves, in one family.
+    #[must_use]
+    pub fn source(&self, family: Family) -> Option<IpAddr> {
+        self.sources[family.index()]
     }
 }
 

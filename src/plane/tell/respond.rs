@@ -10,7 +10,7 @@ use crate::plane::neighbor;
 use crate::plane::packet::headers::{Headers, Transport};
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::pass::link;
-use crate::plane::policy::Policy;
+use crate::plane::policy::{Policy, source};
 use crate::plane::refusal::{Refusal, Tell};
 use crate::plane::state::Core;
 use crate::plane::verdict::DropReason;
@@ -38,10 +38,7 @@ impl<'a> Back<'a> {
     /// without one answers from the address that the packet was sent to.
     #[must_use]
     pub fn wan(line: Line<'a>, headers: &Headers, frame: &Frame<'_>) -> Self {
-        let link = &line.wan.link;
-        let own4 = link.addresses4.first().map(|net| IpAddr::V4(net.addr()));
-        let own6 = link.addresses6.iter().find(|address| !address.is_unicast_link_local()).map(|it| IpAddr::V6(*it));
-        let own = if headers.is_v4() { own4 } else { own6 };
+        let own = source::of_error(line.wan, headers.source, headers.destination);
         Self::Wan { line, to: link::sender(frame), from: own.unwrap_or(headers.destination) }
     }
 

@@ -29,7 +29,7 @@ fn leases() -> Leases {
 fn link(delegated: &[&str], addresses: &[&str]) -> LinkState {
     LinkState {
         delegated: delegated.iter().map(|text| net(text)).collect(),
-        addresses4: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
         ..no_link()
     }
 }

@@ -22,7 +22,7 @@ impl World {
         let mut settings = settings();
         settings.wans.set(CABLE, None);
         (settings.wans[0].mtu, settings.wans[0].nptv6, settings.wans[0].health) = (Mtu::Auto, None, health);
-        let link = LinkState { addresses4: vec!["192.0.2.2/24".parse().unwrap()], mtu: 1500, ..good(1) };
+        let link = LinkState { addresses: vec!["192.0.2.2/24".parse().unwrap()], mtu: 1500, ..good(1) };
         let controller = start_with(settings, vec![link]);
         let plane = Plane::new(Arc::clone(controller.policy()), Arc::new(Shared::new(10, 0)), true);
         Self { controller, plane, outbox: Outbox::new(), now: at(0) }

@@ -60,6 +60,7 @@ fn via(gateway: IpAddr, link: u32, destination: IpNet) -> Route {
         table: TABLE_MAIN,
         destination,
         source: None,
+        preferred_source: None,
         kind: RouteType::Unicast,
         protocol: PROTOCOL,
         metric: default_metric(Family::of(&destination)),

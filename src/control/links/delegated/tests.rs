@@ -15,7 +15,16 @@ fn net(text: &str) -> IpNet {
 
 fn route(kind: RouteType, destination: &str, protocol: u8, metric: u32, link: u32) -> Route {
     let hops = vec![Hop { link, gateway: None }];
-    Route { table: TABLE_MAIN, destination: net(destination), source: None, kind, protocol, metric, hops }
+    Route {
+        table: TABLE_MAIN,
+        destination: net(destination),
+        source: None,
+        preferred_source: None,
+        kind,
+        protocol,
+        metric,
+        hops,
+    }
 }
 
 /// As dhcpcd 9.4 and systemd-networkd 252 leave it.

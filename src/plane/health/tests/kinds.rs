@@ -21,11 +21,11 @@ fn every_kind_passes_with_its_round_trip_in_both_families() {
 }
 
 #[test]
-fn questions_leave_with_an_owned_address_where_a_kernel_would_refuse_the_answer() {
+fn questions_to_a_host_far_away_leave_with_an_owned_address() {
     let mut rig = Rig::new(probing(all()));
     let ends: Vec<_> = tick(&mut rig).iter().map(|probe| probe.ends().0).collect();
     let [owned, owned6] = ["192.0.2.12", "2001:db8:a:c80::1"];
-    assert_eq!(ends, ["192.0.2.200", owned6, owned, owned6, owned, owned6]);
+    assert_eq!(ends, [owned, owned6, owned, owned6, owned, owned6]);
 }
 
 #[test]

@@ -173,10 +173,10 @@ fn a_sender_address_is_one_that_the_gateway_answers() {
     let gateway = "192.0.2.1".parse().unwrap();
     let wan = &mut policy.wans[0];
     assert_eq!(source_for(wan, gateway).to_string(), "192.0.2.2");
-    wan.link.addresses4 = ["203.0.113.7/24".parse().unwrap()].into();
+    wan.link.addresses = ["203.0.113.7/24".parse().unwrap()].into();
     assert_eq!(source_for(wan, gateway).to_string(), "192.0.2.3");
     wan.nat44 = crate::plane::translate::nat44::Nat44Map::default();
     assert_eq!(source_for(wan, gateway).to_string(), "203.0.113.7");
-    wan.link.addresses4 = [].into();
+    wan.link.addresses = [].into();
     assert_eq!(source_for(wan, gateway).to_string(), "0.0.0.0");
 }

@@ -140,7 +140,7 @@ fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
     let ours = "fe80000000000000 000000fffe00000a";
     assert_eq!(receive(&solicitation(ours)).0, Answer::Kernel);
     let mut policy = policy();
-    policy.wans[0].link.addresses6 = [].into();
+    policy.wans[0].link.addresses = [].into();
     assert_eq!(receive_under(&policy, &Neighbors::new(), &solicitation(ours)).0, Answer::Answered);
 }
 

@@ -78,7 +78,7 @@ fn a_path_is_probed_in_each_family_from_the_wans_own_address() {
     let sent = run(&mut rig, 2000, |sent| Some(reply(sent)));
     let seen: Vec<_> =
         sent.iter().map(|sent| (sent.headers.source, sent.headers.destination, sent.headers.len)).collect();
-    let (own4, own6) = (ip("192.0.2.200"), ip("2001:db8:a:c80::1"));
+    let (own4, own6) = (ip("192.0.2.12"), ip("2001:db8:a:c80::1"));
     let wanted =
         [(own4, ip(SERVER), 576), (own6, ip(SERVER6), 1280), (own4, ip(SERVER), 1500), (own6, ip(SERVER6), 1500)];
     assert_eq!(seen, wanted);
@@ -124,7 +124,7 @@ fn what_was_found_is_what_fits_what_is_told_and_what_is_clamped() {
 #[test]
 fn the_reply_to_an_owned_address_is_ours_and_a_first_fragment_will_do() {
     let mut policy = probing();
-    policy.wans[0].link.addresses4 = [].into();
+    policy.wans[0].link.addresses = [].into();
     let mut rig = Rig::new(policy);
     let sent = run(&mut rig, 2000, |sent| {
         let mut back = reply(sent);

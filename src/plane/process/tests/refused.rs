@@ -36,7 +36,7 @@ fn c_87_a_directed_broadcast_of_a_wan_link_passes_in_neither_role() {
         assert_eq!(rig.sent().len(), 0);
     }
     let mut point_to_point = policy();
-    point_to_point.wans[0].link.addresses4 = ["192.0.2.200/31".parse().unwrap()].into();
+    point_to_point.wans[0].link.addresses = ["192.0.2.200/31".parse().unwrap()].into();
     let mut rig = Rig::new(point_to_point);
     let peer = rig.outbound(&datagram("10.250.250.2", "192.0.2.201"));
     assert!(matches!(peer.verdict, Verdict::Forward(End::Wan(_))), "RFC 3021: a host like any other");
