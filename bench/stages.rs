@@ -56,6 +56,7 @@ fn table(c: &mut Criterion) {
         packets: 1,
         segment: None,
         refresh: true,
+        arrival: None,
         begins: false,
     };
     table.insert(key(), WanId(0), 1, &seen, &timeouts).expect("room for one");

@@ -23,7 +23,16 @@ fn key(number: u32) -> FlowKey {
 
 fn seen(now: Tick) -> Seen {
     let segment = Some(Segment { flags: 16, sequence: 1, acknowledgment: 1, payload: 1348 });
-    Seen { direction: Direction::Outbound, now, bytes: 1400, packets: 1, segment, refresh: true, begins: false }
+    Seen {
+        direction: Direction::Outbound,
+        now,
+        bytes: 1400,
+        packets: 1,
+        segment,
+        refresh: true,
+        arrival: None,
+        begins: false,
+    }
 }
 
 const NOW: Tick = Tick::from_secs(1);

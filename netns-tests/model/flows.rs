@@ -324,6 +324,9 @@ impl<A: Addresses> Flows<A> {
         let after = after.ok_or_else(|| format!("it must be remembered on {wans:?}: {step:?}"))?;
         let was = public.and_then(|public| self.publics.insert(step.key, public)).filter(|_| !is_new);
         let is_moved = before.is_some_and(|flow| flow.wan != after.wan) || was.is_some_and(|was| Some(was) != public);
+        if let Some(life) = self.lives.get_mut(&step.key).filter(|_| is_moved) {
+            life.heard = None;
+        }
         if is_moved && matches!(wans, Lawful::Moved(_)) {
             self.moved += 1;
             self.silent += is_silent;
@@ -391,7 +394,15 @@ impl<A: Addresses> Flows<A> {
             Some(flow) => flow.terminated,
         };
         self.lives_on(step, Direction::Inbound, is_new)?;
-        let follows = self.lives[&step.key].follows_its_requests(step.key.protocol) && asks(step.talk);
+        let second = step.now / 1_000_000_000;
+        let is_at_home = step.before.is_some_and(|flow| flow.wan == wan)
+            && self.publics.get(&step.key).is_none_or(|its| *its == public);
+        let life = self.lives.get_mut(&step.key).ok_or("it is remembered, and nobody began it")?;
+        life.heard = if is_at_home { life.heard.map(|_| second) } else { life.heard };
+        let follows = life.follows_its_requests(step.key.protocol, second) && asks(step.talk);
+        if follows && !is_new && !is_at_home {
+            life.heard = None;
+        }
         let must_be = step.before.filter(|_| !is_new && !follows).map_or(wan, |flow| flow.wan);
         if is_new || follows {
             self.publics.insert(step.key, public);

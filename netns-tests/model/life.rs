@@ -59,6 +59,11 @@ pub struct Life {
     /// The millisecond in which the inside end asked first since it was answered last; else that of the last answer.
     asked: bool,
     quiet: u64,
+    /// The outside end has said something after the inside one.
+    assured: bool,
+    /// The second when it began, and when something came in last where it began; nothing since it has left that.
+    pub began: u64,
+    pub heard: Option<u64>,
 }
 
 impl Life {
@@ -66,7 +71,9 @@ impl Life {
     pub fn new(now: u64, direction: Direction, talk: Talk) -> Self {
         let from_outside = direction == Direction::Inbound;
         let (spoke, closed, quiet) = ([false; 2], [false; 2], now / 1_000_000);
-        let mut life = Self { from_outside, spoke, closed, reset: false, awaits: 0, sent: 0, asked: false, quiet };
+        let (reset, asked, assured, awaits, sent, began) = (false, false, false, 0, 0, now / 1_000_000_000);
+        let heard = Some(began);
+        let mut life = Self { from_outside, spoke, closed, reset, awaits, sent, asked, quiet, assured, began, heard };
         if let (false, Talk::Tcp { flags, numbers, .. }) = (from_outside, talk) {
             life.sent = numbers.sequence;
             life.hears(now, direction, talk);
@@ -116,6 +123,7 @@ impl Life {
     pub fn hears(&mut self, now: u64, direction: Direction, talk: Talk) -> bool {
         let side = usize::from(direction == Direction::Inbound);
         let Talk::Tcp { flags, numbers, .. } = talk else {
+            self.assured |= side == 1 && self.spoke[0];
             self.spoke[side] = true;
             self.follow_silence(now, side, talk);
             return true;
@@ -145,7 +153,8 @@ impl Life {
 
     fn follow(&mut self, side: usize, flags: u8, numbers: Numbers) {
         let end = end(flags, numbers);
-        if side == 0 && flags & (ACK | RST) == ACK {
+        let begins = flags & SYN != 0 && !self.is_established();
+        if side == 0 && flags & RST == 0 && (begins || flags & ACK != 0) {
             self.sent = end;
         }
         let is_news = numbers.acknowledgment.wrapping_sub(self.awaits) as i32 >= 0;
@@ -160,9 +169,12 @@ impl Life {
         self.reset || self.closed == [true; 2]
     }
 
-    /// A caller who speaks to two addresses of one host is answered where he spoke last, until a connection stands.
-    pub fn follows_its_requests(&self, protocol: u8) -> bool {
-        self.from_outside && (protocol != wire::TCP || self.spoke != [true; 2] && !self.is_closing())
+    /// A caller who speaks to two addresses of one host is answered where he spoke last, until a connection stands; but a
+    /// call of ten seconds that has stayed where it is stays while its remote is heard there every three.
+    pub fn follows_its_requests(&self, protocol: u8, second: u64) -> bool {
+        let stays = self.assured && second - self.began >= 10 && self.heard.is_some_and(|heard| second - heard < 3);
+        let is_free = if protocol == wire::TCP { self.spoke != [true; 2] && !self.is_closing() } else { !stays };
+        self.from_outside && is_free
     }
 
     /// Seconds of silence that the flow survives after a packet in this direction.

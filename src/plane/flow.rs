@@ -3,6 +3,7 @@
 //!
 //! Every entry of the table is watched by exactly one worker's wheel, the one that inserted it; only wheels remove.
 
+mod home;
 pub mod key;
 pub mod pin;
 pub mod reachability;
@@ -11,4 +12,5 @@ pub mod silence;
 mod sources;
 pub mod state;
 pub mod table;
+mod tally;
 pub mod wheel;

@@ -32,7 +32,8 @@ impl<'a> FlowPacket<'a> {
     pub fn new(headers: &'a Headers, frame: &Frame<'_>, direction: Direction, inside: IpAddr, now: Tick) -> Self {
         let (packets, bytes) = headers.segments(&frame.offload);
         let segment = Segment::read(headers, frame.packet());
-        let seen = Seen { direction, now, bytes, packets, segment, refresh: true, begins: begins(headers) };
+        let begins = begins(headers);
+        let seen = Seen { direction, now, bytes, packets, segment, refresh: true, arrival: None, begins };
         Self { headers, key: FlowKey::new(headers, direction, inside), seen }
     }
 }

@@ -47,8 +47,9 @@ pub fn arrival(
         admit::inbound(headers, policy)?;
         return Ok(Arrival::Known);
     }
-    let packet = FlowPacket::new(headers, frame, Direction::Inbound, receiver.address, ctx.now);
+    let mut packet = FlowPacket::new(headers, frame, Direction::Inbound, receiver.address, ctx.now);
     let binding = came_in_on(id, headers, receiver);
+    packet.seen.arrival = Some(binding);
     let known = entry::touch(core, policy, policy.epoch, &packet);
     if let Some(pin) = known.filter(|pin| pin.binding == binding && pin.is_proved(policy.epoch)) {
         entry::count(core, headers, &pin);

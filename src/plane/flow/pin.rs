@@ -19,7 +19,8 @@ pub struct Pin {
     /// The second at which the flow ends if it stays silent.
     pub expires: u32,
     /// Whether a request from outside that arrives on another WAN takes the flow there: one outside port may speak to
-    /// several public addresses of one inside port, and each reply is to leave by the WAN of its request.
+    /// several public addresses of one inside port, and each reply is to leave by the WAN of its request. A flow that hears
+    /// its remote on its own line, as a call does, does not.
     pub follows_arrival: bool,
     /// Whether it came from outside: the remote knows it by the public address that it came to, on this WAN unless the flow
     /// has moved since.

@@ -16,11 +16,13 @@
 //! answers it, as each open port and each pinged host does: it has its place in the table only while that is not needed for another.
 //! So has what is beyond the share of its remote's network.
 
+use super::home::{Home, SETTLED};
 use super::key::FlowKey;
 use super::pin::{Pin, WATCHED};
 use super::reachability;
 use super::silence::Silence;
 use super::state::State;
+use super::tally::Tally;
 use crate::plane::counters::{Reachability, Traffic};
 use crate::plane::lease::Binding;
 use crate::plane::packet::numbers::{protocol, tcp_flag};
@@ -30,6 +32,9 @@ use crate::types::{Direction, Tick, Timeouts};
 /// How far an acknowledgment from outside may lag behind what the inside has sent, in bytes, to assure a connection. Whoever
 /// guesses needs four thousand attempts.
 const LATELY: u32 = 1 << 20;
+
+/// Bytes of the largest window (RFC 7323 §2.2): what seems more is a segment that repeats something, as a keep-alive does.
+const MOST_IN_FLIGHT: u32 = 1 << 30;
 
 /// One packet or super-frame as the table sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +53,8 @@ pub struct Seen {
     /// inbound ones of the flow; false for ICMP errors (RFC 5508 REQ-6), which only count as traffic. A RST moves the
     /// state and never prolongs a life, whatever is said here.
     pub refresh: bool,
+    /// Where it came in, and to which public end; `None` of what the inside sends.
+    pub arrival: Option<Binding>,
     /// Whether it can be nothing but the first of a flow or a repetition of that: a SYN, an ICMP query's request.
     pub begins: bool,
 }
@@ -84,9 +91,7 @@ pub struct FlowRecord {
 /// What the map holds: one cache line.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
-    /// Outbound and inbound IP bytes, then packets.
-    bytes: [u64; 2],
-    packets: [Packets; 2],
+    tally: Tally,
     pub(super) epoch: u32,
     created: u32,
     last: u32,
@@ -96,34 +101,40 @@ pub(super) struct Record {
     /// The sequence number behind what the inside host of a TCP connection sent last.
     snd_nxt: u32,
     silence: Silence,
+    /// The first that it has sent and the remote has not acknowledged.
+    snd_una: u32,
     pub(super) binding: Binding,
     rule: u16,
-    origin: Direction,
+    home: Home,
     state: State,
 }
 
-/// Packets of a flow in one direction: 48 bits are enough for three hundred days of ten million packets a second.
-#[derive(Clone, Copy, Default)]
-struct Packets([u16; 3]);
-
-impl Packets {
-    fn count(self) -> u64 {
-        let [low, middle, high] = self.0.map(u64::from);
-        low | middle << 16 | high << 32
-    }
-
-    fn add(&mut self, packets: u32) {
-        let sum = self.count() + u64::from(packets);
-        #[expect(clippy::cast_possible_truncation, reason = "each takes its part")]
-        let parts = [sum as u16, (sum >> 16) as u16, (sum >> 32) as u16];
-        self.0 = parts;
-    }
-}
-
 impl Record {
+    fn origin(&self) -> Direction {
+        self.home.origin()
+    }
+
     /// Whether the flow follows a request that arrives on another WAN: it came from outside, and no TCP connection stands.
     fn follows_arrival(&self, protocol: u8) -> bool {
-        self.origin == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
+        self.origin() == Direction::Inbound && (protocol != protocol::TCP || self.state.is_opening())
+    }
+
+    /// Whether the flow stays with its line whatever requests come in on another.
+    pub(super) fn holds_its_line(&self, now: Tick) -> bool {
+        self.home.hears(now) && self.state.is_assured() && now.secs().saturating_sub(self.created) >= SETTLED
+    }
+
+    /// Whether the inside host has sent something, and in a TCP connection from this sequence number on something that is
+    /// not acknowledged.
+    pub(super) fn has_in_flight(&self, key: &FlowKey, sequence: Option<u32>) -> bool {
+        let flies = |at: u32| at.wrapping_sub(self.snd_una) < self.in_flight();
+        !self.tally.is_empty(Direction::Outbound) && (key.protocol() != protocol::TCP || sequence.is_some_and(flies))
+    }
+
+    /// Bytes that the inside host has sent and the remote has not acknowledged.
+    fn in_flight(&self) -> u32 {
+        let bytes = self.snd_nxt.wrapping_sub(self.snd_una);
+        if bytes < MOST_IN_FLIGHT { bytes } else { 0 }
     }
 
     /// The record of a flow with this first packet, and what that shows.
@@ -137,8 +148,7 @@ impl Record {
         let from_inside = seen.direction == Direction::Outbound;
         let state = State::NEW.after(key.protocol(), seen.direction, seen.flags()).waiting(from_inside);
         let mut record = Self {
-            bytes: [0; 2],
-            packets: [Packets::default(); 2],
+            tally: Tally::default(),
             epoch,
             created: seen.now.secs(),
             last: seen.now.secs(),
@@ -146,9 +156,10 @@ impl Record {
             rcv_nxt: seen.segment.map_or(0, |segment| segment.acknowledgment),
             snd_nxt: seen.segment.filter(|_| from_inside).map_or(0, |segment| segment.end()),
             silence: Silence::new(seen.now, seen.direction, seen.segment),
+            snd_una: seen.segment.filter(|_| from_inside).map_or(0, |segment| segment.sequence),
+            home: Home::new(seen.now, seen.direction),
             binding,
             rule: 0,
-            origin: seen.direction,
             state,
         };
         record.expires = record.end_of_silence(key, seen, timeouts);
@@ -159,6 +170,9 @@ impl Record {
     /// One more packet, and what it shows.
     pub(super) fn see(&mut self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Reachability {
         self.count(seen);
+        if seen.arrival == Some(self.binding) {
+            self.home = self.home.heard(seen.now);
+        }
         let reset = seen.segment.is_some_and(|segment| segment.has(tcp_flag::RST));
         if !seen.refresh && !reset || !self.believes(seen) {
             return Reachability::Nothing;
@@ -193,17 +207,17 @@ impl Record {
 
     /// Whether the flow came from outside, and the inside has said nothing since, but perhaps RSTs.
     pub(super) fn is_unanswered(&self) -> bool {
-        self.origin == Direction::Inbound && !self.state.inside_spoke()
+        self.origin() == Direction::Inbound && !self.state.inside_spoke()
     }
 
     /// Whether the flow came from outside, lives, and its source may be spoofed.
     pub(super) fn is_unassured(&self) -> bool {
-        self.origin == Direction::Inbound && !self.state.is_assured() && !self.is_terminated()
+        self.origin() == Direction::Inbound && !self.state.is_assured() && !self.is_terminated()
     }
 
     /// The side whose source the flow counts for: the one it began on. What may be spoofed counts for nobody.
     pub(super) fn counts_for(&self) -> Option<Direction> {
-        (self.origin == Direction::Outbound || self.state.is_assured()).then_some(self.origin)
+        (self.origin() == Direction::Outbound || self.state.is_assured()).then_some(self.origin())
     }
 
     /// The remote's network has too many flows: this one is not assured after all.
@@ -233,7 +247,7 @@ impl Record {
     fn step(&mut self, key: &FlowKey, seen: &Seen) -> Reachability {
         let from_inside = seen.direction == Direction::Outbound;
         let before = self.state;
-        let shown = match (from_inside, self.origin) {
+        let shown = match (from_inside, self.origin()) {
             (false, Direction::Outbound) => reachability::of_inbound(key, before, self.rcv_nxt, seen.segment),
             _ => Reachability::Nothing,
         };
@@ -244,7 +258,7 @@ impl Record {
         let after = before.after(key.protocol(), seen.direction, seen.flags());
         self.state = after.waiting(from_inside || before.waits() && shown == Reachability::Nothing);
         if after == State::NEW && before != State::NEW {
-            self.origin = seen.direction;
+            self.home = self.home.of(seen.direction);
             return if from_inside { reachability::of_first(seen.segment) } else { Reachability::Nothing };
         }
         if is_assured {
@@ -267,17 +281,32 @@ impl Record {
     /// it repeats takes `snd_nxt` back, until it goes on; a RST may have any number.
     fn follow_numbers(&mut self, seen: &Seen) {
         match (seen.direction, seen.segment) {
-            (Direction::Outbound, Some(segment)) if segment.has(tcp_flag::ACK) => {
-                if !segment.has(tcp_flag::RST) {
-                    self.snd_nxt = segment.end();
+            (Direction::Outbound, Some(segment)) => self.follow_sent(&segment),
+            (Direction::Inbound, Some(segment)) => {
+                let acknowledged = segment.acknowledgment.wrapping_sub(self.snd_una);
+                if segment.has(tcp_flag::ACK) && acknowledged <= self.in_flight() {
+                    self.snd_una = segment.acknowledgment;
                 }
-                let ahead = segment.acknowledgment.wrapping_sub(self.rcv_nxt) < 1 << 31;
-                if ahead || !self.state.inside_spoke() {
-                    self.rcv_nxt = segment.acknowledgment;
+                if segment.sequence == self.rcv_nxt {
+                    self.rcv_nxt = segment.end();
                 }
             }
-            (Direction::Inbound, Some(segment)) if segment.sequence == self.rcv_nxt => self.rcv_nxt = segment.end(),
             _ => {}
+        }
+    }
+
+    fn follow_sent(&mut self, segment: &Segment) {
+        let (acks, resets) = (segment.has(tcp_flag::ACK), segment.has(tcp_flag::RST));
+        let begins = segment.has(tcp_flag::SYN) && !self.state.is_established();
+        if !resets && (begins || acks && !self.state.inside_spoke() && self.origin() == Direction::Inbound) {
+            self.snd_una = segment.sequence;
+        }
+        if !resets && (begins || acks) {
+            self.snd_nxt = segment.end();
+        }
+        let ahead = segment.acknowledgment.wrapping_sub(self.rcv_nxt) < 1 << 31;
+        if acks && (ahead || !self.state.inside_spoke()) {
+            self.rcv_nxt = segment.acknowledgment;
         }
     }
 
@@ -290,7 +319,7 @@ impl Record {
             fresh,
             expires: self.expires,
             follows_arrival: self.follows_arrival(key.protocol()),
-            came_in: self.origin == Direction::Inbound,
+            came_in: self.origin() == Direction::Inbound,
             terminated: self.is_terminated(),
             yields: false,
             shown,
@@ -303,6 +332,9 @@ impl Record {
         if self.binding.wan != binding.wan {
             self.silence = self.silence.elsewhere();
         }
+        if self.binding != binding {
+            self.home = self.home.left();
+        }
         (self.binding, self.epoch) = (binding, epoch);
     }
 
@@ -311,25 +343,18 @@ impl Record {
         FlowRecord {
             binding: self.binding,
             epoch: self.epoch & !WATCHED,
-            origin: self.origin,
+            origin: self.origin(),
             state: self.state.name(protocol),
             created: self.created,
             last: self.last,
             expires: self.expires,
-            outbound: self.traffic(Direction::Outbound),
-            inbound: self.traffic(Direction::Inbound),
+            outbound: self.tally.traffic(Direction::Outbound),
+            inbound: self.tally.traffic(Direction::Inbound),
         }
     }
 
     fn count(&mut self, seen: &Seen) {
-        let row = row(seen.direction);
-        self.packets[row].add(seen.packets);
-        self.bytes[row] += u64::from(seen.bytes);
-    }
-
-    fn traffic(&self, direction: Direction) -> Traffic {
-        let row = row(direction);
-        Traffic { packets: self.packets[row].count(), bytes: self.bytes[row] }
+        self.tally.add(seen.direction, seen.packets, seen.bytes);
     }
 
     /// Whether a packet under the snapshot of this epoch belongs to the flow without being judged anew: the pin was proved
@@ -358,10 +383,6 @@ impl Record {
     }
 }
 
-fn row(direction: Direction) -> usize {
-    usize::from(direction == Direction::Inbound)
-}
-
 /// The first whole second at which at least `timeout` seconds have passed since `now`.
 fn deadline(now: Tick, timeout: u32) -> u32 {
     let started = !now.0.is_multiple_of(1_000_000_000);
@@ -377,16 +398,6 @@ mod tests {
         assert_eq!(deadline(Tick::from_secs(10), 60), 70);
         assert_eq!(deadline(Tick(10_000_000_001), 60), 71);
         assert_eq!(deadline(Tick(u64::MAX), u32::MAX), u32::MAX);
-    }
-
-    #[test]
-    fn packets_are_counted_to_48_bits() {
-        let mut packets = Packets::default();
-        (0..3).for_each(|_| packets.add(u32::MAX));
-        assert_eq!(packets.count(), 3 * u64::from(u32::MAX));
-        packets = Packets([u16::MAX; 3]);
-        packets.add(2);
-        assert_eq!(packets.count(), 1);
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl FlowTable {
             true => self.change(key, &mut record, |record| record.see(key, seen, timeouts)),
             false => Reachability::Nothing,
         };
-        Some(Pin { yields, ..record.pin(key, false, shown) })
+        let pin = record.pin(key, false, shown);
+        Some(Pin { yields, follows_arrival: pin.follows_arrival && !record.holds_its_line(seen.now), ..pin })
     }
 
     /// Terminates a known flow. Until its time is up, or [`FlowTable::insert`] makes it anew, it is known as terminated.
@@ -232,6 +233,15 @@ impl FlowTable {
     pub fn peek(&self, key: &FlowKey, now: Tick) -> Option<Pin> {
         let record = self.flows.get(key)?;
         (!record.is_over(now)).then(|| record.pin(key, false, Reachability::Nothing))
+    }
+
+    /// The pin of a flow living at `now` whose inside host has sent something; in a TCP connection, what is in flight has to
+    /// have this sequence number.
+    #[must_use]
+    pub fn in_flight(&self, key: &FlowKey, now: Tick, sequence: Option<u32>) -> Option<Pin> {
+        let record = self.flows.get(key)?;
+        let flies = !record.is_over(now) && record.has_in_flight(key, sequence);
+        flies.then(|| record.pin(key, false, Reachability::Nothing))
     }
 
     /// Binds a known flow anew, or proves its pin by another epoch, which may be [`WATCHED`](super::pin::WATCHED). False when

@@ -10,9 +10,10 @@ use crate::plane::state::Core;
 use crate::types::{Direction, Frame};
 
 /// Remembers what an error from a WAN, translated by now, says of the path to the remote of the packet it quotes. It must
-/// belong to a living flow of that WAN (off-path senders do not know one, RFC 5927 §7), the packet must have been larger
-/// than what would pass, and that must be less than what is known and no less than any path carries: below 1280 nothing
-/// is learned for IPv6 (RFC 8201 §4), below 576 nothing for IPv4.
+/// belong to a living flow of that WAN whose inside host has sent something, and quote of a TCP connection what is in flight
+/// (off-path senders know neither, RFC 5927 §4, §7); the packet must have been larger than what would pass, and that must be less
+/// than what is known and no less than any path carries: below 1280 nothing is learned for IPv6 (RFC 8201 §4), below 576
+/// nothing for IPv4.
 pub fn learn(core: &Core, ctx: &Ctx<'_>, line: Line<'_>, headers: &Headers, quoted: &Headers, frame: &Frame<'_>) {
     let Some(mtu) = said_too_big(headers, frame.packet()) else { return };
     let family = quoted.family();
@@ -21,9 +22,17 @@ pub fn learn(core: &Core, ctx: &Ctx<'_>, line: Line<'_>, headers: &Headers, quot
         return;
     }
     let key = FlowKey::new(quoted, Direction::Outbound, quoted.source);
-    if core.shared.table.peek(&key, ctx.now).is_some_and(|pin| pin.binding.wan == line.id) {
+    let sent = core.shared.table.in_flight(&key, ctx.now, sequence(headers, quoted, frame));
+    if sent.is_some_and(|pin| pin.binding.wan == line.id) {
         core.shared.paths.memory.learn(line.id, quoted.destination, mtu, ctx.now);
     }
+}
+
+/// The sequence number in a quoted TCP header, which each quote reaches (RFC 792).
+fn sequence(headers: &Headers, quoted: &Headers, frame: &Frame<'_>) -> Option<u32> {
+    let tcp = usize::from(headers.l4) + 8 + usize::from(quoted.l4);
+    let number = frame.packet().get(tcp + 4..tcp + 8)?;
+    number.try_into().ok().map(u32::from_be_bytes)
 }
 
 #[cfg(test)]

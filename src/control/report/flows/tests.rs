@@ -28,6 +28,7 @@ fn table(policy: &Policy) -> FlowTable {
         packets: 1,
         segment: Some(Segment { flags: 2, sequence: 0, acknowledgment: 0, payload: 0 }),
         refresh: true,
+        arrival: None,
         begins: false,
     };
     table.insert(tcp, WanId(0), 1, &seen, &policy.fixed.timeouts).unwrap();

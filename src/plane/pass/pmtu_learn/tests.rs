@@ -139,3 +139,74 @@ fn c_54_a_flow_that_has_expired_teaches_nothing() {
     rig.inbound(A, &too_big(&quoted, 1300));
     assert_eq!(known(&rig), []);
 }
+
+/// A TCP connection from inside in `family` that has sent 100 bytes from `number` on, and its public source.
+fn connection(family: Family, number: u32) -> (Rig, WanId, String) {
+    let (host, server) = if family.is_v4() { (HOST, SERVER) } else { (HOST6, SERVER6) };
+    let mut rig = Rig::new(policy());
+    let segment = |ports: (u16, u16), flags, numbers: [u32; 2], data: &[u8]| {
+        let mut segment = tcp(ports.0, ports.1, flags, &[], data);
+        segment[4..8].copy_from_slice(&numbers[0].to_be_bytes());
+        segment[8..12].copy_from_slice(&numbers[1].to_be_bytes());
+        segment
+    };
+    let out =
+        |flags, numbers, data: &[u8]| packet(host, server, protocol::TCP, &segment((700, 443), flags, numbers, data));
+    let syn = rig.outbound(&out(SYN, [number.wrapping_sub(1), 0], &[]));
+    let Verdict::Forward(End::Wan(id)) = syn.verdict else { panic!("{:?}", syn.verdict) };
+    let public = crate::plane::sample::hosts(&syn.packet).0.to_string();
+    let syn_ack = segment((443, 700), SYN_ACK, [5000, number], &[]);
+    rig.inbound(id, &packet(server, &public, protocol::TCP, &syn_ack));
+    rig.outbound(&out(16, [number, 5001], &[7; 100]));
+    (rig, id, public)
+}
+
+/// What is learnt from an error that quotes the connection's segment with this sequence number.
+fn learnt(rig: &mut Rig, (family, id): (Family, WanId), public: &str, sequence: u32) -> usize {
+    let server = if family.is_v4() { SERVER } else { SERVER6 };
+    let mut quoted = tcp(700, 443, 16, &[], &vec![7; 1360 - if family.is_v4() { 20 } else { 40 }]);
+    quoted[4..8].copy_from_slice(&sequence.to_be_bytes());
+    let error = too_big(&packet(public, server, protocol::TCP, &quoted), 1300);
+    assert_eq!(rig.inbound(id, &error).verdict, Verdict::Forward(End::Inside), "delivered in any case");
+    known(rig).len()
+}
+
+#[test]
+fn c_54_of_a_connection_only_what_is_in_flight_teaches_anything() {
+    for (family, number) in [(V4, 1000), (V4, 0), (V4, u32::MAX - 50), (V6, 0x8000_0000)] {
+        let (mut rig, id, public) = connection(family, number);
+        for guess in [
+            number.wrapping_sub(1),
+            number.wrapping_add(100),
+            number.wrapping_add(1 << 31),
+            number.wrapping_sub(1 << 20),
+        ] {
+            assert_eq!(learnt(&mut rig, (family, id), &public, guess), 0, "{guess} of {number}");
+        }
+        assert_eq!(learnt(&mut rig, (family, id), &public, number.wrapping_add(99)), 1);
+        // What the server has acknowledged is in flight no more.
+        let (mut rig, id, public) = connection(family, number);
+        let server = if family.is_v4() { SERVER } else { SERVER6 };
+        let mut ack = tcp(443, 700, 16, &[], &[]);
+        ack[4..8].copy_from_slice(&5001_u32.to_be_bytes());
+        ack[8..12].copy_from_slice(&number.wrapping_add(60).to_be_bytes());
+        rig.inbound(id, &packet(server, &public, protocol::TCP, &ack));
+        assert_eq!(learnt(&mut rig, (family, id), &public, number.wrapping_add(59)), 0);
+        assert_eq!(learnt(&mut rig, (family, id), &public, number.wrapping_add(60)), 1);
+    }
+}
+
+#[test]
+fn c_54_a_flow_in_which_the_inside_has_sent_nothing_teaches_nothing() {
+    for protocol in [protocol::UDP, protocol::TCP, 47] {
+        let (come, quoted) = match protocol {
+            protocol::UDP => (udp(53, 700, b"?"), udp(700, 53, &[0; 1372])),
+            protocol::TCP => (tcp(53, 700, SYN, &[], &[]), tcp(700, 53, 16, &[], &[0; 1360])),
+            _ => (vec![0; 8], vec![0; 1380]),
+        };
+        let mut rig = Rig::new(policy());
+        rig.inbound(A, &packet(SERVER, "192.0.2.12", protocol, &come));
+        rig.inbound(A, &too_big(&packet("192.0.2.12", SERVER, protocol, &quoted), 1300));
+        assert_eq!(known(&rig), [], "{protocol}");
+    }
+}

@@ -280,3 +280,54 @@ fn errors_about_flows_without_an_entry_reach_their_senders_too() {
         assert_eq!(rig.outbound(&error).verdict, Verdict::Forward(End::Wan(id)), "{port}");
     }
 }
+
+/// One datagram or ping of a remote at a WAN, and what the host inside says to it: the WAN by which that leaves.
+fn exchange(rig: &mut Rig, protocol: u8, id: WanId) -> WanId {
+    come(rig, protocol, id);
+    let answer = if protocol == protocol::UDP { udp(5060, 5060, b"!") } else { icmp(0, 0, [7, 1], b"ping") };
+    match rig.outbound(&packet(HOST, SERVER, protocol, &answer)).verdict {
+        Verdict::Forward(End::Wan(id)) => id,
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+fn come(rig: &mut Rig, protocol: u8, id: WanId) {
+    let public = ["192.0.2.12", "198.51.100.12"][id.index()];
+    let request = if protocol == protocol::UDP { udp(5060, 5060, b"?") } else { icmp(8, 0, [7, 1], b"ping") };
+    assert_eq!(rig.inbound(id, &packet(SERVER, public, protocol, &request)).verdict, Verdict::Forward(End::Inside));
+}
+
+#[test]
+fn a_call_that_hears_its_remote_on_its_line_is_not_led_away_and_goes_along_when_that_falls_silent() {
+    for protocol in [protocol::UDP, protocol::ICMP] {
+        let mut rig = Rig::new(policy());
+        for _ in 0..12 {
+            assert_eq!(exchange(&mut rig, protocol, A), A);
+            rig.now = rig.now.plus_millis(1000);
+        }
+        for _ in 0..20 {
+            assert_eq!(exchange(&mut rig, protocol, B), A, "a stranger, or a second address used at once");
+            assert_eq!(exchange(&mut rig, protocol, A), A);
+            rig.now = rig.now.plus_millis(500);
+        }
+        rig.now = rig.now.plus_millis(1000);
+        assert_eq!(exchange(&mut rig, protocol, B), A);
+        rig.now = rig.now.plus_millis(2000);
+        assert_eq!(exchange(&mut rig, protocol, B), B, "nothing came by A for some seconds");
+        assert_eq!(exchange(&mut rig, protocol, A), A, "whoever has moved once goes where he is asked");
+        assert_eq!(exchange(&mut rig, protocol, B), B);
+    }
+}
+
+#[test]
+fn whoever_speaks_to_two_addresses_is_answered_from_each_however_long() {
+    for pause in [1, 900, 20_000] {
+        let mut rig = Rig::new(policy());
+        for _ in 0..40 {
+            for id in [A, B] {
+                assert_eq!(exchange(&mut rig, protocol::UDP, id), id, "C-03");
+                rig.now = rig.now.plus_millis(pause);
+            }
+        }
+    }
+}

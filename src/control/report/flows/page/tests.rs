@@ -31,6 +31,7 @@ fn insert(table: &FlowTable, policy: &Policy, number: u32) {
         packets: 1,
         segment: None,
         refresh: true,
+        arrival: None,
         begins: false,
     };
     table.insert(key(number), WanId((number % 2) as u8), 1, &seen, &policy.fixed.timeouts).unwrap();
