@@ -46,6 +46,7 @@ mod privileges;
 mod probes;
 mod recall;
 mod replay;
+mod scenarios;
 mod shown;
 mod silence;
 mod soft_down;
