@@ -231,7 +231,13 @@ fn a_host_behind_the_links_own_address_follows_it_and_a_renewal_cuts_no_flow() {
     goes_on(&mut busy);
     goes_on(&mut silent);
 
+    // Another address is no reason to leave this one, but that the client wants no new flows from it is.
     address("add", "192.0.2.194/29");
+    wait_until("the link has both", || fiber(&router).addresses.contains(&"192.0.2.194/29".to_owned()));
+    assert_eq!(held(&router, false), ["192.0.2.193"]);
+    assert_eq!(seen(&lab, INSIDE4[0], 4003, server), "192.0.2.193");
+    let old = ["address", "change", "192.0.2.193/29", "dev", "wan0", "valid_lft", "forever", "preferred_lft", "0"];
+    run(&lab.rt, "ip", &old);
     wait_until("the new one is current", || held(&router, false) == ["192.0.2.194", "192.0.2.193"]);
     goes_on(&mut busy);
     assert_eq!(seen(&lab, INSIDE4[0], 4001, server), "192.0.2.193");

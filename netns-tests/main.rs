@@ -5,6 +5,7 @@ mod lab;
 mod machine;
 mod story;
 
+mod addresses;
 mod arp;
 mod balance;
 mod browse;

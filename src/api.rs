@@ -93,6 +93,9 @@ pub struct Wan {
     pub mac: String,
     /// The kernel's addresses on the link: IPv4 with its prefix length, then IPv6.
     pub addresses: Vec<String>,
+    /// Which addresses were chosen, and why.
+    #[serde(default)]
+    pub sources: Vec<Source>,
     /// Gateways with their MACs, IPv4 first.
     pub gateways: Vec<Gateway>,
     /// Public addresses and prefixes.
@@ -208,6 +211,19 @@ pub struct Lease {
     pub reason: String,
     /// Seconds until it ends; `None` where that is not known.
     pub valid_seconds: Option<u64>,
+}
+
+/// An address that was chosen among several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// What for: `public`, what `"interface"` stands for; `router`, what the router's own packets to the Internet carry.
+    pub purpose: String,
+    /// The address.
+    pub address: IpAddr,
+    /// What decided, such as `beside the gateway`.
+    pub reason: String,
 }
 
 /// A next hop.

@@ -2,6 +2,7 @@
 //! Must never know: how the service gathers them.
 
 mod leases;
+mod sources;
 
 use super::args::StatusArgs;
 use super::columns::{Columns, bytes, count, duration};
@@ -64,6 +65,10 @@ pub fn render(status: &Status) -> String {
     text += &format!("\n{}", wans(&status.wans));
     text += &format!("\n{}", traffic(&status.wans));
     text += &format!("\n{}", health(&status.wans));
+    let sources = sources::sources(&status.wans);
+    if !sources.is_empty() {
+        text += &format!("\n{sources}");
+    }
     let leases = leases::leases(&status.wans);
     if !leases.is_empty() {
         text += &format!("\n{leases}");
@@ -280,6 +285,7 @@ mod tests {
             gateways,
             owned: vec!["192.0.2.193/32".into()],
             leases: Vec::new(),
+            sources: Vec::new(),
             flows: 12,
             outbound: Traffic { packets: 12_345, bytes: 3 << 20 },
             inbound: Traffic { packets: 9, bytes: 900 },

@@ -10,6 +10,7 @@ mod probes;
 mod raw;
 mod reader;
 mod sections;
+mod sources;
 mod syntax;
 mod thresholds;
 mod values;
@@ -129,6 +130,7 @@ fn wan_settings(said: raw::Wan) -> Wan {
         gateway4: value(said.gateway4),
         gateway6: value(said.gateway6),
         gateway_macs: said.gateway_macs.map(value),
+        sources: said.sources.map(value),
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),

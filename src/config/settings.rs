@@ -113,6 +113,8 @@ pub struct Wan {
     pub gateway6: Option<Ipv6Addr>,
     /// The gateways' MACs, by `Family`; `None`: they are asked.
     pub gateway_macs: [Option<Mac>; 2],
+    /// What the router's own packets carry, by `Family`, where the WAN has it and it serves; `None`: the best address.
+    pub sources: [Option<IpAddr>; 2],
     /// Inside and public address, 1:1, both unique.
     pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// The inside host whose public address is the link's own, followed while running; it is in no pair.
@@ -159,6 +161,8 @@ pub struct HealthProbe {
     pub target: ProbeTarget,
     /// What it asks.
     pub kind: ProbeKind,
+    /// What it carries while the WAN has it, in the family of this address; `None`: the best address.
+    pub source: Option<IpAddr>,
 }
 
 /// Whom a probe asks.

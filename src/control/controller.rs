@@ -43,7 +43,8 @@ impl Controller {
     /// Starts with the first snapshot, epoch 1. `links` stands in the order of the WANs. What these links mean for the
     /// WANs is told with the effects of the first event.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
+    pub fn new(settings: Arc<Settings>, mut links: Vec<LinkState>, inside: InsideState, now: Tick) -> Self {
+        links.iter_mut().for_each(|link| link.order_addresses(&[]));
         let rules = settings.wans.map(|_, wan| rules::of(wan, settings.traffic_evidence));
         let judge = Judge::new(rules, now);
         let draft = compile::policy(&settings, &links, &inside, 1);
@@ -99,7 +100,8 @@ impl Controller {
         }
     }
 
-    fn handle_links(&mut self, now: Tick, links: Vec<LinkState>, inside: InsideState) -> Effects {
+    fn handle_links(&mut self, now: Tick, mut links: Vec<LinkState>, inside: InsideState) -> Effects {
+        links.iter_mut().zip(&self.links).for_each(|(link, before)| link.order_addresses(&before.addresses));
         let is_news = links != self.links || inside != self.inside;
         if is_news {
             self.draft_links(&links, &inside);
@@ -149,7 +151,14 @@ impl Controller {
     /// Time passes for the leases, and what they are then is drafted for the snapshot numbered `epoch`. Whether they are
     /// others, and when time alone will change them.
     fn pass_leases(&mut self, now: Tick, epoch: u32) -> (bool, Option<Tick>) {
-        let (changed, wake) = self.leases.pass(now);
+        let (mut changed, mut wake) = self.leases.pass(now);
+        if !changed.is_empty() {
+            // What has ended makes room for what the link has beside it.
+            self.leases.seen(now, epoch, &self.links);
+            let (more, later) = self.leases.pass(now);
+            changed.extend(more);
+            wake = later;
+        }
         for id in &changed {
             let (said, held) = (self.settings.wans.get(*id), self.leases.shown(*id));
             if let (Some(wan), Some(said), Some(held)) = (self.draft.wans.get_mut(*id), said, held) {

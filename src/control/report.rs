@@ -1,6 +1,7 @@
 //! What the service says of itself, in the words of `api`: gathered from the policy in force, the plane's shared state
 //! and the counters; and what operators tell it. Must never know: sockets, HTTP.
 
+mod addresses;
 mod command;
 mod device;
 mod flows;

@@ -55,6 +55,7 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         gateway4,
         gateway6: None,
         gateway_macs: [None; 2],
+        sources: [None; 2],
         nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
         nat44_interface: None,
         nptv6: Some(Nptv6 {

@@ -6,6 +6,7 @@ use super::owners::Owners;
 use super::probes;
 use super::raw::{Downstream, RawConfig, Wan};
 use super::reader::{Faults, Spanned};
+use super::sources;
 use crate::config::diagnostics::{Code, Fault, Span};
 use crate::config::settings::{DEFAULT_TUN, External6, Mtu};
 use crate::types::MAX_WANS;
@@ -34,6 +35,7 @@ pub(super) fn check(raw: &RawConfig, faults: &mut Faults) {
     gateways(raw, &owners, faults);
     raw.wans.iter().for_each(|wan| mtu_targets(wan, raw, &owners, faults));
     raw.wans.iter().for_each(|wan| probes::check(wan, raw, &owners, faults));
+    raw.wans.iter().for_each(|wan| sources::check(wan, &raw.downstream, &owners, faults));
     own_addresses(raw, &owners, faults);
     martians(raw, &owners, faults);
 }

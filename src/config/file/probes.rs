@@ -75,8 +75,9 @@ fn probe(item: &Item<'_>, faults: &mut Faults) -> Option<Spanned<HealthProbe>> {
         // What belongs to a kind is no fault beside the one that there is.
         ["name", "type", "expect", "body", "host"].into_iter().for_each(|key| _ = table.take(key));
     }
+    let source = table.take("source").and_then(|item| item.parse(values::address, faults)).map(|said| said.value);
     let probe = match said.as_slice() {
-        [(item, read)] => read(item, &mut table, faults).map(|(target, kind)| HealthProbe { target, kind }),
+        [(item, read)] => read(item, &mut table, faults).map(|(target, kind)| HealthProbe { target, kind, source }),
         [] => {
             let message = "this probe does not say what it asks";
             faults.add(Code::Missing, at, message, "write one such as { icmp = \"gateway\" }");

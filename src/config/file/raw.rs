@@ -64,6 +64,8 @@ pub(super) struct Wan {
     pub(super) gateway6: Option<Spanned<Ipv6Addr>>,
     /// By `Family`.
     pub(super) gateway_macs: [Option<Spanned<Mac>>; 2],
+    /// By `Family`.
+    pub(super) sources: [Option<Spanned<IpAddr>>; 2],
     /// Inside and public address.
     pub(super) nat44: Vec<(Spanned<Ipv4Addr>, Spanned<Ipv4Addr>)>,
     /// Inside addresses that are to have the link's own.

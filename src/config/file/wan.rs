@@ -9,7 +9,7 @@ use crate::config::diagnostics::{Code, Fault, Span, quote};
 use crate::config::settings::{DEFAULT_SILENCE, External6, Mtu, Thresholds};
 use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
@@ -66,6 +66,10 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     let gateway6 = table.take("gateway6").filter(|item| !item.is_word("auto"));
     let gateway_macs =
         ["gateway_mac4", "gateway_mac6"].map(|key| table.take(key).and_then(|item| item.parse(values::mac, faults)));
+    let sources = [
+        table.take("source4").and_then(|item| item.parse(|text| values::address4(text).map(IpAddr::V4), faults)),
+        table.take("source6").and_then(|item| item.parse(|text| values::routable6(text).map(IpAddr::V6), faults)),
+    ];
     let mut wan = Wan {
         at: table.at,
         name,
@@ -78,6 +82,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
         gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
         gateway_macs,
+        sources,
         nat44: Vec::new(),
         nat44_interface: Vec::new(),
         nptv6: None,

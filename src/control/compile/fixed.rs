@@ -34,7 +34,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         name: said.name.as_str().into(),
         tier: said.tier,
         weight: said.weight,
-        sources: [None; 2],
+        sources: said.sources,
         inbound6: said.inbound6.iter().map(|(_, inside)| *inside).collect(),
         health: probes(said),
         on_down: OnDown { soft: said.on_soft_down, hard: said.on_hard_down },

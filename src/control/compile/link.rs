@@ -34,6 +34,15 @@ pub struct LinkState {
     pub gateway6: Option<Ipv6Addr>,
 }
 
+impl LinkState {
+    /// Puts its addresses into the order in which they became known, `before` being those that were, and among new ones by
+    /// number: the kernel's order means nothing.
+    pub fn order_addresses(&mut self, before: &[LinkAddress]) {
+        let known = |own: &LinkAddress| before.iter().position(|it| it.address == own.address).unwrap_or(usize::MAX);
+        self.addresses.sort_by_key(|own| (known(own), own.address));
+    }
+}
+
 /// A link that is not there: no MAC, address or gateway, and an MTU of 1500.
 #[must_use]
 pub fn no_link() -> LinkState {
@@ -110,5 +119,20 @@ mod tests {
         assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![server6] }));
         settings.wans[0].mtu = Mtu::Auto;
         assert_eq!(fiber(&settings), None);
+    }
+    #[test]
+    fn addresses_stand_in_the_order_in_which_they_became_known_whatever_the_kernels_order() {
+        let of = |texts: &[&str]| LinkState {
+            addresses: texts.iter().map(|text| text.parse().unwrap()).collect(),
+            ..LinkState::default()
+        };
+        let ordered = |mut link: LinkState, before: &LinkState| {
+            link.order_addresses(&before.addresses);
+            link
+        };
+        let (first, second, third) = ("192.0.2.5/24", "192.0.2.3/24", "192.0.2.4/24");
+        let known = ordered(of(&[first]), &of(&[]));
+        assert_eq!(ordered(of(&[third, second, first]), &known), of(&[first, second, third]));
+        assert_eq!(ordered(of(&[third, second, first]), &of(&[])), of(&[second, third, first]));
     }
 }

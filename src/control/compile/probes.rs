@@ -15,9 +15,17 @@ pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
     let urgent = wan.thresholds.fall.saturating_sub(1);
     let carried: Vec<_> = Family::ALL.into_iter().filter(|family| wan.carries(*family)).collect();
     let mut specs = Vec::new();
-    for HealthProbe { target, kind } in &health.probes {
+    for HealthProbe { target, kind, source } in &health.probes {
         let Some(question) = question(kind) else { continue };
-        let spec = |family, target| ProbeSpec { family, target, question: question.clone(), interval, timeout, urgent };
+        let spec = |family, target| ProbeSpec {
+            family,
+            target,
+            question: question.clone(),
+            source: source.filter(|source| Family::of(*source) == family),
+            interval,
+            timeout,
+            urgent,
+        };
         match *target {
             ProbeTarget::Gateway => specs.extend(carried.iter().map(|family| spec(*family, Target::Gateway))),
             ProbeTarget::Host(host) => specs.push(spec(Family::of(host), Target::Host(host))),
@@ -26,7 +34,7 @@ pub fn probes(wan: &settings::Wan) -> Vec<ProbeSpec> {
     for family in carried {
         if !specs.iter().any(|spec| spec.family == family) {
             let (target, question) = (Target::Gateway, Question::Neighbor);
-            specs.push(ProbeSpec { family, target, question, interval, timeout, urgent });
+            specs.push(ProbeSpec { family, target, question, source: None, interval, timeout, urgent });
         }
     }
     specs
@@ -67,8 +75,8 @@ mod tests {
     #[test]
     fn the_gateway_is_asked_in_each_family_and_a_family_that_nobody_is_asked_in_asks_its_own() {
         let server = IpAddr::from([203, 0, 113, 10]);
-        let host = HealthProbe { target: ProbeTarget::Host(server), kind: ProbeKind::Tcp { port: 443 } };
-        let gateway = HealthProbe { target: ProbeTarget::Gateway, kind: ProbeKind::Icmp };
+        let host = HealthProbe { target: ProbeTarget::Host(server), kind: ProbeKind::Tcp { port: 443 }, source: None };
+        let gateway = HealthProbe { target: ProbeTarget::Gateway, kind: ProbeKind::Icmp, source: None };
         let row = |spec: &ProbeSpec| (spec.family, spec.target, spec.question.clone());
         let shape = |probes| compiled(probes).iter().map(row).collect::<Vec<_>>();
         let on_link = |family| (family, Target::Gateway, Question::Neighbor);
@@ -85,8 +93,9 @@ mod tests {
         let target = ProbeTarget::Host(IpAddr::from([203, 0, 113, 10]));
         let (host, path) = ("a.example".to_owned(), "/x".to_owned());
         let kind = ProbeKind::Http { port: 80, host, path, expect: vec![204], body: Some("ok".into()) };
-        let page = HealthProbe { target, kind };
-        let name = HealthProbe { target, kind: ProbeKind::Dns { name: "example.com".into(), record: None } };
+        let page = HealthProbe { target, kind, source: None };
+        let name =
+            HealthProbe { target, kind: ProbeKind::Dns { name: "example.com".into(), record: None }, source: None };
         let specs = compiled(vec![page, name]);
         let request = health::request("a.example", "/x");
         let body = Some(b"ok"[..].into());

@@ -11,9 +11,10 @@ pub use change::{LeaseChange, What};
 use crate::config::settings::{Settings, Wan};
 use crate::control::compile::{LinkState, WanLeases};
 use crate::plane::lease::Leased;
+use crate::plane::policy::source::{self, Choice};
 use crate::types::{Family, LinkAddress, Slots, Tick, WanId};
 use ipnet::{IpNet, Ipv6Net};
-use pool::{NO_END, Pool};
+use pool::{GRACE_MS, NO_END, PREFIX_GRACE_MS, Pool};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Leases {
 #[derive(Debug, Default)]
 struct Holding {
     pools: [Pool<IpNet>; 2],
+    /// Which of the link's addresses is the public one, and why.
+    public: Option<Choice>,
     /// Why the first of what the link has is not taken, where nothing is.
     refused: [Option<Arc<str>>; 2],
     /// What the last snapshot shows.
@@ -60,16 +63,32 @@ impl Leases {
     pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
         for (id, link) in (0..).map(WanId).zip(links) {
             let Some(wan) = self.settings.wans.get(id) else { continue };
-            let v4 = link.addresses.iter().filter(|_| wan.nat44_interface.is_some()).filter_map(LinkAddress::v4);
-            let (v4, refused4) = self.fitting(now, id, v4.map(|public| IpNet::from(IpAddr::V4(public))));
+            let (v4, refused4) = self.of_link(now, id, wan, link);
             let v6 = link.delegated.iter().filter(|_| wan.follows_prefix());
             let (v6, refused6) = self.fitting(now, id, v6.map(|prefix| IpNet::V6(*prefix)));
             let v6: Vec<_> = v6.into_iter().map(|net| needed(wan, net)).collect();
             let Some(holding) = self.wans.get_mut(id) else { continue };
             holding.refused = [refused4, refused6];
-            holding.pools[0].listed(now, epoch, &v4, true);
-            holding.pools[1].listed(now, epoch, &v6, false);
+            holding.public = v4.first().copied();
+            let v4: Vec<_> = v4.iter().map(|choice| IpNet::from(choice.address)).collect();
+            holding.pools[0].listed(now, epoch, &v4, GRACE_MS);
+            holding.pools[1].listed(now, epoch, &v6, PREFIX_GRACE_MS);
         }
+    }
+
+    /// The link's public address, then those that were before and are there still, in reach of the same gateway: no new
+    /// flow takes one of these. Another address of the link is the kernel's alone.
+    fn of_link(&self, now: Tick, id: WanId, wan: &Wan, link: &LinkState) -> (Vec<Choice>, Option<Arc<str>>) {
+        let of_family = |own: &&LinkAddress| wan.nat44_interface.is_some() && own.address.is_ipv4();
+        let all = link.addresses.iter().filter(of_family);
+        let (fit, refused) = self.fitting(now, id, all.map(|own| IpNet::from(own.address)));
+        let own: Vec<LinkAddress> =
+            link.addresses.iter().filter(|own| fit.contains(&IpNet::from(own.address))).copied().collect();
+        let pool = self.wans.get(id).map(|holding| &holding.pools[0]);
+        let held: Vec<IpAddr> =
+            pool.iter().flat_map(|pool| pool.valid(now)).map(|entry| entry.leased.held.addr()).collect();
+        let gateways: Vec<IpAddr> = wan.gateway4.or(link.gateway4).map(IpAddr::V4).into_iter().collect();
+        (source::publics(&own, &gateways, &held, wan.sources[Family::V4.index()]), refused)
     }
 
     /// What of it a WAN can hold, and why the first of the rest cannot be held.
@@ -173,6 +192,12 @@ impl Leases {
             Family::V6 => "no prefix is delegated",
         };
         Some(holding.refused[family.index()].clone().unwrap_or_else(|| nothing.into()))
+    }
+
+    /// Which of its link's addresses is a WAN's public one, and why; `None` where none is.
+    #[must_use]
+    pub fn public(&self, id: WanId) -> Option<Choice> {
+        self.wans.get(id)?.public
     }
 
     /// What a WAN holds, IPv4 first, in each family the current one first.

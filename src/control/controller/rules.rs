@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(of(&wan, true), default, "the defaults are the judge's");
         wan.thresholds = Thresholds { quorum: 2, fall: 4, rise: 6, max_loss: 300, max_latency: 50, hold: 400_000 };
         let target = ProbeTarget::Host("2001:db8:ffff::10".parse().unwrap());
-        let probes = vec![HealthProbe { target, kind: ProbeKind::Tcp { port: 443 } }];
+        let probes = vec![HealthProbe { target, kind: ProbeKind::Tcp { port: 443 }, source: None }];
         wan.health = Health { probes, interval: 100, timeout: 90 };
         let rules = of(&wan, false);
         assert!(!rules.traffic_evidence);

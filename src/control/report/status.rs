@@ -2,7 +2,7 @@
 
 use super::flows::{direction_name, traffic};
 use super::sources::Sources;
-use super::{device, health};
+use super::{addresses, device, health};
 use crate::api::{Downstream, Gateway, Health, Lease, Path, Rate, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
 use crate::control::controller::leases::Held;
@@ -12,9 +12,10 @@ use crate::plane::counters::Totals;
 use crate::plane::flow::table::FlowTable;
 use crate::plane::neighbor::Neighbors;
 use crate::plane::path::{Memory, Paths, State};
+use crate::plane::policy::source::Choice;
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
-use crate::types::{Direction, Family, LinkAddress, Tick, WanId};
+use crate::types::{Direction, Family, Tick, WanId};
 use crate::workers::live::Meters;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
 struct Decided {
     health: Vec<Health>,
     leases: Vec<Lease>,
+    public: Option<Choice>,
     outbound: Rate,
     inbound: Rate,
 }
@@ -68,6 +70,7 @@ fn decided(sources: &Sources, now: Tick) -> Vec<Decided> {
     let of = |(id, said)| Decided {
         health: health::health(controller.judge(), id, said, now),
         leases: controller.leases().held(now, id).iter().map(|held| lease(held, now)).collect(),
+        public: controller.leases().public(id),
         outbound: rate(&gauge, id, Direction::Outbound),
         inbound: rate(&gauge, id, Direction::Inbound),
     };
@@ -98,7 +101,8 @@ impl WanView<'_> {
             paths: paths(&shared.paths, self.id, self.wan),
             remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
-            addresses: addresses(self.wan),
+            addresses: addresses::of_link(self.wan),
+            sources: addresses::sources(self.said, self.wan, decided.public),
             gateways,
             owned: self.wan.owned().map(|net| net.to_string()).collect(),
             leases: decided.leases,
@@ -119,12 +123,6 @@ fn lease(held: &Held, now: Tick) -> Lease {
         reason: held.why.to_owned(),
         valid_seconds: held.until.map(|until| until.since(now).div_ceil(1_000_000_000)),
     }
-}
-
-fn addresses(wan: &policy::Wan) -> Vec<String> {
-    let text = |own: &LinkAddress| if own.address.is_ipv4() { own.to_string() } else { own.address.to_string() };
-    let of = |family| wan.link.addresses.iter().filter(move |own| Family::of(own.address) == family);
-    Family::ALL.into_iter().flat_map(of).map(text).collect()
 }
 
 fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {

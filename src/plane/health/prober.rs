@@ -218,7 +218,7 @@ impl ProbeTask {
             neighbor::solicit(place.now, place.wan, (self.wan, hop), known, place.neighbors, outbox);
             return true;
         }
-        let (Some(mac), Some(source)) = (mac, source_for(&self.spec.question, place.wan, target)) else { return false };
+        let (Some(mac), Some(source)) = (mac, source_for(&self.spec, place.wan, target)) else { return false };
         let asked = asked(source);
         let link = link_header(place.wan, mac, ethertype::of(Family::of(target)));
         let sent = outbox.push(End::Wan(self.wan), &link, |out| asked.write(out));
@@ -230,8 +230,11 @@ impl ProbeTask {
 }
 
 /// The address that a question carries.
-fn source_for(question: &Question, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
-    let purpose = match question {
+fn source_for(spec: &ProbeSpec, wan: &Wan, target: IpAddr) -> Option<IpAddr> {
+    if let Some(said) = spec.source.filter(|said| source::has(wan, *said)) {
+        return Some(said);
+    }
+    let purpose = match spec.question {
         Question::Neighbor | Question::Echo => Purpose::Question,
         Question::Connect { .. } | Question::Resolve { .. } | Question::Time => Purpose::Refused,
         Question::Fetch { .. } | Question::Greet { .. } => Purpose::Exchange,

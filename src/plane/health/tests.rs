@@ -25,7 +25,7 @@ const SILENT: Outcome = Outcome::Failed(Failure::Silent);
 fn spec(target: &str, question: Question) -> ProbeSpec {
     let target = ip(target);
     let family = Family::of(target);
-    ProbeSpec { family, target: Target::Host(target), question, interval: 1000, timeout: 800, urgent: 0 }
+    ProbeSpec { family, target: Target::Host(target), question, source: None, interval: 1000, timeout: 800, urgent: 0 }
 }
 
 fn resolve() -> Question {

@@ -14,6 +14,8 @@ pub struct ProbeSpec {
     pub target: Target,
     /// What it asks.
     pub question: Question,
+    /// What it carries while the WAN has it; `None`: the best address.
+    pub source: Option<IpAddr>,
     /// Milliseconds from one question to the next; not 0.
     pub interval: u32,
     /// Milliseconds that an answer may take; at most `interval`.
@@ -36,7 +38,8 @@ impl fmt::Display for ProbeSpec {
             (Target::Gateway, Some(port)) => write!(f, "gateway:{port}"),
             (Target::Host(host), None) => write!(f, "{host}"),
             (Target::Host(host), Some(port)) => write!(f, "{}", SocketAddr::new(host, *port)),
-        }
+        }?;
+        self.source.map_or(Ok(()), |source| write!(f, " from {source}"))
     }
 }
 

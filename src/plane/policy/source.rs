@@ -64,6 +64,13 @@ fn choose(wan: &Wan, translated: &[IpAddr], target: IpAddr, wanted: Wanted) -> O
     Some(if is_own { Choice { why: "the router's own", ..choice } } else { choice })
 }
 
+/// Whether the WAN has that address, and may use it.
+#[must_use]
+pub fn has(wan: &Wan, address: IpAddr) -> bool {
+    let is_usable = |own: &LinkAddress| own.address == address && own.state > AddressState::Tentative;
+    wan.owns_address(address) || wan.link.addresses.iter().any(is_usable)
+}
+
 /// The address of its packets to the Internet at large.
 #[must_use]
 pub fn far(wan: &Wan, family: Family) -> Option<Choice> {
@@ -75,28 +82,33 @@ pub fn far(wan: &Wan, family: Family) -> Option<Choice> {
     towards(wan, target, Purpose::Question)
 }
 
-/// Which of a link's addresses is its public one in the family of `gateways`. `current` is the one so far, which stays
-/// unless another is better; `said` the one that is wanted if it is there.
+/// Which of a link's addresses, all of the family of `gateways`, is its public one, and behind it those of `held` that still
+/// lead to the same gateway. `held` are those so far, the current one first, which stays unless another is better; without
+/// a gateway no new one is. `said` is the one that is wanted if it is there.
 #[must_use]
-pub fn public(
-    addresses: &[LinkAddress],
-    gateways: &[IpAddr],
-    current: Option<IpAddr>,
-    said: Option<IpAddr>,
-) -> Option<Choice> {
+pub fn publics(addresses: &[LinkAddress], gateways: &[IpAddr], held: &[IpAddr], said: Option<IpAddr>) -> Vec<Choice> {
+    let is_beside = |it: &LinkAddress| gateways.iter().any(|gateway| it.network.contains(gateway));
+    let is_held = |it: &LinkAddress| held.contains(&it.address);
+    // The gateway of a point-to-point link is its other end.
+    let is_blind = gateways.is_empty() && !addresses.iter().any(|it| !it.network.contains(&it.address));
     let usable = addresses.iter().filter(|it| it.state > AddressState::Tentative && it.scope >= Scope::SITE);
+    let usable = usable.filter(|it| !is_blind || held.is_empty() || is_held(it));
     let merit = |it: &LinkAddress| {
         [
             (said == Some(it.address)).into(),
             (it.state == AddressState::Preferred).into(),
             it.named.into(),
-            gateways.iter().any(|gateway| it.network.contains(gateway)).into(),
+            is_beside(it).into(),
             (!it.temporary).into(),
-            (current == Some(it.address)).into(),
+            held.iter().rev().position(|held| *held == it.address).map_or(0, |at| at as u32 + 1),
             rule6724::reach(it.address).into(),
         ]
     };
-    best(usable.map(|it| (it.address, merit(it))), &PUBLIC_REASONS)
+    let Some(best) = best(usable.map(|it| (it.address, merit(it))), &PUBLIC_REASONS) else { return Vec::new() };
+    let leads = addresses.iter().any(|it| it.address == best.address && is_beside(it));
+    let others = addresses.iter().filter(|it| it.address != best.address && is_held(it) && is_beside(it) == leads);
+    let others = others.map(|it| Choice { address: it.address, why: "for what began with it" });
+    std::iter::once(best).chain(others).collect()
 }
 
 /// The source of questions for a neighbour by IPv6: the kernel's link-local address, else the one that the MAC makes (RFC
@@ -150,7 +162,8 @@ const TRANSLATED: &str = "translated to here";
 const EQUAL: &str = "known the longest";
 const ALONE: &str = "the only one";
 
-/// The best of these, the first among equals, and the first of the `reasons` by which it is better than the next best.
+/// The best of these, the first among equals, and the first of the `reasons` by which it is better than the next that is
+/// not as good.
 fn best<const N: usize>(
     candidates: impl Iterator<Item = (IpAddr, [u32; N])>,
     reasons: &[&'static str; N],
@@ -158,7 +171,8 @@ fn best<const N: usize>(
     let mut all: Vec<_> = candidates.collect();
     all.sort_by_key(|(_, merit)| Reverse(*merit));
     let (address, merit) = all.first()?;
-    let why = all.get(1).map_or(ALONE, |(_, next)| {
+    let nobody = if all.len() > 1 { EQUAL } else { ALONE };
+    let why = all.iter().find(|(_, next)| next != merit).map_or(nobody, |(_, next)| {
         let differs = merit.iter().zip(next).position(|(a, b)| a != b);
         differs.and_then(|at| reasons.get(at)).copied().unwrap_or(EQUAL)
     });

@@ -22,6 +22,7 @@ fn the_least_file_has_every_default() {
         gateway4: None,
         gateway6: None,
         gateway_macs: [None; 2],
+        sources: [None; 2],
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nat44_interface: None,
         nptv6: None,
@@ -88,6 +89,8 @@ fn every_key_means_what_it_says() {
         gateway4 = "192.0.2.1"
         gateway6 = "fe80::1"
         gateway_mac6 = "02:00:5e:10:00:0A"
+        source4 = "192.0.2.77"
+        source6 = "2001:db8:a::5"
         nptv6 = { inside = "fd00:0:0:10::/60", outside = "2001:db8::/60", mode = "rfc6296" }
         inbound6 = { "2001:db8:0:1::1" = "fd99::2" }
         [[wan]]
@@ -124,6 +127,7 @@ fn every_key_means_what_it_says() {
     assert_eq!(settings.log, Log { json: true, level: "debug".into() });
     let (a, b) = (&settings.wans[0], &settings.wans[1]);
     assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
+    assert_eq!(a.sources, ["192.0.2.77", "2001:db8:a::5"].map(|source| source.parse().ok()));
     assert_eq!(a.gateway_macs, [None, Some(Mac([2, 0, 0x5e, 0x10, 0, 0xa]))]);
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),

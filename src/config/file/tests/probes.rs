@@ -63,7 +63,11 @@ fn every_probe_means_what_it_says() {
         ("ntp = \"203.0.113.10\"", host("203.0.113.10"), ProbeKind::Ntp),
     ];
     for (text, target, kind) in cases {
-        assert_eq!(health(&format!("probes = [{{ {text} }}]")).probes, [HealthProbe { target, kind }], "{text}");
+        assert_eq!(
+            health(&format!("probes = [{{ {text} }}]")).probes,
+            [HealthProbe { target, kind, source: None }],
+            "{text}"
+        );
     }
 }
 
@@ -122,7 +126,7 @@ fn a_fault_of_a_probe_is_named_in_its_place() {
         ),
         (
             "{ dns = \"gateway\", name = \"example.com\", type = \"a\" }",
-            "19:57 bad-value \"a\" | `type` cannot be \"a\" | did you mean \"A\"?",
+            "19:59 bad-value \"a\" | `type` cannot be `a` | did you mean \"A\"?",
         ),
         (
             "{ dns = \"203.0.113.53\" }",
@@ -143,6 +147,14 @@ fn a_fault_of_a_probe_is_named_in_its_place() {
         (
             "{ icmp = \"192.0.2.193\" }",
             "19:11 conflict { icmp = \"192.0.2.193\" } | `192.0.2.193` cannot be asked: flowpin itself owns it for WAN `fiber` | name a host outside",
+        ),
+        (
+            "{ icmp = \"203.0.113.10\", source = \"2001:db8::9\" }",
+            "19:11 conflict { icmp = \"203.0.113.10\", source = \"2001:db8::9\" } | `203.0.113.10` cannot be asked from `2001:db8::9`, which is of the other family | write a `source` of the family of what is asked",
+        ),
+        (
+            "{ icmp = \"203.0.113.10\", source = \"10.250.250.3\" }",
+            "19:11 conflict { icmp = \"203.0.113.10\", source = \"10.250.250.3\" } | `10.250.250.3` cannot be `source`: it is inside | write an address that this WAN translates to, or that its link has",
         ),
         (
             "{ icmp = \"10.250.250.3\" }",

@@ -281,6 +281,28 @@ fn neighbours_are_not_ourselves() {
 }
 
 #[test]
+fn a_source_is_this_wans_own() {
+    each(&[
+        (
+            "name = \"cable\"",
+            "source4 = \"192.0.2.193\"",
+            "16:11 conflict \"192.0.2.193\" | `192.0.2.193` cannot be `source4`: it is a public address of WAN `fiber` | write an address that this WAN translates to, or that its link has",
+        ),
+        (
+            "name = \"cable\"",
+            "source4 = \"10.250.250.1\"",
+            "16:11 conflict \"10.250.250.1\" | `10.250.250.1` cannot be `source4`: it is inside | write an address that this WAN translates to, or that its link has",
+        ),
+        (
+            "name = \"cable\"",
+            "source6 = \"fe80::1\"",
+            "16:11 bad-value \"fe80::1\" | `fe80::1` is link-local and means another host on every link | write a global or unique local address",
+        ),
+    ]);
+    assert!(parse(&two_with("name = \"cable\"", "source6 = \"2001:db8:b:d00::99\""), "f").is_ok());
+}
+
+#[test]
 fn one_inside_host_has_the_links_own_address() {
     each(&[
         (

@@ -55,19 +55,14 @@ impl<T> Default for Pool<T> {
 
 impl<T: Copy + PartialEq> Pool<T> {
     /// The kernel has `all` on the link, the best first. `epoch` is that of the next snapshot. What comes first, and did not
-    /// when this was said last, is current; if `newest`, whatever is new is.
-    pub(super) fn listed(&mut self, now: Tick, epoch: u32, all: &[T], newest: bool) {
+    /// when this was said last, is current. Where nothing is left, what was there holds for `grace` milliseconds more.
+    pub(super) fn listed(&mut self, now: Tick, epoch: u32, all: &[T], grace: u64) {
         let all = all.get(..MOST).unwrap_or(all);
-        let mut became: Vec<T> = Vec::new();
-        let grace = if all.is_empty() && !newest { PREFIX_GRACE_MS } else { GRACE_MS };
+        let grace = if all.is_empty() { grace } else { GRACE_MS };
         for entry in &mut self.entries {
             let is_there = all.contains(&entry.leased.held);
-            match (entry.listed, is_there) {
-                (true, false) if entry.hand.is_none() => {
-                    (entry.grace, entry.why) = (Some(now.plus_millis(grace)), "gone from the link");
-                }
-                (false, true) if !entry.holds(now) => became.push(entry.leased.held),
-                _ => {}
+            if entry.listed && !is_there && entry.hand.is_none() {
+                (entry.grace, entry.why) = (Some(now.plus_millis(grace)), "gone from the link");
             }
             entry.listed = is_there;
             if is_there {
@@ -78,16 +73,13 @@ impl<T: Copy + PartialEq> Pool<T> {
             if self.find(*held).is_none() {
                 let entry = self.entry(now, epoch, *held);
                 (entry.listed, entry.why) = (true, "on the link");
-                became.push(*held);
             }
         }
-        let first = all.first().copied().filter(|first| self.first != Some(*first));
-        if first.is_some_and(|first| !newest && !became.contains(&first)) {
-            became.extend(first);
+        let first = all.first().copied();
+        if first != self.first {
+            first.into_iter().for_each(|first| self.prefer(first));
         }
-        let is_next = |held: &T| newest || first == Some(*held);
-        all.iter().rev().filter(|held| became.contains(held) && is_next(held)).for_each(|held| self.prefer(*held));
-        self.first = all.first().copied();
+        self.first = first;
     }
 
     /// An operator or a hook vouches for `held` until then, and wants it to be current. What was said before without an end

@@ -200,7 +200,7 @@ fn twins_behind_another_nat_hold_the_same_address_and_a_public_one_has_one_wan()
     both.for_each(|(_, wan)| (wan.nat44, wan.nat44_interface) = (vec![], Some([10, 250, 250, 3].into())));
     let mut leases = Leases::new(Arc::new(settings));
     let mut see = |ms, address: &str| {
-        leases.seen(at(ms), 1, &[link(&[], &[address]), link(&[], &[address])]);
+        leases.seen(at(ms), 1, &[(); 2].map(|()| behind("198.51.100.1", &[address])));
         leases.pass(at(ms));
         [FIBER, CABLE].map(|id| match leases.lack(id, Family::V4) {
             None => leases.held(at(ms), id)[0].net.to_string(),
@@ -212,4 +212,57 @@ fn twins_behind_another_nat_hold_the_same_address_and_a_public_one_has_one_wan()
     let taken = "192.0.2.50/32 on the link is not used: it overlaps 192.0.2.50/32 of WAN \"fiber\"";
     see(20_000, "192.0.2.50/24");
     assert_eq!(see(30_000, "192.0.2.50/24"), ["192.0.2.50/32", taken]);
+}
+
+fn behind(gateway: &str, addresses: &[&str]) -> LinkState {
+    LinkState { gateway4: Some(gateway.parse().unwrap()), ..link(&[], addresses) }
+}
+
+#[test]
+fn an_address_for_the_modem_is_the_kernels_alone_whether_it_comes_before_the_lease_or_after() {
+    let (alias, lease) = ("192.168.100.2/24", "192.0.2.50/24");
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[behind("192.0.2.1", &[lease])]);
+    leases.seen(at(1), 2, &[behind("192.0.2.1", &[alias, lease])]);
+    leases.pass(at(1));
+    assert_eq!(held(&leases, 1), [("192.0.2.50/32".into(), None)]);
+    assert_eq!(leases.public(FIBER).map(|choice| choice.why), Some("beside the gateway"));
+    let mut early = self::leases();
+    early.seen(at(0), 1, &[link(&[], &[alias])]);
+    early.pass(at(0));
+    early.seen(at(1), 2, &[behind("192.0.2.1", &[alias, lease])]);
+    early.pass(at(1));
+    assert_eq!(held(&early, 1), [("192.0.2.50/32".into(), None), ("192.168.100.2/32".into(), Some(3000))]);
+    early.pass(at(3001));
+    assert_eq!(held(&early, 3001), [("192.0.2.50/32".into(), None)]);
+}
+
+#[test]
+fn a_lease_that_is_renewed_is_not_left_for_the_modem_in_between() {
+    let (alias, lease) = ("192.168.100.2/24", "192.0.2.50/24");
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[behind("192.0.2.1", &[alias, lease])]);
+    leases.pass(at(0));
+    leases.seen(at(1000), 2, &[link(&[], &[alias])]);
+    leases.pass(at(1000));
+    assert_eq!(held(&leases, 1000), [("192.0.2.50/32".into(), Some(3000))]);
+    leases.seen(at(2000), 3, &[behind("192.0.2.1", &[alias, lease])]);
+    leases.pass(at(2000));
+    assert_eq!(held(&leases, 2000), [("192.0.2.50/32".into(), None)]);
+}
+
+#[test]
+fn a_second_address_beside_the_gateway_is_no_reason_to_leave_the_first_but_its_deprecation_is() {
+    let (first, second) = ("192.0.2.50/24", "192.0.2.60/24");
+    let mut leases = leases();
+    leases.seen(at(0), 1, &[behind("192.0.2.1", &[first])]);
+    leases.pass(at(0));
+    let mut both = behind("192.0.2.1", &[second, first]);
+    leases.seen(at(1), 2, std::slice::from_ref(&both));
+    leases.pass(at(1));
+    assert_eq!(held(&leases, 1), [("192.0.2.50/32".into(), None)]);
+    both.addresses[1].state = crate::types::AddressState::Deprecated;
+    leases.seen(at(2), 3, &[both]);
+    leases.pass(at(2));
+    assert_eq!(held(&leases, 2), [("192.0.2.60/32".into(), None), ("192.0.2.50/32".into(), None)]);
 }

@@ -94,7 +94,7 @@ fn times(health: &Health) -> [u64; 3] {
 
 fn ping(interval: u32, timeout: u32) -> Health {
     let target = ProbeTarget::Host(std::net::IpAddr::from([203, 0, 113, 10]));
-    Health { probes: vec![HealthProbe { target, kind: ProbeKind::Icmp }], interval, timeout }
+    Health { probes: vec![HealthProbe { target, kind: ProbeKind::Icmp, source: None }], interval, timeout }
 }
 
 #[test]

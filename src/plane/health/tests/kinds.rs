@@ -29,6 +29,16 @@ fn questions_to_a_host_far_away_leave_with_an_owned_address() {
 }
 
 #[test]
+fn a_probe_carries_the_address_that_is_set_for_it_while_the_wan_has_it() {
+    let from = |source: &str| {
+        let said = ProbeSpec { source: Some(ip(source)), ..spec(SERVER, Question::Echo) };
+        assert_eq!(said.to_string(), format!("icmp {SERVER} from {source}"));
+        tick(&mut Rig::new(probing(vec![said])))[0].ends().0.to_string()
+    };
+    assert_eq!(["192.0.2.13", "192.0.2.200", "192.0.2.99"].map(from), ["192.0.2.13", "192.0.2.200", "192.0.2.12"]);
+}
+
+#[test]
 fn a_question_of_each_kind_byte_by_byte() {
     let mut rig = Rig::new(probing(all()));
     let asked = tick(&mut rig);

@@ -12,6 +12,7 @@ fn rig() -> Rig {
     let on_link = |family| ProbeSpec {
         family,
         target: Target::Gateway,
+        source: None,
         question: Question::Neighbor,
         interval: 1000,
         timeout: 800,

@@ -153,8 +153,9 @@ fn publicly(addresses: &[&str], gateway: Option<&str>, current: Option<&str>, ol
     let mut own: Vec<LinkAddress> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     own.iter_mut().filter(|own| old.contains(&own.address.to_string().as_str())).for_each(deprecated);
     let gateways: Vec<IpAddr> = gateway.map(ip).into_iter().collect();
-    let choice = public(&own, &gateways, current.map(ip), None);
-    choice.map_or(("none".into(), ""), |choice| (choice.address.to_string(), choice.why))
+    let held: Vec<IpAddr> = current.map(ip).into_iter().collect();
+    let all = publics(&own, &gateways, &held, None);
+    all.first().map_or(("none".into(), ""), |choice| (choice.address.to_string(), choice.why))
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn the_public_address_is_beside_the_gateway_and_a_new_one_is_no_reason_to_leave_
     for order in [[alias, lease], [lease, alias]] {
         assert_eq!(publicly(&order, gateway, None, &[]), chosen("192.0.2.5", "beside the gateway"));
         assert_eq!(publicly(&order, gateway, Some("192.168.100.2"), &[]).0, "192.0.2.5");
-        assert_eq!(publicly(&order, None, Some("192.0.2.5"), &[]), chosen("192.0.2.5", "the one so far"));
+        assert_eq!(publicly(&order, None, Some("192.0.2.5"), &[]), chosen("192.0.2.5", ALONE));
         assert_eq!(publicly(&order, None, None, &[]), chosen("192.0.2.5", "known farther away"));
     }
     for order in [[other, lease], [lease, other]] {
@@ -172,9 +173,30 @@ fn the_public_address_is_beside_the_gateway_and_a_new_one_is_no_reason_to_leave_
         assert_eq!(publicly(&order, gateway, Some("192.0.2.5"), &["192.0.2.5"]).0, "192.0.2.6");
     }
     assert_eq!(publicly(&["169.254.3.3/16"], None, None, &[]).0, "none");
-    let said =
-        public(&[alias.parse().unwrap(), lease.parse().unwrap()], &[ip("192.0.2.1")], None, Some(ip("192.168.100.2")));
-    assert_eq!(said.unwrap().why, "set in the configuration");
+    let own = [alias, lease].map(|text| text.parse().unwrap());
+    let said = publics(&own, &[ip("192.0.2.1")], &[], Some(ip("192.168.100.2")));
+    assert_eq!(said[0].why, "set in the configuration");
+}
+
+#[test]
+fn what_was_public_serves_its_flows_while_it_leads_to_the_gateway_and_is_left_for_none_without_one() {
+    let (alias, lease, other) = ("192.168.100.2/24", "192.0.2.5/29", "192.0.2.6/29");
+    let of = |own: &[&str], gateway: Option<&str>, held: &[&str]| {
+        let own: Vec<LinkAddress> = own.iter().map(|text| text.parse().unwrap()).collect();
+        let (gateways, held): (Vec<_>, Vec<_>) =
+            (gateway.map(ip).into_iter().collect(), held.iter().map(|it| ip(it)).collect());
+        publics(&own, &gateways, &held, None)
+            .iter()
+            .map(|choice| choice.address.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let gateway = Some("192.0.2.1");
+    assert_eq!(of(&[alias, other, lease], gateway, &["192.0.2.5", "192.0.2.6"]), "192.0.2.5 192.0.2.6");
+    assert_eq!(of(&[alias, lease, other], gateway, &["192.168.100.2"]), "192.0.2.5", "the alias is the kernel's again");
+    assert_eq!(of(&[alias], None, &["192.0.2.5"]), "", "a client starts anew");
+    assert_eq!(of(&[alias], gateway, &["192.0.2.5"]), "192.168.100.2");
+    assert_eq!(of(&[other, lease], None, &["192.0.2.5", "192.0.2.6"]), "192.0.2.5 192.0.2.6");
 }
 
 /// RFC 6724 §10.1, but for its last row, where a router prefers the steady address (rule 7).

@@ -14,7 +14,7 @@ fn held(pool: &mut Pool<char>, ms: u64) -> Vec<(char, u8)> {
 }
 
 fn listed(pool: &mut Pool<char>, ms: u64, all: &str) {
-    pool.listed(at(ms), 1, &all.chars().collect::<Vec<_>>(), false);
+    pool.listed(at(ms), 1, &all.chars().collect::<Vec<_>>(), PREFIX_GRACE_MS);
 }
 
 #[test]
@@ -30,21 +30,9 @@ fn what_the_kernel_names_first_is_current_and_the_others_hold() {
 }
 
 #[test]
-fn of_addresses_the_newest_is_current_wherever_it_stands() {
-    let mut pool = Pool::default();
-    let listed = |pool: &mut Pool<char>, ms, all: &[char]| pool.listed(at(ms), 1, all, true);
-    listed(&mut pool, 0, &['a', 'b']);
-    assert_eq!(held(&mut pool, 0), [('a', 1), ('b', 2)]);
-    listed(&mut pool, 1, &['a', 'b', 'c']);
-    assert_eq!(held(&mut pool, 1), [('c', 3), ('a', 1), ('b', 2)]);
-    listed(&mut pool, 2, &['c']);
-    assert_eq!(held(&mut pool, 2)[0], ('c', 3));
-}
-
-#[test]
 fn an_address_that_the_kernel_loses_holds_three_seconds_more() {
     let mut pool = Pool::default();
-    let listed = |pool: &mut Pool<char>, ms, all: &[char]| pool.listed(at(ms), 1, all, true);
+    let listed = |pool: &mut Pool<char>, ms, all: &[char]| pool.listed(at(ms), 1, all, GRACE_MS);
     listed(&mut pool, 0, &['a']);
     listed(&mut pool, 1000, &[]);
     assert_eq!((held(&mut pool, 1000), pool.pass(at(1000))), (vec![('a', 1)], Some(at(4000))));
@@ -161,7 +149,7 @@ fn numbers_go_round_and_never_mean_two_things_that_are_remembered() {
 fn a_kernel_that_names_hundreds_fills_no_snapshot() {
     let mut pool = Pool::default();
     let many: Vec<char> = (0..300).map(|number| char::from_u32(0x4e00 + number).unwrap()).collect();
-    pool.listed(at(0), 1, &many, false);
+    pool.listed(at(0), 1, &many, PREFIX_GRACE_MS);
     assert_eq!(pool.valid(at(0)).len(), MOST);
     assert_eq!(pool.valid(at(0))[0].leased.held, many[0]);
 }
@@ -169,7 +157,7 @@ fn a_kernel_that_names_hundreds_fills_no_snapshot() {
 /// What may happen to a pool, in milliseconds since what happened before.
 #[derive(Clone, Debug)]
 enum Happens {
-    Listed(Vec<char>, bool),
+    Listed(Vec<char>, u64),
     Set(char, u64),
     Withdrawn(char),
     Nothing,
@@ -177,10 +165,10 @@ enum Happens {
 
 fn happens() -> impl Strategy<Value = (u64, Happens)> {
     let letter = || prop::char::range('A', 'z');
-    let listed = prop::collection::vec(letter(), 0..6).prop_map(|all| Happens::Listed(all, false));
+    let listed = prop::collection::vec(letter(), 0..6).prop_map(|all| Happens::Listed(all, PREFIX_GRACE_MS));
     let what = prop_oneof![
         listed.clone(),
-        listed.prop_map(|it| if let Happens::Listed(all, _) = it { Happens::Listed(all, true) } else { it }),
+        listed.prop_map(|it| if let Happens::Listed(all, _) = it { Happens::Listed(all, GRACE_MS) } else { it }),
         (letter(), prop_oneof![Just(u64::MAX), 1..10_000u64]).prop_map(|(held, ms)| Happens::Set(held, ms)),
         letter().prop_map(Happens::Withdrawn),
         Just(Happens::Nothing),
@@ -197,7 +185,7 @@ proptest! {
         for (epoch, (wait, what)) in (1u32..).zip(events) {
             now = now.plus_millis(wait);
             match what {
-                Happens::Listed(all, newest) => pool.listed(now, epoch, &all, newest),
+                Happens::Listed(all, grace) => pool.listed(now, epoch, &all, grace),
                 Happens::Set(held, ms) => pool.set(now, epoch, held, now.plus_millis(ms)),
                 Happens::Withdrawn(held) => pool.withdraw(held),
                 Happens::Nothing => {}
