@@ -98,6 +98,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
         host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode))]
             .into(),
+        kept6: [].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [flowpin::types::Remedies::all(flowpin::types::Remedy::Drain); 2],

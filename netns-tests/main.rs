@@ -40,6 +40,7 @@ mod model;
 mod nptv6;
 mod offloads;
 mod on_stop;
+mod onlink6;
 mod path_mtu;
 mod ping_sizes;
 mod ports;

@@ -103,6 +103,9 @@ pub struct Wan {
     /// Those of them that come and go: IPv4 first, in each family the current one first.
     #[serde(default)]
     pub leases: Vec<Lease>,
+    /// What works on its link within limits only, each a sentence.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Flows pinned here.
     pub flows: u64,
     /// Inside to this WAN.

@@ -63,6 +63,7 @@ pub fn render(status: &Status) -> String {
     let mut text = heading(status);
     text += &kernel_side(&status.kernel_side);
     text += &format!("\n{}", wans(&status.wans));
+    text += &notes(&status.wans);
     text += &format!("\n{}", traffic(&status.wans));
     text += &format!("\n{}", health(&status.wans));
     let sources = sources::sources(&status.wans);
@@ -119,6 +120,10 @@ fn kernel_side(side: &KernelSide) -> String {
     };
     let state = if side.amiss.is_empty() { "whole".to_owned() } else { side.amiss.join("; ") };
     format!("kernel side: {state}{mended}\n")
+}
+
+fn notes(wans: &[Wan]) -> String {
+    wans.iter().flat_map(|wan| wan.notes.iter().map(move |note| format!("{}: {note}\n", wan.name))).collect()
 }
 
 fn wans(wans: &[Wan]) -> String {
@@ -280,6 +285,7 @@ mod tests {
             mtu_source: "link".into(),
             paths: Vec::new(),
             remembered: Vec::new(),
+            notes: if name == "lte" { vec!["a note".into()] } else { Vec::new() },
             mac: "02:00:00:00:00:01".into(),
             addresses: if gateways.is_empty() { vec!["198.51.100.198/29".into()] } else { Vec::new() },
             gateways,
@@ -342,6 +348,7 @@ WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY  
 fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a
                                                                        fe80::1    unresolved
 lte    up     lte0                 1       2  1500  198.51.100.198/29  none
+lte: a note
 
 TRAFFIC  FLOWS    OUT    BYTES  PKT/S  BIT/S  IN  BYTES  PKT/S  BIT/S
 fiber       12  12.3k  3.0 MiB   1234   9.8M   9  900 B      0      0

@@ -137,12 +137,13 @@ impl Controller {
 
     /// Drafts what the links say, each in the part of its WAN.
     fn draft_links(&mut self, links: &[LinkState], inside: &InsideState) {
-        let unknown = compile::no_link();
+        let (unknown, epoch) = (compile::no_link(), self.next_epoch());
         for (id, said) in self.settings.wans.iter() {
             let Some(wan) = self.draft.wans.get_mut(id) else { continue };
             let link = links.get(id.index()).unwrap_or(&unknown);
             if self.links.get(id.index()) != Some(link) {
                 compile::link(wan, said, link);
+                compile::keep(wan, epoch);
             }
         }
         self.draft.inside = compile::inside(&self.settings, inside);
@@ -163,6 +164,7 @@ impl Controller {
             let (said, held) = (self.settings.wans.get(*id), self.leases.shown(*id));
             if let (Some(wan), Some(said), Some(held)) = (self.draft.wans.get_mut(*id), said, held) {
                 compile::lease(wan, said, held, epoch);
+                compile::keep(wan, epoch);
             }
         }
         (!changed.is_empty(), wake)

@@ -8,6 +8,8 @@ mod arp;
 mod cells;
 mod claims;
 mod context;
+mod in_use;
+mod listeners;
 mod nd;
 mod prober;
 pub mod queue;

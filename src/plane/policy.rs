@@ -19,7 +19,7 @@ pub use wan::{Draining, OnDown, Probe, Wan, WanFixed};
 
 use crate::plane::packet::headers::Endpoint;
 use crate::types::{Balance, Family, Slots, Timeouts, WanId};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -98,10 +98,14 @@ impl Policy {
         self.fixed.prefixes.iter().any(|prefix| prefix.contains(&address)) || self.wans().any(|(_, wan)| is_mapped(wan))
     }
 
-    /// Every public address and prefix that flowpin translates, in one order, whatever order they are held in.
+    /// Every public address and prefix that flowpin translates, in one order, whatever order they are held in, without what of
+    /// them is the kernel's.
     #[must_use]
     pub fn owned(&self) -> Vec<IpNet> {
-        let mut owned: Vec<_> = self.wans().flat_map(|(_, wan)| wan.owned()).collect();
+        let kept = |(_, wan): (WanId, &Wan)| wan.kept6.iter().copied().collect::<Vec<_>>();
+        let kept: Vec<_> = self.wans().flat_map(kept).collect();
+        let mut owned: Vec<_> =
+            self.wans().flat_map(|(_, wan)| wan.owned()).flat_map(|net| without(net, &kept)).collect();
         owned.sort_unstable();
         owned.dedup();
         owned
@@ -127,6 +131,26 @@ impl Policy {
     }
 }
 
+/// `net` without these addresses, unless it is one of them.
+fn without(net: IpNet, addresses: &[Ipv6Addr]) -> Vec<IpNet> {
+    let IpNet::V6(whole) = net else { return vec![net] };
+    let mut pieces = vec![whole];
+    for address in addresses.iter().filter(|address| whole.prefix_len() < 128 && whole.contains(*address)) {
+        let split = |net: Ipv6Net| {
+            if !net.contains(address) {
+                return vec![net];
+            }
+            let halves = (net.prefix_len() + 1..=128).map(|length| {
+                let bits = address.to_bits() ^ 1 << (128 - length);
+                Ipv6Net::new_assert(Ipv6Addr::from_bits(bits), length).trunc()
+            });
+            halves.collect()
+        };
+        pieces = pieces.into_iter().flat_map(split).collect();
+    }
+    pieces.into_iter().map(IpNet::V6).collect()
+}
+
 impl Inside {
     /// The router's own address towards inside in one family.
     #[must_use]
@@ -140,6 +164,7 @@ impl Inside {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::plane::sample::policy;
 
     #[test]
@@ -151,5 +176,29 @@ mod tests {
         let v4 = ["192.0.2.12/32", "192.0.2.13/32", "198.51.100.12/32", "198.51.100.13/32"];
         let v6 = ["2001:db8:a:c80::/60", "2001:db8:a:c80::1/128", "2001:db8:b:be00::/60"];
         assert_eq!(owned, [&v4[..], &v6].concat());
+    }
+
+    #[test]
+    fn what_of_a_prefix_is_the_kernels_is_not_owned() {
+        let mut policy = policy();
+        policy.wans.iter_mut().for_each(|(_, wan)| (wan.nat44, wan.host6) = Default::default());
+        let kept = ["2001:db8:a:c80::", "2001:db8:a:c85::7"].map(|text| text.parse().unwrap());
+        policy.wans[0].kept6 = kept.into();
+        let owned = policy.owned();
+        assert_eq!(
+            owned.len(),
+            68 - 1 + 66 + 1,
+            "halves down to each address, of which the second lies in a /62; and the DSL's prefix"
+        );
+        let has = |text: &str| owned.iter().any(|net| net.contains(&text.parse::<IpAddr>().unwrap()));
+        for ours in ["2001:db8:a:c80::1", "2001:db8:a:c85::6", "2001:db8:a:c8f:ffff:ffff:ffff:ffff"] {
+            assert!(has(ours), "{ours}");
+        }
+        assert!(!has("2001:db8:a:c80::") && !has("2001:db8:a:c85::7") && !has("2001:db8:a:c90::"));
+        let of = |text: &str| Endpoint { address: text.parse().unwrap(), protocol: 6, port: 1 };
+        assert_eq!(
+            (policy.owner(&of("2001:db8:a:c85::7")), policy.owner(&of("2001:db8:a:c85::8"))),
+            (None, Some(WanId(0)))
+        );
     }
 }

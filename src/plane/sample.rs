@@ -59,6 +59,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
         ]),
         host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))].into(),
+        kept6: [].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],

@@ -47,6 +47,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         nat44: Nat44Map::new(&said.nat44),
         host6: HostMap6::new(&said.fixed_inbound6().collect::<Vec<_>>()),
         nptv6: said.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
+        kept6: [].into(),
         owned_since: epoch,
         standing: [Standing::Up; 2],
         on_up: [Remedies::all(Remedy::Drain); 2],

@@ -68,6 +68,19 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
     wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
 }
 
+/// What of the prefixes that are translated is the kernel's, as link and leases have them now. `epoch` is that of the next
+/// snapshot.
+pub fn keep(wan: &mut Wan, epoch: u32) {
+    let is_kept = |own: &LinkAddress| match own.address {
+        IpAddr::V6(own) => wan.nptv6.iter().any(|it| it.held.outside().contains(&own)).then_some(own),
+        IpAddr::V4(_) => None,
+    };
+    let kept: Arc<[_]> = wan.link.addresses.iter().filter_map(is_kept).collect();
+    if wan.kept6 != kept {
+        (wan.kept6, wan.owned_since) = (kept, epoch);
+    }
+}
+
 /// A configured MTU, but no larger than the link's.
 fn mtu(said: Mtu, link: u16) -> u16 {
     match said {

@@ -2,7 +2,7 @@
 
 use super::fixed;
 use super::inside::{InsideState, inside};
-use super::link::{LinkState, link, no_link};
+use super::link::{LinkState, keep, link, no_link};
 use crate::config::settings::Settings;
 use crate::plane::policy::Policy;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside_state: &InsideSta
     let wans = settings.wans.map(|id, said| {
         let mut wan = fixed::wan(said, epoch);
         link(&mut wan, said, links.get(id.index()).unwrap_or(&unknown));
+        keep(&mut wan, epoch);
         wan
     });
     Policy { epoch, fixed: Arc::new(fixed::fixed(settings)), inside: inside(settings, inside_state), wans }

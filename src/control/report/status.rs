@@ -106,6 +106,7 @@ impl WanView<'_> {
             gateways,
             owned: self.wan.owned().map(|net| net.to_string()).collect(),
             leases: decided.leases,
+            notes: notes(self.wan),
             flows: shared.table.pinned(self.id) as u64,
             outbound: traffic(totals.forwarded(self.id, Direction::Outbound)),
             inbound: traffic(totals.forwarded(self.id, Direction::Inbound)),
@@ -113,6 +114,18 @@ impl WanView<'_> {
             inbound_rate: decided.inbound,
         }
     }
+}
+
+/// RFC 4389 has the same limits: a host of the link's network is found only by who asks for it.
+fn notes(wan: &policy::Wan) -> Vec<String> {
+    let shared = wan.nptv6.first().map(|it| it.held.outside()).filter(|_| wan.is_proxy());
+    let note = |prefix| {
+        format!(
+            "{prefix} is the link's own network: an inside host is reached there once it has sent something, and nobody is \
+             answered for others; ask the ISP for a delegated prefix, or give hosts that are to be reached a line in inbound6"
+        )
+    };
+    shared.into_iter().map(note).collect()
 }
 
 fn lease(held: &Held, now: Tick) -> Lease {

@@ -82,7 +82,7 @@ fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmapp
     }
     let leased = pick(&wan.nptv6, lease).ok_or(Unmappable::NotOurs)?;
     let public = leased.held.outbound(inside)?;
-    if wan.host6.inside_of(public).is_some() {
+    if wan.host6.inside_of(public).is_some() || wan.kept6.contains(&public) {
         return Err(Unmappable::NotOurs);
     }
     Ok(Mapped { neutral: leased.held.is_neutral(), lease: leased.lease, ..Mapped::fixed(public) })
@@ -103,6 +103,9 @@ pub fn inside(wan: &Wan, public: &Endpoint) -> Result<Mapped, Unmappable> {
     };
     if let Some((host, lease)) = wan.host6.inside_of(public) {
         return Ok(Mapped { lease, ..Mapped::fixed(host) });
+    }
+    if wan.kept6.contains(&public) {
+        return Err(Unmappable::NotOurs);
     }
     let mut refusal = Unmappable::NotOurs;
     for leased in &*wan.nptv6 {

@@ -1,6 +1,7 @@
 //! One packet and the entry of its flow in the table: found, made, proved anew. What the packet shows of the path of its
 //! WAN is counted. Must never know: admit, candidates, failover.
 
+use super::address;
 use crate::plane::counters::{Event, Reachability};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::{Pin, WATCHED};
@@ -11,6 +12,7 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::packet::segment::Segment;
 use crate::plane::policy::Policy;
 use crate::plane::state::Core;
+use crate::plane::translate::mapped::Mapped;
 use crate::types::{Direction, Family, Frame, Tick, WanId};
 use std::net::IpAddr;
 
@@ -88,9 +90,23 @@ pub fn insert(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding
     let pin = made?;
     if pin.fresh {
         core.wheel.schedule(*key, pin.expires, pin.came_in);
+        take_into_use(core, policy, packet, pin.binding);
     }
     count(core, headers, &pin);
     Ok(pin.binding)
+}
+
+/// Where the prefix is the link's own network, its hosts ask for the address of the new flow, and are answered.
+fn take_into_use(core: &Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) {
+    let Some(wan) = policy.wan(binding.wan).filter(|wan| packet.headers.family() == Family::V6 && wan.is_proxy())
+    else {
+        return;
+    };
+    if let Ok(Mapped { address: IpAddr::V6(public), .. }) =
+        address::public_under(wan, packet.key.inside(), binding.lease)
+    {
+        core.shared.neighbors.in_use.touch(packet.seen.now, binding.wan, public);
+    }
 }
 
 /// Whether packets of a flow without an entry pass by the hash now: there is no room, or its host has too many flows.

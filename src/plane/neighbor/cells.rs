@@ -2,6 +2,7 @@
 //! Must never know: frames (arp.rs), when to ask (prober.rs), what is done about a MAC that is claimed (claims.rs).
 
 use super::claims::Claims;
+use super::in_use::InUse;
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -36,6 +37,8 @@ impl NeighborState {
 pub struct Neighbors {
     known: [[AtomicU64; 2]; MAX_WANS],
     pub(super) claims: Claims,
+    /// Addresses of the link's own network that inside hosts use.
+    pub in_use: InUse,
 }
 
 /// What was learned of a next hop.
@@ -74,7 +77,7 @@ impl Neighbors {
     /// Nothing resolved yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { known: std::array::from_fn(|_| Default::default()), claims: Claims::default() }
+        Self { known: std::array::from_fn(|_| Default::default()), claims: Claims::default(), in_use: InUse::default() }
     }
 
     /// The MAC of the next hop, if there is one to send to.

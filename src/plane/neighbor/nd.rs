@@ -4,7 +4,7 @@
 use super::context::{Answer, NeighborContext, Said};
 use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
-use crate::plane::policy::{Wan, source};
+use crate::plane::policy::source;
 use crate::plane::verdict::DropReason;
 use crate::types::{Family, Frame, Mac};
 use pnet::packet::ip::IpNextHeaderProtocols;
@@ -47,7 +47,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Ans
     let is_next_hop = place.wan.link.next_hop6 == Some(message.source);
     let said = |mac| Said { next_hop: IpAddr::V6(message.source), mac, is_answer: false };
     let said = message.link_address.filter(|_| is_next_hop).map(said);
-    if message.kind != SOLICITATION || !answers_for(place.wan, message.target) {
+    if message.kind != SOLICITATION || !answers_for(place, message.target) {
         return (Answer::Kernel, said);
     }
     advertise_to(&message, message.link_address.unwrap_or(from), place);
@@ -69,16 +69,22 @@ fn said_by_advertisement(message: &Message, from: Mac, place: &NeighborContext<'
     Some(Said { next_hop: IpAddr::V6(message.target), mac, is_answer })
 }
 
-/// The owned addresses; what the kernel has for itself, be it out of the delegated prefix, only on a tagged link; and our
-/// own link-local address where the kernel has none.
-fn answers_for(wan: &Wan, target: Ipv6Addr) -> bool {
+/// The owned addresses, of the link's own network only those in use; what the kernel has for itself, be it out of the
+/// delegated prefix, only on a tagged link; and our own link-local address where the kernel has none.
+fn answers_for(place: &NeighborContext<'_>, target: Ipv6Addr) -> bool {
+    let wan = place.wan;
     if wan.host6.inside_of(target).is_some() {
         return true;
     }
     if wan.link.has(IpAddr::V6(target)) {
         return wan.link.speaks_for(IpAddr::V6(target));
     }
-    wan.owns_address(IpAddr::V6(target)) || source::link_local(wan) == target
+    if source::link_local(wan) == target || source::own_host(wan) == Some(target) {
+        return true;
+    }
+    let is_shared = wan.link.is_on_link(IpAddr::V6(target));
+    let is_owned = wan.owns_address(IpAddr::V6(target)) && wan.link.next_hop6 != Some(target);
+    is_owned && (!is_shared || place.neighbors.in_use.is_asked(place.now, place.id, target))
 }
 
 /// RFC 4861 §7.2.4: to the one who asked, or to all nodes when it has no address yet.
@@ -108,13 +114,13 @@ pub(super) fn announce(place: &mut NeighborContext<'_>, address: Ipv6Addr) {
 }
 
 /// RFC 4291 §2.7.1.
-fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
+pub(super) fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = target.octets();
     Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
 }
 
 /// RFC 2464 §7.
-fn multicast_mac(group: Ipv6Addr) -> Mac {
+pub(super) fn multicast_mac(group: Ipv6Addr) -> Mac {
     let [.., a, b, c, d] = group.octets();
     Mac([0x33, 0x33, a, b, c, d])
 }

@@ -4,6 +4,7 @@
 use super::announce::Announcer;
 use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, SUSPECT, VALID};
 use super::context::NeighborContext;
+use super::listeners::Listeners;
 use super::verify;
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
@@ -31,6 +32,7 @@ pub struct Prober {
     epoch: Option<u32>,
     targets: Vec<Target>,
     announcer: Announcer,
+    listeners: Listeners,
 }
 
 /// A next hop, and how far the asking has come.
@@ -69,6 +71,7 @@ impl Prober {
                 next = next.min(target.due);
             }
         }
+        next = next.min(self.listeners.tick(now, policy, neighbors, outbox));
         next.min(self.announcer.tick(now, policy, neighbors, outbox))
     }
 

@@ -45,6 +45,7 @@ pub fn policy() -> Policy {
             NptMode::Prefix,
         ))]
         .into(),
+        kept6: [].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],

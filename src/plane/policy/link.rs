@@ -1,7 +1,7 @@
 //! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
 
 use crate::types::{Family, LinkAddress, Mac};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -51,6 +51,22 @@ impl WanLink {
     /// The kernel's IPv6 addresses on this link.
     pub fn addresses6(&self) -> impl Iterator<Item = &LinkAddress> {
         self.addresses.iter().filter(|own| own.address.is_ipv6())
+    }
+
+    /// Whether `address` lies in a network of the link that has other hosts.
+    #[must_use]
+    pub fn is_on_link(&self, address: IpAddr) -> bool {
+        let is_shared = |net: &IpNet| net.prefix_len() < net.max_prefix_len() - 1 && net.contains(&address);
+        self.addresses.iter().any(|own| is_shared(&own.network))
+    }
+
+    /// Whether a network of the link has addresses in common with `prefix`. One of a single address has no other hosts.
+    #[must_use]
+    pub fn shares(&self, prefix: Ipv6Net) -> bool {
+        self.addresses.iter().any(|own| match own.network {
+            IpNet::V6(net) => net.prefix_len() < 127 && (net.contains(&prefix) || prefix.contains(&net)),
+            IpNet::V4(_) => false,
+        })
     }
 
     /// Whether nobody but flowpin can say who has `address`: the kernel's own on a tagged link, whose frames the kernel,

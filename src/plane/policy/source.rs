@@ -273,7 +273,19 @@ fn candidates(wan: &Wan, translated: &[IpAddr], target: IpAddr) -> Vec<Candidate
     owned.chain(kernels).map(place).collect()
 }
 
-/// The addresses that flowpin answers for, the best first; of a prefix its first host.
+/// The host of the translated prefix whose address the router's own questions take: its first one, but where the prefix is
+/// the link's own network, and that is the gateway's, one of the link's MAC.
+#[must_use]
+pub fn own_host(wan: &Wan) -> Option<Ipv6Addr> {
+    let prefix = wan.nptv6.first()?.held.outside();
+    // The kernel makes its own address of the MAC with the universal bit turned (RFC 4291 appendix A).
+    let [a, b, c, d, e, f] = wan.link.mac.0;
+    let of_mac = u64::from_be_bytes([a, b, c, 0xff, 0xfe, d, e, f]);
+    let host = if wan.is_proxy() { of_mac } else { 1 };
+    Some(Ipv6Addr::from_bits(prefix.network().to_bits() | u128::from(host)))
+}
+
+/// The addresses that flowpin answers for, the best first; of a prefix one host.
 fn translated(wan: &Wan, target: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(target) = target else {
         let mut publics: Vec<_> = wan.nat44.publics().collect();
@@ -284,10 +296,8 @@ fn translated(wan: &Wan, target: IpAddr) -> Vec<IpAddr> {
         return vec![link_local(wan).into()];
     }
     let hosts = wan.host6.externals();
-    let prefix = wan.nptv6.first().map(|it| it.held.outside());
-    let first = prefix.map(|prefix| Ipv6Addr::from_bits(prefix.network().to_bits() | 1));
     let said = wan.fixed.source(Family::V6).filter(|said| wan.owns_address(*said));
-    hosts.chain(first).map(IpAddr::V6).chain(said).collect()
+    hosts.chain(own_host(wan)).map(IpAddr::V6).chain(said).collect()
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ pub struct Wan {
     pub host6: HostMap6,
     /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
     pub nptv6: Arc<[Leased<Translator>]>,
+    /// The kernel's own addresses on the link that lie in such a prefix: they stay the kernel's.
+    pub kept6: Arc<[Ipv6Addr]>,
     /// Epoch of the first snapshot in which it owns just what it owns: of the same number the addresses are the same.
     pub owned_since: u32,
     /// How it stands, by `Family`.
@@ -177,6 +179,13 @@ impl Wan {
         nat44.chain(prefixes).chain(hosts)
     }
 
+    /// Whether the hosts of a prefix that is translated here and those of the link's own network are one subnet, as on lines
+    /// that delegate nothing: who wants to reach one asks for its MAC.
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        self.nptv6.iter().any(|it| self.link.shares(it.held.outside()))
+    }
+
     /// Whether flowpin translates what is sent to `public` on this WAN. An address that is owned is so for every protocol
     /// and port.
     #[must_use]
@@ -191,7 +200,8 @@ impl Wan {
             IpAddr::V4(address) => self.nat44.inside_of(address).is_some(),
             IpAddr::V6(address) => {
                 self.host6.inside_of(address).is_some()
-                    || self.nptv6.iter().any(|it| it.held.outside().contains(&address))
+                    || !self.kept6.contains(&address)
+                        && self.nptv6.iter().any(|it| it.held.outside().contains(&address))
             }
         }
     }

@@ -38,6 +38,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         nat44: Nat44Map::default(),
         host6: HostMap6::default(),
         nptv6: [].into(),
+        kept6: [].into(),
         owned_since: 1,
         standing: [Standing::Up; 2],
         on_up: [crate::types::Remedies::all(crate::types::Remedy::Drain); 2],

@@ -118,6 +118,33 @@ fn nothing_is_answered_for_what_this_wan_does_not_own() {
     }
 }
 
+/// The prefix holds the link's own network here, 2001:db8:a:c80::/64.
+#[test]
+fn of_the_links_own_network_only_what_is_in_use_is_answered_for_and_defended_and_never_the_gateway() {
+    let (mut policy, neighbors) = (policy(), known());
+    policy.wans[0].link.next_hop6 = Some("2001:db8:a:c80::fe".parse().unwrap());
+    let host = "20010db8000a0c80 0000000000000077";
+    let questions = |target: &str| {
+        let group = format!("ff02000000000000 00000001ff{}", &target[target.len() - 6..]);
+        [solicitation(target), finish(NOBODY, &group, &format!("87000000 00000000 {target}"))]
+            .map(|question| receive_under(&policy, &neighbors, &question).0)
+    };
+    assert_eq!(questions(host), [Answer::Kernel; 2], "it may be somebody's on the link");
+    assert_eq!(questions(OWNED), [Answer::Answered; 2], "a single host");
+    assert_eq!(questions("20010db8000a0c80 020000fffe00000a"), [Answer::Answered; 2], "the router's own questions");
+    for used in ["2001:db8:a:c80::77", "2001:db8:a:c80::fe", "2001:db8:a:c80::5"] {
+        neighbors.in_use.touch(Tick(0), A, used.parse().unwrap());
+    }
+    assert_eq!(questions(host), [Answer::Answered; 2]);
+    assert_eq!(questions("20010db8000a0c80 00000000000000fe"), [Answer::Kernel; 2], "the gateway's");
+    assert_eq!(questions("20010db8000a0c80 0000000000000005"), [Answer::Kernel; 2], "the kernel's");
+    assert_eq!(
+        questions(IN_PREFIX),
+        [Answer::Answered; 2],
+        "what is not on the link is asked for by who routes it here"
+    );
+}
+
 #[test]
 fn the_kernels_own_addresses_are_answered_for_where_the_kernel_sees_no_frames() {
     for own in ["fe80000000000000 0000000000000002", "20010db8000a0c80 0000000000000005"] {

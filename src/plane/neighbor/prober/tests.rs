@@ -44,7 +44,9 @@ impl Run {
             self.refused += crate::plane::neighbor::settle_claims(now, &self.policy, &self.neighbors, &mut outbox);
             self.next = self.next.min(self.neighbors.claims_due());
             assert!(now < self.next && self.next <= now.plus_millis(1000));
-            all.extend(sent(&mut outbox).into_iter().map(|(_, bytes)| (now.millis(), bytes)));
+            // What listeners.rs reports has its own tests.
+            let others = sent(&mut outbox).into_iter().filter(|(_, bytes)| bytes[..6] != [0x33, 0x33, 0, 0, 0, 0x16]);
+            all.extend(others.map(|(_, bytes)| (now.millis(), bytes)));
         }
         all
     }
