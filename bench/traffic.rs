@@ -88,6 +88,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
             any_mac: false,
             came_up: Some(1),
             vlan: None,
+            told_mtu: [None; 2],
             addresses: [].into(),
             next_hop4: Some([192, 0, 2, index * 64 + 1].into()),
             next_hop6: Some("fe80::1".parse().unwrap()),

@@ -85,10 +85,12 @@ fn a_wan_that_is_taken_down_by_hand_loses_its_flows_and_a_wrong_name_is_correcte
     goes_on(&mut session);
     assert!(say(&lab, &["wan", "fiber", "down"]).0);
     assert_eq!(session.read(&mut [0; 8]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
-    let log = router.service().log();
     let told = |line: &&str| {
         ["WAN changed", "fiber", "ipv4", "from", "up", "down", "trace"].iter().all(|it| line.contains(it))
     };
+    // The log follows at its own pace.
+    wait_until("it is told", || router.service().log().lines().any(|line| told(&line)));
+    let log = router.service().log();
     assert_eq!(log.lines().filter(told).count(), 1, "{log}");
     router.end_with_losses();
 }

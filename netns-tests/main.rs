@@ -31,6 +31,7 @@ mod kernel_silence;
 mod law;
 mod leases;
 mod lifecycle;
+mod line_mtu;
 mod link_facts;
 mod links_change;
 mod links_follow;

@@ -85,6 +85,9 @@ pub struct Wan {
     pub mtu: u16,
     /// Where it is from: `link`, `configured`, or `probe` when the path may narrow it further.
     pub mtu_source: String,
+    /// The largest packet of each family that it carries, and what sets that.
+    #[serde(default)]
+    pub mtus: Vec<FamilyMtu>,
     /// What was found of the paths behind the link; the families that are probed, IPv4 first.
     pub paths: Vec<Path>,
     /// What routers have said of the paths to single remotes, by remote.
@@ -214,6 +217,18 @@ pub struct Lease {
     pub reason: String,
     /// Seconds until it ends; `None` where that is not known.
     pub valid_seconds: Option<u64>,
+}
+
+/// The largest packet of one family that leaves by a WAN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyMtu {
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// Bytes.
+    pub mtu: u16,
+    /// The least of these: `link`, `configured`, `advertisement` (of an IPv6 router), `route` (the metric of the default
+    /// route), `probe` (found on the path).
+    pub source: String,
 }
 
 /// An address that was chosen among several.

@@ -2,6 +2,7 @@
 //! Must never know: how the service gathers them.
 
 mod leases;
+mod mtus;
 mod sources;
 
 use super::args::StatusArgs;
@@ -66,6 +67,10 @@ pub fn render(status: &Status) -> String {
     text += &notes(&status.wans);
     text += &format!("\n{}", traffic(&status.wans));
     text += &format!("\n{}", health(&status.wans));
+    let mtus = mtus::mtus(&status.wans);
+    if !mtus.is_empty() {
+        text += &format!("\n{mtus}");
+    }
     let sources = sources::sources(&status.wans);
     if !sources.is_empty() {
         text += &format!("\n{sources}");
@@ -292,6 +297,7 @@ mod tests {
             owned: vec!["192.0.2.193/32".into()],
             leases: Vec::new(),
             sources: Vec::new(),
+            mtus: Vec::new(),
             flows: 12,
             outbound: Traffic { packets: 12_345, bytes: 3 << 20 },
             inbound: Traffic { packets: 9, bytes: 900 },

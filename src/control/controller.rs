@@ -196,7 +196,8 @@ impl Controller {
             let link = self.links.get(id.index()).unwrap_or(&unknown);
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
             let no_address = Family::ALL.map(|family| self.leases.lack(id, family));
-            let (present, carrier, unusable) = (link.present, link.came_up.is_some(), link.unusable.clone());
+            let (present, carrier) = (link.present, link.came_up.is_some());
+            let unusable = Family::ALL.map(|family| link.unusable(family, wan.mtu));
             let link = LinkHealth { present, unusable, carrier, next_hop, no_address };
             self.judge.handle_link(now, id, link);
         }

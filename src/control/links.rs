@@ -5,6 +5,7 @@ mod addresses;
 mod dark;
 mod delegated;
 mod facts;
+mod mtu;
 mod watch;
 
 pub use delegated::Delegated;

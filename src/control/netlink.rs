@@ -9,7 +9,9 @@ use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteNextHop, RouteType, RouteVia};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteNextHop, RouteType, RouteVia,
+};
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::{Error, Handle, IpVersion};
 use std::fmt;
@@ -86,6 +88,8 @@ pub(crate) struct Route {
     pub protocol: u8,
     /// Lower wins.
     pub metric: u32,
+    /// Bytes of the largest packet that may take it, where that is said (`RTAX_MTU`).
+    pub mtu: Option<u32>,
     pub hops: Vec<Hop>,
 }
 
@@ -221,6 +225,7 @@ impl Route {
             kind: header.kind,
             protocol: header.protocol.into(),
             metric: 0,
+            mtu: None,
             hops: Vec::new(),
         };
         for attribute in &message.attributes {
@@ -231,6 +236,7 @@ impl Route {
                     let address = route_address(address)?;
                     route.source = IpNet::new(address, header.source_prefix_length).ok();
                 }
+                RouteAttribute::Metrics(metrics) => route.mtu = metrics.iter().find_map(mtu),
                 RouteAttribute::PrefSource(address) => route.preferred_source = route_address(address),
                 RouteAttribute::MultiPath(hops) => route.hops = hops.iter().map(Hop::read).collect(),
                 _ => {}
@@ -256,6 +262,10 @@ impl Hop {
     fn read(hop: &RouteNextHop) -> Self {
         Self { link: hop.interface_index, gateway: gateway(&hop.attributes) }
     }
+}
+
+fn mtu(metric: &RouteMetric) -> Option<u32> {
+    if let RouteMetric::Mtu(bytes) = metric { Some(*bytes).filter(|bytes| *bytes > 0) } else { None }
 }
 
 fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {

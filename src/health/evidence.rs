@@ -9,8 +9,8 @@ use std::sync::Arc;
 pub struct LinkHealth {
     /// The link exists.
     pub present: bool,
-    /// Why no port can be opened on it, in one sentence.
-    pub unusable: Option<Arc<str>>,
+    /// Why it carries nothing, in one sentence, by [`Family`].
+    pub unusable: [Option<Arc<str>>; 2],
     /// It is up and has a carrier.
     pub carrier: bool,
     /// Whether a gateway is known, by [`Family`].
@@ -22,13 +22,15 @@ pub struct LinkHealth {
 impl LinkHealth {
     /// Nothing is missing.
     pub const GOOD: Self =
-        Self { present: true, unusable: None, carrier: true, next_hop: [true; 2], no_address: [None, None] };
+        Self { present: true, unusable: [None, None], carrier: true, next_hop: [true; 2], no_address: [None, None] };
 
     /// Why nothing can be sent in this family.
     pub(super) fn fault(&self, family: Family) -> Option<Fault> {
         match self {
             Self { present: false, .. } => Some(Fault::Absent),
-            Self { unusable: Some(why), .. } => Some(Fault::Unusable(Arc::clone(why))),
+            Self { unusable, .. } if unusable[family.index()].is_some() => {
+                unusable[family.index()].clone().map(Fault::Unusable)
+            }
             Self { carrier: false, .. } => Some(Fault::NoCarrier),
             _ if !self.next_hop[family.index()] => Some(Fault::NoNextHop),
             _ => self.no_address[family.index()].clone().map(Fault::NoAddress),
@@ -135,11 +137,11 @@ mod tests {
             (facts(true, false, false, true), [Some(Fault::NoCarrier), Some(Fault::NoCarrier)]),
             (facts(false, true, true, true), [Some(Fault::Absent), Some(Fault::Absent)]),
             (
-                LinkHealth { unusable: Some("why".into()), ..facts(false, true, true, true) },
+                LinkHealth { unusable: [Some("why".into()), Some("why".into())], ..facts(false, true, true, true) },
                 [Some(Fault::Absent), Some(Fault::Absent)],
             ),
             (
-                LinkHealth { unusable: Some("why".into()), ..facts(true, false, true, true) },
+                LinkHealth { unusable: [Some("why".into()), Some("why".into())], ..facts(true, false, true, true) },
                 [Some(Fault::Unusable("why".into())), Some(Fault::Unusable("why".into()))],
             ),
         ];

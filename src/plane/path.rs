@@ -70,7 +70,7 @@ impl Paths {
     /// Bytes of the largest packet that leaves by `wan` and arrives: what its link carries, less where its path is known to.
     #[must_use]
     pub fn mtu(&self, id: WanId, wan: &Wan, family: Family) -> u16 {
-        wan.mtu.min(self.limit(id, family))
+        wan.mtu(family).min(self.limit(id, family))
     }
 
     /// What was found there, in bytes.

@@ -47,6 +47,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             any_mac: false,
             came_up: Some(1),
             vlan: [None, Some(300)][index],
+            told_mtu: [None; 2],
             addresses: [format!("{block}.200/24").parse().unwrap(), "fe80::2".parse().unwrap()].into(),
             next_hop4: Some(public(1)),
             next_hop6: Some("fe80::1".parse().unwrap()),

@@ -3,7 +3,7 @@
 
 use crate::config::settings::{self, Mtu};
 use crate::plane::policy::{Probe, Wan, WanLink};
-use crate::types::{Family, LinkAddress, Mac};
+use crate::types::{Family, LEAST_MTU6, LinkAddress, Mac, ToldMtu};
 use ipnet::Ipv6Net;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct LinkState {
     pub came_up: Option<u32>,
     /// Bytes of the largest IP packet, a VLAN tag not counted; saturated at 65535.
     pub mtu: u16,
+    /// What narrows packets beside the link itself, by [`Family`].
+    pub told_mtu: [Option<ToldMtu>; 2],
     /// The kernel's addresses; those of a family in the order in which they became known.
     pub addresses: Vec<LinkAddress>,
     /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
@@ -35,6 +37,16 @@ pub struct LinkState {
 }
 
 impl LinkState {
+    /// Why no port can be opened on it, or why it carries nothing of one family, in one sentence.
+    #[must_use]
+    pub fn unusable(&self, family: Family, said: Mtu) -> Option<Arc<str>> {
+        let told = self.told_mtu[family.index()].map(|told| told.bytes);
+        let mtu = told.unwrap_or(u16::MAX).min(mtu(said, self.mtu));
+        let is_narrow = family == Family::V6 && self.present && mtu < LEAST_MTU6;
+        let narrow = || format!("packets of {mtu} bytes at the most pass, and IPv6 needs {LEAST_MTU6}").into();
+        self.unusable.clone().or_else(|| is_narrow.then(narrow))
+    }
+
     /// Puts its addresses into the order in which they became known, `before` being those that were, and among new ones by
     /// number: the kernel's order means nothing.
     pub fn order_addresses(&mut self, before: &[LinkAddress]) {
@@ -60,6 +72,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         any_mac: link.any_mac,
         came_up: link.came_up,
         vlan: said.vlan,
+        told_mtu: link.told_mtu,
         addresses: link.addresses.as_slice().into(),
         next_hop4: said.gateway4.or(link.gateway4),
         next_hop6: said.gateway6.or(link.gateway6),
@@ -107,6 +120,7 @@ mod tests {
     use crate::config::settings::Settings;
     use crate::control::compile::fixed;
     use crate::control::sample::settings;
+    use crate::types::MtuTeller;
 
     fn state(mtu: u16) -> LinkState {
         LinkState {
@@ -147,5 +161,19 @@ mod tests {
         let known = ordered(of(&[first]), &of(&[]));
         assert_eq!(ordered(of(&[third, second, first]), &known), of(&[first, second, third]));
         assert_eq!(ordered(of(&[third, second, first]), &of(&[])), of(&[second, third, first]));
+    }
+    #[test]
+    fn a_link_below_1280_carries_no_ipv6_whoever_says_so() {
+        let six = |mtu, told: Option<u16>, said| {
+            let told = told.map(|bytes| ToldMtu { bytes, by: MtuTeller::Route });
+            let link = LinkState { present: true, told_mtu: [None, told], ..state(mtu) };
+            assert_eq!(link.unusable(Family::V4, said), None);
+            link.unusable(Family::V6, said).map(|why| why.to_string())
+        };
+        assert_eq!(six(1280, None, Mtu::Auto), None);
+        let narrow = Some("packets of 1279 bytes at the most pass, and IPv6 needs 1280".to_owned());
+        assert_eq!(six(1279, None, Mtu::Auto), narrow);
+        assert_eq!(six(1500, Some(1279), Mtu::Probe), narrow);
+        assert_eq!(six(1500, Some(1400), Mtu::Bytes(1279)), narrow);
     }
 }

@@ -45,6 +45,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
             Mtu::Bytes(bytes) => bytes,
             Mtu::Auto | Mtu::Probe => ETHERNET_MTU,
         },
+        told_mtu: [None; 2],
         addresses: Vec::new(),
         delegated: Vec::new(),
         gateway4: Some(DUMMY4),

@@ -88,6 +88,7 @@ fn wanted_table(family: Family, tun: u32) -> [Route; 2] {
         destination: family.everything(),
         source: None,
         preferred_source: None,
+        mtu: None,
         kind,
         protocol: PROTOCOL,
         metric,

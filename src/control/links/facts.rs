@@ -3,10 +3,11 @@
 
 use super::addresses;
 use super::delegated::{self, Delegated};
+use super::mtu;
 use crate::control::compile::LinkState;
 use crate::control::netlink::{Route, TABLE_MAIN, link_name};
 use crate::ports::link;
-use crate::types::{LinkAddress, Mac};
+use crate::types::{LinkAddress, Mac, ToldMtu};
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,6 +25,8 @@ pub struct LinkFacts {
     pub hardware: u16,
     /// Bytes.
     pub mtu: u32,
+    /// What narrows packets beside that, by `Family`.
+    pub told_mtu: [Option<ToldMtu>; 2],
     /// Switched on by its administrator.
     pub up: bool,
     /// The cable is in, the peer is there: frames can pass (`IFF_LOWER_UP`).
@@ -64,6 +67,7 @@ impl LinkFacts {
             any_mac: false,
             came_up: (self.up && self.carrier).then_some(self.came_up),
             mtu: u16::try_from(self.mtu).unwrap_or(u16::MAX),
+            told_mtu: self.told_mtu,
             addresses: self.addresses.clone(),
             delegated: self.delegated.iter().map(|it| it.prefix).collect(),
             gateway4: self.gateways4.first().copied(),
@@ -82,6 +86,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         mac: None,
         hardware: link.header.link_layer_type.into(),
         mtu: 0,
+        told_mtu: [None; 2],
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),
         came_up: 0,
@@ -98,6 +103,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
             _ => {}
         }
     }
+    facts.told_mtu = mtu::told(link, facts.mtu, routes);
     for gateway in gateways(routes, index) {
         match gateway {
             IpAddr::V4(gateway) => facts.gateways4.push(gateway),
@@ -138,8 +144,8 @@ mod tests {
     fn route(table: u32, metric: u32, destination: &str, hops: &[(u32, &str)]) -> Route {
         let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
         let destination = destination.parse().unwrap();
-        let (source, preferred_source) = (None, None);
-        Route { table, destination, source, preferred_source, kind: RouteType::Unicast, protocol: 4, metric, hops }
+        let (source, preferred_source, mtu) = (None, None, None);
+        Route { table, destination, source, preferred_source, kind: RouteType::Unicast, protocol: 4, metric, mtu, hops }
     }
 
     #[test]

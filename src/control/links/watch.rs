@@ -8,7 +8,7 @@ use crate::control::kernel::PROTOCOL;
 use crate::control::netlink::subscription::{Heard, Subscription, messages};
 use crate::control::netlink::{Route, TABLE_LOCAL};
 use ipnet::IpNet;
-use rtnetlink::MulticastGroup::{self, Ipv4Ifaddr, Ipv4Route, Ipv6Ifaddr, Ipv6Route, Link, Nexthop};
+use rtnetlink::MulticastGroup::{self, Ipv4Ifaddr, Ipv4Route, Ipv6Ifaddr, Ipv6Ifinfo, Ipv6Route, Link, Nexthop};
 use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
@@ -133,7 +133,8 @@ const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 
 /// A next hop that is deleted takes its IPv4 routes with it and nothing is said of them: it is watched itself.
-const GROUPS: [MulticastGroup; 5] = [Ipv4Ifaddr, Ipv6Ifaddr, Ipv4Route, Ipv6Route, Nexthop];
+/// What a router advertises for a link is told by its IPv6 settings.
+const GROUPS: [MulticastGroup; 6] = [Ipv4Ifaddr, Ipv6Ifaddr, Ipv6Ifinfo, Ipv4Route, Ipv6Route, Nexthop];
 
 fn is_news(bytes: &[u8], inside: &[IpNet]) -> bool {
     use RouteNetlinkMessage::{DelRoute, NewRoute};

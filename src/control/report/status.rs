@@ -3,7 +3,7 @@
 use super::flows::{direction_name, traffic};
 use super::sources::Sources;
 use super::{addresses, device, health};
-use crate::api::{Downstream, Gateway, Health, Lease, Path, Rate, Remembered, Status, Table, Wan};
+use crate::api::{Downstream, FamilyMtu, Gateway, Health, Lease, Path, Rate, Remembered, Status, Table, Wan};
 use crate::config::settings::{self, Mtu};
 use crate::control::controller::leases::Held;
 use crate::control::gauge::Gauge;
@@ -98,6 +98,7 @@ impl WanView<'_> {
             weight: self.wan.fixed.weight,
             mtu: self.wan.mtu,
             mtu_source: mtu_source(self.said.mtu, self.wan.mtu).to_owned(),
+            mtus: mtus(&shared.paths, self.id, self.said, self.wan),
             paths: paths(&shared.paths, self.id, self.wan),
             remembered: remembered(&shared.paths.memory, self.id, now),
             mac: self.wan.link.mac.to_string(),
@@ -159,6 +160,19 @@ fn mtu_source(said: Mtu, in_force: u16) -> &'static str {
         Mtu::Bytes(bytes) if bytes == in_force => "configured",
         Mtu::Bytes(_) | Mtu::Auto => "link",
     }
+}
+
+/// The least of what is known, by family, and whose word that is.
+fn mtus(paths: &Paths, id: WanId, said: &settings::Wan, wan: &policy::Wan) -> Vec<FamilyMtu> {
+    let own = if matches!(said.mtu, Mtu::Bytes(bytes) if bytes == wan.mtu) { "configured" } else { "link" };
+    let of = |family: Family| {
+        let told = wan.link.told_mtu[family.index()].map(|told| (told.bytes, told.by.to_string()));
+        let found = paths.found(id, family).map(|found| (found, "probe".to_owned()));
+        let all = std::iter::once((wan.mtu, own.to_owned())).chain(told).chain(found);
+        let (mtu, source) = all.min_by_key(|(bytes, _)| *bytes).unwrap_or_default();
+        FamilyMtu { family: family.to_string(), mtu, source }
+    };
+    Family::ALL.into_iter().filter(|family| said.carries(*family)).map(of).collect()
 }
 
 fn paths(paths: &Paths, id: WanId, wan: &policy::Wan) -> Vec<Path> {
@@ -278,6 +292,21 @@ mod tests {
     fn an_mtu_says_where_it_is_from() {
         assert_eq!([mtu_source(Mtu::Auto, 1500), mtu_source(Mtu::Probe, 1500)], ["link", "probe"]);
         assert_eq!([mtu_source(Mtu::Bytes(1400), 1400), mtu_source(Mtu::Bytes(1600), 1500)], ["configured", "link"]);
+    }
+
+    #[test]
+    fn the_least_mtu_of_a_family_is_named_with_its_source() {
+        let sources = sample::sources(1);
+        let policy = sources.policy.load();
+        let (said, mut wan) = (&sources.settings.wans[0], policy.wans[0].clone());
+        wan.link.told_mtu[1] = Some(crate::types::ToldMtu { bytes: 1400, by: crate::types::MtuTeller::Route });
+        let of = |wan: &policy::Wan, paths: &Paths| {
+            mtus(paths, WanId(0), said, wan).into_iter().map(|it| (it.mtu, it.source)).collect::<Vec<_>>()
+        };
+        let paths = &sources.shared.paths;
+        assert_eq!(of(&wan, paths), [(1500, "link".to_owned()), (1400, "route".to_owned())]);
+        wan.mtu = 1300;
+        assert_eq!(of(&wan, paths), [(1300, "link".to_owned()), (1300, "link".to_owned())]);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
 use crate::control::links::{self, Delegated, LinkFacts};
 use crate::ports::link::Link;
-use crate::types::{LinkAddress, WanId};
+use crate::types::{AddressState, LinkAddress, WanId};
 use crate::workers::live::Ports;
 use ipnet::{IpNet, Ipv6Net};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
@@ -83,7 +84,7 @@ impl KernelView {
     /// else from a WAN link's own address that is nobody's public one, and may not become one.
     #[must_use]
     pub fn inside(&self, settings: &Settings) -> InsideState {
-        let addresses = |link: &LinkFacts| link.addresses.iter().map(|own| own.address).collect::<Vec<_>>();
+        let addresses = |link: &LinkFacts| usable(link, &settings.downstream.prefixes);
         let fixed: Vec<IpNet> = settings.wans.values().flat_map(|wan| wan.fixed()).collect();
         let delegated = self.wans.iter().flatten().flat_map(|link| link.state().delegated).map(IpNet::V6);
         let owned: Vec<IpNet> = fixed.into_iter().chain(delegated).collect();
@@ -132,6 +133,16 @@ impl KernelView {
     }
 }
 
+/// Addresses of a link that may be used: those in a subnet of inside hosts first, and deprecated ones last. The kernel's
+/// order means nothing.
+fn usable(link: &LinkFacts, prefixes: &[IpNet]) -> Vec<IpAddr> {
+    let is_beside =
+        |own: &LinkAddress| prefixes.iter().any(|prefix| prefix.contains(&own.network) || own.network.contains(prefix));
+    let mut own: Vec<_> = link.addresses.iter().filter(|own| own.state > AddressState::Tentative).collect();
+    own.sort_by_key(|own| (Reverse(is_beside(own)), Reverse(own.state), own.address));
+    own.into_iter().map(|own| own.address).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +156,7 @@ mod tests {
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
             hardware: 1,
             mtu: 1500,
+            told_mtu: [None; 2],
             up: true,
             carrier: true,
             came_up: 1,
@@ -169,6 +181,11 @@ mod tests {
         assert_eq!(router(&[lan.clone(), fiber.clone()]), [text("10.250.250.1"), text("2001:db8:a::2")]);
         assert_eq!(router(&[fiber]), [text("192.0.2.198"), text("2001:db8:a::2")]);
         assert_eq!(router(&[link("lan0", &["fe80::1/64"])]), [None, None]);
+        let mut many = link("lan0", &["10.9.9.9/24", "10.250.250.1/29", "2001:db8:f::1/64", "2001:db8:f::2/64"]);
+        many.addresses[2].state = AddressState::Deprecated;
+        assert_eq!(router(&[many.clone()]), [text("10.250.250.1"), text("2001:db8:f::2")]);
+        many.addresses[3].state = AddressState::Tentative;
+        assert_eq!(router(&[many])[1], text("2001:db8:f::1"));
     }
 
     fn delegated(prefix: &str, deprecated: bool) -> Delegated {

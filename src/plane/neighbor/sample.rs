@@ -31,6 +31,7 @@ pub fn policy() -> Policy {
             any_mac: false,
             came_up: Some(1),
             vlan: None,
+            told_mtu: [None; 2],
             addresses: ["192.0.2.2/29", "2001:db8:a:c80::5/64", "fe80::2"].map(|own| own.parse().unwrap()).into(),
             next_hop4: Some(address("192.0.2.1")),
             next_hop6: Some("fe80::1".parse().unwrap()),

@@ -106,11 +106,12 @@ impl PathTask {
         let next_hop = wan.link.next_hop(family)?;
         let targets = wan.probe.as_ref()?.targets(family).to_vec();
         let floor = search::floor(family);
-        if wan.mtu <= floor || !targets.iter().any(|target| source::towards(wan, *target, Purpose::Question).is_some())
+        if wan.mtu(family) <= floor
+            || !targets.iter().any(|target| source::towards(wan, *target, Purpose::Question).is_some())
         {
             return None;
         }
-        let search = Search::new(floor, wan.mtu, u32::try_from(targets.len()).unwrap_or(1), now);
+        let search = Search::new(floor, wan.mtu(family), u32::try_from(targets.len()).unwrap_or(1), now);
         Some(Self { wan: id, family, name: wan.fixed.name.clone(), next_hop, targets, search, token: 0, now })
     }
 

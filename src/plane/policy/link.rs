@@ -1,6 +1,6 @@
 //! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
 
-use crate::types::{Family, LinkAddress, Mac};
+use crate::types::{Family, LinkAddress, Mac, ToldMtu};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct WanLink {
     pub came_up: Option<u32>,
     /// 802.1Q VLAN id: pushed and required.
     pub vlan: Option<u16>,
+    /// What narrows packets beside the link itself, by [`Family`].
+    pub told_mtu: [Option<ToldMtu>; 2],
     /// The kernel's addresses on this link; those of a family in the order in which they became known.
     pub addresses: Arc<[LinkAddress]>,
     /// The gateway for IPv4.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub struct Wan {
     /// What neither its link nor its health changes.
     pub fixed: Arc<WanFixed>,
-    /// Largest IP packet that leaves here, in bytes.
+    /// Largest IP packet that leaves here as far as link and settings go, in bytes.
     pub mtu: u16,
     /// How its link is spoken to.
     pub link: WanLink,
@@ -120,6 +120,12 @@ impl Wan {
     /// What the configuration alone says, to be changed: a copy of it, if another snapshot shares it.
     pub fn fixed_mut(&mut self) -> &mut WanFixed {
         Arc::make_mut(&mut self.fixed)
+    }
+
+    /// Largest IP packet of one family that leaves here, in bytes, the path behind the line left aside.
+    #[must_use]
+    pub fn mtu(&self, family: Family) -> u16 {
+        self.link.told_mtu[family.index()].map_or(self.mtu, |told| told.bytes.min(self.mtu))
     }
 
     /// How it stands in one family.

@@ -61,6 +61,7 @@ fn via(gateway: IpAddr, link: u32, destination: IpNet) -> Route {
         destination,
         source: None,
         preferred_source: None,
+        mtu: None,
         kind: RouteType::Unicast,
         protocol: PROTOCOL,
         metric: default_metric(Family::of(&destination)),

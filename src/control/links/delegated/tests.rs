@@ -20,6 +20,7 @@ fn route(kind: RouteType, destination: &str, protocol: u8, metric: u32, link: u3
         destination: net(destination),
         source: None,
         preferred_source: None,
+        mtu: None,
         kind,
         protocol,
         metric,

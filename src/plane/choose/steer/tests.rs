@@ -16,6 +16,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         any_mac: false,
         came_up: Some(1),
         vlan: None,
+        told_mtu: [None; 2],
         addresses: [].into(),
         next_hop4: None,
         next_hop6: None,
