@@ -75,7 +75,7 @@ fn report(place: &mut NeighborContext<'_>) {
 /// Of single hosts, of what the router's own questions are asked from, and of what inside hosts use of the link's network.
 fn groups(place: &NeighborContext<'_>) -> BTreeSet<Ipv6Addr> {
     let wan = place.wan;
-    let own = source::own_host(wan).filter(|own| wan.link.is_on_link(IpAddr::V6(*own)));
+    let own = source::own_hosts(wan).filter(|own| wan.link.is_on_link(IpAddr::V6(*own)));
     let used = if wan.is_proxy() { place.neighbors.in_use.all(place.id) } else { Vec::new() };
     wan.host6.externals().chain(own).chain(used).map(solicited_node).collect()
 }

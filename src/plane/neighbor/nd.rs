@@ -79,7 +79,7 @@ fn answers_for(place: &NeighborContext<'_>, target: Ipv6Addr) -> bool {
     if wan.link.has(IpAddr::V6(target)) {
         return wan.link.speaks_for(IpAddr::V6(target));
     }
-    if source::link_local(wan) == target || source::own_host(wan) == Some(target) {
+    if source::link_local(wan) == target || source::own_hosts(wan).any(|own| own == target) {
         return true;
     }
     let is_shared = wan.link.is_on_link(IpAddr::V6(target));

@@ -285,6 +285,16 @@ pub fn own_host(wan: &Wan) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::from_bits(prefix.network().to_bits() | u128::from(host)))
 }
 
+/// Every host of the translated prefixes that the router's own questions may come from: that one, and those that are set.
+pub fn own_hosts(wan: &Wan) -> impl Iterator<Item = Ipv6Addr> + '_ {
+    let set = wan.fixed.sources.iter().copied().chain(wan.fixed.health.iter().map(|spec| spec.source)).flatten();
+    let set = set.filter(|source| wan.owns_address(*source)).filter_map(|source| match source {
+        IpAddr::V6(source) => Some(source),
+        IpAddr::V4(_) => None,
+    });
+    own_host(wan).into_iter().chain(set)
+}
+
 /// The addresses that flowpin answers for, the best first; of a prefix one host.
 fn translated(wan: &Wan, target: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(target) = target else {

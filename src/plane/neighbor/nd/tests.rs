@@ -163,6 +163,15 @@ fn the_kernels_own_addresses_are_answered_for_where_the_kernel_sees_no_frames() 
 }
 
 #[test]
+fn a_source_that_is_set_in_the_links_own_network_is_answered_for() {
+    let mut policy = policy();
+    let asked = |policy: &Policy| receive_under(policy, &known(), &solicitation("20010db8000a0c80 0000000000000077")).0;
+    assert_eq!(asked(&policy), Answer::Kernel, "it may be somebody's on the link");
+    policy.wans[0].fixed_mut().sources[1] = "2001:db8:a:c80::77".parse().ok();
+    assert_eq!(asked(&policy), Answer::Answered);
+}
+
+#[test]
 fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
     let ours = "fe80000000000000 000000fffe00000a";
     assert_eq!(receive(&solicitation(ours)).0, Answer::Kernel);
