@@ -1,7 +1,7 @@
 //! A line that delegates nothing: inside hosts are translated into the link's own /64, beside its other hosts.
 
 use crate::lab::{ask, lab, mirror, run, start_with, wait_until};
-use flowpin::lab::topology::{INSIDE6, SERVER6};
+use flowpin::lab::topology::{INBOUND6, INSIDE6, SERVER6};
 use flowpin::lab::{Lab, Namespace, Options};
 use std::net::SocketAddr;
 
@@ -60,5 +60,37 @@ fn inside_hosts_live_in_the_links_own_network_beside_its_hosts_and_the_router() 
     }
     let own = SocketAddr::new(format!("{NETWORK}5").parse().expect("an address"), 7001);
     assert_eq!(lab.rt.run(|| ask(own, server)).expect("the namespace"), Some(own), "and reaches out");
+    router.end_with_losses();
+}
+
+#[test]
+fn an_inside_host_is_reached_under_the_links_own_ipv6_address_and_follows_it() {
+    let lab = lab(Options::default());
+    share(&lab);
+    let own = |verb: &str, host: &str| {
+        run(&lab.rt, "ip", &["address", verb, &format!("{NETWORK}{host}/64"), "dev", "wan0", "nodad"])
+    };
+    let (before, behind) =
+        lab.config().split_once("[wan.nptv6]").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a WAN");
+    let (_, behind) = behind.split_once("[wan.inbound6]\n\"2001:db8:a:c80::1\"").expect("its single host");
+    let behind = behind.replacen("interface = \"wan1\"\n", "interface = \"wan1\"\ntier = 2\n", 1);
+    let router = start_with(&lab, &format!("{before}[wan.inbound6]\n\"interface\"{behind}"));
+    let server = mirror(&lab.inet, SERVER6);
+    let inside = |port| SocketAddr::new(INBOUND6.into(), port);
+    let seen =
+        |port| lab.fw.run(|| ask(inside(port), server)).expect("the namespace").map(|seen| seen.ip().to_string());
+    assert_eq!(seen(7000), Some(format!("{NETWORK}5")));
+    run(&lab.inet, "ping", &["-n", "-c", "2", "-i", "0.2", "-W", "5", &format!("{NETWORK}5")]);
+    let port = lab.fw.run(|| std::net::UdpSocket::bind(inside(9000))).flatten().expect("a port");
+    lab.inet
+        .run(|| std::net::UdpSocket::bind("[::]:0").and_then(|it| it.send_to(b"x", (format!("{NETWORK}5"), 9000))))
+        .flatten()
+        .expect("it leaves");
+    assert_eq!(port.recv(&mut [0; 8]).expect("it is the inside host's"), 1);
+    own("add", "6");
+    own("del", "5");
+    let mut next = 7001..;
+    wait_until("the new one is current", || seen(next.next().expect("a port")) == Some(format!("{NETWORK}6")));
+    run(&lab.inet, "ping", &["-n", "-c", "1", "-W", "5", &format!("{NETWORK}6")]);
     router.end_with_losses();
 }

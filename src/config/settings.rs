@@ -278,6 +278,8 @@ pub enum External6 {
     Fixed(Ipv6Addr),
     /// These bits behind the prefix that the WAN follows; they lie behind `inside` of its [`Nptv6`].
     Behind(Ipv6Addr),
+    /// The link's own address, whichever that is.
+    Interface,
 }
 
 impl External6 {
@@ -352,8 +354,14 @@ impl Wan {
     pub fn fixed_inbound6(&self) -> impl Iterator<Item = (Ipv6Addr, Ipv6Addr)> + '_ {
         self.inbound6.iter().filter_map(|(external, inside)| match external {
             External6::Fixed(external) => Some((*external, *inside)),
-            External6::Behind(_) => None,
+            External6::Behind(_) | External6::Interface => None,
         })
+    }
+
+    /// The inside host behind the link's own IPv6 address.
+    #[must_use]
+    pub fn inbound6_interface(&self) -> Option<Ipv6Addr> {
+        self.inbound6.iter().find(|(external, _)| *external == External6::Interface).map(|(_, inside)| *inside)
     }
 
     /// Whether packets of this family can be translated here.

@@ -19,7 +19,7 @@ mod replay;
 mod snapshot;
 
 pub use inside::{InsideState, inside, machine, own, router_addresses};
-pub use leases::{WanLeases, lease};
+pub use leases::{LINK6, WanLeases, lease};
 pub use link::{LinkState, keep, link, no_link};
 pub use probes::probes;
 pub use replay::{replay_gateway_mac, replay_policy};

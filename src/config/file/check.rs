@@ -197,13 +197,15 @@ fn prefix_lengths(wan: &Wan, faults: &mut Faults) {
 }
 
 fn one_host_has_the_links_address(wan: &Wan, faults: &mut Faults) {
-    let [first, others @ ..] = &wan.nat44_interface[..] else { return };
-    if let Some(vlan) = &wan.vlan {
+    let six = wan.inbound6.iter().find(|(external, _)| external.value == External6::Interface).map(|(it, _)| it.at);
+    for at in wan.nat44_interface.first().map(|first| first.at).into_iter().chain(six) {
+        let Some(vlan) = &wan.vlan else { break };
         let message = "\"interface\" is the address of the untagged link, and this WAN is tagged";
         let suggestion = "write the public address, or make a kernel VLAN link and leave out `vlan`";
-        let fault = Fault::new(Code::Conflict, first.at, message, suggestion);
+        let fault = Fault::new(Code::Conflict, at, message, suggestion);
         faults.found.push(fault.against(vlan.at, "tagged here"));
     }
+    let [first, others @ ..] = &wan.nat44_interface[..] else { return };
     for other in others {
         let message = format!("`{}` cannot have the link's own address: `{}` has it", other.value, first.value);
         let fault = Fault::new(Code::Duplicate, other.at, message, "write a public address of its own, or remove it");

@@ -131,7 +131,7 @@ impl<'s> Owners<'s> {
 fn fixed(external: &Spanned<External6>) -> Option<Spanned<IpAddr>> {
     match external.value {
         External6::Fixed(address) => Some(Spanned { value: address.into(), at: external.at }),
-        External6::Behind(_) => None,
+        External6::Behind(_) | External6::Interface => None,
     }
 }
 

@@ -66,8 +66,11 @@ pub(super) fn external4(text: &str) -> Result<Option<Ipv4Addr>, Wrong> {
     address4(text).map(Some).map_err(or_interface)
 }
 
-/// The external end of a single IPv6 host: an address, or what follows the prefix of the line, such as "::1".
+/// The external end of a single IPv6 host: an address, what follows the prefix of the line, such as "::1", or "interface".
 pub(super) fn external6(text: &str) -> Result<External6, Wrong> {
+    if text == "interface" {
+        return Ok(External6::Interface);
+    }
     if let Ok(bits) = text.parse::<Ipv6Addr>()
         && bits.segments()[0] == 0
         && !bits.is_unspecified()
@@ -76,7 +79,7 @@ pub(super) fn external6(text: &str) -> Result<External6, Wrong> {
         return Ok(External6::Behind(bits));
     }
     let or_bits = |wrong: Wrong| Wrong {
-        suggestion: format!("{}, or \"::1\" behind the line's prefix", wrong.suggestion),
+        suggestion: format!("{}, \"::1\" behind the line's prefix, or \"interface\"", wrong.suggestion),
         ..wrong
     };
     routable6(text).map(External6::Fixed).map_err(or_bits)

@@ -10,8 +10,11 @@ use ipnet::IpNet;
 use std::net::Ipv6Addr;
 
 /// What a WAN holds beside what the configuration names, by [`Family`], the current one first: IPv4 hosts, and IPv6
-/// prefixes.
-pub type WanLeases = [Vec<Leased<IpNet>>; 2];
+/// prefixes; then its link's own IPv6 addresses.
+pub type WanLeases = [Vec<Leased<IpNet>>; 3];
+
+/// Where the link's own IPv6 addresses stand in [`WanLeases`], behind those of both families.
+pub const LINK6: usize = 2;
 
 /// Puts what a WAN holds from the snapshot numbered `epoch` on into its part, where the settings leave room for it.
 pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases, epoch: u32) {
@@ -29,8 +32,8 @@ pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases, epoch: u32
             IpNet::V4(_) => None,
         });
         wan.nptv6 = translators.collect();
-        wan.host6 = wan.host6.with_leased(hosts(said, leases));
     }
+    wan.host6 = wan.host6.with_leased(hosts(said, leases));
 }
 
 /// The hosts behind each prefix that a WAN holds, the current one first.
@@ -39,7 +42,15 @@ fn hosts<'a>(said: &'a settings::Wan, leases: &'a WanLeases) -> impl Iterator<It
         (IpNet::V6(prefix), External6::Behind(bits)) => Some(it.with((External6::behind(prefix, *bits)?, *inside))),
         _ => None,
     };
-    leases[Family::V6.index()].iter().flat_map(move |it| said.inbound6.iter().filter_map(move |pair| of(it, pair)))
+    let behind = leases[Family::V6.index()].iter();
+    let behind = behind.flat_map(move |it| said.inbound6.iter().filter_map(move |pair| of(it, pair)));
+    let of_link = said.inbound6_interface().into_iter().flat_map(|inside| {
+        leases[LINK6].iter().filter_map(move |it| match it.held {
+            IpNet::V6(own) => Some(it.with((own.addr(), inside))),
+            IpNet::V4(_) => None,
+        })
+    });
+    behind.chain(of_link)
 }
 
 #[cfg(test)]
@@ -55,6 +66,7 @@ mod tests {
         let held: WanLeases = [
             vec![leased(4, "192.0.2.77/32"), leased(3, "192.0.2.50/32")],
             vec![leased(2, "2001:db8:a:d00::/60"), leased(1, "2001:db8:a:c80::/60")],
+            vec![leased(6, "2001:db8:9::7/128")],
         ];
         let mut settings = settings();
         let mut fixed = replay_policy(&settings).wans[0].clone();
@@ -63,6 +75,9 @@ mod tests {
         assert_eq!(owned, ["192.0.2.193/32", "2001:db8:a:c80::/60"]);
         settings.wans[0].nptv6.as_mut().unwrap().outside = None;
         settings.wans[0].nat44_interface = Some([10, 250, 250, 3].into());
+        let inside: Ipv6Addr = "fd00:bad:b01::9".parse().unwrap();
+        let hosts = [External6::Behind("::1".parse().unwrap()), External6::Interface];
+        settings.wans[0].inbound6 = hosts.map(|external| (external, inside)).to_vec();
         let mut wan = replay_policy(&settings).wans[0].clone();
         assert_eq!(wan.owned().count(), 1, "without a word of the link");
         lease(&mut wan, &settings.wans[0], &held, 5);
@@ -70,6 +85,8 @@ mod tests {
         let prefixes: Vec<_> = wan.nptv6.iter().map(|it| (it.lease.0, it.held.outside().to_string())).collect();
         assert_eq!(prefixes, [(2, "2001:db8:a:d00::/60".into()), (1, "2001:db8:a:c80::/60".into())]);
         assert_eq!(wan.owned_since, 5);
+        let hosts: Vec<_> = wan.host6.externals().map(|host| host.to_string()).collect();
+        assert_eq!(hosts, ["2001:db8:a:d00::1", "2001:db8:a:c80::1", "2001:db8:9::7"]);
         assert!(wan.nptv6.iter().all(|it| it.since == 5 && it.held.is_neutral()));
     }
 }

@@ -85,6 +85,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
 /// snapshot.
 pub fn keep(wan: &mut Wan, epoch: u32) {
     let is_kept = |own: &LinkAddress| match own.address {
+        IpAddr::V6(own) if wan.host6.inside_of(own).is_some() => None,
         IpAddr::V6(own) => wan.nptv6.iter().any(|it| it.held.outside().contains(&own)).then_some(own),
         IpAddr::V4(_) => None,
     };

@@ -9,7 +9,7 @@ mod pool;
 pub use change::{LeaseChange, What};
 
 use crate::config::settings::{Settings, Wan};
-use crate::control::compile::{LinkState, WanLeases};
+use crate::control::compile::{LINK6, LinkState, WanLeases};
 use crate::plane::lease::Leased;
 use crate::plane::policy::source::{self, Choice};
 use crate::types::{Family, LinkAddress, Slots, Tick, WanId};
@@ -17,6 +17,9 @@ use ipnet::{IpNet, Ipv6Net};
 use pool::{GRACE_MS, NO_END, PREFIX_GRACE_MS, Pool};
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// The family of what each pool of a WAN holds.
+const OF_POOLS: [Family; 3] = [Family::V4, Family::V6, Family::V6];
 
 /// All WANs' public addresses that come and go.
 #[derive(Debug)]
@@ -26,10 +29,10 @@ pub struct Leases {
     changes: Vec<LeaseChange>,
 }
 
-/// One WAN's, by [`Family`].
+/// One WAN's, in the order of [`WanLeases`].
 #[derive(Debug, Default)]
 struct Holding {
-    pools: [Pool<IpNet>; 2],
+    pools: [Pool<IpNet>; 3],
     /// Which of the link's addresses is the public one, and why.
     public: Option<Choice>,
     /// Why the first of what the link has is not taken, where nothing is.
@@ -55,7 +58,10 @@ impl Leases {
     /// Nothing is held yet.
     #[must_use]
     pub fn new(settings: Arc<Settings>) -> Self {
-        let wans = settings.wans.map(|_, _| Holding::default());
+        let wans = settings.wans.map(|_, _| {
+            let [prefixes, own] = Pool::pair();
+            Holding { pools: [Pool::default(), prefixes, own], ..Holding::default() }
+        });
         Self { settings, wans, changes: Vec::new() }
     }
 
@@ -63,32 +69,45 @@ impl Leases {
     pub fn seen(&mut self, now: Tick, epoch: u32, links: &[LinkState]) {
         for (id, link) in (0..).map(WanId).zip(links) {
             let Some(wan) = self.settings.wans.get(id) else { continue };
-            let (v4, refused4) = self.of_link(now, id, wan, link);
+            let (v4, refused4) = self.of_link(now, id, wan, link, Family::V4);
+            let (own6, refused_own6) = self.of_link(now, id, wan, link, Family::V6);
             let v6 = link.delegated.iter().filter(|_| wan.follows_prefix());
             let (v6, refused6) = self.fitting(now, id, v6.map(|prefix| IpNet::V6(*prefix)));
             let v6: Vec<_> = v6.into_iter().map(|net| needed(wan, net)).collect();
             let Some(holding) = self.wans.get_mut(id) else { continue };
-            holding.refused = [refused4, refused6];
+            holding.refused = [refused4, refused6.or(refused_own6)];
             holding.public = v4.first().copied();
             let v4: Vec<_> = v4.iter().map(|choice| IpNet::from(choice.address)).collect();
             holding.pools[0].listed(now, epoch, &v4, GRACE_MS);
             holding.pools[1].listed(now, epoch, &v6, PREFIX_GRACE_MS);
+            let own6: Vec<_> = own6.iter().map(|choice| IpNet::from(choice.address)).collect();
+            holding.pools[LINK6].listed(now, epoch, &own6, GRACE_MS);
         }
     }
 
     /// The link's public address, then those that were before and are there still, in reach of the same gateway: no new
     /// flow takes one of these. Another address of the link is the kernel's alone.
-    fn of_link(&self, now: Tick, id: WanId, wan: &Wan, link: &LinkState) -> (Vec<Choice>, Option<Arc<str>>) {
-        let of_family = |own: &&LinkAddress| wan.nat44_interface.is_some() && own.address.is_ipv4();
+    fn of_link(
+        &self,
+        now: Tick,
+        id: WanId,
+        wan: &Wan,
+        link: &LinkState,
+        family: Family,
+    ) -> (Vec<Choice>, Option<Arc<str>>) {
+        let (is_wanted, gateway, pool) = match family {
+            Family::V4 => (wan.nat44_interface.is_some(), wan.gateway4.or(link.gateway4).map(IpAddr::V4), 0),
+            Family::V6 => (wan.inbound6_interface().is_some(), wan.gateway6.or(link.gateway6).map(IpAddr::V6), LINK6),
+        };
+        let of_family = |own: &&LinkAddress| is_wanted && Family::of(own.address) == family;
         let all = link.addresses.iter().filter(of_family);
         let (fit, refused) = self.fitting(now, id, all.map(|own| IpNet::from(own.address)));
         let own: Vec<LinkAddress> =
             link.addresses.iter().filter(|own| fit.contains(&IpNet::from(own.address))).copied().collect();
-        let pool = self.wans.get(id).map(|holding| &holding.pools[0]);
+        let pool = self.wans.get(id).map(|holding| &holding.pools[pool]);
         let held: Vec<IpAddr> =
             pool.iter().flat_map(|pool| pool.valid(now)).map(|entry| entry.leased.held.addr()).collect();
-        let gateways: Vec<IpAddr> = wan.gateway4.or(link.gateway4).map(IpAddr::V4).into_iter().collect();
-        (source::publics(&own, &gateways, &held, wan.sources[Family::V4.index()]), refused)
+        (source::publics(&own, gateway.as_slice(), &held, wan.sources[family.index()]), refused)
     }
 
     /// What of it a WAN can hold, and why the first of the rest cannot be held.
@@ -122,7 +141,8 @@ impl Leases {
                 "WAN \"{name}\" takes no prefix by hand: write `outside = \"auto\"` in its [wan.nptv6]"
             ));
         }
-        if let Some(misfit) = self.misfit(now, id, prefix.into()) {
+        let host = (prefix.prefix_len() == 128).then(|| "it is longer than /64".to_owned());
+        if let Some(misfit) = host.or_else(|| self.misfit(now, id, prefix.into())) {
             return Err(format!("{prefix} cannot be the prefix of WAN \"{name}\": {misfit}"));
         }
         let net = needed(wan, prefix.into());
@@ -150,7 +170,7 @@ impl Leases {
         let mut changed = Vec::new();
         let mut wake: Option<Tick> = None;
         for (id, Holding { pools, shown, .. }) in self.wans.iter_mut() {
-            for (family, (pool, shown)) in Family::ALL.into_iter().zip(pools.iter_mut().zip(shown)) {
+            for (family, (pool, shown)) in OF_POOLS.into_iter().zip(pools.iter_mut().zip(shown)) {
                 wake = pool.pass(now).into_iter().chain(wake).min();
                 let leases: Vec<_> = pool.valid(now).iter().map(|entry| entry.leased).collect();
                 let why = |net| pool.find(net).map_or("others took its place", |entry| entry.why);
@@ -182,14 +202,16 @@ impl Leases {
         let (wan, holding) = self.settings.wans.get(id).zip(self.wans.get(id))?;
         let is_fixed = match family {
             Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
-            Family::V6 => !wan.follows_prefix() || wan.fixed_inbound6().next().is_some(),
+            Family::V6 => wan.nptv6.is_some_and(|npt| npt.outside.is_some()) || wan.fixed_inbound6().next().is_some(),
         };
-        if is_fixed || !holding.shown[family.index()].is_empty() {
+        let has_own = family == Family::V6 && !holding.shown[LINK6].is_empty();
+        if is_fixed || has_own || !holding.shown[family.index()].is_empty() || !wan.carries(family) {
             return None;
         }
         let nothing = match family {
             Family::V4 => "the link has no IPv4 address",
-            Family::V6 => "no prefix is delegated",
+            Family::V6 if wan.follows_prefix() => "no prefix is delegated",
+            Family::V6 => "the link has no IPv6 address that other networks know",
         };
         Some(holding.refused[family.index()].clone().unwrap_or_else(|| nothing.into()))
     }

@@ -17,7 +17,6 @@ use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
 use crate::types::{Direction, Family, Tick, WanId};
 use crate::workers::live::Meters;
-use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -130,7 +129,7 @@ fn notes(wan: &policy::Wan) -> Vec<String> {
 }
 
 fn lease(held: &Held, now: Tick) -> Lease {
-    let is_host = matches!(held.net, IpNet::V4(_));
+    let is_host = held.net.prefix_len() == held.net.max_prefix_len();
     Lease {
         address: if is_host { held.net.addr().to_string() } else { held.net.to_string() },
         current: held.current,

@@ -51,6 +51,7 @@ fn fails_back(wan: &Wan, family: Family) -> bool {
 fn has_lost_one(old: &Wan, new: &Wan) -> bool {
     old.nat44.leases().iter().any(|it| !new.has_lease(Family::V4, it.lease, it.since))
         || old.nptv6.iter().any(|it| !new.has_lease(Family::V6, it.lease, it.since))
+        || old.host6.leases().any(|(lease, since)| !new.has_lease(Family::V6, lease, since))
 }
 
 /// Begins anew if it is time for the next look at the connections over WANs that are softly down.

@@ -48,6 +48,11 @@ impl HostMap6 {
         self.pairs.iter().map(|it| it.held.0)
     }
 
+    /// The numbers of what comes and goes, each with the epoch since which it means that.
+    pub fn leases(&self) -> impl Iterator<Item = (Lease, u32)> + '_ {
+        self.pairs.iter().filter(|it| it.lease != Lease::FIXED).map(|it| (it.lease, it.since))
+    }
+
     /// Whether a flow that had `lease` when it was proved, at `epoch`, still has that.
     #[must_use]
     pub fn has_lease(&self, lease: Lease, epoch: u32) -> bool {

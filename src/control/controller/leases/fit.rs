@@ -10,13 +10,13 @@ use std::net::IpAddr;
 const LONGEST: u8 = 64;
 
 impl Leases {
-    /// Why `net`, an IPv4 host or an IPv6 prefix, cannot be a WAN's: what follows "it cannot be, for".
+    /// Why `net`, a host or an IPv6 prefix, cannot be a WAN's: what follows "it cannot be, for".
     pub(super) fn misfit(&self, now: Tick, id: WanId, net: IpNet) -> Option<String> {
         let wan = self.settings.wans.get(id)?;
         if net.addr() != net.network() {
             return Some(format!("it has bits behind its length, did you mean {}?", net.trunc()));
         }
-        if matches!(net, IpNet::V6(_)) && net.prefix_len() > LONGEST {
+        if matches!(net, IpNet::V6(_)) && (LONGEST + 1..128).contains(&net.prefix_len()) {
             return Some(format!("it is longer than /{LONGEST}"));
         }
         if !is_public(net.network()) {

@@ -23,8 +23,9 @@ pub(super) struct Pool<T> {
     first: Option<T>,
     /// Counts what became current.
     turns: u64,
-    /// The number that was given last.
+    /// The number that was given last, and what the next is more than that.
     number: u8,
+    step: u8,
 }
 
 /// Something that is held, or was.
@@ -49,11 +50,16 @@ pub(super) const NO_END: Tick = Tick(u64::MAX);
 
 impl<T> Default for Pool<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), first: None, turns: 0, number: 0 }
+        Self { entries: Vec::new(), first: None, turns: 0, number: 0, step: 1 }
     }
 }
 
 impl<T: Copy + PartialEq> Pool<T> {
+    /// Two pools none of whose numbers the other has.
+    pub(super) fn pair() -> [Self; 2] {
+        [u8::MAX, 0].map(|number| Self { number, step: 2, ..Self::default() })
+    }
+
     /// The kernel has `all` on the link, the best first. `epoch` is that of the next snapshot. What comes first, and did not
     /// when this was said last, is current. Where nothing is left, what was there holds for `grace` milliseconds more.
     pub(super) fn listed(&mut self, now: Tick, epoch: u32, all: &[T], grace: u64) {
@@ -161,7 +167,7 @@ impl<T: Copy + PartialEq> Pool<T> {
     /// The next number that nobody has; there are more of them than are remembered.
     fn next_number(&mut self) -> Lease {
         loop {
-            self.number = self.number.wrapping_add(1);
+            self.number = self.number.wrapping_add(self.step);
             let lease = Lease(self.number);
             if lease != Lease::FIXED && !self.entries.iter().any(|entry| entry.leased.lease == lease) {
                 return lease;

@@ -1,6 +1,7 @@
 //! What the kernel and operators say, and what the WANs hold then.
 
 use super::*;
+use crate::config::settings::External6;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
 
@@ -65,7 +66,8 @@ fn a_wan_follows_its_link() {
     assert_eq!(told(&mut leases), expected);
     leases.seen(at(1), 2, &[link(&[OLD], &["192.0.2.50/24"])]);
     assert_eq!((leases.pass(at(1)).0, told(&mut leases).len()), (vec![], 0), "no news");
-    let numbers = leases.shown(FIBER).unwrap().each_ref().map(|all| (all[0].lease.0, all[0].since));
+    let [four, six, _] = leases.shown(FIBER).unwrap();
+    let numbers = [four, six].map(|all| (all[0].lease.0, all[0].since));
     assert_eq!(numbers, [(1, 1), (1, 1)]);
 }
 
@@ -265,4 +267,26 @@ fn a_second_address_beside_the_gateway_is_no_reason_to_leave_the_first_but_its_d
     leases.seen(at(2), 3, &[both]);
     leases.pass(at(2));
     assert_eq!(held(&leases, 2), [("192.0.2.60/32".into(), None), ("192.0.2.50/32".into(), None)]);
+}
+
+#[test]
+fn a_host_behind_the_links_own_ipv6_address_follows_it_and_its_numbers_are_not_the_prefixes() {
+    let mut settings = settings();
+    let host = (External6::Interface, "fd00:bad:b01::9".parse().unwrap());
+    (settings.wans[0].inbound6, settings.wans[0].nptv6.as_mut().unwrap().outside) = (vec![host], None);
+    settings.wans[1].nptv6.as_mut().unwrap().outside = Some(net("2001:db8:f::/60"));
+    settings.wans[0].gateway6 = Some("fe80::1".parse().unwrap());
+    let mut leases = Leases::new(Arc::new(settings));
+    let mut see = |ms, own: &[&str]| {
+        let v6 = own.iter().map(|text| text.parse().unwrap()).collect();
+        leases.seen(at(ms), 1, &[LinkState { addresses: v6, ..link(&[OLD], &[]) }]);
+        leases.pass(at(ms));
+        let [_, prefixes, own] = leases.shown(FIBER).unwrap().clone();
+        let row = |it: Leased<IpNet>| (it.lease.0, it.held.to_string());
+        [prefixes, own].map(|all| all.into_iter().map(row).collect::<Vec<_>>())
+    };
+    assert_eq!(see(0, &["fe80::7/64"]), [vec![(1, OLD.into())], vec![]]);
+    assert_eq!(see(1, &["fe80::7/64", "2001:db8:9::7/64"])[1], [(2, "2001:db8:9::7/128".into())]);
+    assert_eq!(see(2, &["2001:db8:9::8/64"])[1], [(4, "2001:db8:9::8/128".into()), (2, "2001:db8:9::7/128".into())]);
+    assert_eq!(see(9000, &["2001:db8:9::8/64"])[1], [(4, "2001:db8:9::8/128".into())]);
 }
