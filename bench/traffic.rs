@@ -84,6 +84,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
         fixed: Arc::new(fixed),
         mtu: 1500,
         link: WanLink {
+            layer: flowpin::types::LinkLayer::Ethernet,
             mac: Mac([2, 0, 0, 0, 0, index]),
             any_mac: false,
             came_up: Some(1),

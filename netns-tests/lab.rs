@@ -9,6 +9,7 @@ mod echo;
 mod everything;
 mod flows;
 mod lines;
+mod modem;
 mod path;
 mod provider;
 mod raw;
@@ -28,6 +29,7 @@ pub use echo::{Echo, echo};
 pub use everything::everything_passes;
 pub use flows::{all_by_dsl, connect_to, connected, flow, goes_on, seen, shared_again, socket};
 pub use lines::{carry, cut, event, forward, forward_all, judged, mend, probing, wait_for, wan};
+pub use modem::{Modem, plug_in};
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
     swallow, wait_for_paths,

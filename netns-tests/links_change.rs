@@ -1,6 +1,6 @@
 //! What happens to links while flowpin runs is followed without a restart: gateways, cables, whole links, the LAN.
 
-use crate::lab::{flowpin, judged, lab, run};
+use crate::lab::{flowpin, judged, lab, plug_in, run};
 use flowpin::api::{Status, Wan};
 use flowpin::clock::{Clock, pause};
 use flowpin::lab::{Lab, Options, Service};
@@ -9,9 +9,14 @@ use std::time::Duration;
 const PATIENCE_MS: u64 = 10_000;
 
 fn start(lab: &Lab) -> Service {
-    // A line is used again soon after its link is back.
-    let config = judged(lab, "rise = 1\nhold = \"0s\"");
-    lab.start_flowpin_with(flowpin(), &config).unwrap_or_else(|error| panic!("{error}"))
+    start_with(lab, &judged(lab, PROMPT))
+}
+
+/// A line is used again soon after its link is back.
+const PROMPT: &str = "rise = 1\nhold = \"0s\"";
+
+fn start_with(lab: &Lab, config: &str) -> Service {
+    lab.start_flowpin_with(flowpin(), config).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn wan(service: &Service, name: &str) -> Wan {
@@ -30,17 +35,6 @@ fn wait(service: &Service, name: &str, what: &str, wanted: impl Fn(&Wan) -> bool
 
 fn ip(lab: &Lab, line: &str) {
     run(&lab.rt, "ip", &line.split(' ').collect::<Vec<_>>());
-}
-
-/// Makes the link to ISP a again.
-fn plug_in(lab: &Lab) {
-    let make = "link add wan0 address 00:00:5e:00:53:a2 type veth peer name customer address 00:00:5e:00:53:a1 netns";
-    ip(lab, &format!("{make} {}", lab.ispa.name()));
-    let isp = |line: &str| run(&lab.ispa, "ip", &line.split(' ').collect::<Vec<_>>());
-    isp("address add 192.0.2.198/29 dev customer");
-    isp("address add fe80::a1/64 dev customer nodad");
-    isp("link set customer up");
-    ip(lab, "link set wan0 up");
 }
 
 /// Puts a link without Ethernet frames, as those of modems and tunnels are, in the place of the link to ISP a.
@@ -130,28 +124,29 @@ fn wait_for_log(service: &Service, text: &str) {
 }
 
 #[test]
-fn a_link_that_is_not_ethernet_makes_its_wan_unusable_and_no_other_whenever_it_comes() {
+fn a_link_that_cannot_be_used_makes_its_wan_unusable_and_no_other_whenever_it_comes() {
     let lab = lab(Options::default());
     dial_in(&lab);
-    let service = start(&lab);
+    let tagged = judged(&lab, PROMPT).replace("interface = \"wan0\"", "interface = \"wan0\"\nvlan = 7");
+    let service = start_with(&lab, &tagged);
     let unusable = |times: usize| {
         wait(&service, "fiber", "it is told", |wan| wan.state == "unusable");
         wait(&service, "dsl", "the other line is used", |wan| wan.state == "up");
-        let why = "the link \"wan0\" is not Ethernet (hardware type 65534); a WAN must be an Ethernet link";
+        let why = "the link \"wan0\" is a point-to-point link and carries no VLAN tag";
         let wan = wan(&service, "fiber");
         assert!(wan.health.iter().all(|health| health.reason == why), "{:?}", wan.health);
         ping(&lab);
         // Long enough to be tried again.
         pause(Duration::from_millis(2500));
         let log = service.log();
-        let told: Vec<&str> = log.lines().filter(|line| line.contains("is not Ethernet")).collect();
+        let told: Vec<&str> = log.lines().filter(|line| line.contains("carries no VLAN tag")).collect();
         assert_eq!(told.len(), 2 * times, "once for each family:\n{log}");
         assert!(told.iter().all(|line| line.contains("WARN")), "{told:?}");
     };
     unusable(1);
     ip(&lab, "link del wan0");
     plug_in(&lab);
-    wait(&service, "fiber", "it comes up", |wan| wan.state == "up" && wan.gateways[0].mac.is_some());
+    wait(&service, "fiber", "it is Ethernet, whose ISP has no tags", |wan| wan.state == "down");
     ping(&lab);
     dial_in(&lab);
     unusable(2);

@@ -44,6 +44,7 @@ mod on_stop;
 mod onlink6;
 mod path_mtu;
 mod ping_sizes;
+mod point_to_point;
 mod ports;
 mod privileges;
 mod probes;

@@ -247,11 +247,11 @@ pub struct Source {
 /// A next hop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gateway {
-    /// Its address.
+    /// Its address; 0.0.0.0 or :: where it is whoever is at the other end of a point-to-point link.
     pub address: IpAddr,
     /// Its MAC, once resolved.
     pub mac: Option<String>,
-    /// `reachable`, `probing`, `unresolved`.
+    /// `reachable`, `probing`, `unresolved`; `static` where its MAC is configured, `point-to-point` where it needs none.
     pub state: String,
 }
 

@@ -13,7 +13,7 @@ mod slots;
 
 pub use address::{AddressState, LinkAddress, Scope};
 pub use family::Family;
-pub use frame::{Batch, Disposition, Frame, HEADROOM, MAX_BATCH};
+pub use frame::{Batch, Disposition, Frame, HEADROOM, LinkLayer, MAX_BATCH};
 pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use mtu::{LEAST_MTU6, MtuTeller, ToldMtu};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};

@@ -236,7 +236,8 @@ fn gateway(gateway: &Gateway) -> [String; 2] {
         Some(mac) => format!("{mac} ({})", gateway.state),
         None => gateway.state.clone(),
     };
-    [gateway.address.to_string(), mac]
+    let address = if gateway.address.is_unspecified() { "other end".to_owned() } else { gateway.address.to_string() };
+    [address, mac]
 }
 
 fn table(status: &Status) -> String {

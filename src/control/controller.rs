@@ -15,7 +15,7 @@ use super::compile::{self, InsideState, LinkState};
 use crate::config::settings::{self, Settings};
 use crate::health::{Judge, LinkHealth, Trace};
 use crate::plane::policy::{Draining, Policy};
-use crate::types::{Family, Probed, Remedies, Standing, Tick, WanId};
+use crate::types::{Family, LinkLayer, Probed, Remedies, Standing, Tick, WanId};
 use leases::Leases;
 use retired::Retired;
 use std::mem;
@@ -197,7 +197,8 @@ impl Controller {
             let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
             let no_address = Family::ALL.map(|family| self.leases.lack(id, family));
             let (present, carrier) = (link.present, link.came_up.is_some());
-            let unusable = Family::ALL.map(|family| link.unusable(family, wan.mtu));
+            let unusable = |family| link.unusable(family, wan.mtu).or_else(|| untaggable(wan, link));
+            let unusable = Family::ALL.map(unusable);
             let link = LinkHealth { present, unusable, carrier, next_hop, no_address };
             self.judge.handle_link(now, id, link);
         }
@@ -239,6 +240,13 @@ fn judged(judge: &Judge, id: WanId, said: &settings::Wan, now: Tick) -> Judged {
     let standing = Family::ALL.map(|family| judge.standing(id, family));
     let on_up = Family::ALL.map(|family| failback::now(judge, id, family, said.on_up, now));
     (standing, on_up, Family::ALL.map(|family| draining::now(judge, id, family, said)))
+}
+
+/// Why the link carries nothing of this WAN whose frames are tagged, if it has no tags.
+fn untaggable(wan: &settings::Wan, link: &LinkState) -> Option<Arc<str>> {
+    let has_no_tags = wan.vlan.is_some() && link.layer == LinkLayer::None;
+    let sentence = || format!("the link \"{}\" is a point-to-point link and carries no VLAN tag", wan.interface).into();
+    has_no_tags.then(sentence)
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
         fixed: Arc::new(fixed),
         mtu: [1500, 1400][index],
         link: WanLink {
+            layer: crate::types::LinkLayer::Ethernet,
             mac: OWN[index],
             any_mac: false,
             came_up: Some(1),

@@ -14,7 +14,7 @@ use super::meter::{Meter, Reading};
 use super::sys::burst::{self, Message, Then};
 use super::sys::packet;
 use super::sys::ring::{Head, Ring};
-use crate::types::{Batch, End, Frame, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
+use crate::types::{Batch, End, Frame, LinkLayer, MAX_BATCH, Offload, VIRTIO_HEADER_LEN};
 use arrayvec::ArrayVec;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, IoSliceMut, Read};
@@ -27,11 +27,10 @@ const SLOTS: usize = 4096;
 /// Bytes of super-frames that may wait, and of frames being sent; the kernel doubles it.
 const BUFFER: i32 = 16 * 1024 * 1024;
 
-/// Bytes of an Ethernet header; the kernel has taken a tag out.
-const ETHERNET: usize = 14;
-
-/// `ETH_P_ALL` and `ETH_P_8021Q`, linux/if_ether.h.
+/// `ETH_P_ALL`, `ETH_P_IP`, `ETH_P_IPV6` and `ETH_P_8021Q`, linux/if_ether.h.
 const EVERYTHING: u16 = 0x0003;
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
 const TAG_8021Q: u16 = 0x8100;
 
 /// Opens a link for receiving and for sending. With `fanout`, all sockets of this link with the same number share its
@@ -48,8 +47,8 @@ pub fn open(link: &Link, fanout: Option<u16>, meter: &Arc<Meter>) -> io::Result<
         };
         io::Error::new(error.kind(), format!("cannot open a packet socket on \"{}\": {error}{hint}", link.name))
     };
-    let receive = PacketReceive::open(link.index, fanout, Arc::clone(meter)).map_err(named)?;
-    let transmit = PacketTransmit::open(link.index, Arc::clone(meter)).map_err(named)?;
+    let receive = PacketReceive::open(link, fanout, Arc::clone(meter)).map_err(named)?;
+    let transmit = PacketTransmit::open(link, Arc::clone(meter)).map_err(named)?;
     Ok((receive, transmit))
 }
 
@@ -58,6 +57,7 @@ pub fn open(link: &Link, fanout: Option<u16>, meter: &Arc<Meter>) -> io::Result<
 pub struct PacketReceive {
     ring: Ring,
     socket: Socket,
+    layer: LinkLayer,
     arena: Arena,
     meter: Arc<Meter>,
 }
@@ -66,6 +66,8 @@ pub struct PacketReceive {
 #[derive(Debug)]
 pub struct PacketTransmit {
     socket: Socket,
+    /// The link's index, where no header says of what protocol a packet is.
+    by: Option<u32>,
     /// Frames go straight to the driver. Ends for good when the driver refuses a super-frame: only the way through the
     /// queueing discipline segments what the hardware cannot.
     direct: bool,
@@ -83,7 +85,7 @@ fn socket() -> io::Result<Socket> {
 const TPACKET_V2: i32 = libc::tpacket_versions::TPACKET_V2 as i32;
 
 impl PacketReceive {
-    fn open(index: u32, fanout: Option<u16>, meter: Arc<Meter>) -> io::Result<Self> {
+    fn open(link: &Link, fanout: Option<u16>, meter: Arc<Meter>) -> io::Result<Self> {
         let socket = socket()?;
         let set = |option, value| packet::set(socket.as_fd(), libc::SOL_PACKET, option, value);
         set(libc::PACKET_RESERVE, 6)?;
@@ -92,14 +94,14 @@ impl PacketReceive {
         set(libc::PACKET_IGNORE_OUTGOING, 1)?;
         packet::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, BUFFER)?;
         let ring = Ring::map(socket.as_fd(), SLOTS)?;
-        packet::join_all_multicast(socket.as_fd(), index)?;
-        packet::bind(socket.as_fd(), index, EVERYTHING)?;
+        packet::join_all_multicast(socket.as_fd(), link.index)?;
+        packet::bind(socket.as_fd(), link.index, EVERYTHING)?;
         if let Some(group) = fanout {
             // Frames are delivered to the group, so the group itself must be set to leave outgoing frames out.
             let how = (libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16;
             set(libc::PACKET_FANOUT, (how | u32::from(group)).cast_signed())?;
         }
-        Ok(Self { ring, socket, arena: Arena::new(), meter })
+        Ok(Self { ring, socket, layer: link.layer, arena: Arena::new(), meter })
     }
 }
 
@@ -150,7 +152,10 @@ impl Receive for PacketReceive {
                 break;
             }
             let Some(slot) = filled.take() else { break };
-            let frame = if longer { fetch(&self.socket, head, &mut rest) } else { in_slot(head, slot) };
+            let frame = match longer {
+                true => fetch(&self.socket, (head, self.layer), &mut rest),
+                false => in_slot((head, self.layer), slot),
+            };
             match frame {
                 Ok(frame) => batch.push(frame),
                 Err(Fault::Foreign) => {}
@@ -169,25 +174,25 @@ impl Receive for PacketReceive {
 }
 
 /// The frame of a slot that holds all of it.
-fn in_slot<'a>(head: Head, slot: &'a mut [u8]) -> Result<Frame<'a>, Fault> {
+fn in_slot<'a>((head, layer): (Head, LinkLayer), slot: &'a mut [u8]) -> Result<Frame<'a>, Fault> {
     if head.captured < head.len {
         return Err(Fault::Truncated);
     }
     let header = head.link.checked_sub(VIRTIO_HEADER_LEN).and_then(|at| slot.get(at..head.link));
     let header: [u8; VIRTIO_HEADER_LEN] = header.and_then(|bytes| bytes.try_into().ok()).ok_or(Fault::Malformed)?;
-    frame(head, &header, slot, head.link)
+    frame((head, layer), &header, slot, head.link)
 }
 
 /// The frame that waits in the socket's queue for a marked slot: one message for one slot, in the same order.
-fn fetch<'a>(mut socket: &Socket, head: Head, rest: &mut Rest<'a>) -> Result<Frame<'a>, Fault> {
+fn fetch<'a>(mut socket: &Socket, (head, layer): (Head, LinkLayer), rest: &mut Rest<'a>) -> Result<Frame<'a>, Fault> {
     let mut header = [0; VIRTIO_HEADER_LEN];
     // A pending error (the link went down) hides the message once; a message without its slot is passed over.
     for _ in 0..8 {
-        let mut vectors = [IoSliceMut::new(&mut header), IoSliceMut::new(rest.space(ETHERNET))];
+        let mut vectors = [IoSliceMut::new(&mut header), IoSliceMut::new(rest.space(layer.header_len()))];
         match socket.read_vectored(&mut vectors) {
             Ok(len) if len == VIRTIO_HEADER_LEN + head.len => {
-                let (buffer, link) = rest.take(ETHERNET, head.len);
-                return frame(head, &header, buffer, link);
+                let (buffer, link) = rest.take(layer.header_len(), head.len);
+                return frame((head, layer), &header, buffer, link);
             }
             Ok(_) if head.len > LONGEST => return Err(Fault::Truncated),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Fault::Truncated),
@@ -199,7 +204,7 @@ fn fetch<'a>(mut socket: &Socket, head: Head, rest: &mut Rest<'a>) -> Result<Fra
 
 /// The frame of `head` whose link header begins `link` bytes into `buffer`.
 fn frame<'a>(
-    head: Head,
+    (head, layer): (Head, LinkLayer),
     header: &[u8; VIRTIO_HEADER_LEN],
     buffer: &'a mut [u8],
     link: usize,
@@ -208,20 +213,22 @@ fn frame<'a>(
     if head.kind >= libc::PACKET_OUTGOING || service_tag {
         return Err(Fault::Foreign);
     }
-    let offload = Offload::decode(header, ETHERNET as u16).ok_or(Fault::Malformed)?;
-    let mut frame = Frame::new(buffer, link, link + ETHERNET, link + head.len, offload).ok_or(Fault::Malformed)?;
+    let offload = Offload::decode(header, layer.header_len() as u16).ok_or(Fault::Malformed)?;
+    let mut frame =
+        Frame::new(buffer, link, link + layer.header_len(), link + head.len, offload).ok_or(Fault::Malformed)?;
     frame.tag = (head.status & libc::TP_STATUS_VLAN_VALID != 0).then_some(head.tag);
     Ok(frame)
 }
 
 impl PacketTransmit {
-    fn open(index: u32, meter: Arc<Meter>) -> io::Result<Self> {
+    fn open(link: &Link, meter: Arc<Meter>) -> io::Result<Self> {
         let socket = socket()?;
         packet::set(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
         packet::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, BUFFER)?;
-        packet::bind(socket.as_fd(), index, 0)?;
+        packet::bind(socket.as_fd(), link.index, 0)?;
         set_direct(&socket, true)?;
-        Ok(Self { socket, direct: true, meter })
+        let by = (link.layer == LinkLayer::None).then_some(link.index);
+        Ok(Self { socket, by, direct: true, meter })
     }
 }
 
@@ -236,16 +243,22 @@ impl Transmit for PacketTransmit {
         for frame in frames.iter().filter(|frame| frame.goes_to(end)).take(MAX_BATCH) {
             super_frames |= u64::from(frame.offload.gso.is_some()) << messages.len();
             let link = u16::try_from(frame.link_len()).unwrap_or(0);
-            messages.push(Message { header: frame.offload.encode(link, frame.header_len), bytes: frame.bytes() });
+            let header = frame.offload.encode(link, frame.header_len);
+            messages.push(Message { header, bytes: frame.bytes(), protocol: protocol(frame.packet()) });
         }
-        let Self { socket, direct, meter } = self;
+        let Self { socket, by, direct, meter } = self;
         let mut ledger = Ledger { socket, direct, sent: Sent::default(), broken: None };
-        ledger.sent.sent = burst::send(socket.as_fd(), &messages, |at, error| {
+        ledger.sent.sent = burst::send(socket.as_fd(), *by, &messages, |at, error| {
             ledger.judge(error, messages.len() - at, super_frames >> at & 1 == 1)
         });
         meter.add_sent(ledger.sent);
         ledger.broken.map_or(Ok(ledger.sent), |code| Err(io::Error::from_raw_os_error(code)))
     }
+}
+
+/// The EtherType of an IP packet.
+fn protocol(packet: &[u8]) -> u16 {
+    if packet.first().is_some_and(|octet| octet >> 4 == 6) { IPV6 } else { IPV4 }
 }
 
 /// What becomes of the frames of one transmit.
@@ -291,6 +304,10 @@ mod tests {
         Head { status: libc::TP_STATUS_USER, len, captured: len, link: 30, tag: 0, tag_protocol: 0, kind: 0 }
     }
 
+    fn received(head: Head, slot: &mut [u8]) -> Result<Frame<'_>, Fault> {
+        in_slot((head, LinkLayer::Ethernet), slot)
+    }
+
     /// A slot whose virtio header stands at 20 and whose Ethernet header stands at 30.
     fn slot(header: [u8; VIRTIO_HEADER_LEN]) -> Vec<u8> {
         let mut slot = vec![0; 256];
@@ -303,31 +320,40 @@ mod tests {
     #[test]
     fn a_frame_in_a_slot_has_its_link_header_and_room_for_a_tag_in_front() {
         let mut slot = slot([0; 10]);
-        let mut frame = in_slot(head(34), &mut slot).unwrap();
+        let mut frame = received(head(34), &mut slot).unwrap();
         assert_eq!((frame.link(), frame.packet()), (&[7; 14][..], &[9; 20][..]));
         assert_eq!((frame.tag, frame.offload), (None, Offload::NONE));
         assert!(frame.set_link(&[1; 18]));
     }
 
     #[test]
+    fn a_frame_of_a_link_without_a_link_layer_is_all_packet() {
+        let partial = [1, 0, 0, 0, 0, 0, 20, 0, 6, 0];
+        let mut slot = slot(partial);
+        let frame = in_slot((head(34), LinkLayer::None), &mut slot).unwrap();
+        assert_eq!((frame.link().len(), frame.packet().len()), (0, 34));
+        assert_eq!(frame.offload.partial.map(|partial| partial.start), Some(20));
+    }
+
+    #[test]
     fn a_stripped_tag_is_seen_and_a_service_tag_is_not_ours() {
         let tagged = Head { status: libc::TP_STATUS_USER | libc::TP_STATUS_VLAN_VALID, tag: 0x2007, ..head(34) };
-        assert_eq!(in_slot(tagged, &mut slot([0; 10])).unwrap().tag, Some(0x2007));
+        assert_eq!(received(tagged, &mut slot([0; 10])).unwrap().tag, Some(0x2007));
         let service = Head { status: tagged.status | libc::TP_STATUS_VLAN_TPID_VALID, tag_protocol: 0x88a8, ..tagged };
-        assert_eq!(in_slot(service, &mut slot([0; 10])).unwrap_err(), Fault::Foreign);
+        assert_eq!(received(service, &mut slot([0; 10])).unwrap_err(), Fault::Foreign);
         let customer = Head { tag_protocol: TAG_8021Q, ..service };
-        assert_eq!(in_slot(customer, &mut slot([0; 10])).unwrap().tag, Some(0x2007));
+        assert_eq!(received(customer, &mut slot([0; 10])).unwrap().tag, Some(0x2007));
     }
 
     #[test]
     fn a_frame_that_is_not_whole_or_makes_no_sense_has_a_name() {
-        assert_eq!(in_slot(Head { captured: 33, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Truncated);
-        assert_eq!(in_slot(head(13), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
-        assert_eq!(in_slot(head(300), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
-        assert_eq!(in_slot(Head { link: 9, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
-        assert_eq!(in_slot(head(34), &mut slot([0, 9, 0, 0, 1, 1, 0, 0, 0, 0])).unwrap_err(), Fault::Malformed);
+        assert_eq!(received(Head { captured: 33, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Truncated);
+        assert_eq!(received(head(13), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
+        assert_eq!(received(head(300), &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
+        assert_eq!(received(Head { link: 9, ..head(34) }, &mut slot([0; 10])).unwrap_err(), Fault::Malformed);
+        assert_eq!(received(head(34), &mut slot([0, 9, 0, 0, 1, 1, 0, 0, 0, 0])).unwrap_err(), Fault::Malformed);
         let leaving = Head { kind: libc::PACKET_OUTGOING, ..head(34) };
-        assert_eq!(in_slot(leaving, &mut slot([0; 10])).unwrap_err(), Fault::Foreign);
+        assert_eq!(received(leaving, &mut slot([0; 10])).unwrap_err(), Fault::Foreign);
     }
 
     #[test]

@@ -10,6 +10,27 @@ pub const MAX_BATCH: usize = 64;
 /// Bytes that a frame from the TUN must have free in front of its IP header: Ethernet plus one 802.1Q tag.
 pub const HEADROOM: usize = 18;
 
+/// What stands in front of an IP packet on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum LinkLayer {
+    /// An Ethernet header: the packet goes to one of many stations.
+    #[default]
+    Ethernet,
+    /// Nothing: there is one station at the other end (PPP, modems that speak IP, WireGuard and other tunnels).
+    None,
+}
+
+impl LinkLayer {
+    /// Bytes of header in front of a received packet, a tag not counted.
+    #[must_use]
+    pub fn header_len(self) -> usize {
+        match self {
+            Self::Ethernet => 14,
+            Self::None => 0,
+        }
+    }
+}
+
 /// The frames of one receive call. It borrows the port's memory until it is dropped.
 pub type Batch<'a> = ArrayVec<Frame<'a>, MAX_BATCH>;
 

@@ -3,7 +3,7 @@
 
 use crate::config::settings::{self, Mtu};
 use crate::plane::policy::{Probe, Wan, WanLink};
-use crate::types::{Family, LEAST_MTU6, LinkAddress, Mac, ToldMtu};
+use crate::types::{Family, LEAST_MTU6, LinkAddress, LinkLayer, Mac, ToldMtu};
 use ipnet::Ipv6Net;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct LinkState {
     pub present: bool,
     /// Why no port can be opened on it, in one sentence.
     pub unusable: Option<Arc<str>>,
+    /// What stands in front of its packets.
+    pub layer: LinkLayer,
     /// Our own address on the link.
     pub mac: Mac,
     /// Accept unicast frames for any station (replay only).
@@ -30,7 +32,8 @@ pub struct LinkState {
     /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
     /// A client may take a valid one out for a while: one that is gone without a successor is still the line's.
     pub delegated: Vec<Ipv6Net>,
-    /// The gateway of the kernel's best default route on this link.
+    /// The gateway of the kernel's best default route on this link. Where nothing stands in front of packets, else the peer's
+    /// address, and 0.0.0.0 where that is not known.
     pub gateway4: Option<Ipv4Addr>,
     /// The same for IPv6.
     pub gateway6: Option<Ipv6Addr>,
@@ -68,6 +71,7 @@ pub(super) const ETHERNET_MTU: u16 = 1500;
 pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
     wan.mtu = mtu(said.mtu, link.mtu);
     wan.link = WanLink {
+        layer: link.layer,
         mac: link.mac,
         any_mac: link.any_mac,
         came_up: link.came_up,
@@ -76,7 +80,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         addresses: link.addresses.as_slice().into(),
         next_hop4: said.gateway4.or(link.gateway4),
         next_hop6: said.gateway6.or(link.gateway6),
-        gateway_macs: said.gateway_macs,
+        gateway_macs: if link.layer == LinkLayer::None { [Some(Mac::default()); 2] } else { said.gateway_macs },
     };
     wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
 }
@@ -103,11 +107,11 @@ fn mtu(said: Mtu, link: u16) -> u16 {
     }
 }
 
-/// The hosts that were named, by family; for a family without one its gateway.
+/// The hosts that were named, by family; for a family without one its gateway, if that has an address.
 fn probe(said: &settings::Wan, link: &WanLink) -> Probe {
     let targets = |family: Family, gateway: Option<IpAddr>| {
         let named: Vec<_> = said.mtu_targets.iter().filter(|it| Family::of(**it) == family).copied().collect();
-        if named.is_empty() { gateway.into_iter().collect() } else { named }
+        if named.is_empty() { gateway.into_iter().filter(|it| !it.is_unspecified()).collect() } else { named }
     };
     Probe {
         targets4: targets(Family::V4, link.next_hop4.map(IpAddr::V4)),

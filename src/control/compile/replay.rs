@@ -5,7 +5,7 @@ use super::link::{ETHERNET_MTU, LinkState};
 use super::snapshot::policy;
 use crate::config::settings::{self, Mtu, Settings};
 use crate::plane::policy::Policy;
-use crate::types::{Mac, WanId};
+use crate::types::{LinkLayer, Mac, WanId};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -36,6 +36,7 @@ const DUMMY4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
+        layer: LinkLayer::Ethernet,
         present: true,
         unusable: None,
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),

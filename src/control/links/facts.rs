@@ -7,7 +7,7 @@ use super::mtu;
 use crate::control::compile::LinkState;
 use crate::control::netlink::{Route, TABLE_MAIN, link_name};
 use crate::ports::link;
-use crate::types::{LinkAddress, Mac, ToldMtu};
+use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -60,8 +60,12 @@ impl LinkFacts {
     /// The part that the policy depends on.
     #[must_use]
     pub fn state(&self) -> LinkState {
+        let layer = link::layer(self.hardware).unwrap_or_default();
+        let v4 = self.gateways4.first().copied().map(IpAddr::V4).or_else(|| self.other_end(Family::V4));
+        let v6 = self.gateways6.first().copied().map(IpAddr::V6).or_else(|| self.other_end(Family::V6));
         LinkState {
             present: true,
+            layer,
             unusable: self.unusable().map(Into::into),
             mac: self.mac.unwrap_or_default(),
             any_mac: false,
@@ -70,9 +74,25 @@ impl LinkFacts {
             told_mtu: self.told_mtu,
             addresses: self.addresses.clone(),
             delegated: self.delegated.iter().map(|it| it.prefix).collect(),
-            gateway4: self.gateways4.first().copied(),
-            gateway6: self.gateways6.first().copied(),
+            gateway4: v4.and_then(|it| if let IpAddr::V4(v4) = it { Some(v4) } else { None }),
+            gateway6: v6.and_then(|it| if let IpAddr::V6(v6) = it { Some(v6) } else { None }),
         }
+    }
+
+    /// The peer of a link without a link layer, by its address if that is known. `None` where a family is closed.
+    fn other_end(&self, family: Family) -> Option<IpAddr> {
+        if link::layer(self.hardware) != Some(LinkLayer::None) {
+            return None;
+        }
+        let own = || self.addresses.iter().filter(|own| Family::of(own.address) == family);
+        let peer = own().map(|own| own.network).find(|net| net.prefix_len() == net.max_prefix_len());
+        let peer = peer.map(|net| net.addr()).filter(|peer| own().all(|own| own.address != *peer));
+        let is_closed = link::negotiates_families(self.hardware) && own().next().is_none();
+        let unspecified = match family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        (!is_closed).then(|| peer.unwrap_or(unspecified))
     }
 }
 

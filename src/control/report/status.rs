@@ -15,7 +15,7 @@ use crate::plane::path::{Memory, Paths, State};
 use crate::plane::policy::source::Choice;
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
-use crate::types::{Direction, Family, Tick, WanId};
+use crate::types::{Direction, Family, LinkLayer, Tick, WanId};
 use crate::workers::live::Meters;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -85,8 +85,11 @@ struct WanView<'a> {
 impl WanView<'_> {
     fn row(&self, shared: &Shared, totals: &Totals, decided: Decided, now: Tick) -> Wan {
         let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
-        let gateways: Vec<_> =
-            hops.into_iter().flatten().map(|address| gateway(&shared.neighbors, self.id, address)).collect();
+        let gateways: Vec<_> = hops
+            .into_iter()
+            .flatten()
+            .map(|address| gateway(&shared.neighbors, (self.id, self.wan), address))
+            .collect();
         Wan {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
@@ -143,7 +146,10 @@ fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {
     Rate { packets_per_second: rate.packets, bits_per_second: rate.bits }
 }
 
-fn gateway(neighbors: &Neighbors, wan: WanId, address: IpAddr) -> Gateway {
+fn gateway(neighbors: &Neighbors, (wan, link): (WanId, &policy::Wan), address: IpAddr) -> Gateway {
+    if link.link.layer == LinkLayer::None {
+        return Gateway { address, mac: None, state: "point-to-point".to_owned() };
+    }
     let mac = neighbors.mac(wan, Family::of(address));
     Gateway {
         address,

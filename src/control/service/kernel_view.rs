@@ -240,12 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_not_ethernet_has_a_state_that_says_so_and_no_port() {
-        let modem = LinkFacts { mac: None, hardware: 512, ..link("fiber0", &["192.0.2.198/29"]) };
+    fn a_link_of_an_unknown_kind_has_a_state_that_says_so_and_no_port() {
+        let modem = LinkFacts { mac: None, hardware: 801, ..link("fiber0", &["192.0.2.198/29"]) };
         let view = KernelView::pick(std::slice::from_ref(&modem), &settings());
         assert!(!modem.takes_port());
         let why = view.states()[0].unusable.clone();
-        let sentence = "the link \"fiber0\" is not Ethernet (hardware type 512); a WAN must be an Ethernet link";
+        let sentence =
+            "the link \"fiber0\" is neither Ethernet nor a point-to-point link (hardware type 801), as a WAN must be";
         assert_eq!(why.as_deref(), Some(sentence));
     }
 }

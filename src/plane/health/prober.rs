@@ -10,7 +10,7 @@ use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::source::{self, Purpose};
 use crate::plane::policy::{Policy, ProbeSpec, Question, Target, Wan};
 use crate::plane::probing::{Task, TaskList, Tokens};
-use crate::types::{End, Failure, Family, MAX_WANS, Outcome, Tick, WanId};
+use crate::types::{End, Failure, Family, LinkLayer, MAX_WANS, Outcome, Tick, WanId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -209,6 +209,15 @@ impl ProbeTask {
         let token = tokens.next(place.health.secret);
         let asked =
             |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token, self.epoch));
+        if self.spec.question == Question::Neighbor && place.wan.link.layer == LinkLayer::None {
+            // The link is up, and there is nobody to ask.
+            place.health.put(self.wan, self.probe, None);
+            place.health.report(self.place(), self.epoch, place.now, Outcome::Passed { round_trip: 0 });
+            return true;
+        }
+        if hop.is_unspecified() && self.spec.target == Target::Gateway {
+            return false;
+        }
         let mac = place.neighbors.mac(self.wan, family);
         if self.spec.question == Question::Neighbor {
             // Whoever did not answer at its known address may have got another one.

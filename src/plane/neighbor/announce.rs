@@ -7,7 +7,7 @@ use super::context::NeighborContext;
 use super::{arp, nd};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Policy, Wan};
-use crate::types::{Family, Mac, Tick, WanId};
+use crate::types::{Family, LinkLayer, Mac, Tick, WanId};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
@@ -46,6 +46,7 @@ struct Terms {
 impl Terms {
     /// `None`: nobody would hear.
     fn of(wan: &Wan) -> Option<Self> {
+        (wan.link.layer == LinkLayer::Ethernet).then_some(())?;
         Some(Self {
             name: wan.fixed.name.clone(),
             mac: wan.link.mac,

@@ -5,7 +5,7 @@ use super::cells::Neighbors;
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{End, HEADROOM, Mac, Tick, WanId};
+use crate::types::{End, HEADROOM, LinkLayer, Mac, Tick, WanId};
 use arrayvec::ArrayVec;
 use std::net::IpAddr;
 
@@ -35,10 +35,14 @@ pub(super) struct Said {
     pub(super) is_answer: bool,
 }
 
-/// The link header of an outgoing frame: 14 bytes, or 18 with the WAN's 802.1Q tag.
+/// The link header of an outgoing frame: 14 bytes, or 18 with the WAN's 802.1Q tag; none where the link has no link layer.
 #[must_use]
 pub fn link_header(wan: &Wan, destination: Mac, ethertype: u16) -> ArrayVec<u8, HEADROOM> {
     let mut header = ArrayVec::from([0; HEADROOM]);
+    if wan.link.layer == LinkLayer::None {
+        header.clear();
+        return header;
+    }
     header[..6].copy_from_slice(&destination.0);
     header[6..12].copy_from_slice(&wan.link.mac.0);
     match wan.link.vlan {

@@ -10,7 +10,7 @@ use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::Policy;
 use crate::plane::policy::source::{self, link_local};
-use crate::types::{Tick, WanId};
+use crate::types::{LinkLayer, Tick, WanId};
 use pnet::packet::ip::IpNextHeaderProtocols;
 use pnet::packet::util::ipv6_checksum;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ impl Listeners {
         self.wans.retain(|id, _| policy.wan(*id).is_some_and(|wan| wan.link.came_up.is_some()));
         let mut next = Tick(u64::MAX);
         for (id, wan) in policy.wans() {
-            let Some(came_up) = wan.link.came_up else { continue };
+            let Some(came_up) = wan.link.came_up.filter(|_| wan.link.layer == LinkLayer::Ethernet) else { continue };
             let of = (came_up, wan.owned_since, neighbors.in_use.version(id));
             let due = self.wans.entry(id).or_insert(Due { of, at: now, again: true });
             if due.of != of {

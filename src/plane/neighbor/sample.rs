@@ -27,6 +27,7 @@ pub fn policy() -> Policy {
         fixed: Arc::new(fixed),
         mtu: 1500,
         link: WanLink {
+            layer: crate::types::LinkLayer::Ethernet,
             mac: Mac([2, 0, 0, 0, 0, 0xa]),
             any_mac: false,
             came_up: Some(1),

@@ -4,7 +4,7 @@
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
-use crate::types::{Frame, Mac};
+use crate::types::{Frame, LinkLayer, Mac};
 
 /// What a frame from a WAN is by its link header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +19,6 @@ pub enum Link {
     Foreign,
 }
 
-const ETHERNET_LEN: usize = 14;
 const VLAN_ID: u16 = 0x0fff;
 
 /// Judges the link header of a frame from `wan`. A priority tag (VLAN id 0) counts as untagged (IEEE 802.1Q §9.6).
@@ -27,8 +26,11 @@ const VLAN_ID: u16 = 0x0fff;
 /// # Errors
 /// The frame is cut, tagged for another VLAN, for another station, or holds another IP version than it says.
 pub fn judge(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
+    if wan.link.layer == LinkLayer::None {
+        return judge_packet(frame);
+    }
     let header = frame.link();
-    if header.len() < ETHERNET_LEN {
+    if header.len() < LinkLayer::Ethernet.header_len() {
         return Err(DropReason::Truncated);
     }
     let vlan = frame.tag.map(|tci| tci & VLAN_ID).filter(|id| *id != 0);
@@ -49,6 +51,17 @@ pub fn judge(frame: &Frame<'_>, wan: &Wan) -> Result<Link, DropReason> {
         return Err(DropReason::BadIpHeader);
     }
     Ok(if to.is_group() { Link::Group } else { Link::Unicast })
+}
+
+/// Judges a frame of a link without a link layer, which can only be for us. One with a link header was received before the
+/// link became such a one.
+fn judge_packet(frame: &Frame<'_>) -> Result<Link, DropReason> {
+    match (frame.link(), frame.packet().first().map(|octet| octet >> 4)) {
+        (_, None) => Err(DropReason::Truncated),
+        ([], Some(4 | 6)) => Ok(Link::Unicast),
+        ([], Some(_)) => Err(DropReason::BadIpHeader),
+        _ => Err(DropReason::WrongMac),
+    }
 }
 
 /// The station that sent a frame from a WAN. The header has been judged by [`judge`].

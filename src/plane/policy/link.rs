@@ -1,6 +1,6 @@
 //! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
 
-use crate::types::{Family, LinkAddress, Mac, ToldMtu};
+use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// How a WAN's link is spoken to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WanLink {
+    /// What stands in front of its packets. Where nothing does, there is nobody to ask and nobody to tell.
+    pub layer: LinkLayer,
     /// Our own address on the link.
     pub mac: Mac,
     /// Accept unicast frames for any station: captures hold another router's addresses.
@@ -20,11 +22,12 @@ pub struct WanLink {
     pub told_mtu: [Option<ToldMtu>; 2],
     /// The kernel's addresses on this link; those of a family in the order in which they became known.
     pub addresses: Arc<[LinkAddress]>,
-    /// The gateway for IPv4.
+    /// The gateway for IPv4; 0.0.0.0 where it is whoever is at the other end.
     pub next_hop4: Option<Ipv4Addr>,
     /// The gateway for IPv6.
     pub next_hop6: Option<Ipv6Addr>,
-    /// The gateways' MACs, by `Family`, where they are configured: nobody is asked for them, and nobody's word changes them.
+    /// The gateways' MACs, by `Family`, where they are configured, and 0 where there are none: nobody is asked for them, and
+    /// nobody's word changes them.
     pub gateway_macs: [Option<Mac>; 2],
 }
 

@@ -8,7 +8,7 @@ use crate::plane::packet::headers::Endpoint;
 use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Family, Remedies, Remedy, Standing, Tick};
+use crate::types::{Family, LinkLayer, Remedies, Remedy, Standing, Tick};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -189,7 +189,7 @@ impl Wan {
     /// that delegate nothing: who wants to reach one asks for its MAC.
     #[must_use]
     pub fn is_proxy(&self) -> bool {
-        self.nptv6.iter().any(|it| self.link.shares(it.held.outside()))
+        self.link.layer == LinkLayer::Ethernet && self.nptv6.iter().any(|it| self.link.shares(it.held.outside()))
     }
 
     /// Whether flowpin translates what is sent to `public` on this WAN. An address that is owned is so for every protocol

@@ -2,6 +2,7 @@
 
 mod errors;
 mod pins;
+mod point_to_point;
 mod properties;
 mod queue;
 mod refused;

@@ -1,5 +1,6 @@
 //! `sendmmsg`: many frames from where they stand, one system call. Must never know: what an error means for a frame.
 
+use super::packet;
 use crate::types::{MAX_BATCH, VIRTIO_HEADER_LEN};
 use arrayvec::ArrayVec;
 use std::io;
@@ -13,6 +14,8 @@ pub struct Message<'a> {
     pub header: [u8; VIRTIO_HEADER_LEN],
     /// Link header and packet.
     pub bytes: &'a [u8],
+    /// Of what protocol the packet is (ETH_P_*), where no link header says so.
+    pub protocol: u16,
 }
 
 /// What to do about a message that failed.
@@ -26,10 +29,12 @@ pub enum Then {
     Stop,
 }
 
-/// Sends `messages` in order without blocking and without allocating; `failed` is called for each one that failed, with its
+/// Sends `messages` in order without blocking and without allocating, `by` a link with this index and of their protocols if
+/// that is said, else by the one that the socket is bound to. `failed` is called for each one that failed, with its
 /// position. Returns how many were sent.
 pub fn send(
     socket: BorrowedFd<'_>,
+    by: Option<u32>,
     messages: &ArrayVec<Message<'_>, MAX_BATCH>,
     mut failed: impl FnMut(usize, &io::Error) -> Then,
 ) -> u32 {
@@ -37,14 +42,20 @@ pub fn send(
     for message in messages {
         vectors.push([vector(&message.header), vector(message.bytes)]);
     }
+    let mut addresses = ArrayVec::<libc::sockaddr_ll, MAX_BATCH>::new();
+    addresses.extend(by.iter().flat_map(|link| messages.iter().map(|it| packet::address(*link, it.protocol))));
     let mut headers = ArrayVec::<libc::mmsghdr, MAX_BATCH>::new();
     for pair in &mut vectors {
         headers.push(describe(pair));
     }
+    for (header, address) in headers.iter_mut().zip(&mut addresses) {
+        header.msg_hdr.msg_name = std::ptr::from_mut(address).cast();
+        header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    }
     let (mut at, mut sent) = (0, 0);
     while let Some(left) = headers.get_mut(at..).filter(|left| !left.is_empty()) {
         // SAFETY: `left` is an array of that many mmsghdr; each points to two iovecs in `vectors`, which point to bytes
-        // that `messages` borrows; all outlive the call, which only reads them (and writes `msg_len`).
+        // that `messages` borrows, and perhaps to an address in `addresses`; all outlive the call, which only reads them (and writes `msg_len`).
         let done = unsafe {
             libc::sendmmsg(socket.as_raw_fd(), left.as_mut_ptr(), left.len() as libc::c_uint, libc::MSG_DONTWAIT)
         };

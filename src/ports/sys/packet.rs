@@ -52,10 +52,7 @@ pub fn join_all_multicast(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> 
 /// # Errors
 /// There is no such link.
 pub fn bind(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()> {
-    let mut address = empty_address();
-    address.sll_family = libc::AF_PACKET as libc::c_ushort;
-    address.sll_protocol = protocol.to_be();
-    address.sll_ifindex = index.cast_signed();
+    let address = address(index, protocol);
     // SAFETY: `address` is a whole sockaddr_ll, and the length says so.
     checked(unsafe {
         libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_ll>() as libc::socklen_t)
@@ -93,6 +90,15 @@ pub fn take_drops(socket: BorrowedFd<'_>) -> io::Result<u32> {
         )
     })?;
     Ok(stats.tp_drops)
+}
+
+/// A link, and a protocol of its frames.
+pub(super) fn address(index: u32, protocol: u16) -> libc::sockaddr_ll {
+    let mut address = empty_address();
+    address.sll_family = libc::AF_PACKET as libc::c_ushort;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = index.cast_signed();
+    address
 }
 
 fn empty_address() -> libc::sockaddr_ll {

@@ -12,6 +12,7 @@ const FLOWS: u32 = 10_000;
 
 fn policy(wans: &[(&str, u8, u32)]) -> Policy {
     let link = WanLink {
+        layer: crate::types::LinkLayer::Ethernet,
         mac: Mac([2, 0, 0, 0, 0, 1]),
         any_mac: false,
         came_up: Some(1),
