@@ -35,11 +35,20 @@ pub trait Transmit {
     /// # Errors
     /// The port is gone or broken; a full queue is counted in the result.
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent>;
+
+    /// Whether somebody behind the port cuts super-frames. Where nobody does they have to be cut before.
+    fn takes_super_frames(&self) -> bool {
+        true
+    }
 }
 
 impl<P: Transmit + ?Sized> Transmit for Box<P> {
     fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
         (**self).transmit(frames, end)
+    }
+
+    fn takes_super_frames(&self) -> bool {
+        (**self).takes_super_frames()
     }
 }
 

@@ -178,6 +178,10 @@ impl<P: Transmit> Transmit for Faulty<P> {
         }
         Ok(sent)
     }
+
+    fn takes_super_frames(&self) -> bool {
+        self.port.takes_super_frames()
+    }
 }
 
 impl<P: AsFd> AsFd for Faulty<P> {

@@ -16,6 +16,9 @@ pub struct Link {
     pub index: u32,
     /// What stands in front of its packets.
     pub layer: LinkLayer,
+    /// Whether the kernel cuts super-frames that a packet socket sends there. It does not for PPP, whose driver has it believe
+    /// that a packet begins with four bytes more.
+    pub takes_super_frames: bool,
     /// Its own address; of no use where nothing stands there.
     pub mac: Mac,
     /// Its MTU in bytes, link header not counted.
@@ -34,7 +37,9 @@ impl Link {
         let (kind, mac) = device::hardware(socket.as_fd(), name)?;
         let unsupported = || io::Error::new(io::ErrorKind::Unsupported, unusable(name, kind).unwrap_or_default());
         let layer = layer(kind).ok_or_else(unsupported)?;
-        Ok(Self { name: name.to_owned(), index, layer, mac: Mac(mac), mtu: device::mtu(socket.as_fd(), name)? })
+        let mtu = device::mtu(socket.as_fd(), name)?;
+        let takes_super_frames = kind != libc::ARPHRD_PPP;
+        Ok(Self { name: name.to_owned(), index, layer, takes_super_frames, mac: Mac(mac), mtu })
     }
 }
 

@@ -68,6 +68,7 @@ pub struct PacketTransmit {
     socket: Socket,
     /// The link's index, where no header says of what protocol a packet is.
     by: Option<u32>,
+    takes_super_frames: bool,
     /// Frames go straight to the driver. Ends for good when the driver refuses a super-frame: only the way through the
     /// queueing discipline segments what the hardware cannot.
     direct: bool,
@@ -228,7 +229,7 @@ impl PacketTransmit {
         packet::bind(socket.as_fd(), link.index, 0)?;
         set_direct(&socket, true)?;
         let by = (link.layer == LinkLayer::None).then_some(link.index);
-        Ok(Self { socket, by, direct: true, meter })
+        Ok(Self { socket, by, takes_super_frames: link.takes_super_frames, direct: true, meter })
     }
 }
 
@@ -246,13 +247,17 @@ impl Transmit for PacketTransmit {
             let header = frame.offload.encode(link, frame.header_len);
             messages.push(Message { header, bytes: frame.bytes(), protocol: protocol(frame.packet()) });
         }
-        let Self { socket, by, direct, meter } = self;
+        let Self { socket, by, direct, meter, .. } = self;
         let mut ledger = Ledger { socket, direct, sent: Sent::default(), broken: None };
         ledger.sent.sent = burst::send(socket.as_fd(), *by, &messages, |at, error| {
             ledger.judge(error, messages.len() - at, super_frames >> at & 1 == 1)
         });
         meter.add_sent(ledger.sent);
         ledger.broken.map_or(Ok(ledger.sent), |code| Err(io::Error::from_raw_os_error(code)))
+    }
+
+    fn takes_super_frames(&self) -> bool {
+        self.takes_super_frames
     }
 }
 

@@ -155,6 +155,10 @@ impl<P: Transmit> Transmit for Record<P> {
         }
         self.port.transmit(frames, end)
     }
+
+    fn takes_super_frames(&self) -> bool {
+        self.port.takes_super_frames()
+    }
 }
 
 impl<P: AsFd> AsFd for Record<P> {

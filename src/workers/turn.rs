@@ -101,8 +101,51 @@ impl Transmitters {
             turned.no_link += u32::try_from(batch.iter().filter(|frame| frame.goes_to(end)).count()).unwrap_or(0);
             return Ok(());
         };
-        turned.sent += port.transmit(batch, end)?;
-        Ok(())
+        if port.takes_super_frames() {
+            turned.sent += port.transmit(batch, end)?;
+            return Ok(());
+        }
+        send_cut(port.as_mut(), batch, end, turned)
+    }
+}
+
+/// Sends frames to a port behind which nobody cuts super-frames, in order.
+#[cold]
+fn send_cut(port: &mut dyn Transmit, frames: &[Frame<'_>], end: End, turned: &mut Turned) -> io::Result<()> {
+    let mut unsent = 0;
+    for (at, frame) in frames.iter().enumerate().filter(|(_, frame)| frame.goes_to(end)) {
+        let Some(pieces) = super_frame::pieces(frame.packet(), &frame.offload) else { continue };
+        turned.sent += port.transmit(frames.get(unsent..at).unwrap_or_default(), end)?;
+        unsent = at + 1;
+        let mut sent = Ok(());
+        each_batch(frame, &pieces, |batch| {
+            if sent.is_ok() {
+                sent = port.transmit(batch, end).map(|done| turned.sent += done);
+            }
+        });
+        sent?;
+    }
+    turned.sent += port.transmit(frames.get(unsent..).unwrap_or_default(), end)?;
+    Ok(())
+}
+
+/// Shows the pieces of a super-frame, each going where the whole goes, with memory of their own.
+fn each_batch(whole: &Frame<'_>, pieces: &Pieces, mut see: impl FnMut(&mut Batch<'_>)) {
+    let stride = (ALIGN + pieces.longest()).next_multiple_of(ALIGN);
+    let mut memory = vec![0; stride * pieces.count().min(MAX_BATCH)];
+    for first in (0..pieces.count()).step_by(MAX_BATCH) {
+        let mut batch = Batch::new();
+        for (number, buffer) in (first..).zip(memory.chunks_exact_mut(stride)) {
+            let written = buffer.get_mut(ALIGN..).and_then(|out| pieces.write(whole.packet(), number, out));
+            let Some(end) = written.map(|len| ALIGN + len) else { break };
+            let Some(mut piece) = Frame::new(buffer, ALIGN, ALIGN, end, Offload::NONE) else { break };
+            if !piece.set_link(whole.link()) {
+                break;
+            }
+            (piece.tag, piece.disposition) = (whole.tag, whole.disposition);
+            batch.push(piece);
+        }
+        see(&mut batch);
     }
 }
 
@@ -174,27 +217,12 @@ impl<O: Observe> Pass<'_, O> {
         self.transmitters.send(frames, &mut self.turned)
     }
 
-    /// Passes the pieces of a super-frame on in its place. They have memory of their own: few lines carry tunnels whose
-    /// segments are merged on the way, and what one of these costs is spread over its pieces.
+    /// Passes the pieces of a super-frame on in its place. Few lines carry tunnels whose segments are merged on the way, and
+    /// what one of these costs is spread over its pieces.
     #[cold]
     fn cut(&mut self, whole: &Frame<'_>, pieces: &Pieces) -> Result<(), Broken> {
-        let stride = (ALIGN + pieces.longest()).next_multiple_of(ALIGN);
-        let mut memory = vec![0; stride * pieces.count().min(MAX_BATCH)];
         let mut sent = Ok(());
-        for first in (0..pieces.count()).step_by(MAX_BATCH) {
-            let mut batch = Batch::new();
-            for (number, buffer) in (first..).zip(memory.chunks_exact_mut(stride)) {
-                let written = buffer.get_mut(ALIGN..).and_then(|out| pieces.write(whole.packet(), number, out));
-                let Some(end) = written.map(|len| ALIGN + len) else { break };
-                let Some(mut piece) = Frame::new(buffer, ALIGN, ALIGN, end, Offload::NONE) else { break };
-                if !piece.set_link(whole.link()) {
-                    break;
-                }
-                piece.tag = whole.tag;
-                batch.push(piece);
-            }
-            sent = sent.and(self.run(&mut batch));
-        }
+        each_batch(whole, pieces, |batch| sent = std::mem::replace(&mut sent, Ok(())).and(self.run(batch)));
         sent
     }
 }

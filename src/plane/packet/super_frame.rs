@@ -34,6 +34,14 @@ pub fn resolve(packet: &mut [u8], offload: &mut Offload) -> Option<Pieces> {
     None
 }
 
+/// Any other super-frame, to be cut for a link where nobody cuts it. `None` for one that makes no sense, or is none.
+#[must_use]
+pub fn pieces(packet: &[u8], offload: &Offload) -> Option<Pieces> {
+    let gso = offload.gso.filter(|gso| gso.size > 0)?;
+    let chain = walk(packet, gso.kind, offload.partial.map(|partial| partial.start.into()))?;
+    Some(Pieces { chain, size: gso.size.into() })
+}
+
 /// The packets that a super-frame is on a wire.
 #[derive(Clone, Debug)]
 pub struct Pieces {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plane::packet::numbers::protocol;
-use crate::plane::packet::sample::{fix_ip, packet, udp};
+use crate::plane::packet::sample::{fix_ip, is_right, packet, udp};
 use crate::plane::sample::{A, B, Rig, SERVER, policy, port_for};
 use crate::ports::faulty::{Faults, Faulty, Rates};
 use crate::ports::memory::{Sink, Source, Stored};
@@ -197,5 +197,46 @@ fn a_super_frame_of_a_tunnel_leaves_as_the_packets_that_it_is_between_what_came_
     let sent: Vec<Stored> = router.sinks.iter().flat_map(Sink::take).collect();
     assert!(sent.iter().all(|frame| frame.offload == Offload::NONE));
     let left: Vec<&[u8]> = sent.iter().map(|frame| &frame.packet[60..]).collect();
+    assert_eq!(left, [&[1][..], &payload[..100], &payload[100..200], &payload[200..], &[2]]);
+}
+
+/// A port behind which nobody cuts super-frames.
+struct Uncut(Sink);
+
+impl Transmit for Uncut {
+    fn transmit(&mut self, frames: &[Frame<'_>], end: End) -> io::Result<Sent> {
+        self.0.transmit(frames, end)
+    }
+
+    fn takes_super_frames(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_super_frame_is_cut_for_a_port_that_takes_none_between_what_came_before_and_after() {
+    let segment = |payload: &[u8]| {
+        let mut tcp = vec![0xc0, 0, 0, 80, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 1, 0, 0, 0, 0, 0];
+        tcp.extend_from_slice(payload);
+        packet("10.250.250.2", SERVER, protocol::TCP, &tcp)
+    };
+    let payload: Vec<u8> = (0..250).collect();
+    let mut whole = Stored::new(&[], &segment(&payload));
+    whole.offload = Offload {
+        partial: Some(PartialChecksum { start: 20, offset: 16 }),
+        gso: Some(Gso { kind: GsoKind::Tcp4, size: 100, ecn: false }),
+    };
+    let others = |number: u8| Stored::new(&[], &segment(&[number]));
+    let mut router = Router::new();
+    let [_, a, b] = router.sinks.clone();
+    router.transmitters.wans = vec![Some(Box::new(Uncut(a))), Some(Box::new(Uncut(b)))];
+    let mut inside = Source::default();
+    inside.extend([others(1), whole, others(2)]);
+    let turned = router.run(&mut inside);
+    assert_eq!((turned.received, turned.sent.sent), (3, 5));
+    let sent: Vec<Stored> = router.sinks.iter().flat_map(Sink::take).collect();
+    assert!(sent.iter().all(|frame| frame.offload == Offload::NONE && frame.link.len() == sent[0].link.len()));
+    assert!(sent[1..4].iter().all(|frame| is_right(&frame.packet)), "every checksum");
+    let left: Vec<&[u8]> = sent.iter().map(|frame| &frame.packet[40..]).collect();
     assert_eq!(left, [&[1][..], &payload[..100], &payload[100..200], &payload[200..], &[2]]);
 }
