@@ -127,6 +127,12 @@ fn nobody_takes_the_gateways_place_by_saying_so() {
     router.end(&[]);
 }
 
+/// The gateway has its addresses no more.
+fn gateway_leaves(lab: &Lab) {
+    does(&lab.ispa, "ip address del 192.0.2.198/29 dev customer");
+    does(&lab.ispa, "ip address del fe80::a1/64 dev customer");
+}
+
 #[test]
 fn only_the_gateways_own_answer_keeps_its_line_up() {
     let lab = lab(Options::default());
@@ -134,8 +140,7 @@ fn only_the_gateways_own_answer_keeps_its_line_up() {
     let router = start_with(&lab, &fiber_alone(&lab));
     wait_until("the gateway is known", || macs(&router) == both(TRUE));
     // The gateway falls silent, and somebody says all the time that he is it, but in no form of an answer.
-    does(&lab.ispa, "ip address del 192.0.2.198/29 dev customer");
-    does(&lab.ispa, "ip address del fe80::a1/64 dev customer");
+    gateway_leaves(&lab);
     let mut link = Raw::open(&segment.other, "seg0");
     wait_until("the line is down", || {
         let answers = ["a reply that nobody asked for", "an NA that says it was solicited"];
@@ -153,8 +158,7 @@ fn a_gateway_that_moves_to_another_station_is_followed_whether_it_says_so_or_not
         let segment = Segment::start(&lab);
         let router = start_with(&lab, &fiber_alone(&lab));
         wait_until("the gateway is known", || macs(&router) == both(TRUE));
-        does(&lab.ispa, "ip address del 192.0.2.198/29 dev customer");
-        does(&lab.ispa, "ip address del fe80::a1/64 dev customer");
+        gateway_leaves(&lab);
         does(&segment.other, "ip address add 192.0.2.198/29 dev seg0");
         does(&segment.other, "ip address add fe80::a1/64 dev seg0 nodad");
         if announces {

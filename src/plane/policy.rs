@@ -102,8 +102,7 @@ impl Policy {
     /// them is the kernel's.
     #[must_use]
     pub fn owned(&self) -> Vec<IpNet> {
-        let kept = |(_, wan): (WanId, &Wan)| wan.kept6.iter().copied().collect::<Vec<_>>();
-        let kept: Vec<_> = self.wans().flat_map(kept).collect();
+        let kept: Vec<_> = self.wans().flat_map(|(_, wan)| wan.kept6.iter().copied()).collect();
         let mut owned: Vec<_> =
             self.wans().flat_map(|(_, wan)| wan.owned()).flat_map(|net| without(net, &kept)).collect();
         owned.sort_unstable();

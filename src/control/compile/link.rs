@@ -152,6 +152,7 @@ mod tests {
         settings.wans[0].mtu = Mtu::Auto;
         assert_eq!(fiber(&settings), None);
     }
+
     #[test]
     fn addresses_stand_in_the_order_in_which_they_became_known_whatever_the_kernels_order() {
         let of = |texts: &[&str]| LinkState {
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(ordered(of(&[third, second, first]), &known), of(&[first, second, third]));
         assert_eq!(ordered(of(&[third, second, first]), &of(&[])), of(&[second, third, first]));
     }
+
     #[test]
     fn a_link_below_1280_carries_no_ipv6_whoever_says_so() {
         let six = |mtu, told: Option<u16>, said| {

@@ -59,6 +59,14 @@ pub struct Seen {
     pub begins: bool,
 }
 
+#[cfg(test)]
+impl Seen {
+    /// One packet of 100 bytes, for tests.
+    pub(super) fn sample(direction: Direction, now: Tick, segment: Option<Segment>) -> Self {
+        Self { direction, now, bytes: 100, packets: 1, segment, refresh: true, arrival: None, begins: false }
+    }
+}
+
 impl Seen {
     fn flags(&self) -> Option<u8> {
         self.segment.map(|segment| segment.flags)

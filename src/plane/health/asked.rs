@@ -60,9 +60,8 @@ impl Asked {
             Question::Echo => Talk::Echo,
             Question::Resolve { name, .. } => Talk::Udp(dns::query(low(token), name)),
             Question::Time => Talk::Udp(ntp::query(token)),
-            Question::Connect { .. } => Talk::Tcp(Client::new(middle(token), 0)),
-            Question::Fetch { request: said, .. } | Question::Greet { hello: said, .. } => {
-                Talk::Tcp(Client::new(middle(token), said.len()))
+            tcp @ (Question::Connect { .. } | Question::Fetch { .. } | Question::Greet { .. }) => {
+                Talk::Tcp(Client::new(middle(token), tcp.opening().len()))
             }
         };
         Self { spec, ends, at, token, talk, epoch, end: None }
@@ -91,11 +90,10 @@ impl Asked {
 
     fn remote_port(&self) -> u16 {
         match self.spec.question {
-            Question::Connect { port } | Question::Fetch { port, .. } | Question::Greet { port, .. } => port,
             Question::Resolve { .. } => DNS_PORT,
             Question::Time => NTP_PORT,
             // Neither ARP, ND nor ICMP has ports.
-            Question::Neighbor | Question::Echo => 0,
+            ref other => other.tcp_port().unwrap_or(0),
         }
     }
 
@@ -118,12 +116,9 @@ impl Asked {
     /// Appends a packet with this segment.
     pub(super) fn write_segment(&self, out: &mut Vec<u8>, segment: Segment) -> bool {
         let (Talk::Tcp(client), (source, target)) = (&self.talk, self.ends) else { return false };
-        let request: &[u8] = match &self.spec.question {
-            Question::Fetch { request: said, .. } | Question::Greet { hello: said, .. } => said,
-            _ => &[],
-        };
         let mss = MSS[usize::from(!target.is_ipv4())];
-        let bytes = tcp::write([self.port(), self.remote_port()], segment, client.window(), mss, request);
+        let bytes =
+            tcp::write([self.port(), self.remote_port()], segment, client.window(), mss, self.spec.question.opening());
         ip::packet(out, source, target, protocol::TCP, (&bytes, 16))
     }
 
@@ -169,7 +164,7 @@ impl Asked {
             TcpEvent::Nothing if received.payload.is_empty() => Handled::Ours(None, None),
             TcpEvent::Nothing => Handled::Ours(Some(client.acknowledge()), None),
             TcpEvent::Connected => match self.spec.question {
-                Question::Fetch { .. } | Question::Greet { .. } => Handled::Ours(Some(client.request()), None),
+                ref said if !said.opening().is_empty() => Handled::Ours(Some(client.request()), None),
                 _ => Handled::Ours(Some(client.reset()), Some(passed)),
             },
             TcpEvent::More => match self.judge_answer(false) {

@@ -28,16 +28,12 @@ pub struct ProbeSpec {
 impl fmt::Display for ProbeSpec {
     /// As people call it: `icmp 203.0.113.10`, `tcp gateway:443`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = match &self.question {
-            Question::Connect { port } | Question::Fetch { port, .. } | Question::Greet { port, .. } => Some(port),
-            _ => None,
-        };
         write!(f, "{} ", self.question.kind())?;
-        match (self.target, port) {
+        match (self.target, self.question.tcp_port()) {
             (Target::Gateway, None) => write!(f, "gateway"),
             (Target::Gateway, Some(port)) => write!(f, "gateway:{port}"),
             (Target::Host(host), None) => write!(f, "{host}"),
-            (Target::Host(host), Some(port)) => write!(f, "{}", SocketAddr::new(host, *port)),
+            (Target::Host(host), Some(port)) => write!(f, "{}", SocketAddr::new(host, port)),
         }?;
         self.source.map_or(Ok(()), |source| write!(f, " from {source}"))
     }
@@ -94,6 +90,24 @@ pub enum Question {
 }
 
 impl Question {
+    /// The port of a question by TCP.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        match self {
+            Self::Connect { port } | Self::Fetch { port, .. } | Self::Greet { port, .. } => Some(*port),
+            Self::Neighbor | Self::Echo | Self::Resolve { .. } | Self::Time => None,
+        }
+    }
+
+    /// What is said once a connection is there.
+    #[must_use]
+    pub fn opening(&self) -> &[u8] {
+        match self {
+            Self::Fetch { request: said, .. } | Self::Greet { hello: said, .. } => said,
+            _ => &[],
+        }
+    }
+
     /// The key that asks it in the configuration.
     fn kind(&self) -> &'static str {
         match self {

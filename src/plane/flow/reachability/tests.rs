@@ -30,16 +30,7 @@ impl Flow {
 
     fn see(&self, out: bool, segment: Option<Segment>) -> Reachability {
         let direction = if out { Direction::Outbound } else { Direction::Inbound };
-        let seen = Seen {
-            direction,
-            now: Tick(0),
-            bytes: 100,
-            packets: 1,
-            segment,
-            refresh: true,
-            arrival: None,
-            begins: false,
-        };
+        let seen = Seen::sample(direction, Tick(0), segment);
         let timeouts = Timeouts::default();
         let known = self.table.touch(&self.key, 1, &seen, &timeouts);
         known.unwrap_or_else(|| self.table.insert(self.key, WanId(0), 1, &seen, &timeouts).unwrap()).shown

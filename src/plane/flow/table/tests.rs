@@ -30,16 +30,7 @@ fn key(protocol: u8, port: u16) -> FlowKey {
 
 fn seen(direction: Direction, millis: u64, flags: u8) -> Seen {
     let now = Tick::from_millis(millis);
-    Seen {
-        direction,
-        now,
-        bytes: 100,
-        packets: 1,
-        segment: Some(segment(flags, 0, 0)),
-        refresh: true,
-        arrival: None,
-        begins: false,
-    }
+    Seen::sample(direction, now, Some(segment(flags, 0, 0)))
 }
 
 fn segment(flags: u8, sequence: u32, acknowledgment: u32) -> Segment {

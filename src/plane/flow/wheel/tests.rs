@@ -25,16 +25,7 @@ fn key(protocol: u8, port: u16) -> FlowKey {
 
 fn seen(now: Tick) -> Seen {
     let segment = Some(Segment { flags: 16, sequence: 0, acknowledgment: 0, payload: 60 });
-    Seen {
-        direction: Direction::Outbound,
-        now,
-        bytes: 100,
-        packets: 1,
-        segment,
-        refresh: true,
-        arrival: None,
-        begins: false,
-    }
+    Seen::sample(Direction::Outbound, now, segment)
 }
 
 fn insert(table: &FlowTable, wheel: &mut Wheel, key: FlowKey, now: Tick) -> bool {
