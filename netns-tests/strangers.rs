@@ -1,13 +1,19 @@
 //! Floods of new flows, by strangers with made-up addresses and by one host inside, while other hosts begin new flows: each of
 //! these is answered and has its place in the table, and a stream that was there before loses nothing. A flood goes as fast as
-//! flowpin deals with it; for `FLOWPIN_FLOOD_SECONDS` it goes as fast as it can instead, and what came of it is told.
+//! flowpin deals with it; for `FLOWPIN_FLOOD_SECONDS` it goes at `FLOWPIN_FLOOD_RATE` packets a second (200 000) instead, and
+//! what came of it is told.
 
 use crate::lab::{Raw, Router, ask, ethernet, lab, mirror, start, wait_until};
 use crate::story::packets::ip;
-use flowpin::clock::pause;
+use flowpin::clock::{Clock, pause};
 use flowpin::lab::topology::{INSIDE4, SERVER4, mac};
-use flowpin::lab::{Lab, Options};
+use flowpin::lab::{Lab, Namespace, Options};
+use flowpin::ports::batch::Transmit;
+use flowpin::ports::link::Link;
+use flowpin::ports::packet_socket;
+use flowpin::types::{Batch, Disposition, End, Frame, MAX_BATCH, Offload, WanId};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -21,9 +27,20 @@ const DEAF: u16 = 4444;
 /// Ports of the host inside that begins new flows.
 const PORTS: std::ops::Range<u16> = 20_000..21_000;
 
-/// How long a flood goes on at full speed, if it is to be measured.
+/// How long a flood goes on at its full rate, if it is to be measured.
 fn seconds() -> Option<u64> {
     std::env::var("FLOWPIN_FLOOD_SECONDS").ok()?.parse().ok()
+}
+
+/// Packets a second of a flood that is measured.
+fn rate() -> u64 {
+    std::env::var("FLOWPIN_FLOOD_RATE").map_or(200_000, |text| text.parse().expect("a number of packets a second"))
+}
+
+/// Where a flood comes from.
+struct Flooder<'a> {
+    namespace: &'a Namespace,
+    link: &'static str,
 }
 
 fn flooded_lab() -> Lab {
@@ -32,19 +49,55 @@ fn flooded_lab() -> Lab {
 }
 
 /// Sends frame after frame, each of another flow; how many.
-fn flood(link: &mut Raw, frame: impl Fn(u64) -> Vec<u8>, dealt_with: impl Fn() -> u64, stop: &AtomicBool) -> u64 {
+fn flood(
+    link: &Flooder<'_>,
+    frame: impl Fn(u64) -> Vec<u8> + Send,
+    dealt_with: impl Fn() -> u64,
+    stop: &AtomicBool,
+) -> u64 {
+    if seconds().is_some() {
+        return link.namespace.run(|| flood_at_rate(link.link, frame, stop)).expect("the namespace can be entered");
+    }
+    let mut raw = Raw::open(link.namespace, link.link);
     let before = dealt_with();
-    let most = if seconds().is_some() { u64::MAX } else { FLOOD };
-    for number in 0..most {
+    for number in 0..FLOOD {
         if stop.load(Relaxed) {
             return number;
         }
-        link.send(&frame(number));
-        if seconds().is_none() && (number + 1).is_multiple_of(BURST) {
+        raw.send(&frame(number));
+        if (number + 1).is_multiple_of(BURST) {
             wait_until("a burst is dealt with", || dealt_with() - before > number);
         }
     }
-    most
+    FLOOD
+}
+
+/// Sends frames in bursts, so many a second in the long run, until it is told to stop; how many the kernel took.
+fn flood_at_rate(link: &str, frame: impl Fn(u64) -> Vec<u8>, stop: &AtomicBool) -> u64 {
+    let here = End::Wan(WanId(0));
+    let meter = Arc::default();
+    let found = Link::find(link).expect("the link is there");
+    let (_, mut port) = packet_socket::open(&found, None, &meter).expect("a port on the link");
+    let (clock, rate) = (Clock::start(), rate());
+    let (mut number, mut sent) = (0, 0);
+    while !stop.load(Relaxed) {
+        let due = clock.now().0 / 1000 * rate / 1_000_000;
+        if number >= due {
+            pause(Duration::from_micros(100));
+            continue;
+        }
+        let mut burst: Vec<_> = (number..due.min(number + MAX_BATCH as u64)).map(&frame).collect();
+        number += burst.len() as u64;
+        let mut batch = Batch::new();
+        for bytes in &mut burst {
+            let end = bytes.len();
+            let mut frame = Frame::new(bytes, 0, 14, end, Offload::NONE).expect("a whole frame");
+            frame.disposition = Disposition::Send(here);
+            batch.push(frame);
+        }
+        sent += u64::from(port.transmit(&batch, here).expect("the link is up").sent);
+    }
+    sent
 }
 
 /// Packets that have passed a WAN inbound, or all of them outbound.
@@ -117,7 +170,7 @@ impl Drop for Stop<'_> {
 /// What goes on beside a flood, and what is to be said at its end: frames of the flood, new flows, the stream.
 fn beside(
     lab: &Lab,
-    link: &mut Raw,
+    link: &Flooder<'_>,
     frame: impl Fn(u64) -> Vec<u8> + Send + Sync,
     dealt_with: impl Fn() -> u64 + Send + Sync,
 ) -> (u64, (u64, u64), (u64, u64)) {
@@ -171,13 +224,13 @@ fn a_flood_with_made_up_sources_keeps_no_host_inside_from_new_flows() {
     let lab = flooded_lab();
     let router = start(&lab);
     let _deaf = lab.fw.run(|| UdpSocket::bind((INSIDE4[2], DEAF))).flatten().expect("a port");
-    let mut link = Raw::open(&lab.ispa, "customer");
+    let link = Flooder { namespace: &lab.ispa, link: "customer" };
     let header = ethernet(mac::RT_WAN0, mac::ISPA, 0x0800);
     let frame = |number: u64| {
         let source = Ipv4Addr::from_bits(0x0500_0000 + number as u32);
         [&header[..], &ip(&source.to_string(), "192.0.2.195").udp((9, DEAF), b"")].concat()
     };
-    let told = beside(&lab, &mut link, frame, || passed(&router, "inbound"));
+    let told = beside(&lab, &link, frame, || passed(&router, "inbound"));
     let status = router.status();
     if seconds().is_none() {
         assert_eq!(router.flows(&format!("host={}&limit=2000", INSIDE4[0])).len(), 1000, "each has its place");
@@ -191,14 +244,14 @@ fn a_flood_with_made_up_sources_keeps_no_host_inside_from_new_flows() {
 fn a_host_inside_that_floods_keeps_no_other_from_new_flows() {
     let lab = flooded_lab();
     let router = start(&lab);
-    let mut link = Raw::open(&lab.fw, "lan0");
+    let link = Flooder { namespace: &lab.fw, link: "lan0" };
     let header = ethernet(mac::RT_LAN, mac::FW, 0x0800);
     let frame = |number: u64| {
         // To where the ISPs know the way and nobody is.
         let nobody = format!("203.0.113.{}", 100 + (number >> 16) % 100);
         [&header[..], &ip("10.250.250.6", &nobody).udp((number as u16, 9), b"")].concat()
     };
-    let told = beside(&lab, &mut link, frame, || passed(&router, "outbound"));
+    let told = beside(&lab, &link, frame, || passed(&router, "outbound"));
     let status = router.status();
     if seconds().is_none() {
         assert_eq!(router.flows(&format!("host={}&limit=2000", INSIDE4[0])).len(), 1000, "each has its place");
