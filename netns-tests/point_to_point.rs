@@ -11,6 +11,10 @@ use std::net::IpAddr;
 
 const MTU: u16 = 1492;
 
+/// `ARPHRD_ETHER` and `ARPHRD_NONE`, linux/if_arp.h.
+const ETHERNET: u16 = 1;
+const BARE: u16 = 0xfffe;
+
 /// No gateway of the fiber is configured or in the kernel's routes.
 fn without_gateway(lab: &Lab) -> String {
     let config = judged(lab, "rise = 1\nhold = \"0s\"");
@@ -74,6 +78,27 @@ fn the_peer_is_the_gateway_where_its_address_is_known() {
         fiber.health.iter().any(|health| health.family == "ipv4" && health.state == "up")
     });
     assert_eq!(gateways(&router)[0], pair("10.64.0.1"));
+    router.end_with_losses();
+}
+
+#[test]
+fn a_link_may_become_another_kind_and_stay_the_same_link() {
+    let lab = lab(Options::default());
+    let modem = Modem::dial(&lab, MTU);
+    modem.change(&lab, ETHERNET);
+    let router = start_with(&lab, &judged(&lab, "rise = 1\nhold = \"0s\""));
+    for _ in 0..2 {
+        wait_until("nobody answers as on Ethernet", || {
+            wan(&router, "fiber").state == "down" && gateways(&router).iter().all(|it| it.1 != "point-to-point")
+        });
+        ping(&lab);
+        modem.change(&lab, BARE);
+        wait_until("it is used without a link layer", || {
+            wan(&router, "fiber").state == "up" && gateways(&router)[0] == pair("192.0.2.198")
+        });
+        ping(&lab);
+        modem.change(&lab, ETHERNET);
+    }
     router.end_with_losses();
 }
 

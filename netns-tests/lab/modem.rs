@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct Modem {
     hung_up: Arc<AtomicBool>,
     carrier: Option<JoinHandle<()>>,
-    _ends: [TunDevice; 2],
+    ends: [TunDevice; 2],
 }
 
 impl Modem {
@@ -32,7 +32,17 @@ impl Modem {
         let [router, isp] = ends.each_ref().map(|tun| tun.open(0, &Arc::default()).expect("a queue"));
         let is_over = Arc::clone(&hung_up);
         let carrier = spawn(move || carry(router, isp, &is_over));
-        Self { hung_up, carrier: Some(carrier), _ends: ends }
+        Self { hung_up, carrier: Some(carrier), ends }
+    }
+}
+
+impl Modem {
+    /// Changes what kind of link the router's end is (`ARPHRD_*`), as a driver does that is told to leave the Ethernet headers
+    /// out: in place, while it is down.
+    pub fn change(&self, lab: &Lab, hardware: u16) {
+        run(&lab.rt, "ip", &["link", "set", "wan0", "down"]);
+        self.ends[0].pretend(hardware).expect("it is down");
+        run(&lab.rt, "ip", &["link", "set", "wan0", "up"]);
     }
 }
 

@@ -9,7 +9,7 @@ mod mtu;
 mod watch;
 
 pub use delegated::Delegated;
-pub use facts::LinkFacts;
+pub use facts::{Attached, LinkFacts};
 pub use watch::{Changes, News, watch};
 
 use super::netlink::{Family, Netlink, Route};

@@ -77,6 +77,15 @@ impl TunDevice {
         &self.offloads
     }
 
+    /// Changes what kind of link it is said to be (`ARPHRD_*`, linux/if_arp.h), while it is down.
+    ///
+    /// # Errors
+    /// It is up.
+    #[cfg(feature = "lab")]
+    pub fn pretend(&self, hardware: u16) -> io::Result<()> {
+        self.queues.first().map_or(Ok(()), |queue| device::set_tun_hardware(queue.as_fd(), hardware))
+    }
+
     /// Both halves of one queue, counted from 0. `None` when there is no such queue.
     #[must_use]
     pub fn open(&self, queue: usize, meter: &Arc<Meter>) -> Option<(TunReceive, TunTransmit)> {

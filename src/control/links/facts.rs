@@ -6,7 +6,7 @@ use super::delegated::{self, Delegated};
 use super::mtu;
 use crate::control::compile::LinkState;
 use crate::control::netlink::{Route, TABLE_MAIN, link_name};
-use crate::ports::link;
+use crate::ports::link::Kind;
 use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
@@ -21,8 +21,8 @@ pub struct LinkFacts {
     pub index: u32,
     /// `None` for a link without Ethernet addresses, such as a TUN.
     pub mac: Option<Mac>,
-    /// What kind of link it is (`ARPHRD_*`, linux/if_arp.h).
-    pub hardware: u16,
+    /// What kind of link it is.
+    pub kind: Kind,
     /// Bytes.
     pub mtu: u32,
     /// What narrows packets beside that, by `Family`.
@@ -44,11 +44,20 @@ pub struct LinkFacts {
     pub delegated: Vec<Delegated>,
 }
 
+/// What the ports of a WAN were opened on. A modem may change from Ethernet to bare packets and stay the same link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attached {
+    /// The link's index.
+    pub index: u32,
+    /// What kind of link it was.
+    pub kind: Kind,
+}
+
 impl LinkFacts {
     /// Why no port can be opened on it, in one sentence.
     #[must_use]
     pub fn unusable(&self) -> Option<String> {
-        link::unusable(&self.name, self.hardware)
+        self.kind.unusable(&self.name)
     }
 
     /// Whether a port is worth trying now: a link that is switched off gets its port when it comes up.
@@ -57,10 +66,16 @@ impl LinkFacts {
         self.up && self.unusable().is_none()
     }
 
+    /// What a port on it is a port on: another one needs another port.
+    #[must_use]
+    pub fn attached(&self) -> Attached {
+        Attached { index: self.index, kind: self.kind }
+    }
+
     /// The part that the policy depends on.
     #[must_use]
     pub fn state(&self) -> LinkState {
-        let layer = link::layer(self.hardware).unwrap_or_default();
+        let layer = self.kind.layer().unwrap_or_default();
         let v4 = self.gateways4.first().copied().map(IpAddr::V4).or_else(|| self.other_end(Family::V4));
         let v6 = self.gateways6.first().copied().map(IpAddr::V6).or_else(|| self.other_end(Family::V6));
         LinkState {
@@ -81,13 +96,13 @@ impl LinkFacts {
 
     /// The peer of a link without a link layer, by its address if that is known. `None` where a family is closed.
     fn other_end(&self, family: Family) -> Option<IpAddr> {
-        if link::layer(self.hardware) != Some(LinkLayer::None) {
+        if self.kind.layer() != Some(LinkLayer::None) {
             return None;
         }
         let own = || self.addresses.iter().filter(|own| Family::of(own.address) == family);
         let peer = own().map(|own| own.network).find(|net| net.prefix_len() == net.max_prefix_len());
         let peer = peer.map(|net| net.addr()).filter(|peer| own().all(|own| own.address != *peer));
-        let is_closed = link::negotiates_families(self.hardware) && own().next().is_none();
+        let is_closed = self.kind.negotiates_families() && own().next().is_none();
         let unspecified = match family {
             Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -104,7 +119,10 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         name: link_name(link)?.to_owned(),
         index,
         mac: None,
-        hardware: link.header.link_layer_type.into(),
+        kind: Kind {
+            hardware: link.header.link_layer_type.into(),
+            is_point_to_point: flags.contains(LinkFlags::Pointopoint),
+        },
         mtu: 0,
         told_mtu: [None; 2],
         up: flags.contains(LinkFlags::Up),

@@ -18,7 +18,7 @@ use crate::config::settings::Settings;
 use crate::control::controller::{Effects, Event};
 use crate::control::journal::{Entry, Happened, Journal};
 use crate::control::kernel::{Guard, Touched};
-use crate::control::links::News;
+use crate::control::links::{Attached, News};
 use crate::control::report::{Command, OperatorCommand, Sources};
 use crate::health::Trace;
 use crate::plane::policy::Policy;
@@ -63,8 +63,8 @@ pub struct Inboxes {
 pub struct ControlLoop<'a> {
     pub settings: Arc<Settings>,
     pub sources: Arc<Sources>,
-    /// By WAN: the index of the link that the workers have ports on.
-    pub attached: Vec<Option<u32>>,
+    /// By WAN: the link that the workers have ports on.
+    pub attached: Vec<Option<Attached>>,
     pub workers: Vec<WorkerHandle>,
     pub guard: &'a mut Guard,
     pub kernel: &'a KernelThread,
@@ -164,7 +164,7 @@ impl ControlLoop<'_> {
     /// The links with these indices carry nothing any more.
     async fn lose(&mut self, is_lost: impl Fn(u32) -> bool) {
         let ids = (0..).map(WanId).zip(&self.attached);
-        let lost: Vec<_> = ids.filter(|(_, index)| index.is_some_and(&is_lost)).map(|(id, _)| id).collect();
+        let lost: Vec<_> = ids.filter(|(_, on)| on.is_some_and(|on| is_lost(on.index))).map(|(id, _)| id).collect();
         if !lost.is_empty() {
             self.obey(Event::LinkLost(lost)).await;
         }
@@ -334,11 +334,11 @@ impl ControlLoop<'_> {
                     self.workers.iter().for_each(|worker| _ = worker.detach(id));
                     None
                 }
-                Some(link) if link.takes_port() && before != Some(link.index) => {
+                Some(link) if link.takes_port() && before != Some(link.attached()) => {
                     let times = refused.get(&id).map_or(1, |refused| refused.times.saturating_add(1));
                     let open = self.open(id, &link.name, times);
                     opened |= open;
-                    open.then_some(link.index)
+                    open.then(|| link.attached())
                 }
                 _ => before,
             };

@@ -3,7 +3,7 @@
 
 use crate::config::settings::Settings;
 use crate::control::compile::{self, InsideState, LinkState};
-use crate::control::links::{self, Delegated, LinkFacts};
+use crate::control::links::{self, Attached, Delegated, LinkFacts};
 use crate::ports::link::Link;
 use crate::types::{AddressState, LinkAddress, WanId};
 use crate::workers::live::Ports;
@@ -104,21 +104,20 @@ impl KernelView {
         }
     }
 
-    /// Opens a port for each worker on each link that takes one. Returns the index of the link that each WAN has its ports
-    /// on. A WAN that has none, because its link has just gone down or away or refuses, keeps no other from theirs: it is
+    /// Opens a port for each worker on each link that takes one. Returns the link that each WAN has its ports on. A WAN that has none, because its link has just gone down or away or refuses, keeps no other from theirs: it is
     /// tried again while the service runs.
     ///
     /// # Errors
     /// A sentence that tells which rights are missing.
-    pub fn open(&self, workers: &mut [Ports]) -> io::Result<Vec<Option<u32>>> {
+    pub fn open(&self, workers: &mut [Ports]) -> io::Result<Vec<Option<Attached>>> {
         let mut attached = Vec::new();
         for (id, link) in (0..).map(WanId).zip(&self.wans) {
-            let Some(link) = link.as_ref().filter(|link| link.takes_port()) else {
+            let Some(seen) = link.as_ref().filter(|link| link.takes_port()) else {
                 attached.push(None);
                 continue;
             };
-            let opened = Link::find(&link.name)
-                .and_then(|link| workers.iter_mut().try_for_each(|it| it.attach(id, &link)).map(|()| link.index));
+            let opened =
+                Link::find(&seen.name).and_then(|link| workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
             match opened {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Err(error) => {
@@ -126,7 +125,7 @@ impl KernelView {
                     workers.iter_mut().for_each(|it| it.detach(id));
                     attached.push(None);
                 }
-                Ok(index) => attached.push(Some(index)),
+                Ok(()) => attached.push(Some(seen.attached())),
             }
         }
         Ok(attached)
@@ -147,6 +146,7 @@ fn usable(link: &LinkFacts, prefixes: &[IpNet]) -> Vec<IpAddr> {
 mod tests {
     use super::*;
     use crate::control::sample::settings;
+    use crate::ports::link::Kind;
     use crate::types::Mac;
 
     fn link(name: &str, addresses: &[&str]) -> LinkFacts {
@@ -154,7 +154,7 @@ mod tests {
             name: name.into(),
             index: 3,
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
-            hardware: 1,
+            kind: Kind::ETHERNET,
             mtu: 1500,
             told_mtu: [None; 2],
             up: true,
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_link_of_an_unknown_kind_has_a_state_that_says_so_and_no_port() {
-        let modem = LinkFacts { mac: None, hardware: 801, ..link("fiber0", &["192.0.2.198/29"]) };
+        let modem = LinkFacts { mac: None, kind: Kind { hardware: 801, ..Kind::ETHERNET }, ..link("fiber0", &["192.0.2.198/29"]) };
         let view = KernelView::pick(std::slice::from_ref(&modem), &settings());
         assert!(!modem.takes_port());
         let why = view.states()[0].unusable.clone();

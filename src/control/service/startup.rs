@@ -13,7 +13,7 @@ use crate::config::settings::{OnStop, Settings};
 use crate::control::controller::Controller;
 use crate::control::journal::Journal;
 use crate::control::kernel::{self, Guard, Kernel, Plan, Watch};
-use crate::control::links::{self, Changes};
+use crate::control::links::{self, Attached, Changes};
 use crate::control::report::{self, OperatorCommand, Sources};
 use crate::control::socket::{ControlSocket, Server};
 use crate::plane::{Plane, Shared};
@@ -54,7 +54,7 @@ struct Opened {
     clock: Clock,
     tun: TunDevice,
     ports: Vec<Ports>,
-    attached: Vec<Option<u32>>,
+    attached: Vec<Option<Attached>>,
     state: LoopState,
 }
 

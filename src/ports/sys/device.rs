@@ -57,6 +57,17 @@ pub fn hardware(socket: BorrowedFd<'_>, name: &str) -> io::Result<(u16, [u8; 6])
     Ok((address.sa_family, mac))
 }
 
+/// The lower half of the link's flags (`SIOCGIFFLAGS`, `IFF_*`).
+///
+/// # Errors
+/// There is no such link.
+pub fn flags(socket: BorrowedFd<'_>, name: &str) -> io::Result<i16> {
+    let mut request = Request::new(name)?;
+    request.call(socket, libc::SIOCGIFFLAGS as libc::Ioctl)?;
+    // SAFETY: SIOCGIFFLAGS has filled this member of the union.
+    Ok(unsafe { request.0.ifr_ifru.ifru_flags })
+}
+
 /// The link's MTU in bytes (`SIOCGIFMTU`).
 ///
 /// # Errors
@@ -89,6 +100,15 @@ pub fn set_tun_header_len(tun: BorrowedFd<'_>, len: usize) -> io::Result<()> {
     let len = libc::c_int::try_from(len).map_err(io::Error::other)?;
     // SAFETY: the command takes a pointer to an int.
     checked(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETVNETHDRSZ, &raw const len) }).map(drop)
+}
+
+/// Has a TUN that is down be of another kind of link (`TUNSETLINK`, `ARPHRD_*`), as some modems change theirs.
+///
+/// # Errors
+/// `EBUSY` when the TUN is up.
+pub fn set_tun_hardware(tun: BorrowedFd<'_>, hardware: u16) -> io::Result<()> {
+    // SAFETY: the command takes its argument by value.
+    checked(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETLINK, libc::c_ulong::from(hardware)) }).map(drop)
 }
 
 /// Tells the kernel which offloads the reader of the TUN takes (`TUNSETOFFLOAD`, `TUN_F_*`).
