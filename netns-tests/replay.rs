@@ -5,7 +5,8 @@
 mod cases;
 
 use crate::story::{
-    ENDS, INTERFACES, START, STEP, Scratch, Step, assert_same, blocks, code, packets, pcapng, stderr, stdout,
+    At, ENDS, INTERFACES, SERVER, START, STEP, Scratch, Step, TAG, assert_same, blocks, code, from_station, packets,
+    pcapng, stderr, stdout,
 };
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,56 @@ fn an_inside_capture_may_be_ethernet_and_what_is_not_ip_there_is_left_out() {
     assert!(text.ends_with("1 frames of the inside capture carry no IP and were left out\n"), "{text}");
 }
 
+const COOKED: u8 = 113;
+
+/// A packet as tcpdump captures it on a link of this kind (`ARPHRD_*`); `went` is 0 for one that came in, 4 for one that was
+/// sent.
+fn cooked(went: u8, hardware: u16, packet: &[u8]) -> Vec<u8> {
+    [&[0, went][..], &hardware.to_be_bytes(), &[0; 10], &[8, 0], packet].concat()
+}
+
+#[test]
+fn a_wan_that_was_captured_without_a_link_layer_is_replayed_as_such_a_line_beside_an_ethernet() {
+    let scratch = Scratch::new("bare");
+    let asks = packets::ip("10.250.250.2", SERVER).udp((1, 2), b"hi");
+    let asked = packets::ip("192.0.2.2", SERVER).ttl(63).udp((1, 2), b"hi");
+    let answer = packets::ip(SERVER, "192.0.2.2").udp((2, 1), b"ho");
+    let answered = packets::ip(SERVER, "10.250.250.2").ttl(63).udp((2, 1), b"ho");
+    let (odd, ppp) = ([0x75, 0, 0], 512);
+    let to_cable = packets::ip(SERVER, "198.51.100.2").udp((9, 9), b"x");
+    let from_cable = packets::ip(SERVER, "10.250.250.2").ttl(63).udp((9, 9), b"x");
+    let frame = from_station(At::Cable, Some(TAG), &to_cable);
+    let capture = |interfaces: &[(&str, u8)], packets: &[(u32, u64, &[u8], Option<&str>)]| {
+        let mut file = pcapng::file(interfaces);
+        packets
+            .iter()
+            .for_each(|(at, ms, bytes, note)| file.extend(pcapng::packet(*at, START + ms * STEP, bytes, *note)));
+        file
+    };
+    let ends = |fiber| [("inside", pcapng::RAW), ("fiber", fiber), ("cable", pcapng::ETHERNET)];
+    let raw: [(u32, u64, &[u8], _); 4] =
+        [(0, 0, &asks, None), (1, 1, &answer, None), (1, 2, &odd, None), (2, 3, &frame, None)];
+    scratch.file("raw.pcapng", &capture(&ends(pcapng::RAW), &raw));
+    let [sent, came, strange] = [cooked(4, ppp, &asked), cooked(0, ppp, &answer), cooked(0, ppp, &odd)];
+    let all: [(u32, u64, &[u8], _); 5] =
+        [(0, 0, &asks, None), (1, 0, &sent, None), (1, 1, &came, None), (1, 2, &strange, None), (2, 3, &frame, None)];
+    scratch.file("cooked.pcapng", &capture(&ends(COOKED), &all));
+    let dropped =
+        [("dropped:inside", pcapng::RAW), ("dropped:fiber", pcapng::RAW), ("dropped:cable", pcapng::ETHERNET)];
+    let wanted: [(u32, u64, &[u8], _); 4] = [
+        (1, 0, &asked, None),
+        (0, 1, &answered, None),
+        (4, 2, &odd, Some("dropped: bad-ip-header")),
+        (0, 3, &from_cable, None),
+    ];
+    let wanted = capture(&[ends(pcapng::RAW), dropped].concat(), &wanted);
+    for name in ["raw.pcapng", "cooked.pcapng"] {
+        let output = scratch.replay(&["--in", name, "--out", "out.pcapng", "--drop-comments"]);
+        assert_eq!(code(&output), 0, "{name}: {}", stderr(&output));
+        assert_same(name, &scratch.read("out.pcapng"), &wanted);
+    }
+}
+
 #[test]
 fn one_packet_whose_clock_is_far_ahead_is_named_and_time_goes_on_behind_it() {
     let scratch = Scratch::new("clock");
@@ -150,14 +201,23 @@ fn an_interface_that_is_no_end_is_named_with_the_ends() {
     assert_eq!(code(&output), 1);
     let sentence = "interface 2 is named \"eth0\", but the ends of this configuration are inside, fiber, cable";
     assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
-    scratch.file("raw.pcapng", &pcapng::file(&[("fiber", pcapng::RAW)]));
-    let output = scratch.replay(&["--in", "raw.pcapng"]);
+    let any = [pcapng::file(&[("fiber", COOKED)]), pcapng::packet(0, START, &cooked(0, 1, &[]), None)].concat();
+    scratch.file("any.pcapng", &any);
+    let output = scratch.replay(&["--in", "any.pcapng"]);
     assert_eq!(code(&output), 1);
-    assert!(stderr(&output).contains("interface 1 is raw IP, but a WAN is Ethernet"), "{}", stderr(&output));
+    let sentence = "interface 1 is Linux cooked (captured on `any`), but a WAN is Ethernet or raw IP";
+    assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
+    let mut both = pcapng::file(&[("fiber", pcapng::RAW), ("fiber", pcapng::ETHERNET)]);
+    both.extend(pcapng::packet(1, START, &[0; 60], None));
+    scratch.file("both.pcapng", &both);
+    let output = scratch.replay(&["--in", "both.pcapng"]);
+    assert_eq!(code(&output), 1);
+    let sentence = "interface 2 is Ethernet, and \"fiber\" began as another kind of link";
+    assert!(stderr(&output).contains(sentence), "{}", stderr(&output));
     scratch.file("nameless.pcap", &classic(pcapng::RAW));
     let output = scratch.replay(&["--in", "nameless.pcap"]);
     assert!(stderr(&output).contains("interface 1 has no name"), "{}", stderr(&output));
-    assert_eq!(scratch.names(), ["eth0.pcapng", "nameless.pcap", "raw.pcapng"], "nothing was written");
+    assert_eq!(scratch.names(), ["any.pcapng", "both.pcapng", "eth0.pcapng", "nameless.pcap"], "nothing was written");
 }
 
 #[test]

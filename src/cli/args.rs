@@ -355,7 +355,7 @@ pub struct ReplayArgs {
     /// A capture of what came from inside
     #[arg(long, value_name = "FILE")]
     pub inside: Option<PathBuf>,
-    /// A capture of what came in on a WAN; may be repeated
+    /// A capture of what came in on a WAN, Ethernet or raw IP; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = wan_capture, action = ArgAction::Append)]
     pub wan: Vec<WanCapture>,
     /// Directory for one output capture per end

@@ -9,12 +9,12 @@ mod report;
 use super::args::ReplayArgs;
 use super::{EXIT_BAD_CONFIG, complain, fail, say};
 use crate::config::settings::Settings;
-use crate::control::compile::{replay_gateway_mac, replay_policy};
+use crate::control::compile::{replay_gateway_mac, replay_policy_over};
 use crate::plane::outbox::Outbox;
 use crate::plane::verdict::Verdict;
 use crate::plane::{Plane, Shared};
-use crate::ports::pcap::{Loaded, Slot, ip_of};
-use crate::types::{End, Family, Tick};
+use crate::ports::pcap::{LinkType, Loaded, Slot, ip_of};
+use crate::types::{End, Family, LinkLayer, Tick};
 use crate::workers::turn::{self, Transmitters, Turned};
 use indicatif::{ProgressBar, ProgressStyle};
 use input::{Arrival, Broken, INSIDE, Input, end_named, names};
@@ -67,7 +67,8 @@ fn json(report: &Report) -> String {
 fn run(args: &ReplayArgs, settings: &Settings) -> Result<Report, Stop> {
     let wans: Vec<String> = settings.wans.values().map(|wan| wan.name.clone()).collect();
     let files = captures(args, &wans).map_err(Stop::Usage)?;
-    let input = Input::open(&files, &wans)?;
+    let mut input = Input::open(&files, &wans)?;
+    let layers = input.layers();
     let config = std::fs::metadata(&args.config).map_err(|error| Stop::Failed(error.to_string()))?;
     let mut taken: Vec<_> = input.files().collect();
     taken.push((&args.config, &config));
@@ -76,8 +77,14 @@ fn run(args: &ReplayArgs, settings: &Settings) -> Result<Report, Stop> {
         (None, Some(directory)) => Wanted::Directory(directory),
         (None, None) => Wanted::Nothing,
     };
-    let output = Output::open(wanted, &wans, args.comments, &taken).map_err(Stop::Failed)?;
-    Replay::new(settings, input, output).run(&wans)
+    let output = Output::open(wanted, &output_ends(&wans, &layers), args.comments, &taken).map_err(Stop::Failed)?;
+    Replay::new(settings, &layers, input, output).run(&wans)
+}
+
+/// Names and link types of all ends, the inside first.
+fn output_ends(wans: &[String], layers: &[LinkLayer]) -> Vec<(String, LinkType)> {
+    let wans = wans.iter().zip(layers).map(|(name, layer)| (name.clone(), LinkType::of(*layer)));
+    std::iter::once((INSIDE.to_owned(), LinkType::Raw)).chain(wans).collect()
 }
 
 /// The captures with the end that each came in on; `None` when the interfaces inside are named.
@@ -146,8 +153,8 @@ impl Clock {
 }
 
 impl Replay {
-    fn new(settings: &Settings, input: Input, output: Output) -> Self {
-        let policy = Arc::new(replay_policy(settings));
+    fn new(settings: &Settings, layers: &[LinkLayer], input: Input, output: Output) -> Self {
+        let policy = Arc::new(replay_policy_over(settings, layers));
         let shared = Arc::new(Shared::with_sources(settings.limits.flows, settings.limits.flows_per_source, 0));
         for (wan, _) in settings.wans.iter() {
             shared.neighbors.set(wan, Family::V4, replay_gateway_mac(wan));
@@ -244,19 +251,19 @@ fn flush(transmitters: &mut Transmitters, outbox: &mut Outbox) -> io::Result<()>
 }
 
 fn load(slot: &mut Slot, arrival: &Arrival<'_>) -> Loaded {
-    match arrival.from {
-        End::Inside => slot.load_inside(&arrival.packet.data, arrival.link),
-        End::Wan(_) => slot.load_wan(&arrival.packet.data),
-    }
+    let data = &arrival.packet.data;
+    if has_header(arrival) { slot.load_frame(data) } else { slot.load_packet(data, arrival.link) }
 }
 
-/// Writes a dropped packet as it was captured; from inside without its Ethernet header, as everything there.
+/// Whether the end that it came in on has Ethernet headers.
+fn has_header(arrival: &Arrival<'_>) -> bool {
+    arrival.from != End::Inside && arrival.link == LinkType::Ethernet
+}
+
+/// Writes a dropped packet as it was captured; where its end has none, without a header in front of it, as everything there.
 fn note_drop(output: &Output, arrival: &Arrival<'_>, reason: &str) -> io::Result<()> {
     let data = arrival.packet.data.as_slice();
-    let shown = match arrival.from {
-        End::Inside => ip_of(data, arrival.link).unwrap_or(data),
-        End::Wan(_) => data,
-    };
+    let shown = if has_header(arrival) { data } else { ip_of(data, arrival.link).unwrap_or(data) };
     let header = u32::try_from(data.len() - shown.len()).unwrap_or(0);
     output.dropped(arrival.from, shown, arrival.packet.original_len.saturating_sub(header), reason)
 }

@@ -38,7 +38,7 @@ struct Recorded {
     bytes: Box<[u8]>,
 }
 
-/// The capture's interfaces for one port. Received frames alone make a capture that `flowpin replay` takes as it is, if
+/// The capture's interfaces for one port, which are to have the link type of the link (`LinkType::of`). Received frames alone make a capture that `flowpin replay` takes as it is, if
 /// the interface is named after the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interfaces {

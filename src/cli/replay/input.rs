@@ -3,7 +3,7 @@
 
 use super::dates::Dates;
 use crate::ports::pcap::{Capture, Fault, LinkType, Packet};
-use crate::types::{End, WanId};
+use crate::types::{End, LinkLayer, WanId};
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub fn end_named(name: &str, wans: &[String]) -> Option<End> {
 pub struct Input {
     sources: Vec<Source>,
     wans: Vec<String>,
+    /// What stands in front of the packets of each WAN.
+    layers: Vec<LinkLayer>,
 }
 
 struct Source {
@@ -87,7 +89,23 @@ impl Input {
     /// A file cannot be opened or is no capture.
     pub fn open(files: &[(Option<End>, &Path)], wans: &[String]) -> Result<Self, Broken> {
         let sources = files.iter().map(|(end, path)| Source::open(*end, path)).collect::<Result<_, _>>()?;
-        Ok(Self { sources, wans: wans.to_vec() })
+        Ok(Self { sources, wans: wans.to_vec(), layers: vec![LinkLayer::default(); wans.len()] })
+    }
+
+    /// What stands in front of the packets of each WAN, as far as the captures say it before their first packets.
+    pub fn layers(&mut self) -> Vec<LinkLayer> {
+        for source in &mut self.sources {
+            if let Err(broken) = source.fetch(&self.wans) {
+                // Told when it is its turn.
+                source.coming = Some(Err(broken));
+            }
+        }
+        for (wan, layer) in (0..).map(WanId).zip(&mut self.layers) {
+            let ends = self.sources.iter().flat_map(|source| &source.ends);
+            let known = ends.filter(|(end, _)| *end == End::Wan(wan)).find_map(|(_, link)| link.layer());
+            *layer = known.unwrap_or_default();
+        }
+        self.layers.clone()
     }
 
     /// The files behind it, to be told from the files that are written.
@@ -126,6 +144,14 @@ impl Input {
         let Some(source) = waiting.min_by_key(|source| source.packet.time) else { return Ok(None) };
         source.state = Waiting::Nothing;
         let Some((from, link)) = source.ends.get(source.packet.interface).copied() else { return Ok(None) };
+        let is_other = |wan: WanId| self.layers.get(wan.index()).copied() != link.layer();
+        if let End::Wan(wan) = from
+            && is_other(wan)
+        {
+            let (number, name) = (source.packet.interface + 1, self.wans.get(wan.index()).map_or("", String::as_str));
+            let what = format!("interface {number} is {}, and {name:?} began as another kind of link", kind(link));
+            return Err(Broken::new(&source.path, what));
+        }
         Ok(Some(Arrival { from, link, packet: &source.packet }))
     }
 }
@@ -170,7 +196,24 @@ impl Source {
         Ok(())
     }
 
+    /// The next packet that came in: what the machine is said to have sent did not.
     fn read_ahead(&mut self, wans: &[String]) -> Result<bool, Broken> {
+        loop {
+            let read = self.read_next(wans)?;
+            let Some((end, link)) = self.ends.get(self.ahead.interface).copied().filter(|_| read) else {
+                return Ok(read);
+            };
+            if link.lacks_ethernet(&self.ahead.data) {
+                let what = wrong_link(end, self.ahead.interface + 1, LinkType::Other(COOKED));
+                return Err(Broken::new(&self.path, what));
+            }
+            if !link.was_sent(&self.ahead.data) {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn read_next(&mut self, wans: &[String]) -> Result<bool, Broken> {
         let read = self.capture.next(&mut self.ahead);
         // Interfaces first: a damaged file may have told of one that explains the damage better.
         while let Some(interface) = self.capture.interfaces().get(self.ends.len()) {
@@ -179,7 +222,7 @@ impl Source {
                 Some(end) => end,
                 None => named(interface.name.as_deref(), number, wans).map_err(|what| Broken::new(&self.path, what))?,
             };
-            if !carries(end, interface.link) {
+            if interface.link.layer().is_none() {
                 return Err(Broken::new(&self.path, wrong_link(end, number, interface.link)));
             }
             self.ends.push((end, interface.link));
@@ -209,17 +252,21 @@ pub fn names(wans: &[String]) -> String {
     std::iter::once(INSIDE).chain(wans.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
 }
 
-fn carries(end: End, link: LinkType) -> bool {
-    link == LinkType::Ethernet || (link == LinkType::Raw && end == End::Inside)
-}
+/// LINKTYPE_LINUX_SLL.
+const COOKED: u32 = 113;
 
 fn wrong_link(end: End, number: usize, link: LinkType) -> String {
-    let kind = match link {
+    let end = if end == End::Inside { "the inside" } else { "a WAN" };
+    format!("interface {number} is {}, but {end} is Ethernet or raw IP", kind(link))
+}
+
+/// For people.
+fn kind(link: LinkType) -> String {
+    match link {
         LinkType::Ethernet => "Ethernet".to_owned(),
         LinkType::Raw => "raw IP".to_owned(),
-        LinkType::Other(113 | 276) => "Linux cooked (captured on `any`)".to_owned(),
+        LinkType::Cooked => "Linux cooked".to_owned(),
+        LinkType::Other(COOKED | 276) => "Linux cooked (captured on `any`)".to_owned(),
         LinkType::Other(number) => format!("of link type {number}"),
-    };
-    let wanted = if end == End::Inside { "the inside is Ethernet or raw IP" } else { "a WAN is Ethernet" };
-    format!("interface {number} is {kind}, but {wanted}")
+    }
 }

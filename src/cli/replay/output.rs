@@ -1,7 +1,6 @@
 //! Where a replay writes: one pcapng, one pcap per end, or nothing. A file appears under its name when it is complete.
 //! Must never know: what the packets mean.
 
-use super::input::INSIDE;
 use crate::ports::batch::Transmit;
 use crate::ports::pcap::{LinkType, Sink, Tape, Writer};
 use crate::types::{End, WanId};
@@ -54,25 +53,25 @@ impl Place {
 }
 
 impl Output {
-    /// Opens what is wanted. `taken` are files that must not be written over.
+    /// Opens what is wanted for these ends, the inside first. `taken` are files that must not be written over.
     ///
     /// # Errors
     /// One sentence: what cannot be written, and why.
     pub fn open(
         wanted: Wanted<'_>,
-        wans: &[String],
+        ends: &[(String, LinkType)],
         comments: bool,
         taken: &[(&Path, &Metadata)],
     ) -> Result<Self, String> {
-        let dropped: Vec<_> = ends(wans).map(|(name, link)| (format!("dropped:{name}"), link)).collect();
+        let dropped: Vec<_> = ends.iter().map(|(name, link)| (format!("dropped:{name}"), *link)).collect();
         let dropped = if comments { dropped } else { Vec::new() };
         match wanted {
-            Wanted::Nothing => Self::one(Box::new(io::sink()), None, wans, &dropped),
+            Wanted::Nothing => Self::one(Box::new(io::sink()), None, ends, &dropped),
             Wanted::File(path) => {
                 let (file, part) = create(path, taken)?;
-                Self::one(file, part, wans, &dropped)
+                Self::one(file, part, ends, &dropped)
             }
-            Wanted::Directory(path) => Self::many(path, wans, &dropped, taken),
+            Wanted::Directory(path) => Self::many(path, ends, &dropped, taken),
         }
     }
 
@@ -80,16 +79,15 @@ impl Output {
     fn one(
         file: Box<dyn Write>,
         part: Option<Part>,
-        wans: &[String],
+        ends: &[(String, LinkType)],
         dropped: &[(String, LinkType)],
     ) -> Result<Self, String> {
-        let ends: Vec<_> = ends(wans).collect();
         let interfaces = ends.iter().chain(dropped).map(|(name, link)| (name.as_str(), *link));
         let tape = tape(Writer::pcapng(file, interfaces))?;
         let mut places = (0..).map(|interface| Place::new(&tape, interface));
         Ok(Self {
             inside: Place::new(&tape, 0),
-            wans: places.by_ref().skip(1).take(wans.len()).collect(),
+            wans: places.by_ref().take(ends.len()).skip(1).collect(),
             dropped: places.take(dropped.len()).collect(),
             files: part.into_iter().collect(),
             tapes: vec![tape],
@@ -99,7 +97,7 @@ impl Output {
     /// One pcap per end, and one pcapng for what was dropped: pcap has no comments.
     fn many(
         directory: &Path,
-        wans: &[String],
+        ends: &[(String, LinkType)],
         dropped: &[(String, LinkType)],
         taken: &[(&Path, &Metadata)],
     ) -> Result<Self, String> {
@@ -116,8 +114,9 @@ impl Output {
             tapes.push(Rc::clone(&tape));
             Ok::<_, String>(Place::new(&tape, 0))
         };
-        let inside = end(INSIDE, LinkType::Raw)?;
-        let wans = wans.iter().map(|name| end(name, LinkType::Ethernet)).collect::<Result<_, _>>()?;
+        let mut all = ends.iter().map(|(name, link)| end(name, *link)).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let inside = all.next().ok_or("a capture has ends")?;
+        let wans = all.collect();
         let mut places = Vec::new();
         if !dropped.is_empty() {
             let interfaces = dropped.iter().map(|(name, link)| (name.as_str(), *link));
@@ -176,12 +175,6 @@ fn tape(writer: io::Result<Writer<Box<dyn Write>>>) -> Result<Shared, String> {
 fn create(path: &Path, taken: &[(&Path, &Metadata)]) -> Result<(Box<dyn Write>, Option<Part>), String> {
     let (file, part) = Part::create(path, taken)?;
     Ok((Box::new(BufWriter::with_capacity(1 << 18, file)), part))
-}
-
-/// Names and link types of all ends, the inside first.
-fn ends(wans: &[String]) -> impl Iterator<Item = (String, LinkType)> + '_ {
-    let inside = std::iter::once((INSIDE.to_owned(), LinkType::Raw));
-    inside.chain(wans.iter().map(|name| (name.clone(), LinkType::Ethernet)))
 }
 
 /// The place of an end in lists that start with the inside.

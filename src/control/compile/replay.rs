@@ -9,15 +9,24 @@ use crate::types::{LinkLayer, Mac, WanId};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The policy of a replay: every link exists, is 1500 bytes wide unless configured, takes frames for any station, and
-/// has a gateway whose MAC is [`replay_gateway_mac`]. Nothing is probed.
+/// The policy of a replay whose links are Ethernets: [`replay_policy_over`].
 #[must_use]
 pub fn replay_policy(settings: &Settings) -> Policy {
+    replay_policy_over(settings, &[])
+}
+
+/// The policy of a replay: every link exists, has by WAN what `layers` says in front of its packets (else an Ethernet header), is 1500 bytes wide unless configured, takes frames for any station, and
+/// has a gateway whose MAC is [`replay_gateway_mac`]. Nothing is probed.
+#[must_use]
+pub fn replay_policy_over(settings: &Settings, layers: &[LinkLayer]) -> Policy {
     let links: Vec<_> = settings
         .wans
         .slots()
         .zip(0u8..)
-        .map(|(wan, index)| wan.map_or_else(super::no_link, |wan| replay_link(wan, index)))
+        .map(|(wan, index)| {
+            let layer = layers.get(usize::from(index)).copied().unwrap_or_default();
+            wan.map_or_else(super::no_link, |wan| LinkState { layer, ..replay_link(wan, index) })
+        })
         .collect();
     let mut policy = policy(settings, &links, &replay_router(settings), 1);
     // Nobody would answer.

@@ -109,6 +109,7 @@ fn data_link(link: LinkType) -> DataLink {
     match link {
         LinkType::Ethernet => DataLink::ETHERNET,
         LinkType::Raw => DataLink::RAW,
+        LinkType::Cooked => DataLink::LINUX_SLL,
         LinkType::Other(number) => DataLink::from(number),
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ports::memory::{Sink, Source, Stored};
 use crate::ports::pcap::{Capture, LinkType, Packet};
-use crate::types::{Disposition, WanId};
+use crate::types::{Disposition, LinkLayer, WanId};
 
 const WAN: End = End::Wan(WanId(0));
 
@@ -73,6 +73,27 @@ fn only_the_interfaces_that_are_asked_for_are_recorded_and_only_frames_that_go_t
     batch[0].disposition = Disposition::Send(End::Inside);
     elsewhere.transmit(&batch, WAN).unwrap();
     assert_eq!((batch.len(), written(&recording).len()), (1, 0));
+}
+
+#[test]
+fn links_with_and_without_a_link_layer_are_read_from_one_capture_each_as_it_is() {
+    let recording = recording(1_000_000);
+    let (framed, bare) = (Stored::new(&[7; 14], &[0x45, 1]), Stored::new(&[], &[0x60, 2]));
+    pass(&recording, &[framed], WAN);
+    let mut lte = Source::default();
+    lte.extend([bare]);
+    Record::new(lte, &recording, Some(2)).receive(&mut Batch::new()).unwrap();
+    let layers = [LinkLayer::Ethernet, LinkLayer::Ethernet, LinkLayer::None].map(LinkType::of);
+    let mut writer = Writer::pcapng(Vec::new(), ["fiber", "sent:fiber", "lte"].into_iter().zip(layers)).unwrap();
+    recording.write_to(&mut writer).unwrap();
+    let file = writer.finish().unwrap();
+    let (mut capture, mut packet, mut all) = (Capture::new(&file[..]).unwrap(), Packet::default(), Vec::new());
+    while capture.next(&mut packet).unwrap() {
+        let link = capture.interfaces()[packet.interface].link;
+        all.push((link, crate::ports::pcap::ip_of(&packet.data, link).map(<[u8]>::to_vec)));
+    }
+    let ethernet = (LinkType::Ethernet, None);
+    assert_eq!(all, [ethernet.clone(), ethernet, (LinkType::Raw, Some(vec![0x60, 2]))]);
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn a_recording_of_what_came_in_gives_the_same_out_of_another_router() {
     let (mut capture, mut packet, mut slot) = (Capture::new(&file[..]).unwrap(), Packet::default(), Slot::default());
     let mut second = Router::new();
     while capture.next(&mut packet).unwrap() {
-        let _ = slot.load_inside(&packet.data, LinkType::Raw);
+        let _ = slot.load_packet(&packet.data, LinkType::Raw);
         second.turn(&mut slot).unwrap();
     }
     assert_eq!(second.sinks[2].take(), first.sinks[2].take());
