@@ -33,6 +33,7 @@ mod leases;
 mod lifecycle;
 mod line_mtu;
 mod link_facts;
+mod link_names;
 mod links_change;
 mod links_follow;
 mod local_networks;

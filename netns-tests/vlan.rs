@@ -1,6 +1,6 @@
 //! A WAN behind an 802.1Q tag: flowpin pushes the tag, requires it, and carries both families both ways.
 
-use crate::lab::{Trunk, attempt, everything_passes, lab, offloads, run, start, wait_until};
+use crate::lab::{Trunk, attempt, everything_passes, lab, offloads, open_at_stop, run, start, start_with, wait_until};
 use flowpin::lab::{Lab, Options, topology};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -68,6 +68,35 @@ fn c_65_a_frame_without_the_tag_or_with_another_one_is_not_taken() {
         assert!(!answered, "{wrong:?}: {text}");
         drop(router);
     }
+}
+
+#[test]
+fn a_priority_tag_is_no_vlan_and_what_has_one_passes_an_untagged_wan() {
+    let lab = tagged();
+    // Priority 3, VLAN 0 (IEEE 802.1Q-2018 §6.8): what switches and ONTs add that only mark.
+    let _trunk = Trunk::start(&lab.ispa, Some(0x6000));
+    let router = start_with(&lab, &lab.config().replace(&format!("vlan = {TAG}\n"), ""));
+    let traffic = everything_passes(&lab);
+    assert!(traffic.tally().seen().values().any(|seen| seen.wan == "fiber"));
+    router.end(&[]);
+}
+
+/// How many listen to everything on a link of the router.
+fn promiscuity(lab: &Lab, link: &str) -> u32 {
+    let text = run(&lab.rt, "ip", &["-d", "link", "show", link]);
+    let after = text.split("promiscuity ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    after.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{text}"))
+}
+
+#[test]
+fn a_card_that_filters_vlans_lets_those_of_a_tagged_wan_through_for_as_long_as_it_is_used() {
+    let lab = tagged();
+    assert_eq!(promiscuity(&lab, "wan0"), 0);
+    let router = start_with(&lab, &open_at_stop(&lab.config()));
+    assert!(promiscuity(&lab, "wan0") > 0);
+    assert_eq!(promiscuity(&lab, "wan1"), 0, "an untagged WAN needs it not");
+    router.end_with_losses();
+    assert_eq!(promiscuity(&lab, "wan0"), 0);
 }
 
 #[test]

@@ -68,8 +68,10 @@ pub struct KernelSide {
 pub struct Wan {
     /// Name in the configuration.
     pub name: String,
-    /// Kernel link.
+    /// Its link, as the configuration calls it.
     pub interface: String,
+    /// The link as the kernel calls it, which differs where `interface` is another name of it (altname); empty while there is none.
+    pub link: String,
     /// 802.1Q tag.
     pub vlan: Option<u16>,
     /// `absent`, `unusable`, `link-down`, `no-gateway`, `no-address`, `probing`, `up`, `degraded`, `down` or `drained`; where the families differ,

@@ -135,7 +135,9 @@ fn wans(wans: &[Wan]) -> String {
     let mut columns =
         Columns::new(&["WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "ADDRESS", "GATEWAY", "ITS MAC"]);
     for wan in wans {
-        let link = wan.vlan.map_or_else(|| wan.interface.clone(), |tag| format!("{} vlan {tag}", wan.interface));
+        let known = [&wan.interface, ""].contains(&wan.link.as_str());
+        let link = if known { wan.interface.clone() } else { format!("{} ({})", wan.interface, wan.link) };
+        let link = wan.vlan.map_or_else(|| link.clone(), |tag| format!("{link} vlan {tag}"));
         let [tier, weight, mtu] = [wan.tier.to_string(), wan.weight.to_string(), wan.mtu.to_string()];
         let mut head = [wan.name.clone(), wan.state.clone(), link, tier, weight, mtu];
         for line in 0..wan.addresses.len().max(wan.gateways.len()).max(1) {
@@ -275,6 +277,7 @@ mod tests {
         Wan {
             name: name.into(),
             interface: format!("{name}0"),
+            link: if name == "lte" { "wwan0".into() } else { String::new() },
             vlan: (name == "fiber").then_some(3242),
             state: "up".into(),
             health: vec![Health {
@@ -354,7 +357,7 @@ kernel side: whole
 WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY    ITS MAC
 fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a
                                                                        fe80::1    unresolved
-lte    up     lte0                 1       2  1500  198.51.100.198/29  none
+lte    up     lte0 (wwan0)         1       2  1500  198.51.100.198/29  none
 lte: a note
 
 TRAFFIC  FLOWS    OUT    BYTES  PKT/S  BIT/S  IN  BYTES  PKT/S  BIT/S

@@ -72,6 +72,12 @@ impl Controller {
         &self.judge
     }
 
+    /// What the kernel calls the link of a WAN; empty for one that is not there.
+    #[must_use]
+    pub fn link_name(&self, wan: WanId) -> &str {
+        self.links.get(wan.index()).map_or("", |link| &link.name)
+    }
+
     /// Who knows which public addresses each WAN holds.
     #[must_use]
     pub fn leases(&self) -> &Leases {

@@ -37,6 +37,6 @@ pub async fn read_all(lit: impl FnOnce(Vec<u32>)) -> Result<Vec<LinkFacts>, Stri
 /// # Errors
 /// A sentence that names the link, when there is none of that name or netlink refuses.
 pub async fn read(name: &str) -> Result<LinkFacts, String> {
-    let found = read_all(drop).await?.into_iter().find(|facts| facts.name == name);
+    let found = read_all(drop).await?.into_iter().find(|facts| facts.is_called(name));
     found.ok_or_else(|| format!("there is no link \"{name}\" on this machine: correct the name, or plug it in"))
 }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, Prop};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteNextHop, RouteType, RouteVia,
 };
@@ -170,6 +170,23 @@ pub(crate) fn link_name(link: &LinkMessage) -> Option<&str> {
         LinkAttribute::IfName(name) => Some(name.as_str()),
         _ => None,
     })
+}
+
+/// The other names of a link (`ip link property add altname`). No two links share a name of any sort.
+pub(crate) fn other_names(link: &LinkMessage) -> impl Iterator<Item = &str> {
+    let properties = link.attributes.iter().filter_map(|attribute| match attribute {
+        LinkAttribute::PropList(properties) => Some(properties),
+        _ => None,
+    });
+    properties.flatten().filter_map(|property| match property {
+        Prop::AltIfName(name) => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+/// The link that has this name, be it one of its other names.
+pub(crate) fn link_named<'a>(links: &'a [LinkMessage], name: &str) -> Option<&'a LinkMessage> {
+    links.iter().find(|link| link_name(link).into_iter().chain(other_names(link)).any(|it| it == name))
 }
 
 /// The own address in a message, with its prefix length; `None` for one that failed duplicate detection. `IFA_LOCAL` is the

@@ -26,8 +26,7 @@ const LINES: [u16; 3] = [libc::ARPHRD_PPP, libc::ARPHRD_NONE, RAW_IP];
 
 /// The same of tunnels, which lead to one peer if they were made with a remote end: IPIP; those in IPv6; SIT; GRE over IPv4 and
 /// IPv6. Others find it by routes and neighbours (6to4, multipoint GRE) or metadata, which what a packet socket sends has not.
-const TUNNELS: [u16; 5] =
-    [libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT, libc::ARPHRD_IPGRE, IP6_GRE];
+const TUNNELS: [u16; 5] = [libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT, libc::ARPHRD_IPGRE, IP6_GRE];
 
 impl Kind {
     /// An Ethernet.
@@ -85,9 +84,18 @@ pub struct Link {
     pub mac: Mac,
     /// Its MTU in bytes, link header not counted.
     pub mtu: u32,
+    /// Whether frames of every VLAN are wanted.
+    pub every_vlan: bool,
 }
 
 impl Link {
+    /// The same; `yes`: a port on it is to receive frames of every VLAN. A card that filters them (`rx-vlan-filter`) hands out
+    /// only those of the machine's own VLAN devices, unless it is promiscuous, which the port makes it for as long as it is open.
+    #[must_use]
+    pub fn with_every_vlan(self, yes: bool) -> Self {
+        Self { every_vlan: yes, ..self }
+    }
+
     /// Finds the link `name`.
     ///
     /// # Errors
@@ -104,7 +112,7 @@ impl Link {
         let layer = kind.layer().unwrap_or_default();
         let mtu = device::mtu(socket.as_fd(), name)?;
         let takes_super_frames = kind.takes_super_frames();
-        Ok(Self { name: name.to_owned(), index, layer, takes_super_frames, mac: Mac(mac), mtu })
+        Ok(Self { name: name.to_owned(), index, layer, takes_super_frames, mac: Mac(mac), mtu, every_vlan: false })
     }
 }
 

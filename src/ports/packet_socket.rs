@@ -96,6 +96,9 @@ impl PacketReceive {
         packet::set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, BUFFER)?;
         let ring = Ring::map(socket.as_fd(), SLOTS)?;
         packet::join_all_multicast(socket.as_fd(), link.index)?;
+        if link.every_vlan {
+            packet::join_everything(socket.as_fd(), link.index)?;
+        }
         packet::bind(socket.as_fd(), link.index, EVERYTHING)?;
         if let Some(group) = fanout {
             // Frames are delivered to the group, so the group itself must be set to leave outgoing frames out.

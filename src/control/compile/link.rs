@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct LinkState {
     /// The link exists.
     pub present: bool,
+    /// The kernel's name of it.
+    pub name: Arc<str>,
     /// Why no port can be opened on it, in one sentence.
     pub unusable: Option<Arc<str>>,
     /// What stands in front of its packets.

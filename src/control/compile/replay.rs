@@ -47,6 +47,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
     LinkState {
         layer: LinkLayer::Ethernet,
         present: true,
+        name: wan.interface.as_str().into(),
         unusable: None,
         mac: Mac([0x02, 0xf1, 0, 0, 0, index.saturating_add(1)]),
         any_mac: true,

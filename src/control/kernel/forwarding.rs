@@ -44,14 +44,15 @@ impl Forwarding {
     pub(super) fn door(&self, survey: &Survey) -> Option<Door> {
         let read = |path: &str| self.saved.original(path);
         let fences_ipv6 = self.has(Family::V6) && sysctl::opens_every_link(&read);
-        let downstream = self.plan.downstream.clone()?;
+        let plan = &survey.plan;
+        let downstream = plan.downstream.clone()?;
         let opened = |family, forwards: &dyn Fn(&str) -> bool| -> Vec<String> {
             local_links(&survey.local, family).into_iter().filter(|link| !forwards(link)).collect()
         };
         Some(Door {
             downstream,
-            tun: self.plan.tun.clone(),
-            wans: self.plan.wans.clone(),
+            tun: plan.tun.clone(),
+            wans: plan.wans.clone(),
             local: survey.local.iter().map(|it| it.prefix).collect(),
             opened4: opened(Family::V4, &|link| sysctl::forwards4(link, &read)),
             opened6: opened(Family::V6, &|link| sysctl::forwards6(link, &read)),
@@ -84,7 +85,7 @@ impl Forwarding {
         survey.changes.make(netlink).await?;
         let mut mended = survey.changes.words();
         let names: Vec<String> = survey.links.iter().filter_map(link_name).map(String::from).collect();
-        let (downstream, tun) = (self.plan.downstream.as_deref(), self.plan.tun.as_str());
+        let (downstream, tun) = (survey.plan.downstream.as_deref(), survey.plan.tun.as_str());
         let scope = sysctl::Scope {
             downstream,
             tun,

@@ -3,7 +3,7 @@
 //! Must never know: who gives addresses, rules, routes, sysctls.
 
 use super::door::Door;
-use super::plan::Plan;
+use super::plan::{Plan, kernel_names};
 use super::shield::{Shield, Silence, Wans};
 use super::survey::present;
 use crate::control::netlink::Netlink;
@@ -14,6 +14,7 @@ use std::collections::HashSet;
 /// The shield over the WAN links, and what is behind it.
 pub struct Guard {
     shield: Shield,
+    /// As the configuration calls them.
     wans: Vec<String>,
     inside: Vec<IpNet>,
     door: Option<Door>,
@@ -24,7 +25,8 @@ pub struct Guard {
 impl Guard {
     /// Raises the shield of the plan over those of these links that are WANs.
     pub(super) fn raise(plan: &Plan, links: &[LinkMessage], door: Option<Door>) -> Result<Self, String> {
-        let wans = Wans { all: &plan.wans, present: &present(links, &plan.wans) };
+        let names = kernel_names(&plan.wans, links);
+        let wans = Wans { all: &names, present: &present(links, &names) };
         let silence = Silence { owned: &plan.owned, inside: &plan.inside, door: door.as_ref() };
         let shield = Shield::raise(&plan.tun, wans, silence)?;
         Ok(Self { shield, wans: plan.wans.clone(), inside: plan.inside.clone(), door, owned: plan.owned.clone() })
@@ -36,7 +38,8 @@ impl Guard {
     /// A sentence; the old shield stands then.
     pub async fn replace(&mut self, owned: &[IpNet]) -> Result<(), String> {
         let links = Netlink::connect()?.links().await?;
-        let wans = Wans { all: &self.wans, present: &present(&links, &self.wans) };
+        let names = kernel_names(&self.wans, &links);
+        let wans = Wans { all: &names, present: &present(&links, &names) };
         self.shield.update(wans, Silence { owned, inside: &self.inside, door: self.door.as_ref() })?;
         self.owned = owned.to_vec();
         Ok(())

@@ -166,7 +166,7 @@ const VERDICT_REGISTER: u32 = 0;
 const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 /// Bytes of a link's name as the kernel compares it, filled up with zeros (`IFNAMSIZ`).
-const LINK_NAME: usize = 16;
+pub(super) const LINK_NAME: usize = 16;
 /// `NFTA_FIB_F_DADDR`.
 const FIB_DESTINATION: u32 = 2;
 /// `NFT_LOOKUP_F_INV`.

@@ -1,7 +1,9 @@
 //! What the kernel side depends on, as data. Must never know: how any of it is made.
 
 use crate::config::settings::{Local, Settings};
+use crate::control::netlink::{link_name, link_named};
 use ipnet::IpNet;
+use rtnetlink::packet_route::link::LinkMessage;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +26,7 @@ pub struct Plan {
     pub next_hop4: Option<Ipv4Addr>,
     /// Where inside IPv6 prefixes are that are not on-link.
     pub next_hop6: Option<Ipv6Addr>,
-    /// Names of the WAN links, which may be absent.
+    /// Names of the WAN links, which may be absent or called by another name.
     pub wans: Vec<String>,
     /// Public addresses and prefixes that the kernel must be silent for.
     pub owned: Vec<IpNet>,
@@ -54,6 +56,18 @@ impl Plan {
             state: state_beside(&settings.control.socket),
         }
     }
+
+    /// The same, with the kernel's names of these links.
+    #[must_use]
+    pub(super) fn with_kernel_names(&self, links: &[LinkMessage]) -> Self {
+        let downstream = kernel_names(self.downstream.as_slice(), links).pop();
+        Self { downstream, wans: kernel_names(&self.wans, links), ..self.clone() }
+    }
+}
+
+/// The names of links as the kernel has them, where these are other names of some of the links (altname).
+pub(super) fn kernel_names(names: &[String], links: &[LinkMessage]) -> Vec<String> {
+    names.iter().map(|name| link_named(links, name).and_then(link_name).unwrap_or(name).to_owned()).collect()
 }
 
 /// The file that remembers what the machine was like, by the control socket.

@@ -8,7 +8,8 @@ use super::door::{self, Door};
 use super::hush;
 use super::nft::batch::{Batch, Netfilter, Refused};
 use super::nft::{
-    Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, Message, Meta, OWNER, PERSIST, Rule,
+    Attributes, Base, CREATE, EXCLUSIVE, End, Family, ICMPV6, IPV4, IPV6, LINK_NAME, Message, Meta, OWNER, PERSIST,
+    Rule,
 };
 use super::untracked;
 use ipnet::IpNet;
@@ -67,7 +68,9 @@ impl Shield {
     /// A sentence; the old shield stands then.
     pub(super) fn update(&mut self, wans: Wans, silence: Silence) -> Result<(), String> {
         let mut refused = Refused::from(io::Error::other("no attempt was made"));
-        for links in [wans.all, wans.present] {
+        // A name that only another name of a link can be so long (altname) stands for one that is not there.
+        let all: Vec<String> = wans.all.iter().filter(|name| name.len() < LINK_NAME).cloned().collect();
+        for links in [&all[..], wans.present] {
             for (left, wanted) in FLAGS {
                 match self.netfilter.commit(&replacement(&self.table, left, wanted, links, silence)) {
                     Ok(()) => {

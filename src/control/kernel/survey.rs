@@ -10,6 +10,8 @@ use rtnetlink::packet_route::link::{LinkFlags, LinkMessage};
 
 /// One look at the machine, and what is to be changed of its rules and routes.
 pub(super) struct Survey {
+    /// The plan, with the kernel's names of links.
+    pub plan: Plan,
     pub links: Vec<LinkMessage>,
     /// Index of the TUN.
     pub tun: u32,
@@ -22,6 +24,7 @@ impl Survey {
     /// `leftover`: an earlier run may have left rules and routes though this plan wants none.
     pub async fn make(netlink: &Netlink, plan: &Plan, leftover: bool) -> Result<Self, Vec<String>> {
         let links = netlink.links().await.map_err(one)?;
+        let plan = &plan.with_kernel_names(&links);
         let tun = index(&links, &plan.tun).ok_or_else(|| one(format!("there is no TUN \"{}\"", plan.tun)))?;
         let mut local = Vec::new();
         let changes = match &plan.downstream {
@@ -34,7 +37,7 @@ impl Survey {
             None if leftover => Dump::read(netlink, (tun, 0), &[], &plan.local).await.map_err(one)?.removal(),
             None => Changes::default(),
         };
-        Ok(Self { links, tun, local, changes })
+        Ok(Self { plan: plan.clone(), links, tun, local, changes })
     }
 }
 
@@ -42,7 +45,7 @@ fn index(links: &[LinkMessage], name: &str) -> Option<u32> {
     links.iter().find(|link| link_name(link) == Some(name)).map(|link| link.header.index)
 }
 
-/// Those of these links that are there.
+/// Those of these links that are there, by the kernel's names.
 pub(super) fn present(links: &[LinkMessage], names: &[String]) -> Vec<String> {
     names.iter().filter(|name| index(links, name).is_some()).cloned().collect()
 }

@@ -5,7 +5,7 @@ use super::addresses;
 use super::delegated::{self, Delegated};
 use super::mtu;
 use crate::control::compile::LinkState;
-use crate::control::netlink::{Route, TABLE_MAIN, link_name};
+use crate::control::netlink::{Route, TABLE_MAIN, link_name, other_names};
 use crate::ports::link::Kind;
 use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use rtnetlink::packet_route::address::AddressMessage;
@@ -17,6 +17,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct LinkFacts {
     /// Its name.
     pub name: String,
+    /// Its other names (`ip link property add altname`).
+    pub other_names: Vec<String>,
     /// Its index.
     pub index: u32,
     /// `None` for a link without Ethernet addresses, such as a TUN.
@@ -54,6 +56,12 @@ pub struct Attached {
 }
 
 impl LinkFacts {
+    /// Whether this is a name of it.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.other_names.iter().any(|it| it == name)
+    }
+
     /// Why no port can be opened on it, in one sentence.
     #[must_use]
     pub fn unusable(&self) -> Option<String> {
@@ -80,6 +88,7 @@ impl LinkFacts {
         let v6 = self.gateways6.first().copied().map(IpAddr::V6).or_else(|| self.other_end(Family::V6));
         LinkState {
             present: true,
+            name: self.name.as_str().into(),
             layer,
             unusable: self.unusable().map(Into::into),
             mac: self.mac.unwrap_or_default(),
@@ -117,6 +126,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
     let flags = link.header.flags;
     let mut facts = LinkFacts {
         name: link_name(link)?.to_owned(),
+        other_names: other_names(link).map(String::from).collect(),
         index,
         mac: None,
         kind: Kind {

@@ -58,6 +58,7 @@ pub fn status(sources: &Sources, now: Tick) -> Status {
 struct Decided {
     health: Vec<Health>,
     leases: Vec<Lease>,
+    link: String,
     public: Option<Choice>,
     outbound: Rate,
     inbound: Rate,
@@ -69,6 +70,7 @@ fn decided(sources: &Sources, now: Tick) -> Vec<Decided> {
     let of = |(id, said)| Decided {
         health: health::health(controller.judge(), id, said, now),
         leases: controller.leases().held(now, id).iter().map(|held| lease(held, now)).collect(),
+        link: controller.link_name(id).to_owned(),
         public: controller.leases().public(id),
         outbound: rate(&gauge, id, Direction::Outbound),
         inbound: rate(&gauge, id, Direction::Inbound),
@@ -93,6 +95,7 @@ impl WanView<'_> {
         Wan {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
+            link: decided.link,
             vlan: self.said.vlan,
             state: health::summary(&decided.health),
             health: decided.health,

@@ -351,7 +351,9 @@ impl ControlLoop<'_> {
 
     /// Opens the ports of a WAN, for the so manieth time in a row.
     fn open(&mut self, id: WanId, name: &str, times: u32) -> bool {
-        let opened = Link::find(name).and_then(|link| self.workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
+        let is_tagged = self.settings.wans.get(id).is_some_and(|wan| wan.vlan.is_some());
+        let found = Link::find(name).map(|link| link.with_every_vlan(is_tagged));
+        let opened = found.and_then(|link| self.workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
         match opened {
             Ok(()) => self.write(Trace::default(), Happened::Attached { wan: id, link: name.to_owned() }),
             Err(ref error) => {

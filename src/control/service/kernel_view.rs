@@ -36,7 +36,7 @@ impl KernelView {
     }
 
     fn pick(all: &[LinkFacts], settings: &Settings) -> Self {
-        let find = |name: &str| all.iter().find(|link| link.name == name).cloned();
+        let find = |name: &str| all.iter().find(|link| link.is_called(name)).cloned();
         let mut view = Self {
             downstream: settings.downstream.interface.as_deref().and_then(find),
             wans: settings.wans.slots().map(|wan| wan.and_then(|wan| find(&wan.interface))).collect(),
@@ -109,15 +109,16 @@ impl KernelView {
     ///
     /// # Errors
     /// A sentence that tells which rights are missing.
-    pub fn open(&self, workers: &mut [Ports]) -> io::Result<Vec<Option<Attached>>> {
+    pub fn open(&self, settings: &Settings, workers: &mut [Ports]) -> io::Result<Vec<Option<Attached>>> {
         let mut attached = Vec::new();
         for (id, link) in (0..).map(WanId).zip(&self.wans) {
             let Some(seen) = link.as_ref().filter(|link| link.takes_port()) else {
                 attached.push(None);
                 continue;
             };
-            let opened =
-                Link::find(&seen.name).and_then(|link| workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
+            let is_tagged = settings.wans.get(id).is_some_and(|wan| wan.vlan.is_some());
+            let found = Link::find(&seen.name).map(|link| link.with_every_vlan(is_tagged));
+            let opened = found.and_then(|link| workers.iter_mut().try_for_each(|it| it.attach(id, &link)));
             match opened {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Err(error) => {
@@ -152,6 +153,7 @@ mod tests {
     fn link(name: &str, addresses: &[&str]) -> LinkFacts {
         LinkFacts {
             name: name.into(),
+            other_names: Vec::new(),
             index: 3,
             mac: Some(Mac([2, 0, 0, 0, 0, 1])),
             kind: Kind::ETHERNET,
@@ -236,12 +238,20 @@ mod tests {
         let off = LinkFacts { up: false, ..link("fiber0", &["192.0.2.198/29"]) };
         let view = KernelView::pick(&[off, link("cable0", &[])], &settings());
         assert_eq!((view.states()[0].mtu, view.states()[0].addresses.len()), (1500, 1));
-        assert_eq!(view.open(&mut []).unwrap(), [None, None], "cable0 does not exist here, and that is no fault");
+        assert_eq!(
+            view.open(&settings(), &mut []).unwrap(),
+            [None, None],
+            "cable0 does not exist here, and that is no fault"
+        );
     }
 
     #[test]
     fn a_link_of_an_unknown_kind_has_a_state_that_says_so_and_no_port() {
-        let modem = LinkFacts { mac: None, kind: Kind { hardware: 801, ..Kind::ETHERNET }, ..link("fiber0", &["192.0.2.198/29"]) };
+        let modem = LinkFacts {
+            mac: None,
+            kind: Kind { hardware: 801, ..Kind::ETHERNET },
+            ..link("fiber0", &["192.0.2.198/29"])
+        };
         let view = KernelView::pick(std::slice::from_ref(&modem), &settings());
         assert!(!modem.takes_port());
         let why = view.states()[0].unusable.clone();

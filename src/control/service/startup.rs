@@ -115,7 +115,7 @@ impl Startup {
         let tun = TunDevice::create(&self.settings.downstream.tun, workers).map_err(sentence)?;
         let ports = (0..workers).map(|number| Ports::open(&tun, number, workers, view.wans.len()));
         let mut ports = ports.collect::<io::Result<Vec<_>>>().map_err(sentence)?;
-        let attached = view.open(&mut ports).map_err(sentence)?;
+        let attached = view.open(&self.settings, &mut ports).map_err(sentence)?;
         let expected = view.wans.iter().flatten().filter(|link| link.takes_port()).count();
         let state = LoopState::begin(attached.iter().flatten().count() < expected);
         Ok(Opened { signals, changes, controller, clock, tun, ports, attached, state })

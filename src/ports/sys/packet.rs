@@ -38,9 +38,21 @@ pub(super) fn set_struct<T: Copy>(
 /// # Errors
 /// There is no such link.
 pub fn join_all_multicast(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    join(socket, index, libc::PACKET_MR_ALLMULTI)
+}
+
+/// Lets the link hand every frame up, for as long as the socket lives.
+///
+/// # Errors
+/// There is no such link.
+pub fn join_everything(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+    join(socket, index, libc::PACKET_MR_PROMISC)
+}
+
+fn join(socket: BorrowedFd<'_>, index: u32, membership: libc::c_int) -> io::Result<()> {
     let request = libc::packet_mreq {
         mr_ifindex: index.cast_signed(),
-        mr_type: libc::PACKET_MR_ALLMULTI as libc::c_ushort,
+        mr_type: membership as libc::c_ushort,
         mr_alen: 0,
         mr_address: [0; 8],
     };

@@ -277,9 +277,9 @@ fn words_addresses_and_times() {
             "16:8 bad-value \"inside\" | `inside` is the word for the firewall's side | give the WAN another name",
         ),
         (
-            "\"wan1\"",
-            "\"a-name-too-long-for-a-link\"",
-            "17:13 bad-value \"a-name-too-long-for-a-link\" | `a-name-too-long-for-a-link` has 26 bytes, and Linux allows 15 | write a link's name as `ip link` shows it",
+            "[downstream]",
+            "[downstream]\ntun = \"a-name-too-long-for-a-link\"",
+            "2:7 bad-value \"a-name-too-long-for-a-link\" | `a-name-too-long-for-a-link` has 26 bytes, and Linux allows 15 | write a link's name as `ip link` shows it",
         ),
         (
             "\"wan1\"",
