@@ -1,5 +1,7 @@
 //! The rules of RFC 6724 by which one source address is better than another for a destination, and what holds for IPv4 in
-//! their place. Must never know: links, WANs.
+//! their place. Rule 5.5 (a source of a prefix that the next hop has advertised) is left out, as the RFC allows where nobody keeps
+//! track of that: the kernel's addresses and prefix routes do not tell whose advertisement they are of.
+//! Must never know: links, WANs.
 
 use crate::types::Scope;
 use std::net::{IpAddr, Ipv6Addr};
