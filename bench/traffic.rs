@@ -5,7 +5,7 @@
 use crate::packets::{ACK, ethernet, ip};
 use flowpin::plane::lease::Leased;
 use flowpin::plane::outbox::Outbox;
-use flowpin::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
+use flowpin::plane::policy::{Fixed, Gateway, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use flowpin::plane::translate::host6::HostMap6;
 use flowpin::plane::translate::nat44::Nat44Map;
 use flowpin::plane::translate::nptv6::Translator;
@@ -91,8 +91,10 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
             vlan: None,
             told_mtu: [None; 2],
             addresses: [].into(),
-            next_hop4: Some([192, 0, 2, index * 64 + 1].into()),
-            next_hop6: Some("fe80::1".parse().unwrap()),
+            gateways: [
+                Gateway::only([192, 0, 2, index * 64 + 1]),
+                Gateway::only("fe80::1".parse::<std::net::IpAddr>().unwrap()),
+            ],
             gateway_macs: [None; 2],
         },
         probe: None,

@@ -28,9 +28,9 @@ fn wan(router: &Router<'_>, name: &str) -> Wan {
     router.status().wans.into_iter().find(|it| it.name == name).expect("the WAN")
 }
 
-/// Its gateways, if all their MACs are known.
+/// The gateways that it uses, if all their MACs are known.
 fn gateways(router: &Router<'_>, name: &str) -> Vec<String> {
-    let gateways = wan(router, name).gateways;
+    let gateways: Vec<_> = wan(router, name).gateways.into_iter().filter(|it| it.used).collect();
     let resolved = gateways.iter().all(|it| it.mac.is_some());
     gateways.iter().filter(|_| resolved).map(|it| it.address.to_string()).collect()
 }

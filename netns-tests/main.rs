@@ -17,6 +17,7 @@ mod errors_through;
 mod evidence;
 mod failover;
 mod gateway_mac;
+mod gateways;
 mod greetings;
 mod hang_up;
 mod health;

@@ -246,15 +246,21 @@ pub struct Source {
     pub reason: String,
 }
 
-/// A next hop.
+/// A next hop. Those of a family stand best first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gateway {
+    /// `ipv4` or `ipv6`: what goes by way of it.
+    pub family: String,
     /// Its address; 0.0.0.0 or :: where it is whoever is at the other end of a point-to-point link.
     pub address: IpAddr,
     /// Its MAC, once resolved.
     pub mac: Option<String>,
     /// `reachable`, `probing`, `unresolved`; `static` where its MAC is configured, `point-to-point` where it needs none.
     pub state: String,
+    /// Whether it is the one that is used: the best that answers.
+    pub used: bool,
+    /// Where it is known from, and what gives it its rank.
+    pub why: String,
 }
 
 /// The path behind a WAN, for `mtu = "probe"`.

@@ -12,10 +12,11 @@ use flowpin::control::compile::{InsideState, LinkState, no_link};
 use flowpin::control::controller::{Controller, Effects, Event as Happens};
 use flowpin::plane::choose::{candidates, steer};
 use flowpin::plane::counters::Event as Counted;
-use flowpin::plane::policy::Policy;
+use flowpin::plane::policy::{Gateway, Policy};
 use flowpin::plane::{Plane, Shared};
 use flowpin::types::{End, Failure, Family, Mac, Outcome, Probed, Remedy, Tick, WanId};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub struct Router {
@@ -54,8 +55,12 @@ const ROUTER: InsideState = InsideState {
 };
 
 fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16, lent: &[u8]) -> LinkState {
-    let has = |family: usize| !matches!(fault[family], Some(Fault::NoGateway));
     let last = line as u8 + 1;
+    let gateway = |family: usize, address: IpAddr| {
+        let has = !matches!(fault[family], Some(Fault::NoGateway));
+        has.then(|| Gateway::new(address, "default route")).into_iter().collect()
+    };
+    let v6 = [0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)];
     if fault.contains(&Some(Fault::Absent)) {
         return no_link();
     }
@@ -64,8 +69,7 @@ fn link(line: usize, fault: [Option<Fault>; 2], mtu: u16, lent: &[u8]) -> LinkSt
         mac: Mac([2, 0, 0, 0, 0, last]),
         came_up: (!fault.contains(&Some(Fault::NoCarrier))).then_some(1),
         mtu,
-        gateway4: has(0).then_some([198, 51, 100, last].into()),
-        gateway6: has(1).then_some([0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last)].into()),
+        gateways: [gateway(0, IpAddr::from([198, 51, 100, last])), gateway(1, IpAddr::from(v6))],
         delegated: lent.iter().map(|prefix| delegated(line, *prefix)).collect(),
         ..LinkState::default()
     }

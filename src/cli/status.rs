@@ -133,7 +133,7 @@ fn notes(wans: &[Wan]) -> String {
 
 fn wans(wans: &[Wan]) -> String {
     let mut columns =
-        Columns::new(&["WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "ADDRESS", "GATEWAY", "ITS MAC"]);
+        Columns::new(&["WAN", "STATE", "LINK", ">TIER", ">WEIGHT", ">MTU", "ADDRESS", "GATEWAY", "ITS MAC", "WHY"]);
     for wan in wans {
         let known = [&wan.interface, ""].contains(&wan.link.as_str());
         let link = if known { wan.interface.clone() } else { format!("{} ({})", wan.interface, wan.link) };
@@ -142,12 +142,12 @@ fn wans(wans: &[Wan]) -> String {
         let mut head = [wan.name.clone(), wan.state.clone(), link, tier, weight, mtu];
         for line in 0..wan.addresses.len().max(wan.gateways.len()).max(1) {
             let address = wan.addresses.get(line).cloned().unwrap_or_default();
-            let [gateway, mac] = match wan.gateways.get(line) {
-                None if line == 0 => ["none".to_owned(), String::new()],
+            let gateway = match wan.gateways.get(line) {
+                None if line == 0 => ["none".to_owned(), String::new(), String::new()],
                 None => Default::default(),
                 Some(next) => gateway(next),
             };
-            columns.row(std::mem::take(&mut head).into_iter().chain([address, gateway, mac]));
+            columns.row(std::mem::take(&mut head).into_iter().chain([address]).chain(gateway));
         }
     }
     columns.render()
@@ -231,15 +231,16 @@ fn paths(wans: &[Wan]) -> String {
     if is_probed { columns.render() + &lines } else { lines }
 }
 
-/// A gateway's address and its MAC; without one, why.
-fn gateway(gateway: &Gateway) -> [String; 2] {
+/// A gateway's address and its MAC, without one why; whether it is used, and why the WAN has it.
+fn gateway(gateway: &Gateway) -> [String; 3] {
     let mac = match &gateway.mac {
         Some(mac) if gateway.state == "reachable" => mac.clone(),
         Some(mac) => format!("{mac} ({})", gateway.state),
         None => gateway.state.clone(),
     };
     let address = if gateway.address.is_unspecified() { "other end".to_owned() } else { gateway.address.to_string() };
-    [address, mac]
+    let used = if gateway.used { "used" } else { "spare" };
+    [address, mac, format!("{used}: {}", gateway.why)]
 }
 
 fn table(status: &Status) -> String {
@@ -272,6 +273,8 @@ fn named(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> String {
 mod tests {
     use super::*;
     use crate::api::{Downstream, Health, Path, Remembered, Table};
+    use crate::types::Family;
+    use std::net::IpAddr;
 
     fn wan(name: &str, gateways: Vec<Gateway>) -> Wan {
         Wan {
@@ -311,7 +314,9 @@ mod tests {
     }
 
     fn gate(address: &str, mac: Option<&str>, state: &str) -> Gateway {
-        Gateway { address: address.parse().unwrap(), mac: mac.map(str::to_owned), state: state.into() }
+        let (address, mac, why): (IpAddr, _, _) =
+            (address.parse().unwrap(), mac.map(str::to_owned), "default route".into());
+        Gateway { family: Family::of(address).to_string(), address, used: mac.is_some(), mac, state: state.into(), why }
     }
 
     fn sample() -> Status {

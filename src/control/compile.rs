@@ -20,7 +20,7 @@ mod snapshot;
 
 pub use inside::{InsideState, inside, machine, own, router_addresses};
 pub use leases::{LINK6, WanLeases, lease};
-pub use link::{LinkState, keep, link, no_link};
+pub use link::{LinkState, gateways, keep, link, no_link};
 pub use probes::probes;
 pub use replay::{replay_gateway_mac, replay_policy, replay_policy_over};
 pub use snapshot::policy;

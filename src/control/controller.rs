@@ -200,7 +200,7 @@ impl Controller {
         for (id, wan) in self.settings.wans.iter() {
             let unknown = LinkState::default();
             let link = self.links.get(id.index()).unwrap_or(&unknown);
-            let next_hop = [wan.gateway4.or(link.gateway4).is_some(), wan.gateway6.or(link.gateway6).is_some()];
+            let next_hop = Family::ALL.map(|family| !compile::gateways(wan, link, family).is_empty());
             let no_address = Family::ALL.map(|family| self.leases.lack(id, family));
             let (present, carrier) = (link.present, link.came_up.is_some());
             let unusable = |family| link.unusable(family, wan.mtu).or_else(|| untaggable(wan, link));

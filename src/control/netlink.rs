@@ -10,7 +10,7 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage, Prop};
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteNextHop, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteNextHop, RoutePreference, RouteType, RouteVia,
 };
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::{Error, Handle, IpVersion};
@@ -90,6 +90,8 @@ pub(crate) struct Route {
     pub metric: u32,
     /// Bytes of the largest packet that may take it, where that is said (`RTAX_MTU`).
     pub mtu: Option<u32>,
+    /// Of a router that advertises itself: 1 is high, 0 medium, -1 low (RFC 4191 §2.1). Higher wins among equal metrics.
+    pub preference: i8,
     pub hops: Vec<Hop>,
 }
 
@@ -243,6 +245,7 @@ impl Route {
             protocol: header.protocol.into(),
             metric: 0,
             mtu: None,
+            preference: 0,
             hops: Vec::new(),
         };
         for attribute in &message.attributes {
@@ -255,6 +258,8 @@ impl Route {
                 }
                 RouteAttribute::Metrics(metrics) => route.mtu = metrics.iter().find_map(mtu),
                 RouteAttribute::PrefSource(address) => route.preferred_source = route_address(address),
+                RouteAttribute::Preference(RoutePreference::High) => route.preference = 1,
+                RouteAttribute::Preference(RoutePreference::Low) => route.preference = -1,
                 RouteAttribute::MultiPath(hops) => route.hops = hops.iter().map(Hop::read).collect(),
                 _ => {}
             }

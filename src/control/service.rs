@@ -18,6 +18,7 @@ mod directory;
 mod hooks;
 mod kernel_thread;
 mod kernel_view;
+mod lapses;
 mod log;
 mod looks;
 mod news;

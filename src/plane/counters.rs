@@ -68,6 +68,8 @@ pub enum Event {
     Evicted,
     /// MACs that somebody claimed for a gateway whose known one answers still, or that did not answer themselves.
     ClaimRefused,
+    /// Gateways that another of their WAN has taken the place of.
+    GatewayChanged,
 }
 
 impl Event {
@@ -88,6 +90,7 @@ impl Event {
         Self::SourceLimited,
         Self::Evicted,
         Self::ClaimRefused,
+        Self::GatewayChanged,
     ];
 
     /// The name in tables and JSON.
@@ -109,6 +112,7 @@ impl Event {
             Self::SourceLimited => "source-limited",
             Self::Evicted => "evicted",
             Self::ClaimRefused => "claim-refused",
+            Self::GatewayChanged => "gateway-changed",
         }
     }
 }

@@ -8,6 +8,8 @@ mod arp;
 mod cells;
 mod claims;
 mod context;
+mod gateways;
+mod hop;
 mod in_use;
 mod listeners;
 mod nd;
@@ -26,7 +28,6 @@ use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Frame, Mac, Tick, WanId};
 use context::NeighborContext;
-use std::net::IpAddr;
 
 /// Looks at an ARP frame, an NS, an NA or an RA that arrived on `wan`: learns the next hop's MAC from it, and answers what asks
 /// for an address that this WAN owns. The caller has checked the link header: for us, and this WAN's tag. Call it for
@@ -49,16 +50,17 @@ pub fn answer(
     answer
 }
 
-/// Asks for the next hop of `id`, by its known address or everybody.
+/// Asks for the next hop that `id` uses for a family, by its known address or everybody.
 pub(super) fn solicit(
     now: Tick,
     wan: &Wan,
-    (id, next_hop): (WanId, IpAddr),
+    (id, family): (WanId, Family),
     known: Option<Mac>,
     neighbors: &Neighbors,
     outbox: &mut Outbox,
 ) {
-    verify::ask(&mut NeighborContext { now, id, wan, neighbors, outbox }, next_hop, known);
+    let hop = neighbors.used(id, family);
+    verify::ask(&mut NeighborContext { now, id, wan, neighbors, outbox }, hop, known);
 }
 
 /// Goes on with the MACs that are claimed for next hops, if one is due at `now`. How many were refused. Every worker calls it,
@@ -67,9 +69,11 @@ pub(super) fn settle_claims(now: Tick, policy: &Policy, neighbors: &Neighbors, o
     let mut refused = 0;
     if neighbors.claims.take_due(now) {
         for (id, wan) in policy.wans() {
-            for next_hop in Family::ALL.into_iter().filter_map(|family| wan.link.next_hop(family)) {
+            let of =
+                |family| wan.link.gateways(family).iter().filter_map(move |it| neighbors.hop(id, family, it.address));
+            for hop in Family::ALL.into_iter().flat_map(of) {
                 let mut place = NeighborContext { now, id, wan, neighbors, outbox };
-                refused += u32::from(verify::settle(&mut place, next_hop));
+                refused += u32::from(verify::settle(&mut place, hop));
             }
         }
     }
@@ -101,7 +105,7 @@ mod tests {
             // No chance finds a checksum: owe it.
             frame.offload.partial = Some(PartialChecksum { start: 40, offset: 2 });
             let mut outbox = Outbox::new();
-            let verdict = answer(&frame, (Tick(0), &sample::policy()), WanId(0), &Neighbors::new(), &mut outbox);
+            let verdict = answer(&frame, (Tick(0), &sample::policy()), WanId(0), &sample::neighbors(), &mut outbox);
             // Who says that it is the next hop is asked, which nobody is known to be.
             let (questions, answers): (Vec<_>, Vec<_>) = sample::sent(&mut outbox).into_iter().partition(sample::is_question);
             prop_assert_eq!(answers.len(), usize::from(verdict == Answer::Answered));

@@ -8,11 +8,13 @@
 //!
 //! Built by `control::compile` for the live service and by the replay; must never know: files, links, sockets.
 
+mod gateway;
 mod health;
 mod link;
 pub mod source;
 mod wan;
 
+pub use gateway::{Gateway, MOST_GATEWAYS};
 pub use health::{ProbeSpec, Question, Target};
 pub use link::WanLink;
 pub use wan::{Draining, OnDown, Probe, Wan, WanFixed};

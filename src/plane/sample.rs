@@ -6,8 +6,8 @@ use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::packet::parse::parse;
-use crate::plane::packet::sample::{packet, udp};
-use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
+use crate::plane::packet::sample::{ip, packet, udp};
+use crate::plane::policy::{Fixed, Gateway, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::state::Plane;
 use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
@@ -50,8 +50,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             vlan: [None, Some(300)][index],
             told_mtu: [None; 2],
             addresses: [format!("{block}.200/24").parse().unwrap(), "fe80::2".parse().unwrap()].into(),
-            next_hop4: Some(public(1)),
-            next_hop6: Some("fe80::1".parse().unwrap()),
+            gateways: [Gateway::only(public(1)), Gateway::only(ip("fe80::1"))],
             gateway_macs: [None; 2],
         },
         probe: None,

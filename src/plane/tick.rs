@@ -14,9 +14,6 @@ use super::tell::sweep;
 use crate::types::Tick;
 use std::sync::Arc;
 
-/// Milliseconds until `tick` looks at queued packets again; another worker may have resolved their next hop.
-const QUEUE_RECHECK_MS: u64 = 20;
-
 /// Milliseconds until `tick` goes on with flows that should have expired, or been looked at, already.
 const BEHIND_MS: u64 = 1;
 
@@ -60,6 +57,12 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
         next = next.min(probers.neighbors.tick(now, policy, neighbors, ctx.outbox));
         next = next.min(probers.paths.tick(now, policy, neighbors, paths, ctx.outbox));
         next = next.min(probers.health.tick(now, policy, neighbors, health, ctx.outbox));
+        if neighbors.take_doubted() {
+            next = next.min(probers.neighbors.tick(now, policy, neighbors, ctx.outbox));
+        }
+        for _ in 0..probers.neighbors.take_changes() {
+            core.counters.event(Event::GatewayChanged);
+        }
     }
     for _ in 0..neighbor::settle_claims(now, policy, &core.shared.neighbors, ctx.outbox) {
         core.counters.event(Event::ClaimRefused);
@@ -67,5 +70,5 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     next = next.min(core.shared.neighbors.claims_due());
     neighbor_queue::release(core, ctx);
     outbound::count_unknown_fragments(core, core.shared.fragments.expire(now));
-    if core.queue.is_empty() { next } else { next.min(now.plus_millis(QUEUE_RECHECK_MS)) }
+    if core.queue.is_empty() { next } else { next.min(now.plus_millis(neighbor_queue::RECHECK_MS)) }
 }

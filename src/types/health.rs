@@ -40,6 +40,8 @@ pub enum Failure {
     Silent,
     /// It could not be sent: no link, no gateway, no address to send from.
     Unsent,
+    /// It asks a gateway that is whoever is at the other end of a point-to-point link, and has no address that is known.
+    Nameless,
     /// An ICMP error answered that the target cannot be reached.
     Unreachable,
     /// The connection was refused.
@@ -63,6 +65,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Silent => f.write_str("no answer"),
             Self::Unsent => f.write_str("could not be sent"),
+            Self::Nameless => f.write_str("the gateway has no address to ask"),
             Self::Unreachable => f.write_str("unreachable"),
             Self::Refused => f.write_str("refused"),
             Self::Status(status) => write!(f, "HTTP status {status}"),

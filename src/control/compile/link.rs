@@ -2,10 +2,10 @@
 //! Must never know: leases, health.
 
 use crate::config::settings::{self, Mtu};
-use crate::plane::policy::{Probe, Wan, WanLink};
+use crate::plane::policy::{Gateway, MOST_GATEWAYS, Probe, Wan, WanLink};
 use crate::types::{Family, LEAST_MTU6, LinkAddress, LinkLayer, Mac, ToldMtu};
 use ipnet::Ipv6Net;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the kernel says of one WAN's link, as far as the policy depends on it.
@@ -34,11 +34,9 @@ pub struct LinkState {
     /// The IPv6 prefixes that the provider delegates on this link, as far as the kernel tells; the newest or best first.
     /// A client may take a valid one out for a while: one that is gone without a successor is still the line's.
     pub delegated: Vec<Ipv6Net>,
-    /// The gateway of the kernel's best default route on this link. Where nothing stands in front of packets, else the peer's
-    /// address, and 0.0.0.0 where that is not known.
-    pub gateway4: Option<Ipv4Addr>,
-    /// The same for IPv6.
-    pub gateway6: Option<Ipv6Addr>,
+    /// The gateways of the kernel's default routes on this link, by `Family`, best first. Where nothing stands in front of packets
+    /// and no route names one, the peer's address, and 0.0.0.0 or :: where that is not known.
+    pub gateways: [Vec<Gateway>; 2],
 }
 
 impl LinkState {
@@ -80,8 +78,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         vlan: said.vlan,
         told_mtu: link.told_mtu,
         addresses: link.addresses.as_slice().into(),
-        next_hop4: said.gateway4.or(link.gateway4),
-        next_hop6: said.gateway6.or(link.gateway6),
+        gateways: Family::ALL.map(|family| gateways(said, link, family).into()),
         gateway_macs: if link.layer == LinkLayer::None { [Some(Mac::default()); 2] } else { said.gateway_macs },
     };
     wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
@@ -101,6 +98,21 @@ pub fn keep(wan: &mut Wan, epoch: u32) {
     }
 }
 
+/// The configured gateway of one family, or those that the kernel has; only the best where its MAC is configured, which the
+/// others do not have, and where there is only the other end.
+pub fn gateways(said: &settings::Wan, link: &LinkState, family: Family) -> Vec<Gateway> {
+    let configured = match family {
+        Family::V4 => said.gateway4.map(IpAddr::V4),
+        Family::V6 => said.gateway6.map(IpAddr::V6),
+    };
+    if let Some(address) = configured {
+        return vec![Gateway::new(address, "configured")];
+    }
+    let is_alone = said.gateway_macs[family.index()].is_some() || link.layer == LinkLayer::None;
+    let most = if is_alone { 1 } else { MOST_GATEWAYS };
+    link.gateways[family.index()].iter().take(most).cloned().collect()
+}
+
 /// A configured MTU, but no larger than the link's.
 fn mtu(said: Mtu, link: u16) -> u16 {
     match said {
@@ -109,16 +121,15 @@ fn mtu(said: Mtu, link: u16) -> u16 {
     }
 }
 
-/// The hosts that were named, by family; for a family without one its gateway, if that has an address.
+/// The hosts that were named, by family; for a family without one its gateways, if these have addresses.
 fn probe(said: &settings::Wan, link: &WanLink) -> Probe {
-    let targets = |family: Family, gateway: Option<IpAddr>| {
-        let named: Vec<_> = said.mtu_targets.iter().filter(|it| Family::of(**it) == family).copied().collect();
-        if named.is_empty() { gateway.into_iter().filter(|it| !it.is_unspecified()).collect() } else { named }
+    let targets = |family: Family| {
+        let is_of_family = |it: &IpAddr| Family::of(*it) == family && !it.is_unspecified();
+        let named: Vec<_> = said.mtu_targets.iter().copied().filter(is_of_family).collect();
+        let gateways = link.gateways(family).iter().map(|gateway| gateway.address).filter(is_of_family);
+        if named.is_empty() { gateways.collect() } else { named }
     };
-    Probe {
-        targets4: targets(Family::V4, link.next_hop4.map(IpAddr::V4)),
-        targets6: targets(Family::V6, link.next_hop6.map(IpAddr::V6)),
-    }
+    Probe { targets4: targets(Family::V4), targets6: targets(Family::V6) }
 }
 
 #[cfg(test)]
@@ -133,7 +144,7 @@ mod tests {
         LinkState {
             mac: Mac([2, 0, 0, 0, 0, 9]),
             mtu,
-            gateway4: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            gateways: [vec![Gateway::new([192, 0, 2, 1], "default route")], vec![]],
             ..LinkState::default()
         }
     }

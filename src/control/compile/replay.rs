@@ -4,7 +4,7 @@ use super::inside::{InsideState, machine, own, router_addresses};
 use super::link::{ETHERNET_MTU, LinkState};
 use super::snapshot::policy;
 use crate::config::settings::{self, Mtu, Settings};
-use crate::plane::policy::Policy;
+use crate::plane::policy::{Gateway, Policy};
 use crate::types::{LinkLayer, Mac, WanId};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -59,8 +59,8 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
         told_mtu: [None; 2],
         addresses: Vec::new(),
         delegated: Vec::new(),
-        gateway4: Some(DUMMY4),
-        gateway6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)),
+        gateways: [IpAddr::V4(DUMMY4), IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1))]
+            .map(|address| vec![Gateway::new(address, "replay")]),
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!((cable.mac, cable.any_mac), (Mac([0x02, 0xf1, 0, 0, 0, 2]), true));
         assert_eq!(replay_gateway_mac(WanId(1)), Mac([0x02, 0xf1, 0, 0, 1, 2]));
         assert_eq!((policy.wans[0].mtu, policy.wans[1].mtu), (1500, 1400));
-        assert!(policy.wans[0].link.next_hop4.is_some() && policy.wans[0].link.next_hop6.is_some());
+        assert!(policy.wans[0].link.gateways.iter().all(|of| of.len() == 1));
         assert_eq!(policy.inside.router4, Some(Ipv4Addr::new(10, 250, 250, 1)));
         assert_eq!(policy.inside.router6, Some("fd00:bad:b01::1".parse().unwrap()));
     }

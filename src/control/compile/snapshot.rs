@@ -26,14 +26,14 @@ pub fn policy(settings: &Settings, links: &[LinkState], inside_state: &InsideSta
 mod tests {
     use super::*;
     use crate::control::sample::settings;
-    use crate::types::{Balance, Mac};
-    use std::net::Ipv4Addr;
+    use crate::plane::policy::Gateway;
+    use crate::types::{Balance, Family, Mac};
 
     fn state(mtu: u16) -> LinkState {
         LinkState {
             mac: Mac([2, 0, 0, 0, 0, 9]),
             mtu,
-            gateway4: Some(Ipv4Addr::new(192, 0, 2, 1)),
+            gateways: [vec![Gateway::new([192, 0, 2, 1], "default route")], vec![]],
             ..LinkState::default()
         }
     }
@@ -43,8 +43,8 @@ mod tests {
         let policy = policy(&settings(), &[state(1492), state(1500)], &InsideState::default(), 3);
         assert_eq!((policy.epoch, policy.fixed.seed, policy.fixed.balance), (3, 7, Balance::Site));
         let (fiber, cable) = (&policy.wans[0], &policy.wans[1]);
-        assert_eq!((fiber.mtu, fiber.link.next_hop4), (1492, Some(Ipv4Addr::new(192, 0, 2, 1))));
-        assert_eq!((cable.mtu, cable.link.next_hop4), (1400, Some(Ipv4Addr::new(198, 51, 100, 1))));
+        assert_eq!((fiber.mtu, fiber.link.next_hop(Family::V4)), (1492, Some([192, 0, 2, 1].into())));
+        assert_eq!((cable.mtu, cable.link.next_hop(Family::V4)), (1400, Some([198, 51, 100, 1].into())));
         assert_eq!(fiber.link.mac, Mac([2, 0, 0, 0, 0, 9]));
         assert!(fiber.nptv6[0].held.is_neutral() && !fiber.link.any_mac);
         assert_eq!((policy.fixed.timeouts.tcp_closing, policy.fixed.timeouts.other), (241, 301));

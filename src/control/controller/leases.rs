@@ -9,7 +9,7 @@ mod pool;
 pub use change::{LeaseChange, What};
 
 use crate::config::settings::{Settings, Wan};
-use crate::control::compile::{LINK6, LinkState, WanLeases};
+use crate::control::compile::{self, LINK6, LinkState, WanLeases};
 use crate::plane::lease::Leased;
 use crate::plane::policy::source::{self, Choice};
 use crate::types::{Family, LinkAddress, Slots, Tick, WanId};
@@ -95,9 +95,9 @@ impl Leases {
         link: &LinkState,
         family: Family,
     ) -> (Vec<Choice>, Option<Arc<str>>) {
-        let (is_wanted, gateway, pool) = match family {
-            Family::V4 => (wan.nat44_interface.is_some(), wan.gateway4.or(link.gateway4).map(IpAddr::V4), 0),
-            Family::V6 => (wan.inbound6_interface().is_some(), wan.gateway6.or(link.gateway6).map(IpAddr::V6), LINK6),
+        let (is_wanted, pool) = match family {
+            Family::V4 => (wan.nat44_interface.is_some(), 0),
+            Family::V6 => (wan.inbound6_interface().is_some(), LINK6),
         };
         let of_family = |own: &&LinkAddress| is_wanted && Family::of(own.address) == family;
         let all = link.addresses.iter().filter(of_family);
@@ -107,7 +107,8 @@ impl Leases {
         let pool = self.wans.get(id).map(|holding| &holding.pools[pool]);
         let held: Vec<IpAddr> =
             pool.iter().flat_map(|pool| pool.valid(now)).map(|entry| entry.leased.held.addr()).collect();
-        (source::publics(&own, gateway.as_slice(), &held, wan.sources[family.index()]), refused)
+        let gateways: Vec<IpAddr> = compile::gateways(wan, link, family).iter().map(|it| it.address).collect();
+        (source::publics(&own, &gateways, &held, wan.sources[family.index()]), refused)
     }
 
     /// What of it a WAN can hold, and why the first of the rest cannot be held.

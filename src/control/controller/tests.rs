@@ -8,14 +8,18 @@ use super::*;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
 use crate::health::{State, Verb};
-use crate::plane::policy::{Wan, WanLink};
+use crate::plane::policy::{Gateway, Wan, WanLink};
 use crate::types::{Mac, OnUp, Outcome, Remedies, Remedy, Standing};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const UP: [Standing; 2] = [Standing::Up; 2];
 const HARD: [Standing; 2] = [Standing::HardDown; 2];
 const FIBER: WanId = WanId(0);
 const CABLE: WanId = WanId(1);
+
+fn ip4(last: u8) -> IpAddr {
+    IpAddr::from([192, 0, 2, last])
+}
 
 /// A link on which everything is there.
 fn good(last: u8) -> LinkState {
@@ -23,8 +27,7 @@ fn good(last: u8) -> LinkState {
         present: true,
         mac: Mac([2, 0, 0, 0, 0, last]),
         came_up: Some(1),
-        gateway4: Some(Ipv4Addr::new(192, 0, 2, last)),
-        gateway6: Some("fe80::1".parse().unwrap()),
+        gateways: [ip4(last), "fe80::1".parse().unwrap()].map(|address| vec![Gateway::new(address, "default route")]),
         ..no_link()
     }
 }
@@ -104,11 +107,11 @@ fn transitions(effects: &Effects) -> Vec<(u8, Family, State, State)> {
 fn a_gateway_that_appears_after_the_start_is_a_new_snapshot_and_the_same_news_twice_is_none() {
     let router = InsideState::default();
     let mut controller = start([no_link(), no_link()]);
-    assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop4), (1, None));
-    let gateway4 = Some(Ipv4Addr::new(192, 0, 2, 1));
-    let links = vec![LinkState { gateway4, ..no_link() }, no_link()];
+    assert_eq!((controller.policy().epoch, controller.policy().wans[0].link.next_hop(Family::V4)), (1, None));
+    let gateways = [vec![Gateway::new(ip4(1), "default route")], vec![]];
+    let links = vec![LinkState { gateways, ..no_link() }, no_link()];
     let policy = links_seen(&mut controller, at(1), links.clone(), router.clone()).policy.unwrap();
-    assert_eq!((policy.epoch, policy.wans[0].link.next_hop4), (2, gateway4));
+    assert_eq!((policy.epoch, policy.wans[0].link.next_hop(Family::V4)), (2, Some(ip4(1))));
     assert!(links_seen(&mut controller, at(2), links.clone(), router).policy.is_none());
     let router = InsideState { v4: Some(Ipv4Addr::new(10, 250, 250, 1)), ..InsideState::default() };
     assert_eq!(links_seen(&mut controller, at(3), links, router.clone()).policy.unwrap().inside.router4, router.v4);

@@ -92,6 +92,7 @@ fn wanted_table(family: Family, tun: u32) -> [Route; 2] {
         kind,
         protocol: PROTOCOL,
         metric,
+        preference: 0,
         hops: vec![Hop { link, gateway: None }],
     };
     [route(RouteType::Unreachable, METRIC_LAST, 0), route(RouteType::Unicast, default_metric(family), tun)]

@@ -6,10 +6,13 @@ use super::delegated::{self, Delegated};
 use super::mtu;
 use crate::control::compile::LinkState;
 use crate::control::netlink::{Route, TABLE_MAIN, link_name, other_names};
+use crate::plane::policy::Gateway;
 use crate::ports::link::Kind;
 use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use std::cmp::Reverse;
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A link as the kernel sees it at one moment.
@@ -37,10 +40,9 @@ pub struct LinkFacts {
     pub came_up: u32,
     /// Its addresses; those that failed duplicate detection are left out.
     pub addresses: Vec<LinkAddress>,
-    /// IPv4 gateways of the default routes over this link, best first.
-    pub gateways4: Vec<Ipv4Addr>,
-    /// IPv6 gateways of the default routes over this link, those of router advertisements included, best first.
-    pub gateways6: Vec<Ipv6Addr>,
+    /// Gateways of the default routes over this link, by `Family`, those of router advertisements included, best first. One for
+    /// IPv4 may have an IPv6 address (RFC 5549).
+    pub gateways: [Vec<Gateway>; 2],
     /// IPv6 prefixes that are delegated over this link, the deprecated ones last. Those that the kernel ties to no link are
     /// the loopback's.
     pub delegated: Vec<Delegated>,
@@ -84,8 +86,6 @@ impl LinkFacts {
     #[must_use]
     pub fn state(&self) -> LinkState {
         let layer = self.kind.layer().unwrap_or_default();
-        let v4 = self.gateways4.first().copied().map(IpAddr::V4).or_else(|| self.other_end(Family::V4));
-        let v6 = self.gateways6.first().copied().map(IpAddr::V6).or_else(|| self.other_end(Family::V6));
         LinkState {
             present: true,
             name: self.name.as_str().into(),
@@ -98,9 +98,15 @@ impl LinkFacts {
             told_mtu: self.told_mtu,
             addresses: self.addresses.clone(),
             delegated: self.delegated.iter().map(|it| it.prefix).collect(),
-            gateway4: v4.and_then(|it| if let IpAddr::V4(v4) = it { Some(v4) } else { None }),
-            gateway6: v6.and_then(|it| if let IpAddr::V6(v6) = it { Some(v6) } else { None }),
+            gateways: Family::ALL.map(|family| self.gateways_of(family)),
         }
+    }
+
+    /// The gateways of one family; where no route names one, the other end of the link, if it has one.
+    fn gateways_of(&self, family: Family) -> Vec<Gateway> {
+        let known = &self.gateways[family.index()];
+        let other_end = || self.other_end(family).map(|peer| Gateway::new(peer, "the other end of the link"));
+        if known.is_empty() { other_end().into_iter().collect() } else { known.clone() }
     }
 
     /// The peer of a link without a link layer, by its address if that is known. `None` where a family is closed.
@@ -139,8 +145,7 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         carrier: flags.contains(LinkFlags::LowerUp),
         came_up: 0,
         addresses: addresses_on(index, addresses, routes),
-        gateways4: Vec::new(),
-        gateways6: Vec::new(),
+        gateways: Family::ALL.map(|family| gateways(routes, index, family)),
         delegated: delegated::on(index, routes, addresses),
     };
     for attribute in &link.attributes {
@@ -152,12 +157,6 @@ pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[
         }
     }
     facts.told_mtu = mtu::told(link, facts.mtu, routes);
-    for gateway in gateways(routes, index) {
-        match gateway {
-            IpAddr::V4(gateway) => facts.gateways4.push(gateway),
-            IpAddr::V6(gateway) => facts.gateways6.push(gateway),
-        }
-    }
     Some(facts)
 }
 
@@ -170,18 +169,44 @@ fn addresses_on(link: u32, addresses: &[AddressMessage], routes: &[Route]) -> Ve
     on_link.filter_map(|message| addresses::read(message, &sources)).collect()
 }
 
-/// Gateways of the default routes over one link: table main first, then other tables by number; the lower metric wins.
-fn gateways(routes: &[Route], link: u32) -> Vec<IpAddr> {
-    let mut defaults: Vec<&Route> = routes.iter().filter(|route| route.is_default()).collect();
-    defaults.sort_by_key(|route| (route.table != TABLE_MAIN, route.table, route.metric));
-    let mut found: Vec<IpAddr> = Vec::new();
-    for hop in defaults.iter().flat_map(|route| &route.hops) {
-        if let Some(gateway) = hop.gateway.filter(|gateway| hop.link == link && !found.contains(gateway)) {
-            found.push(gateway);
+/// Gateways of the default routes of one family over one link: table main first, then other tables by number; the lower metric
+/// wins, then the preference that a router advertises for itself (RFC 4191 §2.1).
+fn gateways(routes: &[Route], link: u32, family: Family) -> Vec<Gateway> {
+    let is_of_family = |route: &&Route| route.is_default() && Family::of(route.destination.addr()) == family;
+    let mut defaults: Vec<&Route> = routes.iter().filter(is_of_family).collect();
+    defaults.sort_by_key(|it| (it.table != TABLE_MAIN, it.table, it.metric, Reverse(it.preference)));
+    let mut found: Vec<Gateway> = Vec::new();
+    for (route, hop) in defaults.iter().flat_map(|route| route.hops.iter().map(move |hop| (route, hop))) {
+        let is_new = |address: &IpAddr| !found.iter().any(|gateway| gateway.address == *address);
+        if let Some(address) = hop.gateway.filter(is_new).filter(|_| hop.link == link) {
+            found.push(Gateway::new(address, why(route)));
         }
     }
     found
 }
+
+/// Where a gateway's route is from, and what gives it its rank.
+fn why(route: &Route) -> String {
+    let preference = match route.preference {
+        1.. => "high",
+        0 => "medium",
+        _ => "low",
+    };
+    let mut why = match route.protocol {
+        RTPROT_RA => format!("router advertisement, preference {preference}"),
+        _ => "default route".to_owned(),
+    };
+    if route.metric != 0 {
+        let _ = write!(why, ", metric {}", route.metric);
+    }
+    if route.table != TABLE_MAIN {
+        let _ = write!(why, ", table {}", route.table);
+    }
+    why
+}
+
+/// linux/rtnetlink.h: made from a router advertisement.
+const RTPROT_RA: u8 = 9;
 
 #[cfg(test)]
 mod tests {
@@ -193,7 +218,18 @@ mod tests {
         let hops = hops.iter().map(|(link, gateway)| Hop { link: *link, gateway: gateway.parse().ok() }).collect();
         let destination = destination.parse().unwrap();
         let (source, preferred_source, mtu) = (None, None, None);
-        Route { table, destination, source, preferred_source, kind: RouteType::Unicast, protocol: 4, metric, mtu, hops }
+        Route {
+            table,
+            destination,
+            source,
+            preferred_source,
+            kind: RouteType::Unicast,
+            protocol: 4,
+            metric,
+            mtu,
+            preference: 0,
+            hops,
+        }
     }
 
     #[test]
@@ -205,9 +241,44 @@ mod tests {
             route(TABLE_MAIN, 0, "203.0.113.0/24", &[(3, "192.0.2.9")]),
             route(TABLE_MAIN, 0, "::/0", &[(3, "fe80::1")]),
         ];
-        let found: Vec<String> = gateways(&routes, 3).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["fe80::1", "192.0.2.1", "192.0.2.2", "192.0.2.7"]);
-        assert_eq!(gateways(&routes, 4), ["198.51.100.1".parse::<IpAddr>().unwrap()]);
-        assert!(gateways(&routes, 5).is_empty());
+        let found = |link, family| shown(&gateways(&routes, link, family));
+        assert_eq!(
+            found(3, Family::V4),
+            [
+                "192.0.2.1 default route, metric 100",
+                "192.0.2.2 default route, metric 200",
+                "192.0.2.7 default route, table 7"
+            ]
+        );
+        assert_eq!(found(3, Family::V6), ["fe80::1 default route"]);
+        assert_eq!(found(4, Family::V4), ["198.51.100.1 default route, metric 100"]);
+        assert!(found(5, Family::V4).is_empty());
+    }
+
+    #[test]
+    fn of_routers_that_advertise_themselves_the_preferred_one_is_better() {
+        let advertised = |gateway, preference| Route {
+            protocol: RTPROT_RA,
+            preference,
+            ..route(TABLE_MAIN, 1024, "::/0", &[(3, gateway)])
+        };
+        let routes = [advertised("fe80::1", -1), advertised("fe80::2", 0), advertised("fe80::3", 1)];
+        let preference = |it: &str| format!("router advertisement, preference {it}, metric 1024");
+        let due = [("fe80::3", "high"), ("fe80::2", "medium"), ("fe80::1", "low")];
+        assert_eq!(
+            shown(&gateways(&routes, 3, Family::V6)),
+            due.map(|(address, is)| format!("{address} {}", preference(is)))
+        );
+    }
+
+    #[test]
+    fn a_gateway_for_ipv4_may_have_an_ipv6_address() {
+        let routes = [route(TABLE_MAIN, 0, "0.0.0.0/0", &[(3, "fe80::1")])];
+        assert_eq!(shown(&gateways(&routes, 3, Family::V4)), ["fe80::1 default route"]);
+        assert!(gateways(&routes, 3, Family::V6).is_empty());
+    }
+
+    fn shown(gateways: &[Gateway]) -> Vec<String> {
+        gateways.iter().map(|it| format!("{} {}", it.address, it.why)).collect()
     }
 }

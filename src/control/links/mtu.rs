@@ -68,6 +68,7 @@ mod tests {
             kind: RouteType::Unicast,
             protocol: 4,
             metric,
+            preference: 0,
             mtu,
             hops: vec![Hop { link: 3, gateway: None }],
         }

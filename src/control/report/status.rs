@@ -18,7 +18,6 @@ use crate::ports::meter::Reading;
 use crate::types::{Direction, Family, LinkLayer, Tick, WanId};
 use crate::workers::live::Meters;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// Everything at once.
 #[must_use]
@@ -86,12 +85,11 @@ struct WanView<'a> {
 
 impl WanView<'_> {
     fn row(&self, shared: &Shared, totals: &Totals, decided: Decided, now: Tick) -> Wan {
-        let hops = [self.wan.link.next_hop4.map(IpAddr::V4), self.wan.link.next_hop6.map(IpAddr::V6)];
-        let gateways: Vec<_> = hops
-            .into_iter()
-            .flatten()
-            .map(|address| gateway(&shared.neighbors, (self.id, self.wan), address))
-            .collect();
+        let of = |family| {
+            let known = self.wan.link.gateways(family).iter();
+            known.map(move |it| gateway(&shared.neighbors, (self.id, self.wan, family), it))
+        };
+        let gateways = Family::ALL.into_iter().flat_map(of).collect();
         Wan {
             name: self.said.name.clone(),
             interface: self.said.interface.clone(),
@@ -149,15 +147,20 @@ fn rate(gauge: &Gauge, wan: WanId, direction: Direction) -> Rate {
     Rate { packets_per_second: rate.packets, bits_per_second: rate.bits }
 }
 
-fn gateway(neighbors: &Neighbors, (wan, link): (WanId, &policy::Wan), address: IpAddr) -> Gateway {
-    if link.link.layer == LinkLayer::None {
-        return Gateway { address, mac: None, state: "point-to-point".to_owned() };
-    }
-    let mac = neighbors.mac(wan, Family::of(address));
+fn gateway(
+    neighbors: &Neighbors,
+    (id, wan, family): (WanId, &policy::Wan, Family),
+    known: &policy::Gateway,
+) -> Gateway {
+    let (mac, state, used) = neighbors.gateway(id, family, known.address);
+    let is_alone = wan.link.layer == LinkLayer::None;
     Gateway {
-        address,
-        mac: mac.map(|mac| mac.to_string()),
-        state: neighbors.state(wan, Family::of(address)).name().to_owned(),
+        family: family.to_string(),
+        address: known.address,
+        mac: mac.filter(|_| !is_alone).map(|mac| mac.to_string()),
+        state: if is_alone { "point-to-point" } else { state.name() }.to_owned(),
+        used,
+        why: known.why.to_string(),
     }
 }
 

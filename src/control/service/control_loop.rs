@@ -8,6 +8,7 @@ mod quarrel;
 use self::quarrel::Quarrel;
 use super::kernel_thread::{Answer, KernelThread, Request};
 use super::kernel_view::KernelView;
+use super::lapses::Lapses;
 use super::log;
 use super::looks::Looks;
 use super::signals::Signals;
@@ -83,6 +84,9 @@ pub struct LoopState {
     /// What stays missing of the kernel side, as last said: of the guard, then of what forwards.
     unguarded: Option<String>,
     missing: Vec<String>,
+    lapses: Lapses,
+    /// When the first gateway that has lost its route is given up.
+    lapse_ends: Option<Tick>,
     /// Something could not be done: look again though nothing is said to have changed.
     retry: bool,
     /// WANs whose links are up and refused a port at the last look.
@@ -144,6 +148,10 @@ impl ControlLoop<'_> {
                 _ = kernel_side.tick() => self.look_at_kernel_side().await,
                 _ = reading.tick() => self.read_traffic().await,
                 _ = retry.tick(), if self.state.retry => self.state.looks.want(),
+                () = until(clock, self.state.lapse_ends) => {
+                    self.state.lapse_ends = None;
+                    self.state.looks.want();
+                }
                 () = until(clock, self.state.looks.due()) => {}
                 () = until(clock, self.state.repairs.due()) => {}
             }
@@ -200,6 +208,7 @@ impl ControlLoop<'_> {
             self.guard_anew(&self.owned()).await;
         }
         let (mut links, inside) = (view.states(), view.inside(&self.settings));
+        self.state.lapse_ends = self.state.lapses.keep(&mut links, self.sources.clock.now());
         for (wan, refused) in self.state.refused.iter().filter(|(_, refused)| refused.times > 1) {
             links.get_mut(wan.index()).into_iter().for_each(|link| link.unusable = Some(Arc::clone(&refused.why)));
         }

@@ -163,8 +163,7 @@ mod tests {
             carrier: true,
             came_up: 1,
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            gateways4: Vec::new(),
-            gateways6: Vec::new(),
+            gateways: Default::default(),
             delegated: Vec::new(),
         }
     }

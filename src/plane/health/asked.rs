@@ -70,7 +70,7 @@ impl Asked {
     /// What packets about it are known by: the protocol, and our port or identifier.
     pub(super) fn key(&self) -> u32 {
         let (protocol, own) = match self.talk {
-            Talk::Neighbor => return neighbor_key(Family::of(self.ends.1)),
+            Talk::Neighbor => return neighbor_key(self.spec.family),
             Talk::Echo if self.family().is_v4() => (protocol::ICMP, high(self.token)),
             Talk::Echo => (protocol::ICMPV6, high(self.token)),
             Talk::Udp(_) => (protocol::UDP, self.port()),

@@ -169,6 +169,7 @@ impl ProbeTask {
             Some(false)
         };
         let passed = match self.stage {
+            Stage::Waiting if is_over && self.is_nameless(place) => report(self.epoch, Failure::Nameless),
             Stage::Waiting if is_over => report(self.epoch, Failure::Unsent),
             Stage::Asked => match place.health.asked(self.wan, self.probe).as_deref_mut() {
                 Some(Some(asked)) => match asked.end {
@@ -197,11 +198,20 @@ impl ProbeTask {
         }
     }
 
+    fn next_hop(&self, place: ProbeContext<'_>) -> Option<IpAddr> {
+        let family = self.spec.family;
+        place.neighbors.next_hop(self.wan, family).or_else(|| place.wan.link.next_hop(family))
+    }
+
+    /// Whether it asks a gateway that has no address.
+    fn is_nameless(&self, place: ProbeContext<'_>) -> bool {
+        self.spec.target == Target::Gateway && self.next_hop(place).is_some_and(|hop| hop.is_unspecified())
+    }
+
     /// Whether the question could leave.
     fn send_question(&self, place: ProbeContext<'_>, tokens: &mut Tokens, outbox: &mut Outbox) -> bool {
         let family = self.spec.family;
-        let hop = place.wan.link.next_hop(family);
-        let (Some(hop), Some(_)) = (hop, place.wan.link.came_up) else { return false };
+        let (Some(hop), Some(_)) = (self.next_hop(place), place.wan.link.came_up) else { return false };
         let target = match self.spec.target {
             Target::Gateway => hop,
             Target::Host(host) => host,
@@ -215,7 +225,7 @@ impl ProbeTask {
             place.health.report(self.place(), self.epoch, place.now, Outcome::Passed { round_trip: 0 });
             return true;
         }
-        if hop.is_unspecified() && self.spec.target == Target::Gateway {
+        if self.is_nameless(place) {
             return false;
         }
         let mac = place.neighbors.mac(self.wan, family);
@@ -224,7 +234,7 @@ impl ProbeTask {
             place.health.put(self.wan, self.probe, Some(asked(hop)));
             let is_static = place.wan.link.gateway_mac(family).is_some();
             let known = mac.filter(|_| is_static || self.vain == 0);
-            neighbor::solicit(place.now, place.wan, (self.wan, hop), known, place.neighbors, outbox);
+            neighbor::solicit(place.now, place.wan, (self.wan, family), known, place.neighbors, outbox);
             return true;
         }
         let (Some(mac), Some(source)) = (mac, source_for(&self.spec, place.wan, target)) else { return false };

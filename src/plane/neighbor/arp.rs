@@ -18,7 +18,7 @@ const REPLY: u16 = 2;
 const LEN: usize = 28;
 
 /// Answers a request for an owned address, a probe (RFC 5227 §2.1.1) too; on a tagged link also for the kernel's. What the
-/// frame says of the next hop comes beside.
+/// frame says of its sender comes beside.
 pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Answer, Option<Said>) {
     let arp = match Arp::parse(frame.packet()) {
         Ok(Some(arp)) if arp.sender_mac != place.wan.link.mac => arp,
@@ -28,7 +28,7 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Ans
     // A reply to itself is an announcement (RFC 5227 §3); some gateways send their replies to all.
     let is_answer = arp.operation == REPLY && arp.target != arp.sender;
     let said = Said { next_hop: IpAddr::V4(arp.sender), mac: arp.sender_mac, is_answer };
-    (reply(&arp, place), (place.wan.link.next_hop4 == Some(arp.sender)).then_some(said))
+    (reply(&arp, place), Some(said))
 }
 
 fn reply(arp: &Arp, place: &mut NeighborContext<'_>) -> Answer {

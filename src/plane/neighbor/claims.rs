@@ -3,7 +3,9 @@
 //! answers is believed for a while against all others.
 //! Must never know: context, who is asked and how (verify.rs).
 
-use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
+use super::hop::HopId;
+use crate::plane::policy::MOST_GATEWAYS;
+use crate::types::{MAX_WANS, Mac, Tick};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +15,10 @@ const ROUNDS: u64 = 3;
 /// Milliseconds after a claim that was refused in which the next one waits.
 const REST_MS: u64 = 1000;
 
-/// The claims on the next hops, one for each WAN and family at a time, shared by the workers.
+/// The claims on the next hops, one for each at a time, shared by the workers.
 #[derive(Debug)]
 pub(super) struct Claims {
-    slots: [[Mutex<Slot>; 2]; MAX_WANS],
+    slots: [[[Mutex<Slot>; MOST_GATEWAYS]; 2]; MAX_WANS],
     /// Nanoseconds: when the first of them is to be looked at.
     due: AtomicU64,
 }
@@ -57,19 +59,19 @@ impl Claims {
         self.due() <= now && self.due.swap(u64::MAX, Relaxed) <= now.0
     }
 
-    fn slot(&self, (wan, family): (WanId, Family)) -> Option<MutexGuard<'_, Slot>> {
-        let slot = self.slots.get(wan.index())?.get(family.index())?;
+    fn slot(&self, hop: HopId) -> Option<MutexGuard<'_, Slot>> {
+        let slot = self.slots.get(hop.wan.index())?.get(hop.family.index())?.get(hop.place)?;
         Some(slot.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The claim that stands.
-    pub(super) fn mac(&self, of: (WanId, Family)) -> Option<Mac> {
+    pub(super) fn mac(&self, of: HopId) -> Option<Mac> {
         self.slot(of)?.claim.map(|claim| claim.mac)
     }
 
     /// Somebody claims `mac`. A claim that is being tried keeps its place; one that only waits does not. Whether this one has
     /// got it.
-    pub(super) fn open(&self, of: (WanId, Family), mac: Mac) -> bool {
+    pub(super) fn open(&self, of: HopId, mac: Mac) -> bool {
         let Some(mut slot) = self.slot(of) else { return false };
         let is_free = slot.claim.is_none_or(|claim| claim.since.is_none());
         if is_free {
@@ -84,7 +86,7 @@ impl Claims {
     }
 
     /// What is to be done now about the claim on one next hop, whose MAC is believed to be `known`.
-    pub(super) fn step(&self, of: (WanId, Family), now: Tick, known: Option<Mac>) -> Step {
+    pub(super) fn step(&self, of: HopId, now: Tick, known: Option<Mac>) -> Step {
         let Some(mut slot) = self.slot(of) else { return Step::Nothing };
         let step = slot.step(now, known);
         if let Step::Refuse | Step::Accept(_) = step {
@@ -94,12 +96,12 @@ impl Claims {
     }
 
     /// The claim is void: the next hop is another, or its MAC is known for certain.
-    pub(super) fn void(&self, of: (WanId, Family)) {
+    pub(super) fn void(&self, of: HopId) {
         self.slot(of).into_iter().for_each(|mut slot| *slot = Slot::default());
     }
 
     /// `mac` answers. One that answers takes the place of a claim that does not.
-    pub(super) fn note_answer(&self, of: (WanId, Family), mac: Mac, is_known: bool) {
+    pub(super) fn note_answer(&self, of: HopId, mac: Mac, is_known: bool) {
         let Some(mut slot) = self.slot(of) else { return };
         let Some(claim) = slot.claim.as_mut().filter(|claim| claim.since.is_some()) else { return };
         if is_known {

@@ -24,7 +24,7 @@ pub enum Answer {
     Drop(DropReason),
 }
 
-/// What a frame says of a next hop.
+/// What a frame says of a station, which may be a next hop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Said {
     /// Of whom.

@@ -6,7 +6,7 @@ use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::source;
 use crate::plane::verdict::DropReason;
-use crate::types::{Family, Frame, Mac};
+use crate::types::{Frame, Mac};
 use pnet::packet::ip::IpNextHeaderProtocols;
 use pnet::packet::util::ipv6_checksum;
 use std::net::{IpAddr, Ipv6Addr};
@@ -28,7 +28,7 @@ const ROUTER_FIXED_PART: usize = 16;
 const LEN: usize = IP_HEADER + FIXED_PART + 8;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
-/// Answers a solicitation for an owned address. What an NS, an NA or an RA says of the next hop comes beside.
+/// Answers a solicitation for an owned address. What an NS, an NA or an RA says of its sender comes beside.
 pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Answer, Option<Said>) {
     let message = match Message::parse(frame) {
         Ok(Some(message)) => message,
@@ -44,9 +44,8 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Ans
     if message.kind == ADVERTISEMENT {
         return (Answer::Kernel, said_by_advertisement(&message, from, place));
     }
-    let is_next_hop = place.wan.link.next_hop6 == Some(message.source);
     let said = |mac| Said { next_hop: IpAddr::V6(message.source), mac, is_answer: false };
-    let said = message.link_address.filter(|_| is_next_hop).map(said);
+    let said = message.link_address.map(said);
     if message.kind != SOLICITATION || !answers_for(place, message.target) {
         return (Answer::Kernel, said);
     }
@@ -57,13 +56,11 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Ans
 /// RFC 4861 §7.2.5: another MAC is a claim if it overrides. An answer to a question that was sent to one station needs not name
 /// its MAC (§7.2.4): it is the answer of the station that sent it, if that is the known one or the one that is claimed.
 fn said_by_advertisement(message: &Message, from: Mac, place: &NeighborContext<'_>) -> Option<Said> {
-    if place.wan.link.next_hop6 != Some(message.target) {
-        return None;
-    }
-    let (known, is_answer) = (place.neighbors.mac(place.id, Family::V6), message.flags & SOLICITED != 0);
+    let hop = place.neighbors.hops(place.id, IpAddr::V6(message.target)).next()?;
+    let (known, is_answer) = (place.neighbors.mac_of(hop), message.flags & SOLICITED != 0);
     let mac = match message.link_address {
         Some(mac) if is_answer || message.flags & OVERRIDE != 0 || known.is_none_or(|known| known == mac) => mac,
-        None if is_answer && [known, place.neighbors.claims.mac((place.id, Family::V6))].contains(&Some(from)) => from,
+        None if is_answer && [known, place.neighbors.claims.mac(hop)].contains(&Some(from)) => from,
         _ => return None,
     };
     Some(Said { next_hop: IpAddr::V6(message.target), mac, is_answer })
@@ -83,7 +80,8 @@ fn answers_for(place: &NeighborContext<'_>, target: Ipv6Addr) -> bool {
         return true;
     }
     let is_shared = wan.link.is_on_link(IpAddr::V6(target));
-    let is_owned = wan.owns_address(IpAddr::V6(target)) && wan.link.next_hop6 != Some(target);
+    let is_owned = wan.owns_address(IpAddr::V6(target))
+        && !wan.link.gateways.iter().flat_map(|of| of.iter()).any(|gateway| gateway.address == IpAddr::V6(target));
     is_owned && (!is_shared || place.neighbors.in_use.is_asked(place.now, place.id, target))
 }
 

@@ -1,13 +1,16 @@
-//! Keeps the next hops' MACs: asks for them, refreshes them, notices when they fall silent or change.
+//! Keeps the next hops' MACs: asks for them side by side, refreshes them, notices when they fall silent, and has the best that
+//! answers used (gateways.rs).
 //! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
 
 use super::announce::Announcer;
 use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, SUSPECT, VALID};
 use super::context::NeighborContext;
+use super::gateways::{self, Candidate};
+use super::hop::HopId;
 use super::listeners::Listeners;
 use super::verify;
 use crate::plane::outbox::Outbox;
-use crate::plane::policy::{Policy, Wan};
+use crate::plane::policy::{Gateway, MOST_GATEWAYS, Policy, Wan};
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
 use std::net::IpAddr;
 
@@ -23,6 +26,8 @@ const RETRY_MS: u64 = 1000;
 /// Milliseconds without a sign of life after which a next hop is asked whether it is still there (RFC 4861 §10
 /// `REACHABLE_TIME`).
 const REFRESH_MS: u64 = 30_000;
+/// Milliseconds until the next look at what the others have answered, where the gateway in use is silent.
+const LOOK_MS: u64 = 50;
 /// Unanswered questions after which a MAC is given up (RFC 4861 §10 `MAX_UNICAST_SOLICIT`).
 const MISSES: u32 = 3;
 
@@ -30,24 +35,30 @@ const MISSES: u32 = 3;
 #[derive(Debug, Default)]
 pub struct Prober {
     epoch: Option<u32>,
+    /// Those of a WAN and family side by side, best first.
     targets: Vec<Target>,
     announcer: Announcer,
     listeners: Listeners,
+    changes: u32,
 }
 
 /// A next hop, and how far the asking has come.
 #[derive(Debug)]
 struct Target {
-    wan: WanId,
+    hop: HopId,
     name: Box<str>,
     mac: Mac,
     vlan: Option<u16>,
-    next_hop: IpAddr,
+    address: IpAddr,
+    has_lapsed: bool,
     /// Questions since the last sign of life.
     tries: u32,
     /// When it was asked last.
     asked: Tick,
     due: Tick,
+    /// When it answered last, and since when it has answered whenever it was asked.
+    heard: Option<Tick>,
+    answers: Option<Tick>,
 }
 
 impl Prober {
@@ -64,67 +75,150 @@ impl Prober {
             self.adopt(now, policy, neighbors);
             self.announcer.adopt(now, policy);
         }
-        let mut next = now.plus_millis(RETRY_MS);
         for target in &mut self.targets {
-            if let Some(wan) = policy.wan(target.wan) {
-                target.step(&mut NeighborContext { now, id: target.wan, wan, neighbors, outbox });
-                next = next.min(target.due);
+            if let Some(wan) = policy.wan(target.hop.wan) {
+                target.step(&mut NeighborContext { now, id: target.hop.wan, wan, neighbors, outbox });
             }
         }
+        let is_of_one = |a: &Target, b: &Target| (a.hop.wan, a.hop.family) == (b.hop.wan, b.hop.family);
+        let mut next = now.plus_millis(RETRY_MS);
+        for targets in self.targets.chunk_by_mut(is_of_one) {
+            self.changes += u32::from(choose(now, targets, neighbors));
+            let is_silent = targets.first().is_some_and(|it| !neighbors.answers(it.hop.wan, it.hop.family));
+            if is_silent && targets.len() > 1 {
+                next = next.min(now.plus_millis(LOOK_MS));
+            }
+        }
+        next = self.targets.iter().map(|target| target.due).fold(next, Tick::min).max(now.plus_millis(1));
         next = next.min(self.listeners.tick(now, policy, neighbors, outbox));
         next.min(self.announcer.tick(now, policy, neighbors, outbox))
     }
 
-    /// Next hops that stayed go on as they were, the others start over.
+    /// How often another gateway of a WAN has been used than before, since this was last asked.
+    pub fn take_changes(&mut self) -> u32 {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Next hops that stayed keep their places and go on as they were, the others start over in free ones.
     fn adopt(&mut self, now: Tick, policy: &Policy, neighbors: &Neighbors) {
-        let old = std::mem::take(&mut self.targets);
+        let mut old = std::mem::take(&mut self.targets);
         for (wan, config) in policy.wans() {
-            let next_hops = [config.link.next_hop4.map(IpAddr::V4), config.link.next_hop6.map(IpAddr::V6)];
-            self.targets.extend(next_hops.into_iter().flatten().map(|hop| Target::new(now, wan, config, hop)));
+            for family in Family::ALL {
+                let gateways = config.link.gateways(family).iter().take(MOST_GATEWAYS);
+                self.targets.extend(gateways.map(|it| Target::new(now, (wan, family), config, it)));
+            }
         }
         for target in &mut self.targets {
-            let of = (target.wan, Family::of(target.next_hop));
-            let said = policy.wan(target.wan).and_then(|wan| wan.link.gateway_mac(of.1));
-            let starts_over = neighbors.follow_policy(of.0, of.1, said);
-            if let Some(same) = old.iter().find(|old| old.is_same(target) && !starts_over) {
-                (target.tries, target.asked, target.due) = (same.tries, same.asked, same.due);
-            } else {
-                neighbors.claims.void(of);
-                neighbors.change(of.0, of.1, |_| PROBING);
+            if let Some(at) = old.iter().position(|old| old.is_same(target)) {
+                target.take_over(old.swap_remove(at));
             }
         }
         for wan in (0..=u8::MAX).map(WanId).take(MAX_WANS) {
             for family in Family::ALL {
-                if !self.targets.iter().any(|target| target.wan == wan && Family::of(target.next_hop) == family) {
-                    neighbors.follow_policy(wan, family, None);
-                    neighbors.change(wan, family, |_| 0);
-                }
+                self.settle_in(wan, family, policy, neighbors);
+            }
+        }
+    }
+
+    /// Gives each next hop of one WAN and family a place, and empties the others.
+    fn settle_in(&mut self, wan: WanId, family: Family, policy: &Policy, neighbors: &Neighbors) {
+        let mut of =
+            self.targets.iter_mut().filter(|it| (it.hop.wan, it.hop.family) == (wan, family)).collect::<Vec<_>>();
+        let said = policy.wan(wan).and_then(|wan| wan.link.gateway_mac(family));
+        for place in 0..MOST_GATEWAYS {
+            let hop = HopId { wan, family, place };
+            let is_kept = of.iter().any(|it| it.hop.place == place);
+            let next = if is_kept { None } else { of.iter_mut().find(|it| it.hop.place == NOWHERE) };
+            let is_new = next.is_some();
+            if let Some(target) = next {
+                target.hop.place = place;
+                neighbors.set_address(hop, Some(target.address));
+            }
+            let is_empty = !is_kept && !is_new;
+            let starts_over = neighbors.follow_policy(hop, said.filter(|_| !is_empty));
+            if is_empty {
+                neighbors.set_address(hop, None);
+                neighbors.change(hop, |_| 0);
+            } else if is_new || starts_over {
+                neighbors.claims.void(hop);
+                neighbors.change(hop, |_| PROBING);
             }
         }
     }
 }
 
+/// The place of a next hop that has none yet.
+const NOWHERE: usize = usize::MAX;
+
+/// Has the best of the gateways of one WAN and family used that answers; where the one that is used is silent, the others are
+/// asked at once. Whether another is used than before.
+fn choose(now: Tick, targets: &mut [Target], neighbors: &Neighbors) -> bool {
+    let Some(first) = targets.first().map(|target| target.hop) else { return false };
+    let used = neighbors.used(first.wan, first.family);
+    let candidates: Vec<Candidate> = targets.iter().map(|target| target.candidate(neighbors)).collect();
+    let Some(place) = gateways::choose(now, used.place, &candidates) else { return false };
+    if candidates.iter().any(|it| it.place == place && it.answers.is_none()) {
+        targets.iter_mut().filter(|it| it.hop.place != place).for_each(|target| target.hurry(now, neighbors));
+    }
+    let is_other = place != used.place;
+    if is_other {
+        neighbors.set_used(HopId { place, ..first });
+    }
+    is_other && candidates.iter().any(|it| it.place == used.place)
+}
+
 impl Target {
-    fn new(now: Tick, wan: WanId, config: &Wan, next_hop: IpAddr) -> Self {
+    fn new(now: Tick, (wan, family): (WanId, Family), config: &Wan, gateway: &Gateway) -> Self {
         let (mac, vlan) = (config.link.mac, config.link.vlan);
-        Self { wan, name: config.fixed.name.clone(), mac, vlan, next_hop, tries: 0, asked: Tick(0), due: now }
+        Self {
+            hop: HopId { wan, family, place: NOWHERE },
+            name: config.fixed.name.clone(),
+            mac,
+            vlan,
+            address: gateway.address,
+            has_lapsed: gateway.has_lapsed,
+            tries: 0,
+            asked: Tick(0),
+            due: now,
+            heard: None,
+            answers: None,
+        }
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        let identity = |target: &Self| (target.wan, target.mac, target.vlan, target.next_hop);
+        let identity = |it: &Self| (it.hop.wan, it.hop.family, it.mac, it.vlan, it.address);
         identity(self) == identity(other) && self.name == other.name
+    }
+
+    fn take_over(&mut self, old: Self) {
+        let has_lapsed = self.has_lapsed;
+        *self = Self { has_lapsed, ..old };
+    }
+
+    fn candidate(&self, neighbors: &Neighbors) -> Candidate {
+        let Self { answers, heard, has_lapsed, .. } = *self;
+        Candidate { place: self.hop.place, answers, heard, is_known: neighbors.mac_of(self.hop).is_some(), has_lapsed }
+    }
+
+    /// It is asked soon, unless it was asked or has answered a moment ago: the gateway in use is silent.
+    fn hurry(&mut self, now: Tick, neighbors: &Neighbors) {
+        let lately = self.asked.max(self.heard.unwrap_or_default()).plus_millis(RETRY_MS);
+        if self.tries == 0 && neighbors.load(self.hop) & FIXED == 0 {
+            self.due = self.due.min(lately.max(now));
+        }
     }
 
     fn step(&mut self, place: &mut NeighborContext<'_>) {
         let now = place.now;
-        let family = Family::of(self.next_hop);
-        let was = place.neighbors.change(self.wan, family, |word| word & !(HEARD | SUSPECT));
+        let was = place.neighbors.change(self.hop, |word| word & !(HEARD | SUSPECT));
+        let answers = was & REACHABLE != 0;
+        self.answers = self.answers.or(Some(now)).filter(|_| answers);
         if was & FIXED != 0 {
-            self.due = now.plus_millis(RETRY_MS);
+            (self.heard, self.due) = (Some(now), now.plus_millis(RETRY_MS));
             return;
         }
         if was & HEARD != 0 {
-            self.tries = 0;
+            (self.tries, self.heard) = (0, Some(now));
             self.due = now.plus_millis(REFRESH_MS);
         }
         if was & SUSPECT != 0 && self.tries == 0 {
@@ -133,7 +227,7 @@ impl Target {
         if now < self.due {
             return;
         }
-        let mut known = place.neighbors.mac(self.wan, family);
+        let mut known = place.neighbors.mac_of(self.hop);
         if known.is_some() && self.tries >= MISSES {
             known = None;
             self.tries = 0;
@@ -145,16 +239,16 @@ impl Target {
             _ => RETRY_MS,
         });
         self.mark(known.is_some(), place.neighbors);
-        verify::ask(place, self.next_hop, known);
+        verify::ask(place, self.hop, known);
         if known.is_some() && self.tries > 1 {
-            verify::ask(place, self.next_hop, None);
+            verify::ask(place, self.hop, None);
         }
     }
 
     /// Shows how the asking stands, unless an answer came in between.
     fn mark(&self, is_known: bool, neighbors: &Neighbors) {
         let tries = self.tries;
-        neighbors.change(self.wan, Family::of(self.next_hop), |word| match (word & HEARD != 0, is_known) {
+        neighbors.change(self.hop, |word| match (word & HEARD != 0, is_known) {
             (true, _) => word,
             (false, true) if tries > 1 => word & !REACHABLE | PROBING,
             (false, true) => word,

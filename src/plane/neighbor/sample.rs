@@ -1,13 +1,16 @@
 //! Two WANs in documentation addresses, and frames as they arrive there, for the tests of the neighbours and the queue.
 
+use super::Neighbors;
+use super::hop::HopId;
 use crate::plane::lease::Leased;
 use crate::plane::outbox::Outbox;
 pub use crate::plane::packet::sample::hex;
-use crate::plane::policy::{Fixed, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
+use crate::plane::policy::{Fixed, Gateway, Inside, OnDown, Policy, Wan, WanFixed, WanLink};
 use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Disposition, End, Mac, NptMode, Standing, WanId};
+use crate::types::{Disposition, End, Family, Mac, NptMode, Standing, WanId};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// WAN 0: untagged, gateway and kernel address on link. WAN 1: VLAN 300, no kernel address at all.
@@ -34,8 +37,7 @@ pub fn policy() -> Policy {
             vlan: None,
             told_mtu: [None; 2],
             addresses: ["192.0.2.2/29", "2001:db8:a:c80::5/64", "fe80::2"].map(|own| own.parse().unwrap()).into(),
-            next_hop4: Some(address("192.0.2.1")),
-            next_hop6: Some("fe80::1".parse().unwrap()),
+            gateways: ["192.0.2.1", "fe80::1"].map(|gateway| Gateway::only(gateway.parse::<IpAddr>().unwrap())),
             gateway_macs: [None; 2],
         },
         probe: None,
@@ -59,7 +61,7 @@ pub fn policy() -> Policy {
     b.link.mac = Mac([2, 0, 0, 0, 0, 0xb]);
     b.link.vlan = Some(300);
     b.link.addresses = [].into();
-    b.link.next_hop4 = Some(address("198.51.100.1"));
+    b.link.set_next_hop(Family::V4, Some(address("198.51.100.1").into()));
     b.nat44 = Nat44Map::new(&[(address("10.250.250.2"), address("198.51.100.3"))]);
     b.nptv6 = [].into();
     let fixed = Fixed { icmp_errors: 1000, ..Fixed::default() };
@@ -69,6 +71,17 @@ pub fn policy() -> Policy {
         inside: Inside { mtu: 1500, machine: [].into(), own: [].into(), router4: None, router6: None },
         wans: [a, b].into_iter().collect(),
     }
+}
+
+/// Neighbours that nothing is known of, where the gateways of the policy have their places.
+pub fn neighbors() -> Neighbors {
+    let neighbors = Neighbors::new();
+    for (wan, config) in policy().wans() {
+        for family in Family::ALL {
+            neighbors.set_address(HopId { wan, family, place: 0 }, config.link.next_hop(family));
+        }
+    }
+    neighbors
 }
 
 /// Whether a frame of ours asks for somebody, by ARP or by ND.

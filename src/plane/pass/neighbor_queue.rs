@@ -12,6 +12,9 @@ use crate::plane::state::Core;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, End, Frame, Mac, Standing};
 
+/// Milliseconds until packets that wait are looked at again; another worker may have resolved their next hop.
+pub const RECHECK_MS: u64 = 20;
+
 /// The beginning of a packet as its sender sent it: all that an ICMP error can quote (RFC 4443 §2.4(c)).
 pub type Original = Vec<u8>;
 
@@ -33,7 +36,9 @@ pub fn enqueue(
 ) -> Result<Verdict, DropReason> {
     let packet = Queued { packet: frame.packet(), original, offload: frame.offload, header_len: frame.header_len };
     let queued = core.queue.push((line.id, headers.family()), packet, ctx.now);
-    queued.map(|()| Verdict::Held).map_err(|_| DropReason::HoldFull)
+    queued.map_err(|_| DropReason::HoldFull)?;
+    core.wake = core.wake.min(ctx.now.plus_millis(RECHECK_MS));
+    Ok(Verdict::Held)
 }
 
 /// Sends what waited for a MAC that is known by now, and gives up what waited too long.

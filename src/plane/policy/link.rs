@@ -1,8 +1,9 @@
 //! The link layer of a WAN, as the kernel has it. Must never know: how the kernel was asked.
 
+use super::gateway::Gateway;
 use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
 use ipnet::{IpNet, Ipv6Net};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How a WAN's link is spoken to.
@@ -22,23 +23,30 @@ pub struct WanLink {
     pub told_mtu: [Option<ToldMtu>; 2],
     /// The kernel's addresses on this link; those of a family in the order in which they became known.
     pub addresses: Arc<[LinkAddress]>,
-    /// The gateway for IPv4; 0.0.0.0 where it is whoever is at the other end.
-    pub next_hop4: Option<Ipv4Addr>,
-    /// The gateway for IPv6.
-    pub next_hop6: Option<Ipv6Addr>,
+    /// The gateways, by `Family`, best first; at most [`MOST_GATEWAYS`](super::MOST_GATEWAYS). 0.0.0.0 or :: where it is whoever is
+    /// at the other end.
+    pub gateways: [Arc<[Gateway]>; 2],
     /// The gateways' MACs, by `Family`, where they are configured, and 0 where there are none: nobody is asked for them, and
     /// nobody's word changes them.
     pub gateway_macs: [Option<Mac>; 2],
 }
 
 impl WanLink {
-    /// The gateway of one family.
+    /// The gateways of one family.
+    #[must_use]
+    pub fn gateways(&self, family: Family) -> &[Gateway] {
+        &self.gateways[family.index()]
+    }
+
+    /// The best gateway of one family, whether it answers or not.
     #[must_use]
     pub fn next_hop(&self, family: Family) -> Option<IpAddr> {
-        match family {
-            Family::V4 => self.next_hop4.map(IpAddr::V4),
-            Family::V6 => self.next_hop6.map(IpAddr::V6),
-        }
+        self.gateways(family).first().map(|gateway| gateway.address)
+    }
+
+    /// Makes this the only gateway of its family.
+    pub fn set_next_hop(&mut self, family: Family, address: Option<IpAddr>) {
+        self.gateways[family.index()] = address.map_or_else(Arc::default, Gateway::only);
     }
 
     /// The configured MAC of the gateway of one family.

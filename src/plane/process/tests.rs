@@ -20,6 +20,6 @@ use crate::plane::sample::{A, B, GATEWAY, OWN, Rig, SERVER, SERVER6, hosts, poli
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::plane::{Plane, Shared};
-use crate::types::{Direction, End, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, End, Family, Offload, Standing, Tick, WanId};
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::settings::External6;
 use crate::control::compile::no_link;
 use crate::control::sample::settings;
+use crate::plane::policy::Gateway;
 
 const FIBER: WanId = WanId(0);
 const CABLE: WanId = WanId(1);
@@ -217,7 +218,10 @@ fn twins_behind_another_nat_hold_the_same_address_and_a_public_one_has_one_wan()
 }
 
 fn behind(gateway: &str, addresses: &[&str]) -> LinkState {
-    LinkState { gateway4: Some(gateway.parse().unwrap()), ..link(&[], addresses) }
+    LinkState {
+        gateways: [vec![Gateway::new(gateway.parse::<IpAddr>().unwrap(), "default route")], vec![]],
+        ..link(&[], addresses)
+    }
 }
 
 #[test]

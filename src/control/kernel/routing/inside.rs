@@ -65,6 +65,7 @@ fn via(gateway: IpAddr, link: u32, destination: IpNet) -> Route {
         kind: RouteType::Unicast,
         protocol: PROTOCOL,
         metric: default_metric(Family::of(&destination)),
+        preference: 0,
         hops: vec![Hop { link, gateway: Some(gateway) }],
     }
 }

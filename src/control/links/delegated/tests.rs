@@ -24,6 +24,7 @@ fn route(kind: RouteType, destination: &str, protocol: u8, metric: u32, link: u3
         kind,
         protocol,
         metric,
+        preference: 0,
         hops,
     }
 }

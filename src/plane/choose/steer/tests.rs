@@ -19,8 +19,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         vlan: None,
         told_mtu: [None; 2],
         addresses: [].into(),
-        next_hop4: None,
-        next_hop6: None,
+        gateways: Default::default(),
         gateway_macs: [None; 2],
     };
     let fixed = |(name, tier, weight): &(&str, u8, u32)| WanFixed {

@@ -1,6 +1,7 @@
 //! When probes leave, when silence is noticed, what cannot be asked, and what a new policy changes.
 
 use super::*;
+use crate::types::{LinkLayer, Mac};
 
 #[test]
 fn silence_is_noticed_in_time_and_the_late_answer_reaches_nobody() {
@@ -70,7 +71,7 @@ fn a_cycle_that_failed_as_a_whole_is_followed_by_the_next_when_its_time_is_over_
 #[test]
 fn what_cannot_be_asked_is_said_to_be_unsent() {
     for cut in [
-        |policy: &mut Policy| policy.wans[0].link.next_hop4 = None,
+        |policy: &mut Policy| policy.wans[0].link.set_next_hop(Family::V4, None),
         |policy: &mut Policy| {
             policy.wans[0].link.came_up = None;
         },
@@ -85,6 +86,20 @@ fn what_cannot_be_asked_is_said_to_be_unsent() {
         tick(&mut rig);
         assert_eq!(outcomes(&rig), [(0, Outcome::Failed(Failure::Unsent))]);
     }
+}
+
+#[test]
+fn a_gateway_that_is_whoever_is_at_the_other_end_cannot_be_pinged_and_that_is_said() {
+    let gateway = ProbeSpec { target: Target::Gateway, ..spec(SERVER, Question::Echo) };
+    let mut policy = probing(vec![gateway]);
+    policy.wans[0].link.layer = LinkLayer::None;
+    policy.wans[0].link.gateway_macs = [Some(Mac::default()); 2];
+    policy.wans[0].link.set_next_hop(Family::V4, Some([0; 4].into()));
+    let mut rig = Rig::new(policy);
+    assert!(tick(&mut rig).is_empty());
+    wait(&mut rig, 800);
+    tick(&mut rig);
+    assert_eq!(outcomes(&rig), [(0, Outcome::Failed(Failure::Nameless))]);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Claims about ARP, byte by byte.
 
 use super::*;
-use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::neighbor::hop::HopId;
+use crate::plane::neighbor::sample::{hex, neighbors as strangers, policy, sent};
 use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Policy;
 use crate::types::{Family, Offload, Tick, WanId};
+
+const V4: HopId = HopId { wan: WanId(0), family: Family::V4, place: 0 };
 
 const LINK: &str = "ffffffffffff 02000000ee01 0806";
 
@@ -24,10 +27,10 @@ fn receive_under(policy: &Policy, wan: WanId, neighbors: &Neighbors, body: &str)
 
 /// Neighbours that know the gateway of both WANs, so that nobody need be asked.
 fn known() -> Neighbors {
-    let neighbors = Neighbors::new();
+    let neighbors = strangers();
     for wan in [WanId(0), WanId(1)] {
-        neighbors.note_question(wan, Family::V4);
-        neighbors.learn(wan, Family::V4, Mac([2, 0, 0, 0, 0xee, 1]), true);
+        neighbors.note_question(HopId { wan, ..V4 });
+        neighbors.learn(HopId { wan, ..V4 }, Mac([2, 0, 0, 0, 0xee, 1]), true);
     }
     neighbors
 }
@@ -44,7 +47,7 @@ fn a_request_for_an_owned_address_is_answered_to_who_asked() {
 #[test]
 fn a_probe_for_an_owned_address_is_answered() {
     let probe = "0001 0800 06 04 0001 02000000ee01 00000000 000000000000 c0000203";
-    let (verdict, sent) = receive(WanId(0), &Neighbors::new(), probe);
+    let (verdict, sent) = receive(WanId(0), &strangers(), probe);
     let reply = "02000000ee01 02000000000a 0806 0001 0800 06 04 0002 02000000000a c0000203 02000000ee01 00000000";
     assert_eq!((verdict, sent), (Answer::Answered, vec![(WanId(0), hex(reply))]));
 }
@@ -83,7 +86,7 @@ fn nothing_is_answered_for_what_this_wan_does_not_own() {
 #[test]
 fn a_reply_asks_for_nothing() {
     let reply = "0001 0800 06 04 0002 02000000ee01 c0000206 02000000000a c0000203";
-    assert_eq!(receive(WanId(0), &Neighbors::new(), reply), (Answer::Kernel, vec![]));
+    assert_eq!(receive(WanId(0), &strangers(), reply), (Answer::Kernel, vec![]));
 }
 
 /// What the gateway may say: in an answer, in a question for somebody, in an announcement.
@@ -101,8 +104,8 @@ fn asked(frames: &[(WanId, Vec<u8>)]) -> Vec<Mac> {
 
 #[test]
 fn the_next_hop_teaches_its_mac_by_the_answer_to_a_question() {
-    let neighbors = Neighbors::new();
-    neighbors.note_question(WanId(0), Family::V4);
+    let neighbors = strangers();
+    neighbors.note_question(V4);
     assert_eq!(receive(WanId(0), &neighbors, SAYINGS[0]), (Answer::Kernel, vec![]));
     assert_eq!(neighbors.mac(WanId(0), Family::V4), Some(Mac([2, 0, 0, 0, 0xee, 1])));
 }
@@ -110,14 +113,14 @@ fn the_next_hop_teaches_its_mac_by_the_answer_to_a_question() {
 #[test]
 fn a_next_hop_that_speaks_unasked_is_asked_at_once_and_both_are_if_another_is_known() {
     for (body, last) in SAYINGS.iter().zip([1, 2, 3]) {
-        let neighbors = Neighbors::new();
+        let neighbors = strangers();
         let mac = Mac([2, 0, 0, 0, 0xee, last]);
         let (verdict, frames) = receive(WanId(0), &neighbors, body);
         assert_eq!((verdict, asked(&frames), neighbors.mac(WanId(0), Family::V4)), (Answer::Kernel, vec![mac], None));
 
-        let (neighbors, known) = (Neighbors::new(), Mac([2, 0, 0, 0, 0xee, 9]));
-        neighbors.note_question(WanId(0), Family::V4);
-        neighbors.learn(WanId(0), Family::V4, known, true);
+        let (neighbors, known) = (strangers(), Mac([2, 0, 0, 0, 0xee, 9]));
+        neighbors.note_question(V4);
+        neighbors.learn(V4, known, true);
         let (_, frames) = receive(WanId(0), &neighbors, body);
         assert_eq!((asked(&frames), neighbors.mac(WanId(0), Family::V4)), (vec![known, mac], Some(known)));
         assert_eq!(receive(WanId(0), &neighbors, body).1, [], "once");
@@ -126,7 +129,7 @@ fn a_next_hop_that_speaks_unasked_is_asked_at_once_and_both_are_if_another_is_kn
 
 #[test]
 fn only_a_reply_that_is_no_announcement_is_an_answer() {
-    let neighbors = Neighbors::new();
+    let neighbors = strangers();
     let to_us = "02000000000a 02000000ee01 0806";
     let reply = "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202";
     let request = "0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c0000202";
@@ -137,7 +140,7 @@ fn only_a_reply_that_is_no_announcement_is_an_answer() {
         let mut bytes = hex(&format!("{link}{body}"));
         let end = bytes.len();
         let frame = Frame::new(&mut bytes, 0, 14, end, Offload::NONE).unwrap();
-        neighbors.note_question(WanId(0), Family::V4);
+        neighbors.note_question(V4);
         answer(&frame, (Tick(0), &policy()), WanId(0), &neighbors, &mut Outbox::new());
         assert_eq!(neighbors.has_spoken(WanId(0), Family::V4), is_answer, "{link} {body}");
     }
@@ -145,7 +148,7 @@ fn only_a_reply_that_is_no_announcement_is_an_answer() {
 
 #[test]
 fn others_teach_nothing_and_neither_do_we() {
-    let neighbors = Neighbors::new();
+    let neighbors = strangers();
     receive(WanId(0), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000206 02000000000a c0000202");
     receive(WanId(0), &neighbors, "0001 0800 06 04 0001 02000000000a c0000201 000000000000 c0000203");
     receive(WanId(1), &neighbors, "0001 0800 06 04 0002 02000000ee01 c0000201 02000000000a c0000202");
@@ -154,7 +157,7 @@ fn others_teach_nothing_and_neither_do_we() {
 
 #[test]
 fn what_is_broken_is_dropped_and_what_is_foreign_is_left() {
-    let verdict = |body| receive(WanId(0), &Neighbors::new(), body).0;
+    let verdict = |body| receive(WanId(0), &strangers(), body).0;
     assert_eq!(
         verdict("0001 0800 06 04 0001 02000000ee01 c0000201 000000000000 c00002"),
         Answer::Drop(DropReason::Truncated)

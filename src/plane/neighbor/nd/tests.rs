@@ -1,13 +1,15 @@
 //! Claims about ND. Packets are written out byte by byte; `finish` fills their checksums in by plain arithmetic.
 
 use super::*;
-use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::neighbor::hop::HopId;
+use crate::plane::neighbor::sample::{hex, neighbors as strangers, policy, sent};
 use crate::plane::neighbor::{Neighbors, answer};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::Policy;
-use crate::types::{Offload, Tick, WanId};
+use crate::types::{Family, Offload, Tick, WanId};
 
 const A: WanId = WanId(0);
+const V6: HopId = HopId { wan: A, family: Family::V6, place: 0 };
 const GATEWAY: &str = "fe80000000000000 0000000000000001";
 const OWNED: &str = "20010db8000a0c80 0000000000000001";
 const OWNED_GROUP: &str = "ff02000000000000 00000001ff000001";
@@ -50,17 +52,17 @@ fn receive(packet: &[u8]) -> (Answer, Vec<(WanId, Vec<u8>)>) {
 
 /// What is learned from a packet after a question.
 fn learned(packet: &[u8]) -> Option<Mac> {
-    let neighbors = Neighbors::new();
-    neighbors.note_question(A, Family::V6);
+    let neighbors = strangers();
+    neighbors.note_question(V6);
     receive_under(&policy(), &neighbors, packet);
     neighbors.mac(A, Family::V6)
 }
 
 /// Neighbours where the gateway has answered.
 fn known() -> Neighbors {
-    let neighbors = Neighbors::new();
-    neighbors.note_question(A, Family::V6);
-    neighbors.learn(A, Family::V6, GATEWAY_MAC, true);
+    let neighbors = strangers();
+    neighbors.note_question(V6);
+    neighbors.learn(V6, GATEWAY_MAC, true);
     assert!(neighbors.has_spoken(A, Family::V6));
     neighbors
 }
@@ -122,7 +124,7 @@ fn nothing_is_answered_for_what_this_wan_does_not_own() {
 #[test]
 fn of_the_links_own_network_only_what_is_in_use_is_answered_for_and_defended_and_never_the_gateway() {
     let (mut policy, neighbors) = (policy(), known());
-    policy.wans[0].link.next_hop6 = Some("2001:db8:a:c80::fe".parse().unwrap());
+    policy.wans[0].link.set_next_hop(Family::V6, Some("2001:db8:a:c80::fe".parse().unwrap()));
     let host = "20010db8000a0c80 0000000000000077";
     let questions = |target: &str| {
         let group = format!("ff02000000000000 00000001ff{}", &target[target.len() - 6..]);
@@ -177,7 +179,7 @@ fn our_own_link_local_address_is_answered_where_the_kernel_has_none() {
     assert_eq!(receive(&solicitation(ours)).0, Answer::Kernel);
     let mut policy = policy();
     policy.wans[0].link.addresses = [].into();
-    assert_eq!(receive_under(&policy, &Neighbors::new(), &solicitation(ours)).0, Answer::Answered);
+    assert_eq!(receive_under(&policy, &strangers(), &solicitation(ours)).0, Answer::Answered);
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn only_a_solicited_advertisement_of_the_known_mac_is_an_answer() {
         let neighbors = known();
         receive_from(from, &policy(), &neighbors, &packet);
         assert!(!neighbors.has_spoken(A, Family::V6), "nobody has asked");
-        neighbors.note_question(A, Family::V6);
+        neighbors.note_question(V6);
         receive_from(from, &policy(), &neighbors, &packet);
         assert_eq!(neighbors.has_spoken(A, Family::V6), is_answer, "{packet:x?} from {from}");
     }
@@ -292,7 +294,7 @@ fn other_messages_and_our_own_are_left_alone() {
     assert_eq!(receive(&routed).0, Answer::Kernel, "behind an extension header");
     let mut policy = policy();
     policy.wans[0].link.mac = GATEWAY_MAC;
-    assert_eq!(receive_under(&policy, &Neighbors::new(), &solicitation(OWNED)).0, Answer::Kernel, "looped back");
+    assert_eq!(receive_under(&policy, &strangers(), &solicitation(OWNED)).0, Answer::Kernel, "looped back");
 }
 
 #[test]

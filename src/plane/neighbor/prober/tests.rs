@@ -15,7 +15,7 @@ const MAC: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
 fn quiet() -> Policy {
     let mut policy = policy();
     policy.wans.set(WanId(1), None);
-    policy.wans[0].link.next_hop6 = None;
+    policy.wans[0].link.set_next_hop(Family::V6, None);
     policy.wans[0].nat44 = Default::default();
     policy.wans[0].host6 = HostMap6::default();
     policy
@@ -53,8 +53,12 @@ impl Run {
 
     /// The next hop answers a question that it may have been asked by another.
     fn hears(&self, family: Family, mac: Mac) {
-        self.neighbors.note_question(A, family);
-        self.neighbors.learn(A, family, mac, true);
+        self.hears_of(HopId { wan: A, family, place: 0 }, mac);
+    }
+
+    fn hears_of(&self, hop: HopId, mac: Mac) {
+        self.neighbors.note_question(hop);
+        self.neighbors.learn(hop, mac, true);
     }
 
     /// Somebody says unasked at `now` that the IPv4 next hop has this MAC. Who is asked.
@@ -136,8 +140,8 @@ fn a_next_hop_that_answers_others_need_not_be_asked() {
 #[test]
 fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
     let mut policy = quiet();
-    policy.wans[0].link.next_hop4 = None;
-    policy.wans[0].link.next_hop6 = Some("fe80::12:3456".parse().unwrap());
+    policy.wans[0].link.set_next_hop(Family::V4, None);
+    policy.wans[0].link.set_next_hop(Family::V6, Some("fe80::12:3456".parse().unwrap()));
     let mut run = Run::new(policy);
     let frame = run.until(50_000).remove(0).1;
     assert_eq!(frame[..14], hex("3333ff123456 02000000000a 86dd"));
@@ -153,20 +157,20 @@ fn an_ipv6_next_hop_is_asked_for_by_its_solicited_node_group() {
 #[test]
 fn a_new_next_hop_starts_over_and_the_others_go_on() {
     let mut policy = quiet();
-    policy.wans[0].link.next_hop6 = Some("fe80::1".parse().unwrap());
+    policy.wans[0].link.set_next_hop(Family::V6, Some("fe80::1".parse().unwrap()));
     let mut run = Run::new(policy);
     run.until(50_000);
     run.hears(Family::V4, MAC);
     run.hears(Family::V6, MAC);
     run.until(51_000);
     run.policy.epoch = 2;
-    run.policy.wans[0].link.next_hop4 = Some("192.0.2.6".parse().unwrap());
+    run.policy.wans[0].link.set_next_hop(Family::V4, Some("192.0.2.6".parse().unwrap()));
     let asked = run.until(run.next.millis());
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].1[38..42], [192, 0, 2, 6]);
     assert_eq!((run.neighbors.mac(A, Family::V4), run.neighbors.mac(A, Family::V6)), (None, Some(MAC)));
     run.policy.epoch = 3;
-    run.policy.wans[0].link.next_hop6 = None;
+    run.policy.wans[0].link.set_next_hop(Family::V6, None);
     run.until(run.next.millis());
     assert_eq!(
         (run.neighbors.mac(A, Family::V6), run.neighbors.state(A, Family::V6)),
@@ -185,7 +189,7 @@ fn a_fixed_mac_is_never_asked_for() {
 #[test]
 fn owned_addresses_are_announced_twice_two_seconds_apart() {
     let mut policy = quiet();
-    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].link.set_next_hop(Family::V4, None);
     policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
     policy.wans[0].host6 = HostMap6::new(&[("2001:db8:a:c80::1".parse().unwrap(), "fd00:bad:b01::2".parse().unwrap())]);
     let mut run = Run::new(policy);
@@ -205,7 +209,7 @@ fn owned_addresses_are_announced_twice_two_seconds_apart() {
 fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
     let address = |text: &str| -> std::net::Ipv4Addr { text.parse().unwrap() };
     let mut policy = quiet();
-    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].link.set_next_hop(Family::V4, None);
     let pairs = [("10.250.250.2", "192.0.2.3"), ("10.250.250.3", "192.0.2.4")].map(|(a, b)| (address(a), address(b)));
     policy.wans[0].nat44 = Nat44Map::new(&pairs[..1]);
     let mut run = Run::new(policy);
@@ -215,7 +219,7 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
     let announced = run.until(70_000);
     assert_eq!(announced.iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [4, 4]);
     run.policy.epoch = 3;
-    run.policy.wans[0].link.next_hop4 = Some(address("192.0.2.1"));
+    run.policy.wans[0].link.set_next_hop(Family::V4, Some(address("192.0.2.1").into()));
     run.neighbors.set(A, Family::V4, MAC);
     assert_eq!(run.until(80_000).iter().map(|(_, frame)| frame[31]).collect::<Vec<_>>(), [3, 4, 3, 4]);
     run.policy.epoch = 4;
@@ -233,7 +237,7 @@ fn a_new_policy_announces_only_what_is_new_and_a_new_gateway_everything() {
 #[test]
 fn a_wan_that_stands_otherwise_announces_nothing_more_and_goes_on_with_what_is_under_way() {
     let mut policy = quiet();
-    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].link.set_next_hop(Family::V4, None);
     policy.wans[0].nat44 = super::super::sample::policy().wans[0].nat44.clone();
     let mut run = Run::new(policy);
     assert_eq!(run.times(51_000), [50_000]);
@@ -244,7 +248,7 @@ fn a_wan_that_stands_otherwise_announces_nothing_more_and_goes_on_with_what_is_u
 #[test]
 fn a_large_block_is_announced_at_a_measured_pace() {
     let mut policy = quiet();
-    policy.wans[0].link.next_hop4 = None;
+    policy.wans[0].link.set_next_hop(Family::V4, None);
     let pair =
         |n: u32| (std::net::Ipv4Addr::from_bits(0x0a00_0000 + n), std::net::Ipv4Addr::from_bits(0xc612_0000 + n));
     policy.wans[0].nat44 = Nat44Map::new(&(0..40).map(pair).collect::<Vec<_>>());
@@ -290,7 +294,7 @@ fn a_mac_that_is_claimed_is_refused_if_the_known_one_answers_or_nobody_does() {
         }
         run.until(51_300);
         assert_eq!((run.neighbors.mac(A, Family::V4), run.refused), (Some(MAC), 1));
-        assert_eq!(run.neighbors.claims.mac((A, Family::V4)), None);
+        assert_eq!(run.neighbors.claims.mac(HopId { wan: A, family: Family::V4, place: 0 }), None);
     }
 }
 
@@ -356,4 +360,115 @@ fn a_configured_mac_is_used_and_nobody_is_asked_and_no_claim_counts() {
     run.policy.wans[0].link.gateway_macs[0] = None;
     let asked = run.until(103_000);
     assert_eq!((&asked[0].1[..6], run.neighbors.mac(A, Family::V4)), (&[0xff; 6][..], None), "it is asked for again");
+}
+
+/// A policy with these IPv4 gateways, best first, by the last octets of their addresses and MACs.
+fn several(gateways: &[u8]) -> Policy {
+    let mut policy = quiet();
+    let gateway = |last: &u8| Gateway::new([192, 0, 2, *last], "default route");
+    policy.wans[0].link.gateways[0] = gateways.iter().map(gateway).collect();
+    policy
+}
+
+impl Run {
+    fn place(&self, last: u8) -> HopId {
+        self.neighbors.hop(A, Family::V4, [192, 0, 2, last].into()).expect("a gateway")
+    }
+
+    /// This gateway answers.
+    fn answers(&self, last: u8) {
+        self.hears_of(self.place(last), Mac([2, 0, 0, 0, 0xee, last]));
+    }
+
+    /// The last octet of the MAC that packets go to.
+    fn used(&self) -> Option<u8> {
+        self.neighbors.mac(A, Family::V4).map(|mac| mac.0[5])
+    }
+
+    /// Until then; these gateways answer whatever they are asked, within five milliseconds.
+    fn answered_until(&mut self, until: u64, answer: &[u8]) {
+        while self.next.millis() <= until {
+            let asked = self.until(self.next.millis());
+            let is_asked = |last: u8| asked.iter().any(|(_, frame)| frame[41] == last);
+            answer.iter().filter(|last| is_asked(**last)).for_each(|last| self.answers(*last));
+            self.next = self.next.min(Tick::from_millis(until.max(self.next.millis())));
+        }
+    }
+}
+
+#[test]
+fn gateways_are_resolved_side_by_side_and_the_first_that_answers_is_used_until_a_better_one_is_steady() {
+    let mut run = Run::new(several(&[1, 2, 3]));
+    let asked = run.until(50_000);
+    assert_eq!(asked.iter().map(|(_, frame)| frame[41]).collect::<Vec<_>>(), [1, 2, 3]);
+    run.answered_until(52_000, &[2, 3]);
+    assert_eq!(run.used(), Some(2));
+    run.answered_until(55_400, &[1, 2, 3]);
+    assert_eq!(run.used(), Some(2), "the better one has just come");
+    run.answered_until(57_000, &[1, 2, 3]);
+    assert_eq!((run.used(), run.prober.take_changes()), (Some(1), 2), "from one that never answered, and to the best");
+}
+
+#[test]
+fn where_the_used_gateway_is_doubted_the_others_are_asked_at_once_and_one_that_answers_takes_over() {
+    let mut run = Run::new(several(&[1, 2]));
+    run.answered_until(60_000, &[1, 2]);
+    assert_eq!(run.used(), Some(1));
+    run.neighbors.doubt(A, Family::V4);
+    assert!(run.neighbors.take_doubted());
+    run.next = Tick::from_millis(60_001);
+    run.answered_until(60_100, &[2]);
+    assert_eq!((run.used(), run.neighbors.state(A, Family::V4)), (Some(2), NeighborState::Reachable));
+    run.answered_until(90_000, &[2]);
+    assert_eq!(run.used(), Some(2));
+    run.answered_until(96_000, &[1, 2]);
+    assert_eq!(run.used(), Some(1), "it is back, and better");
+}
+
+#[test]
+fn a_policy_with_other_gateways_changes_nothing_for_those_that_stay() {
+    let mut run = Run::new(several(&[1, 2]));
+    run.answered_until(60_000, &[1, 2]);
+    let place = run.place(2);
+    (run.policy.epoch, run.policy.wans[0].link.gateways[0]) = (2, several(&[3, 2]).wans[0].link.gateways[0].clone());
+    let asked = run.until(run.next.millis());
+    assert_eq!(asked.iter().map(|(_, frame)| frame[41]).collect::<Vec<_>>(), [3], "only the new one");
+    assert_eq!((run.place(2), run.used()), (place, Some(2)), "it answered all the time");
+    assert_eq!(run.neighbors.hop(A, Family::V4, [192, 0, 2, 1].into()), None);
+}
+
+#[test]
+fn a_gateway_whose_route_is_gone_is_used_until_another_answers() {
+    let mut run = Run::new(several(&[1]));
+    run.answered_until(60_000, &[1]);
+    let lapsed = Gateway { has_lapsed: true, ..Gateway::new([192, 0, 2, 1], "its route is gone") };
+    let new = Gateway::new([192, 0, 2, 2], "default route");
+    (run.policy.epoch, run.policy.wans[0].link.gateways[0]) = (2, [new, lapsed].into());
+    run.answered_until(61_000, &[]);
+    assert_eq!(run.used(), Some(1));
+    run.answered_until(63_000, &[2]);
+    assert_eq!(run.used(), Some(2), "at once");
+}
+
+#[test]
+fn an_ipv6_address_may_be_the_gateway_of_both_families() {
+    let mut policy = quiet();
+    policy.wans[0].link.gateways = [Gateway::only(ip6("fe80::1")), Gateway::only(ip6("fe80::1"))];
+    let mut run = Run::new(policy);
+    let asked = run.until(50_000);
+    assert!(asked.len() == 2 && asked.iter().all(|(_, frame)| frame[54] == 135), "both by neighbour solicitation");
+    let said = Said { next_hop: ip6("fe80::1"), mac: MAC, is_answer: true };
+    let place = &mut NeighborContext {
+        now: Tick::from_millis(50_001),
+        id: A,
+        wan: run.policy.wan(A).unwrap(),
+        neighbors: &run.neighbors,
+        outbox: &mut Outbox::new(),
+    };
+    verify::learn(place, said);
+    assert_eq!(Family::ALL.map(|family| run.neighbors.mac(A, family)), [Some(MAC); 2]);
+}
+
+fn ip6(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }

@@ -220,7 +220,7 @@ fn a_family_without_a_target_or_a_way_is_not_probed() {
     let mut policy = probing();
     policy.wans[0].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![] }.into());
     policy.wans[1].probe = Some(Probe { targets4: vec![ip(SERVER)], targets6: vec![ip(SERVER6)] }.into());
-    policy.wans[1].link.next_hop4 = None;
+    policy.wans[1].link.set_next_hop(Family::V4, None);
     policy.wans[1].mtu = 1280;
     let mut rig = Rig::new(policy);
     let sent = run(&mut rig, 2000, |sent| Some(reply(sent)));

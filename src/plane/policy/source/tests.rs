@@ -330,7 +330,7 @@ proptest! {
         own.dedup_by_key(|own| own.address);
         let usable: Vec<_> = own.iter().filter(|own| own.state > AddressState::Tentative).copied().collect();
         let mut wan = bare(&[]);
-        wan.link.next_hop6 = None;
+        wan.link.set_next_hop(Family::V6, None);
         wan.link.addresses = own.into();
         let choice = towards(&wan, target.into(), Purpose::Question);
         let is_made = choice.is_some_and(|it| !wan.link.has(it.address));

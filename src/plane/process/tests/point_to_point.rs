@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::plane::outbox::Outbox;
+use crate::plane::policy::Gateway;
 use crate::types::{LinkLayer, Mac};
 
 fn bare() -> Policy {
@@ -9,7 +10,7 @@ fn bare() -> Policy {
     let mut wan = policy.wans[0].clone();
     wan.link.layer = LinkLayer::None;
     (wan.link.mac, wan.link.gateway_macs) = (Mac::default(), [Some(Mac::default()); 2]);
-    (wan.link.next_hop4, wan.link.next_hop6) = (Some([0; 4].into()), Some([0; 16].into()));
+    wan.link.gateways = [Gateway::only([0; 4]), Gateway::only([0u16; 8])];
     policy.wans = [wan, policy.wans[1].clone()].into_iter().collect();
     policy
 }

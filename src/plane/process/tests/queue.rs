@@ -23,6 +23,21 @@ fn a_packet_waits_for_its_next_hop_and_leaves_when_the_mac_is_known() {
 }
 
 #[test]
+fn a_worker_that_does_not_ask_looks_again_soon_whether_another_has_heard_of_the_next_hop() {
+    let mut rig = Rig::new(policy());
+    rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10, 0)), false);
+    rig.plane.tick(rig.now, &mut rig.outbox);
+    assert_eq!(rig.plane.wake(), Tick(u64::MAX));
+    let query = packet("10.250.250.2", SERVER, protocol::UDP, &udp(port_for(A), 53, b"query"));
+    assert_eq!(rig.outbound(&query).verdict, Verdict::Held);
+    let due = rig.plane.wake();
+    assert!(due <= rig.now.plus_millis(20), "{due:?}");
+    rig.plane.shared().neighbors.set(A, Family::V4, GATEWAY[0]);
+    rig.plane.tick(due, &mut rig.outbox);
+    assert_eq!(rig.sent().len(), 1);
+}
+
+#[test]
 fn a_next_hop_that_stays_silent_is_reported_to_the_sender() {
     let mut rig = Rig::new(policy());
     rig.plane = Plane::new(Arc::new(policy()), Arc::new(Shared::new(10, 0)), false);

@@ -1,7 +1,6 @@
 //! What strangers on the Internet can do to the flows of a site: their packets are spoofed, and nobody inside answers.
 
 use super::*;
-use crate::types::Family;
 
 const HOST: &str = "10.250.250.2";
 
