@@ -10,6 +10,7 @@ mod everything;
 mod flows;
 mod lines;
 mod modem;
+mod noise;
 mod path;
 mod provider;
 mod raw;
@@ -30,6 +31,7 @@ pub use everything::everything_passes;
 pub use flows::{all_by_dsl, connect_to, connected, flow, goes_on, seen, shared_again, socket};
 pub use lines::{carry, cut, event, forward, forward_all, judged, mend, probing, wait_for, wan};
 pub use modem::{Modem, plug_in};
+pub use noise::{ADDRESSES_IN_A_ROUND, Noise};
 pub use path::{
     Swallowed, announce_wide, dig_black_holes, forget_paths, set_lan_mtu, set_mtu, set_uplink_mtu, set_wan_mtu,
     swallow, wait_for_paths,
@@ -78,7 +80,11 @@ pub struct Router<'a> {
     service: Option<Service>,
     lab: &'a Lab,
     before: Vec<u64>,
+    _noise: Option<Noise>,
 }
+
+/// Names the switch by which every flowpin of the lab has noise beside it.
+pub const NOISE: &str = "FLOWPIN_TEST_NOISE";
 
 /// Starts flowpin with the lab's own configuration.
 pub fn start(lab: &Lab) -> Router<'_> {
@@ -93,7 +99,8 @@ pub fn open_at_stop(config: &str) -> String {
 /// Starts flowpin with another configuration.
 pub fn start_with<'a>(lab: &'a Lab, config: &str) -> Router<'a> {
     let service = lab.start_flowpin_with(flowpin(), config).unwrap_or_else(|error| panic!("{error}"));
-    Router { service: Some(service), lab, before: checksum_errors(lab) }
+    let noise = std::env::var_os(NOISE).map(|_| Noise::begin(lab, true));
+    Router { service: Some(service), lab, before: checksum_errors(lab), _noise: noise }
 }
 
 impl Router<'_> {

@@ -8,6 +8,7 @@ mod story;
 mod addresses;
 mod arp;
 mod balance;
+mod beside_noise;
 mod browse;
 mod commands;
 mod conformance;
