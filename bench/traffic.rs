@@ -99,6 +99,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
         },
         probe: None,
         nat44: Nat44Map::new(&pairs),
+        masquerade: None,
         host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new("fd00:bad:b01::/60".parse().unwrap(), outside.parse().unwrap(), mode))]
             .into(),

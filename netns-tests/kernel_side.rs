@@ -1,6 +1,6 @@
 //! What the kernel side sets up is undone to the byte, a killed run is taken over, and conflicts are named.
 
-use crate::machine::{add_tun, build_router, in_namespace, machine, output, plan, set_up, sh, tear_down};
+use crate::machine::{add_tun, build_router, entire, in_namespace, machine, output, plan, set_up, sh, tear_down};
 use flowpin::control::kernel::{self, Plan, Repaired};
 use std::fs;
 use std::path::Path;
@@ -90,7 +90,7 @@ fn tables_that_nobody_owns_are_taken_over_after_the_kernel_refuses_to_give_them_
         let tables = "table inet flowpin-flowpin0\ntable netdev flowpin-flowpin0\n";
         assert_eq!(output("nft list tables | sort"), tables);
         assert!(output("nft list table netdev flowpin-flowpin0").contains("192.0.2.193"));
-        kernel.guard.replace(&["192.0.2.194/32".parse().unwrap()]).await.unwrap();
+        kernel.guard.replace(&[entire("192.0.2.194/32")]).await.unwrap();
         let table = output("nft list table netdev flowpin-flowpin0");
         assert!(table.contains("192.0.2.194") && !table.contains("192.0.2.193"), "{table}");
         tear_down(kernel, &plan).await;

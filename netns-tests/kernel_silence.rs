@@ -1,9 +1,11 @@
 //! The kernel is silent about owned addresses, at no cost to its own and to DHCP.
 
-use crate::machine::{add_tun, build_isp, in_namespace, join_isp, mac, output, plan, run, set_up, sh, tear_down};
+use crate::machine::{
+    add_tun, build_isp, entire, in_namespace, join_isp, mac, output, plan, run, set_up, sh, tear_down,
+};
 use flowpin::control::kernel::Plan;
 use flowpin::lab::Namespace;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 /// What the ISP can get out of the kernel behind one address pair: echo, echo, TCP reset, ARP, neighbour advertisement.
@@ -56,16 +58,12 @@ fn c_66_the_kernel_is_silent_for_owned_addresses_and_answers_for_its_own() {
             kernel.guard.raise_again().await.unwrap();
         }
         assert_eq!(answers(isp, owned.0, owned.1), [false; 5], "after a flush");
-        kernel.guard.replace(&["192.0.2.2/32".parse().unwrap(), "2001:db8:a::2/128".parse().unwrap()]).await.unwrap();
+        kernel.guard.replace(&[entire("192.0.2.2/32"), entire("2001:db8:a::2/128")]).await.unwrap();
         assert_eq!(answers(isp, owned.0, owned.1), [true; 5], "no longer owned");
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "now owned");
         sh("ip link del wan0");
         join_isp(isp);
-        kernel
-            .guard
-            .replace(&[own.0.parse::<IpAddr>().unwrap().into(), own.1.parse::<IpAddr>().unwrap().into()])
-            .await
-            .unwrap();
+        kernel.guard.replace(&[entire(&format!("{}/32", own.0)), entire(&format!("{}/128", own.1))]).await.unwrap();
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "after the link came back");
         drop(kernel);
         assert_eq!(answers(isp, own.0, own.1), [false; 5], "after a crash");
@@ -81,8 +79,7 @@ fn the_shield_lets_dhcp_through_and_takes_many_addresses() {
         let isp = &build_isp("dhcp");
         add_tun();
         let mut plan = Plan { downstream: None, ..plan("dhcp") };
-        plan.owned
-            .extend((0..2000u32).map(|n| ipnet::IpNet::from(IpAddr::from(Ipv4Addr::from_bits(0xc612_0000 + 2 * n)))));
+        plan.owned.extend((0..2000u32).map(|n| entire(&format!("{}/32", Ipv4Addr::from_bits(0xc612_0000 + 2 * n)))));
         let kernel = set_up(&plan).await;
         assert!(output("nft list ruleset").contains("198.18.15.158"));
         let client = Command::new("timeout")

@@ -4,6 +4,8 @@
 use flowpin::config::settings::Local;
 use flowpin::control::kernel::{self, Kernel, Plan};
 use flowpin::lab::{Lab, Namespace};
+use flowpin::types::Owned;
+use ipnet::IpNet;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -86,6 +88,11 @@ pub fn add_tun() {
     sh("ip tuntap add flowpin0 mode tun");
 }
 
+/// An address or prefix that is all flowpin's.
+pub fn entire(net: &str) -> Owned {
+    net.parse::<IpNet>().unwrap().into()
+}
+
 pub fn plan(name: &str) -> Plan {
     let directory = std::env::temp_dir().join(format!("flowpin-kernel-{}-{name}", std::process::id()));
     Plan {
@@ -98,7 +105,8 @@ pub fn plan(name: &str) -> Plan {
         next_hop4: None,
         next_hop6: Some("fe80::2".parse().unwrap()),
         wans: ["wan0", "absent0"].map(String::from).to_vec(),
-        owned: ["192.0.2.193/32", "2001:db8:a:c80::/60"].map(|net| net.parse().unwrap()).to_vec(),
+        owned: ["192.0.2.193/32", "2001:db8:a:c80::/60"].map(entire).to_vec(),
+        ports: Vec::new(),
         state: directory.join("control.sock.state"),
     }
 }

@@ -40,6 +40,7 @@ mod links_change;
 mod links_follow;
 mod local_networks;
 mod manual;
+mod masquerade;
 mod model;
 mod nptv6;
 mod offloads;

@@ -368,6 +368,8 @@ pub struct Flow {
     pub remote_port: u16,
     /// The address that the remote sees.
     pub public: Option<IpAddr>,
+    /// The port or identifier that the remote sees, where the inside host shares that address; `null`: its own.
+    pub public_port: Option<u16>,
     /// The WAN it is pinned to.
     pub wan: String,
     /// `outbound` or `inbound`: who spoke first.

@@ -17,6 +17,7 @@ pub mod health;
 pub mod keyed;
 pub mod lease;
 pub mod limiter;
+pub mod mapping;
 pub mod neighbor;
 pub mod outbox;
 pub mod packet;

@@ -8,6 +8,7 @@ mod frame;
 mod health;
 mod mtu;
 mod offload;
+mod owned;
 mod setting;
 mod slots;
 
@@ -17,6 +18,7 @@ pub use frame::{Batch, Disposition, Frame, HEADROOM, LinkLayer, MAX_BATCH};
 pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use mtu::{LEAST_MTU6, MtuTeller, ToldMtu};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
+pub use owned::{Owned, PortRange};
 pub use setting::{Balance, NptMode, Timeouts};
 pub use slots::Slots;
 

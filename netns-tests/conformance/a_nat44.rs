@@ -1,5 +1,5 @@
 //! C-01 to C-17: 1:1 mappings of IPv4, what they let in, and how inside hosts reach each other under public addresses.
-//! What concerns masquerade alone (half of C-05, C-11, C-12 and C-15) waits for it.
+//! What concerns masquerade stands in src/plane/mapping and src/plane/process/tests/masquerade.
 
 mod discovery;
 mod filtering;

@@ -19,7 +19,7 @@ const PLANE: &[&[&str]] = &[
     &["keyed"],
     &["verdict", "outbox", "limiter", "lease"],
     &["packet", "counters"],
-    &["translate", "craft"],
+    &["translate", "craft", "mapping"],
     &["policy"],
     &["probing", "context", "flow", "fragment"],
     &["refusal"],

@@ -59,6 +59,7 @@ fn summary(path: &Path, settings: &Settings) -> String {
         }
     };
     add(wans.values().map(|wan| wan.nat44.len() + usize::from(wan.nat44_interface.is_some())).sum(), "IPv4 mapping");
+    add(wans.values().filter(|wan| wan.masquerade.is_some()).count(), "shared IPv4 address");
     add(wans.values().filter(|wan| wan.nptv6.is_some()).count(), "translated IPv6 prefix");
     add(wans.values().map(|wan| wan.inbound6.len()).sum(), "inbound IPv6 host");
     add(wans.values().map(|wan| wan.gateway_macs.iter().flatten().count()).sum(), "fixed gateway MAC");

@@ -153,7 +153,7 @@ fn cells(flow: &Flow) -> [String; 11] {
         flow.protocol.clone(),
         endpoint(flow, flow.inside, flow.inside_port),
         endpoint(flow, flow.remote, flow.remote_port),
-        flow.public.map_or_else(|| "none".to_owned(), |address| address.to_string()),
+        flow.public.map_or_else(|| "none".to_owned(), |address| public(flow, address)),
         flow.wan.clone(),
         if flow.origin == "inbound" { "outside".to_owned() } else { "inside".to_owned() },
         flow.state.clone(),
@@ -164,12 +164,17 @@ fn cells(flow: &Flow) -> [String; 11] {
     ]
 }
 
+/// A public address, with the port where that is not the inside host's own.
+fn public(flow: &Flow, address: IpAddr) -> String {
+    flow.public_port.map_or_else(|| address.to_string(), |port| endpoint(flow, address, port))
+}
+
 /// An address with what tells its flows apart: a port, an ICMP identifier (inside only), or nothing.
 fn endpoint(flow: &Flow, address: IpAddr, port: u16) -> String {
     match (flow.protocol.as_str(), address) {
         ("tcp" | "udp", IpAddr::V4(address)) => format!("{address}:{port}"),
         ("tcp" | "udp", IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        ("icmp" | "icmp6", address) if address == flow.inside => format!("{address} id {port}"),
+        ("icmp" | "icmp6", address) if address != flow.remote => format!("{address} id {port}"),
         (_, address) => address.to_string(),
     }
 }
@@ -187,6 +192,7 @@ mod tests {
             remote: if inside.contains(':') { "2001:db8::5" } else { "203.0.113.5" }.parse().unwrap(),
             remote_port: 443,
             public: Some("192.0.2.193".parse().unwrap()),
+            public_port: None,
             wan: "fiber".into(),
             origin: "outbound".into(),
             state: "established".into(),

@@ -5,6 +5,7 @@
 mod check;
 mod health;
 mod inside;
+mod masquerade;
 mod owners;
 mod probes;
 mod raw;
@@ -133,6 +134,7 @@ fn wan_settings(said: raw::Wan) -> Wan {
         sources: said.sources.map(value),
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),
+        masquerade: value(said.masquerade),
         nptv6: npt.map(|(inside, outside, mode)| Nptv6 { inside, outside, mode }),
         inbound6: said.inbound6.into_iter().map(|(external, inside)| (external.value, inside.value)).collect(),
         thresholds: said.thresholds,

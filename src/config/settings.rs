@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML (file/reader.rs), links.
 
-use crate::types::{Balance, Family, Mac, NptMode, OnUp, Remedies, Slots, Timeouts};
+use crate::types::{Balance, Family, Mac, NptMode, OnUp, PortRange, Remedies, Slots, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -38,6 +38,10 @@ pub const DEFAULT_TUN: &str = "flowpin0";
 
 /// The MTU of the TUN in bytes, unless the file says another.
 pub const DEFAULT_MTU: u16 = 1500;
+
+/// Ports that inside hosts have at an address which they share, unless the file says others: below those that the kernel gives
+/// its own sockets by default.
+pub const DEFAULT_PORTS: PortRange = PortRange { first: 16384, last: 32767 };
 
 /// Milliseconds that a flow may wait for an answer on a WAN that is softly down, if nothing else is said.
 pub const DEFAULT_SILENCE: Option<u32> = Some(3000);
@@ -119,6 +123,9 @@ pub struct Wan {
     pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// The inside host whose public address is the link's own, followed while running; it is in no pair.
     pub nat44_interface: Option<Ipv4Addr>,
+    /// Ports of the link's own IPv4 address, followed while running, that inside hosts share which are in no pair; no inside
+    /// host has that address then.
+    pub masquerade: Option<PortRange>,
     /// Prefix translation.
     pub nptv6: Option<Nptv6>,
     /// External and inside host, each once.
@@ -350,6 +357,12 @@ impl Wan {
         self.nptv6.is_some_and(|npt| npt.outside.is_none())
     }
 
+    /// Whether it translates to its link's own IPv4 address.
+    #[must_use]
+    pub fn follows_address(&self) -> bool {
+        self.nat44_interface.is_some() || self.masquerade.is_some()
+    }
+
     /// The external and inside hosts that this WAN has whatever its link has.
     pub fn fixed_inbound6(&self) -> impl Iterator<Item = (Ipv6Addr, Ipv6Addr)> + '_ {
         self.inbound6.iter().filter_map(|(external, inside)| match external {
@@ -368,7 +381,7 @@ impl Wan {
     #[must_use]
     pub fn carries(&self, family: Family) -> bool {
         match family {
-            Family::V4 => !self.nat44.is_empty() || self.nat44_interface.is_some(),
+            Family::V4 => !self.nat44.is_empty() || self.follows_address(),
             Family::V6 => self.nptv6.is_some() || !self.inbound6.is_empty(),
         }
     }

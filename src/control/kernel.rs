@@ -14,6 +14,7 @@ mod door;
 mod forwarding;
 mod guard;
 mod hush;
+mod local_ports;
 mod lock;
 mod nft;
 mod plan;
@@ -63,6 +64,10 @@ pub struct Kernel {
 pub async fn setup(plan: &Plan) -> Result<Kernel, Vec<String>> {
     let netlink = Netlink::connect().map_err(one)?;
     let saved = Saved::load(&plan.state).map_err(one)?;
+    let conflicts = local_ports::conflicts(plan);
+    if !conflicts.is_empty() {
+        return Err(conflicts);
+    }
     let left_by = saved.left_by().map(String::from);
     let survey = Survey::make(&netlink, plan, left_by.is_some()).await?;
     let forwarding = Forwarding::new(plan.clone(), saved);

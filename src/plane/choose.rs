@@ -8,5 +8,7 @@ pub mod failback;
 pub mod failover;
 pub mod inbound;
 pub mod outbound;
+pub mod public_port;
+pub mod shared;
 pub mod soft_down;
 pub mod steer;

@@ -70,6 +70,8 @@ pub enum Event {
     ClaimRefused,
     /// Gateways that another of their WAN has taken the place of.
     GatewayChanged,
+    /// Attempts to find a public port for a new flow on a WAN that has none left.
+    PortsExhausted,
 }
 
 impl Event {
@@ -91,6 +93,7 @@ impl Event {
         Self::Evicted,
         Self::ClaimRefused,
         Self::GatewayChanged,
+        Self::PortsExhausted,
     ];
 
     /// The name in tables and JSON.
@@ -113,6 +116,7 @@ impl Event {
             Self::Evicted => "evicted",
             Self::ClaimRefused => "claim-refused",
             Self::GatewayChanged => "gateway-changed",
+            Self::PortsExhausted => "ports-exhausted",
         }
     }
 }

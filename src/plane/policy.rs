@@ -20,7 +20,7 @@ pub use link::WanLink;
 pub use wan::{Draining, OnDown, Probe, Wan, WanFixed};
 
 use crate::plane::packet::headers::Endpoint;
-use crate::types::{Balance, Family, Slots, Timeouts, WanId};
+use crate::types::{Balance, Family, Owned, Slots, Timeouts, WanId};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -100,13 +100,13 @@ impl Policy {
         self.fixed.prefixes.iter().any(|prefix| prefix.contains(&address)) || self.wans().any(|(_, wan)| is_mapped(wan))
     }
 
-    /// Every public address and prefix that flowpin translates, in one order, whatever order they are held in, without what of
-    /// them is the kernel's.
+    /// Everything that flowpin translates, in one order, whatever order it is held in, without what of it is the kernel's.
     #[must_use]
-    pub fn owned(&self) -> Vec<IpNet> {
+    pub fn owned(&self) -> Vec<Owned> {
         let kept: Vec<_> = self.wans().flat_map(|(_, wan)| wan.kept6.iter().copied()).collect();
-        let mut owned: Vec<_> =
-            self.wans().flat_map(|(_, wan)| wan.owned()).flat_map(|net| without(net, &kept)).collect();
+        let whole = self.wans().flat_map(|(_, wan)| wan.owned()).flat_map(|net| without(net, &kept));
+        let shared = self.wans().flat_map(|(_, wan)| wan.shared());
+        let mut owned: Vec<_> = whole.map(Owned::from).chain(shared).collect();
         owned.sort_unstable();
         owned.dedup();
         owned
@@ -191,7 +191,7 @@ mod tests {
             68 - 1 + 66 + 1,
             "halves down to each address, of which the second lies in a /62; and the DSL's prefix"
         );
-        let has = |text: &str| owned.iter().any(|net| net.contains(&text.parse::<IpAddr>().unwrap()));
+        let has = |text: &str| owned.iter().any(|it| it.net.contains(&text.parse::<IpAddr>().unwrap()));
         for ours in ["2001:db8:a:c80::1", "2001:db8:a:c85::6", "2001:db8:a:c8f:ffff:ffff:ffff:ffff"] {
             assert!(has(ours), "{ours}");
         }

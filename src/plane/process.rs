@@ -5,6 +5,7 @@ use super::choose::address;
 use super::choose::admit;
 use super::choose::inbound::{self, Arrival};
 use super::choose::outbound::{self, OutboundPath};
+use super::choose::shared;
 use super::context::{Ctx, Line};
 use super::counters::Event;
 use super::lease::Binding;
@@ -19,6 +20,7 @@ use super::refusal::Refusal;
 use super::state::{Core, Plane};
 use super::tell::respond::Back;
 use super::tell::{malformed, remote, respond};
+use super::translate::mapped::Mapped;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
 use crate::types::{Direction, Disposition, End, Frame, HEADROOM, Offload, Standing, Tick, WanId};
@@ -137,7 +139,7 @@ fn arrive(
     (headers, addressed): (Headers, Link),
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, Refusal> {
-    let Some(receiver) = admit::receiver(ctx.policy, line.wan, &headers, addressed == Link::Group)? else {
+    let Some(receiver) = receiver(core, ctx, line, (&headers, addressed), frame)? else {
         return Ok(Verdict::Kernel);
     };
     if line.wan.standing(headers.family()) == Standing::HardDown {
@@ -156,7 +158,26 @@ fn arrive(
         remote::answer(core, ctx, line, &headers, frame);
     }
     mss_clamp::apply(core, ctx, line, &headers, frame);
-    Ok(send::to_inside(core, ctx, headers, receiver, Some(line.id), frame)?)
+    let late = late_fragments::release_inbound(core, ctx, &headers, receiver);
+    let verdict = send::to_inside(core, ctx, headers, receiver, Some(line.id), frame)?;
+    if !late.is_empty() {
+        send_late_inside(core, ctx, line.id, late);
+    }
+    Ok(verdict)
+}
+
+/// The inside end that a packet from a WAN is for, at an address of its own or one that it shares; `None`: it is the kernel's.
+fn receiver(
+    core: &Core,
+    ctx: &Ctx<'_>,
+    line: Line<'_>,
+    (headers, addressed): (&Headers, Link),
+    frame: &Frame<'_>,
+) -> Result<Option<Mapped>, Refusal> {
+    match admit::receiver(ctx.policy, line.wan, headers, addressed == Link::Group)? {
+        None if addressed == Link::Unicast => shared::receiver(core, ctx, line, headers, frame),
+        found => Ok(found),
+    }
 }
 
 /// The life of an ICMP error from inside: out by the WAN of the flow that it is about, or back inside.
@@ -192,6 +213,20 @@ fn send_late(core: &mut Core, ctx: &mut Ctx<'_>, late: LateFragments) {
         let Some(mut frame) = Frame::new(&mut buffer, HEADROOM, HEADROOM, end, Offload::NONE) else { continue };
         let (decided, _) = outbound(core, ctx, &mut frame);
         let verdict = conclude(core, Direction::Outbound, decided, &mut frame);
+        late_fragments::send(&frame, verdict, ctx.outbox);
+    }
+    ctx.outbox.keep_order();
+}
+
+/// The same for those that came from a WAN.
+#[cold]
+fn send_late_inside(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, late: LateFragments) {
+    for mut buffer in late {
+        let end = buffer.len();
+        let Some(mut frame) = Frame::new(&mut buffer, HEADROOM, HEADROOM, end, Offload::NONE) else { continue };
+        let Some((line, headers)) = ctx.line(id).zip(parse(frame.packet(), &frame.offload).ok()) else { continue };
+        let decided = arrive(core, ctx, line, (headers, Link::Unicast), &mut frame);
+        let verdict = conclude(core, Direction::Inbound, decided.map_err(|refusal| refusal.reason), &mut frame);
         late_fragments::send(&frame, verdict, ctx.outbox);
     }
     ctx.outbox.keep_order();

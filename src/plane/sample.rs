@@ -58,6 +58,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             ("10.250.250.2".parse().unwrap(), public(12)),
             ("10.250.250.3".parse().unwrap(), public(13)),
         ]),
+        masquerade: None,
         host6: HostMap6::default(),
         nptv6: [Leased::fixed(Translator::new(inside, prefix.parse().unwrap(), mode))].into(),
         kept6: [].into(),

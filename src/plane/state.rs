@@ -6,14 +6,16 @@ use crate::plane::flow::table::FlowTable;
 use crate::plane::flow::wheel::{Walk, Wheel};
 use crate::plane::fragment::pins::FragmentPins;
 use crate::plane::health::{self, Health};
+use crate::plane::lease::Binding;
 use crate::plane::limiter::Limits;
 use crate::plane::neighbor::queue::NeighborQueue;
 use crate::plane::neighbor::{self, Neighbors};
 use crate::plane::path::{self, Paths};
 use crate::plane::policy::Policy;
+use crate::plane::translate::mapped::Mapped;
 use crate::types::{MAX_WANS, Tick};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What all workers share.
 #[derive(Debug)]
@@ -27,7 +29,9 @@ pub struct Shared {
     /// What the WANs' health was asked for.
     pub health: Health,
     /// The pins of fragmented datagrams.
-    pub fragments: FragmentPins,
+    pub fragments: FragmentPins<Binding>,
+    /// Which inside ends datagrams in fragments go to that came to shared addresses; made with the first.
+    arrivals: OnceLock<FragmentPins<Mapped>>,
     pub(super) secret: u64,
 }
 
@@ -48,8 +52,19 @@ impl Shared {
             paths: Paths::new(secret),
             health: Health::new(secret),
             fragments: FragmentPins::new(secret),
+            arrivals: OnceLock::new(),
             secret,
         }
+    }
+
+    /// Which inside ends datagrams in fragments go to that came to shared addresses.
+    pub fn arrivals(&self) -> &FragmentPins<Mapped> {
+        self.arrivals.get_or_init(|| FragmentPins::new(self.secret))
+    }
+
+    /// Forgets fragments to shared addresses whose first has not come in time: they were the kernel's, or nobody's.
+    pub fn expire_arrivals(&self, now: Tick) {
+        self.arrivals.get().into_iter().for_each(|arrivals| _ = arrivals.expire(now));
     }
 }
 

@@ -69,6 +69,7 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
     }
     next = next.min(core.shared.neighbors.claims_due());
     neighbor_queue::release(core, ctx);
+    core.shared.expire_arrivals(now);
     outbound::count_unknown_fragments(core, core.shared.fragments.expire(now));
     if core.queue.is_empty() { next } else { next.min(now.plus_millis(neighbor_queue::RECHECK_MS)) }
 }

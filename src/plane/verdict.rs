@@ -100,9 +100,17 @@ drop_reasons! {
     Unmappable = "unmappable",
     /// NPTv6 must not map an all-zero interface identifier (RFC 6296 §3.7); parameter problem was sent.
     UnmappableIdentifier = "unmappable-identifier",
-    /// The table is full, and a new flow from a WAN would be answered by another exit than it came in on; administratively
-    /// prohibited was sent.
+    /// The table is full, and a new flow from a WAN would be answered by another exit than it came in on, or one from inside
+    /// needs a public port; administratively prohibited was sent.
     TableFull = "table-full",
+    /// The WANs that would take a new flow from inside have no public port left for it; administratively prohibited was sent
+    /// (RFC 5508 REQ-8).
+    PortsExhausted = "ports-exhausted",
+    /// From a WAN to a port of a shared address that no inside host has.
+    NoMapping = "no-mapping",
+    /// From a WAN to a port that an inside host has, by a remote or from a port that it has not spoken to (RFC 4787 REQ-8, RFC
+    /// 5382 REQ-3).
+    Filtered = "filtered",
     /// An ICMP error whose quoted packet belongs to nothing that flowpin translates, or contradicts its outer header.
     StrayIcmpError = "stray-icmp-error",
     /// The next hop's MAC did not resolve, or there is no next hop; host unreachable was sent.

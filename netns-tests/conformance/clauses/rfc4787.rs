@@ -2,6 +2,10 @@
 
 use super::clause::{Clause, deviates, met, not_applicable, not_yet};
 
+/// Whom nobody inside calls by a public address, nor hears from by it.
+pub const NOT_SHARED: &str =
+    "to and from hosts with public addresses of their own; not yet to and from those that share one (masquerade)";
+
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[
     met("REQ-1", "Endpoint-independent mapping: one inside socket, one outside address and port"),
@@ -11,7 +15,11 @@ pub const CLAUSES: &[Clause] = &[
         "`balance = \"source\"` gives it; the default \"endpoint\" pairs each socket instead, so that one host can use both lines",
     ),
     met("REQ-3", "Ports are never overloaded"),
-    met("REQ-3a", "A port below 1024 stays below 1024, others stay above"),
+    deviates(
+        "REQ-3a",
+        "A port below 1024 stays below 1024, others stay above",
+        "1:1 keeps every port; at an address that is shared with the router itself all ports are of a range above, for those below are its services'",
+    ),
     met("REQ-4", "Port parity is preserved"),
     met("REQ-5", "A UDP mapping lives for at least two minutes of silence; five are recommended"),
     not_applicable("REQ-5a", "Shorter times for well-known ports", "permission; one time holds for all ports"),
@@ -23,9 +31,9 @@ pub const CLAUSES: &[Clause] = &[
     not_yet(
         "REQ-8a",
         "Filtering may be an option of the administrator",
-        "comes with masquerade; a 1:1 mapping filters nothing",
+        "comes with other kinds of `filtering`; a 1:1 mapping filters nothing, masquerade by address and port",
     ),
-    met("REQ-9", "Hairpinning"),
+    deviates("REQ-9", "Hairpinning", NOT_SHARED),
     met("REQ-9a", "Hairpinned packets show the sender's outside address and port"),
     met("REQ-10", "No application-level gateways"),
     not_applicable("REQ-10a", "Each gateway can be switched", "there is none"),

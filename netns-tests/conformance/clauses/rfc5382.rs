@@ -1,6 +1,7 @@
 //! RFC 5382, as far as a router is meant. Must never know: tests.
 
-use super::clause::{Clause, met, not_yet};
+use super::clause::{Clause, deviates, met, not_yet};
+use super::rfc4787::NOT_SHARED;
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[
@@ -11,7 +12,7 @@ pub const CLAUSES: &[Clause] = &[
     not_yet(
         "REQ-3a",
         "Filtering may be an option of the administrator",
-        "comes with masquerade; a 1:1 mapping filters nothing",
+        "comes with other kinds of `filtering`; a 1:1 mapping filters nothing, masquerade by address and port",
     ),
     met(
         "REQ-4",
@@ -21,7 +22,7 @@ pub const CLAUSES: &[Clause] = &[
     met("REQ-5", "Established connections live for at least 2 h 4 min of silence, opening and closing ones for 4 min"),
     met("REQ-6", "No application-level gateways for TCP"),
     met("REQ-7", "TCP ports are never overloaded"),
-    met("REQ-8", "Hairpinning for TCP"),
+    deviates("REQ-8", "Hairpinning for TCP", NOT_SHARED),
     met("REQ-8a", "Hairpinned segments show the sender's outside address and port"),
     met("REQ-9", "Destination unreachable messages are translated"),
     met("REQ-10", "No ICMP message ends a mapping or a connection"),

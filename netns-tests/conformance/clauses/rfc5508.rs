@@ -1,6 +1,7 @@
 //! RFC 5508, as far as a router is meant. Must never know: tests.
 
-use super::clause::{Clause, met, not_applicable};
+use super::clause::{Clause, deviates, met, not_applicable};
+use super::rfc4787::NOT_SHARED;
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[
@@ -22,7 +23,7 @@ pub const CLAUSES: &[Clause] = &[
     met("REQ-5b", "Type and code stay"),
     met("REQ-5c", "The source is the sender's own outside address; a sender without one speaks as the quoted host"),
     met("REQ-6", "An ICMP error neither refreshes nor deletes a session"),
-    met("REQ-7", "Hairpinned ICMP queries and errors pass"),
+    deviates("REQ-7", "Hairpinned ICMP queries and errors pass", NOT_SHARED),
     met("REQ-8", "A flow that cannot be established for want of room is answered with code 13"),
     not_applicable(
         "REQ-9",

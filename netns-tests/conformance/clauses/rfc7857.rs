@@ -1,6 +1,6 @@
 //! RFC 7857, as far as a router is meant. Must never know: tests.
 
-use super::clause::{Clause, met, not_applicable, not_yet};
+use super::clause::{Clause, deviates, met, not_applicable, not_yet};
 
 /// In the order of the document.
 pub const CLAUSES: &[Clause] = &[
@@ -10,20 +10,28 @@ pub const CLAUSES: &[Clause] = &[
     not_applicable(
         "§3",
         "Port overlapping only when the destinations differ",
-        "ports are not translated by a 1:1 mapping",
+        "permission; no two inside ends share a port",
     ),
     not_yet(
         "§4",
         "With paired pooling a host whose outside address has no port left gets no other address",
-        "comes with masquerade",
+        "comes with pools of addresses; a line has one so far",
     ),
     met("§5", "Mappings depend on the protocol"),
-    not_yet("§6", "Filters depend on the protocol", "comes with masquerade; a 1:1 mapping filters nothing"),
+    met("§6", "Filters depend on the protocol"),
     met("§7", "Inbound packets that policy drops do not refresh a mapping"),
     met("§7.1", "ICMP errors and RST in answer to inbound packets do not refresh a mapping"),
-    not_applicable("§8", "Port parity may be given up", "permission; ports stay"),
-    not_applicable("§9", "Ports are chosen at random", "ports are not translated by a 1:1 mapping"),
-    met("§10", "The IPv4 identification stays unique for each source, destination and protocol (RFC 6864)"),
+    not_applicable(
+        "§8",
+        "Port parity may be given up",
+        "permission; a port of the same parity is taken where one is found soon",
+    ),
+    met("§9", "Ports are chosen at random"),
+    deviates(
+        "§10",
+        "The IPv4 identification stays unique for each source, destination and protocol (RFC 6864)",
+        "behind a public address of its own a host's are its own; hosts that share one (masquerade) do not know of each other's yet",
+    ),
     met("§11", "The ICMP query time is its own, 60 s or more"),
     met("§12", "Hairpinned ICMP queries pass"),
 ];

@@ -2,6 +2,7 @@
 //! Must never know: TOML (reader.rs), who owns which address (owners.rs).
 
 use super::inside::{inside_of, overlap};
+use super::masquerade;
 use super::owners::Owners;
 use super::probes;
 use super::raw::{Downstream, RawConfig, Wan};
@@ -28,6 +29,7 @@ pub(super) fn check(raw: &RawConfig, faults: &mut Faults) {
         wan_mtu(wan, faults);
         prefix_lengths(wan, faults);
         one_host_has_the_links_address(wan, faults);
+        masquerade::check(wan, faults);
         mappings_are_inside(wan, &raw.downstream, faults);
     }
     let owners = Owners::collect(raw, faults);
@@ -182,7 +184,7 @@ fn links(raw: &RawConfig, faults: &mut Faults) {
 fn translates_something(wan: &Wan, faults: &mut Faults) {
     if !wan.translates {
         let message = format!("WAN {} has no mapping, so nothing could pass it", wan.label());
-        faults.add(Code::Missing, wan.at, message, "add [wan.nat44], [wan.nptv6] or [wan.inbound6]");
+        faults.add(Code::Missing, wan.at, message, "add [wan.nat44], [wan.masquerade], [wan.nptv6] or [wan.inbound6]");
     }
 }
 

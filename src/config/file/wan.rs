@@ -1,7 +1,8 @@
-//! Reads `[[wan]]` with its tables of mappings: keys, defaults, ranges, and what later versions bring.
+//! Reads `[[wan]]` with its tables of mappings: keys, defaults and ranges.
 //! Must never know: what contradicts what (check.rs), what a text means (values.rs).
 
 use super::health;
+use super::masquerade;
 use super::raw::{Health, Nptv6, Wan};
 use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
@@ -13,9 +14,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
-
-/// Keys that later versions bring.
-const LATER: [&str; 1] = ["masquerade"];
 
 /// Every `[[wan]]`, in the order of the file.
 pub(super) fn wans(root: &mut Table<'_>, faults: &mut Faults) -> Vec<Wan> {
@@ -85,6 +83,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         sources,
         nat44: Vec::new(),
         nat44_interface: Vec::new(),
+        masquerade: None,
         nptv6: None,
         inbound6: Vec::new(),
         thresholds: Thresholds::default(),
@@ -99,8 +98,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         health::health(&item, &mut wan, faults);
     }
     translations(&mut table, &mut wan, faults);
-    table.refuse(&LATER, faults);
-    table.finish(&LATER, faults);
+    table.finish(&[], faults);
     wan
 }
 
@@ -121,6 +119,10 @@ fn translations(table: &mut Table<'_>, wan: &mut Wan, faults: &mut Faults) {
         let pairs = mappings(&item, "[wan.inbound4]", values::external4, inside, faults);
         wan.translates |= pairs.as_ref().is_none_or(|pairs| !pairs.is_empty());
         maps4(pairs.unwrap_or_default().into_iter().map(|(public, inside)| (inside, public)), wan);
+    }
+    if let Some(item) = table.take("masquerade") {
+        wan.translates = true;
+        wan.masquerade = item.table(masquerade::TITLE, faults).map(|table| masquerade::read(table, faults));
     }
     if let Some(item) = table.take("nptv6") {
         wan.translates = true;

@@ -6,6 +6,7 @@ use crate::config::settings::{self, Nptv6, Settings};
 use crate::plane::lease::Leased;
 use crate::plane::policy::{Fixed, OnDown, Wan, WanFixed, WanLink};
 use crate::plane::translate::host6::HostMap6;
+use crate::plane::translate::masquerade::Masquerade;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
 use crate::types::{Remedies, Remedy, Standing};
@@ -45,6 +46,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         link: WanLink::default(),
         probe: None,
         nat44: Nat44Map::new(&said.nat44),
+        masquerade: said.masquerade.map(Masquerade::new),
         host6: HostMap6::new(&said.fixed_inbound6().collect::<Vec<_>>()),
         nptv6: said.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
         kept6: [].into(),

@@ -56,7 +56,10 @@ pub fn machine(settings: &Settings, addresses: &[IpNet]) -> Vec<IpAddr> {
 fn leads_to(settings: &Settings, address: IpAddr) -> bool {
     let by_wan = |wan: &settings::Wan| match address {
         IpAddr::V4(address) => {
-            wan.nat44_interface == Some(address) || wan.nat44.iter().any(|(inside, _)| *inside == address)
+            let is_inside = || settings.downstream.prefixes.iter().any(|net| net.contains(&IpAddr::V4(address)));
+            wan.nat44_interface == Some(address)
+                || wan.nat44.iter().any(|(inside, _)| *inside == address)
+                || wan.masquerade.is_some() && is_inside()
         }
         IpAddr::V6(address) => {
             wan.nptv6.as_ref().is_some_and(|nptv6| nptv6.inside.contains(&address))

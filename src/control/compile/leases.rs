@@ -19,11 +19,12 @@ pub const LINK6: usize = 2;
 /// Puts what a WAN holds from the snapshot numbered `epoch` on into its part, where the settings leave room for it.
 pub fn lease(wan: &mut Wan, said: &settings::Wan, leases: &WanLeases, epoch: u32) {
     wan.owned_since = epoch;
+    let publics = leases[Family::V4.index()].iter().filter_map(|it| match it.held {
+        IpNet::V4(net) => Some(it.with(net.addr())),
+        IpNet::V6(_) => None,
+    });
+    wan.masquerade = wan.masquerade.as_ref().map(|shared| shared.with(publics.clone()));
     if let Some(inside) = said.nat44_interface {
-        let publics = leases[Family::V4.index()].iter().filter_map(|it| match it.held {
-            IpNet::V4(net) => Some(it.with(net.addr())),
-            IpNet::V6(_) => None,
-        });
         wan.nat44 = wan.nat44.with_dynamic(inside, publics.collect());
     }
     if let Some(npt) = said.nptv6.filter(|npt| npt.outside.is_none()) {

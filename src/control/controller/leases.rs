@@ -96,7 +96,7 @@ impl Leases {
         family: Family,
     ) -> (Vec<Choice>, Option<Arc<str>>) {
         let (is_wanted, pool) = match family {
-            Family::V4 => (wan.nat44_interface.is_some(), 0),
+            Family::V4 => (wan.follows_address(), 0),
             Family::V6 => (wan.inbound6_interface().is_some(), LINK6),
         };
         let of_family = |own: &&LinkAddress| is_wanted && Family::of(own.address) == family;
@@ -202,7 +202,7 @@ impl Leases {
     pub fn lack(&self, id: WanId, family: Family) -> Option<Arc<str>> {
         let (wan, holding) = self.settings.wans.get(id).zip(self.wans.get(id))?;
         let is_fixed = match family {
-            Family::V4 => wan.nat44_interface.is_none() || !wan.nat44.is_empty(),
+            Family::V4 => !wan.follows_address() || !wan.nat44.is_empty(),
             Family::V6 => wan.nptv6.is_some_and(|npt| npt.outside.is_some()) || wan.fixed_inbound6().next().is_some(),
         };
         let has_own = family == Family::V6 && !holding.shown[LINK6].is_empty();

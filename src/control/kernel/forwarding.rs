@@ -3,6 +3,7 @@
 //! Must never know: public addresses, nf_tables.
 
 use super::door::Door;
+use super::local_ports;
 use super::plan::Plan;
 use super::reverse_path;
 use super::routing::{Dump, LocalNetwork};
@@ -70,6 +71,7 @@ impl Forwarding {
         if self.plan.downstream.is_some() {
             amiss.extend(reverse_path::look(&self.plan.tun).unwrap_or_else(one));
         }
+        amiss.extend(local_ports::conflicts(&self.plan));
         Repaired { mended, amiss, door }
     }
 

@@ -7,6 +7,7 @@ use super::plan::{Plan, kernel_names};
 use super::shield::{Shield, Silence, Wans};
 use super::survey::present;
 use crate::control::netlink::Netlink;
+use crate::types::Owned;
 use ipnet::IpNet;
 use rtnetlink::packet_route::link::LinkMessage;
 use std::collections::HashSet;
@@ -18,8 +19,8 @@ pub struct Guard {
     wans: Vec<String>,
     inside: Vec<IpNet>,
     door: Option<Door>,
-    /// Public addresses and prefixes behind the shield.
-    owned: Vec<IpNet>,
+    /// What is behind the shield.
+    owned: Vec<Owned>,
 }
 
 impl Guard {
@@ -36,7 +37,7 @@ impl Guard {
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
-    pub async fn replace(&mut self, owned: &[IpNet]) -> Result<(), String> {
+    pub async fn replace(&mut self, owned: &[Owned]) -> Result<(), String> {
         let links = Netlink::connect()?.links().await?;
         let names = kernel_names(&self.wans, &links);
         let wans = Wans { all: &names, present: &present(&links, &names) };
@@ -50,9 +51,9 @@ impl Guard {
     ///
     /// # Errors
     /// A sentence; the old shield stands then.
-    pub async fn widen(&mut self, owned: &[IpNet]) -> Result<(), String> {
+    pub async fn widen(&mut self, owned: &[Owned]) -> Result<(), String> {
         let held: HashSet<_> = self.owned.iter().collect();
-        let new: Vec<_> = owned.iter().filter(|net| !held.contains(net)).copied().collect();
+        let new: Vec<_> = owned.iter().filter(|it| !held.contains(it)).copied().collect();
         if new.is_empty() { Ok(()) } else { self.replace(&[&self.owned[..], &new].concat()).await }
     }
 
@@ -89,7 +90,7 @@ impl Guard {
 
     /// Whether these addresses are behind the shield, and no others.
     #[must_use]
-    pub fn is_for(&self, owned: &[IpNet]) -> bool {
+    pub fn is_for(&self, owned: &[Owned]) -> bool {
         self.owned == owned
     }
 

@@ -6,6 +6,7 @@ pub(super) mod answers;
 pub(super) mod batch;
 pub(super) mod dump;
 
+use crate::types::PortRange;
 use std::fmt;
 
 /// The families of tables: `NFPROTO_INET` and `NFPROTO_NETDEV` (linux/netfilter.h).
@@ -162,9 +163,11 @@ pub(super) enum End {
 /// The one register that all expressions here share: 16 bytes.
 const REGISTER: u32 = 1;
 const VERDICT_REGISTER: u32 = 0;
-/// `NFT_CMP_EQ` and `NFT_CMP_NEQ`.
+/// `NFT_CMP_EQ`, `NFT_CMP_NEQ`, `NFT_CMP_LTE` and `NFT_CMP_GTE`.
 const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
+const AT_MOST: u32 = 3;
+const AT_LEAST: u32 = 5;
 /// Bytes of a link's name as the kernel compares it, filled up with zeros (`IFNAMSIZ`).
 pub(super) const LINK_NAME: usize = 16;
 /// `NFTA_FIB_F_DADDR`.
@@ -223,6 +226,12 @@ impl Rule {
     pub fn holds(self, base: Base, offset: u32, value: &[u8]) -> Self {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.load(base, offset, length).equals(value)
+    }
+
+    /// Goes on if the packet holds one of these ports there.
+    pub fn within(self, base: Base, offset: u32, ports: PortRange) -> Self {
+        let loaded = self.load(base, offset, 2).compare(AT_LEAST, &ports.first.to_be_bytes());
+        loaded.compare(AT_MOST, &ports.last.to_be_bytes())
     }
 
     /// Goes on if the `length` bytes there are in the set.

@@ -2,6 +2,7 @@
 
 use crate::config::settings::{Local, Settings};
 use crate::control::netlink::{link_name, link_named};
+use crate::types::{Owned, PortRange};
 use ipnet::IpNet;
 use rtnetlink::packet_route::link::LinkMessage;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -28,16 +29,18 @@ pub struct Plan {
     pub next_hop6: Option<Ipv6Addr>,
     /// Names of the WAN links, which may be absent or called by another name.
     pub wans: Vec<String>,
-    /// Public addresses and prefixes that the kernel must be silent for.
-    pub owned: Vec<IpNet>,
+    /// What the kernel must be silent for.
+    pub owned: Vec<Owned>,
+    /// The ports that inside hosts have at the addresses of WAN links, by the WAN's name.
+    pub ports: Vec<(String, PortRange)>,
     /// Remembers what the machine was like.
     pub state: PathBuf,
 }
 
 impl Plan {
-    /// The plan that the configuration asks for, while the WANs own these public addresses and prefixes.
+    /// The plan that the configuration asks for, while the WANs own this.
     #[must_use]
-    pub fn new(settings: &Settings, owned: Vec<IpNet>) -> Self {
+    pub fn new(settings: &Settings, owned: Vec<Owned>) -> Self {
         let downstream = &settings.downstream;
         let mut wans: Vec<String> = settings.wans.values().map(|wan| wan.interface.clone()).collect();
         wans.sort_unstable();
@@ -53,6 +56,7 @@ impl Plan {
             next_hop6: downstream.next_hop6,
             wans,
             owned,
+            ports: settings.wans.values().filter_map(|wan| Some((wan.name.clone(), wan.masquerade?))).collect(),
             state: state_beside(&settings.control.socket),
         }
     }

@@ -12,6 +12,7 @@ use super::nft::{
     Rule,
 };
 use super::untracked;
+use crate::types::Owned;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::io;
@@ -43,8 +44,8 @@ pub(super) struct Wans<'a> {
 /// What the kernel must be silent about.
 #[derive(Clone, Copy)]
 pub(super) struct Silence<'a> {
-    /// Public addresses and prefixes.
-    pub owned: &'a [IpNet],
+    /// Public addresses and prefixes, with all that is sent to them or some ports alone.
+    pub owned: &'a [Owned],
     /// Inside prefixes, which are never at home on a WAN.
     pub inside: &'a [IpNet],
     /// Where packets of inside hosts may go; `None`: the kernel forwards nothing for flowpin.
@@ -220,12 +221,14 @@ const PRIORITY: i32 = -500;
 fn replacement(table: &str, left: u32, wanted: u32, links: &[String], silence: Silence) -> Batch {
     let mut batch = Batch::new(Family::Netdev);
     renew(&mut batch, table, left, wanted);
-    let shielded: Vec<IpNet> = silence.owned.iter().chain(silence.inside).copied().collect();
+    let whole = silence.owned.iter().filter(|it| it.ports.is_none()).map(|it| it.net);
+    let shielded: Vec<IpNet> = whole.chain(silence.inside.iter().copied()).collect();
     let (v4, v6) = add_sets(&mut batch, table, [SET4, SET6], &shielded);
     // Without a link there is nothing to hook into; a later update brings the chain.
     if !links.is_empty() {
         add_chain(&mut batch, table, links);
         batch.add_rules(table, CHAIN, rules(v4, v6));
+        batch.add_rules(table, CHAIN, silence.owned.iter().flat_map(shared).collect());
     }
     batch.turn_to(Family::Inet);
     renew(&mut batch, table, left, wanted);
@@ -273,6 +276,16 @@ fn rules(v4: bool, v6: bool) -> Vec<Attributes> {
         rules.push(solicitation.in_set(Base::Transport, 8, 16, SET6).end(End::Drop));
     }
     rules
+}
+
+/// What the kernel must not see of an address that it has itself: segments and datagrams to the ports of inside hosts.
+fn shared(owned: &Owned) -> Vec<Attributes> {
+    let (Some(ports), IpNet::V4(net)) = (owned.ports, owned.net) else { return Vec::new() };
+    let to = |transport: u8| {
+        let to = Rule::default().meta_is(Meta::Protocol, &IPV4.to_be_bytes()).meta_is(Meta::Transport, &[transport]);
+        to.holds(Base::Network, 16, &net.addr().octets()).within(Base::Transport, 2, ports).end(End::Drop)
+    };
+    [6, 17].map(to).to_vec()
 }
 
 struct SetKind {

@@ -15,7 +15,7 @@ use crate::plane::path::{Memory, Paths, State};
 use crate::plane::policy::source::Choice;
 use crate::plane::policy::{self, Policy};
 use crate::ports::meter::Reading;
-use crate::types::{Direction, Family, LinkLayer, Tick, WanId};
+use crate::types::{Direction, Family, LinkLayer, Owned, Tick, WanId};
 use crate::workers::live::Meters;
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ impl WanView<'_> {
             addresses: addresses::of_link(self.wan),
             sources: addresses::sources(self.said, self.wan, decided.public),
             gateways,
-            owned: self.wan.owned().map(|net| net.to_string()).collect(),
+            owned: self.wan.owned().map(Owned::from).chain(self.wan.shared()).map(|it| it.to_string()).collect(),
             leases: decided.leases,
             notes: notes(self.wan),
             flows: shared.table.pinned(self.id) as u64,

@@ -24,9 +24,9 @@ use crate::control::report::{Command, OperatorCommand, Sources};
 use crate::health::Trace;
 use crate::plane::policy::Policy;
 use crate::ports::link::Link;
-use crate::types::{End, Outcome, Probed, Tick, WanId};
+use crate::types::{End, Outcome, Owned, Probed, Tick, WanId};
 use crate::workers::live::{Report, WorkerHandle};
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::Ipv6Net;
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
@@ -220,7 +220,7 @@ impl ControlLoop<'_> {
         self.state.repairs.want();
     }
 
-    fn owned(&self) -> Vec<IpNet> {
+    fn owned(&self) -> Vec<Owned> {
         self.sources.policy.load().owned()
     }
 

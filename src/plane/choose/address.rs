@@ -1,4 +1,5 @@
-//! Which address a host has on the other side of a WAN.
+//! Which address a host has on the other side of a WAN. Which port it has there, where it shares that, is known by its flow
+//! outbound, and inbound by choose/shared.rs.
 //! Must never know: bytes of a packet, how it is rewritten (translate/rewrite.rs).
 
 use crate::plane::craft::icmp::Unreachable;
@@ -41,7 +42,9 @@ pub fn public_of_binding(wan: &Wan, inside: IpAddr, binding: Binding) -> Result<
         return Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host));
     }
     match public_under(wan, inside, binding.lease) {
-        Ok(mapped) => Ok(Mapped { port: binding.port.map(NonZeroU16::get), ..mapped }),
+        Ok(mapped) => {
+            with_port(mapped, binding).ok_or_else(|| Refusal::unmappable(Unmappable::NotOurs, Direction::Outbound))
+        }
         Err(Unmappable::NotOurs) if binding.lease != Lease::FIXED => {
             Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host))
         }
@@ -60,7 +63,16 @@ pub fn public_beside(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, 
 /// The public address of a known flow of `inside` on `wan`, if it still has the one that it had when it was proved.
 #[must_use]
 pub fn public_kept(wan: &Wan, inside: IpAddr, pin: &Pin) -> Option<Mapped> {
-    public_under(wan, inside, pin.binding.lease).ok().filter(|_| !is_gone(wan, Family::of(inside), pin))
+    let mapped =
+        public_under(wan, inside, pin.binding.lease).ok().filter(|_| !is_gone(wan, Family::of(inside), pin))?;
+    with_port(mapped, pin.binding)
+}
+
+/// The end of a binding at that address. Nothing has a shared address without a port of its own.
+#[inline]
+fn with_port(mapped: Mapped, binding: Binding) -> Option<Mapped> {
+    let port = binding.port.map(NonZeroU16::get);
+    (port.is_some() || !mapped.shared).then_some(Mapped { port, ..mapped })
 }
 
 /// Whether the public address that a known flow had is not the WAN's any more. What the configuration names stays.
@@ -72,8 +84,10 @@ pub fn is_gone(wan: &Wan, family: Family, pin: &Pin) -> bool {
 fn map(wan: &Wan, inside: IpAddr, lease: Option<Lease>) -> Result<Mapped, Unmappable> {
     let inside = match inside {
         IpAddr::V4(inside) => {
-            let (address, lease) = wan.nat44.public_of(inside, lease).ok_or(Unmappable::NotOurs)?;
-            return Ok(Mapped { lease, ..Mapped::fixed(address) });
+            let own = wan.nat44.public_of(inside, lease).map(|own| (own, false));
+            let shared = || Some((wan.masquerade.as_ref()?.public(lease)?, true));
+            let ((address, lease), shared) = own.or_else(shared).ok_or(Unmappable::NotOurs)?;
+            return Ok(Mapped { lease, shared, ..Mapped::fixed(address) });
         }
         IpAddr::V6(inside) => inside,
     };

@@ -7,19 +7,31 @@ use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::lease::Binding;
-use crate::plane::policy::Policy;
+use crate::plane::mapping::Class;
+use crate::plane::policy::{Policy, Wan};
 use crate::plane::refusal::Refusal;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, Standing, WanId, WanSet};
-use std::net::IpAddr;
 
 /// The WANs that may take a flow with this key, if it is new: of those that translate its source the ones that stand best,
 /// of these the ones of the lowest tier.
 #[must_use]
 pub fn candidates(policy: &Policy, key: &FlowKey) -> WanSet {
-    let translates = |id| policy.wan(id).is_some_and(|wan| address::public(wan, key.inside()).is_ok());
+    candidates_but(policy, key, WanSet::EMPTY)
+}
+
+/// The same, as if some of the WANs were not there.
+fn candidates_but(policy: &Policy, key: &FlowKey, without: WanSet) -> WanSet {
+    let translates = |id| !without.contains(id) && policy.wan(id).is_some_and(|wan| public(wan, key).is_ok());
     best(policy, key.family(), translates)
+}
+
+/// The public end of a new flow, but for its port. What has no ports cannot share an address.
+fn public(wan: &Wan, key: &FlowKey) -> Result<Mapped, Unmappable> {
+    let mapped = address::public(wan, key.inside())?;
+    if mapped.shared && Class::of(key.protocol()).is_none() { Err(Unmappable::NotOurs) } else { Ok(mapped) }
 }
 
 /// Of the WANs that are usable those that stand best in this family, of these the lowest tier. One that is down takes
@@ -55,12 +67,22 @@ pub fn stands_better(policy: &Policy, key: &FlowKey, than: WanId) -> bool {
 }
 
 /// What a new flow with this key is bound to: the WAN that would take it, and of its public addresses there the current one.
+/// Where it shares that, public_port.rs says at which port.
 ///
 /// # Errors
 /// No WAN would take it.
 pub fn bind(policy: &Policy, key: &FlowKey) -> Result<Binding, Refusal> {
-    let binding = |id| Some(address::public(policy.wan(id)?, key.inside()).ok()?.binding(id));
-    would_take(policy, key).and_then(binding).ok_or_else(|| why_none(policy, key.inside()))
+    bind_but(policy, key, WanSet::EMPTY)
+}
+
+/// The same, as if some of the WANs were not there.
+///
+/// # Errors
+/// No other would take it.
+pub fn bind_but(policy: &Policy, key: &FlowKey, without: WanSet) -> Result<Binding, Refusal> {
+    let binding = |id| Some(public(policy.wan(id)?, key).ok()?.binding(id));
+    let taker = steer::choose(policy, key, candidates_but(policy, key, without));
+    taker.and_then(binding).ok_or_else(|| why_none(policy, key))
 }
 
 /// What a known flow is bound to when it leaves its pin: the same as a new one, but one that comes back to its WAN keeps its
@@ -75,12 +97,12 @@ pub fn rebind(policy: &Policy, key: &FlowKey, pin: &Pin) -> Result<Binding, Refu
     Ok(if stays { pin.binding } else { new })
 }
 
-/// Why no WAN may take a flow from `source`: those that could are down, or the most telling of the WANs' answers.
-fn why_none(policy: &Policy, source: IpAddr) -> Refusal {
-    if policy.wans().any(|(_, wan)| address::public(wan, source).is_ok()) {
+/// Why no WAN may take a flow with this key: those that could are down, or the most telling of the WANs' answers.
+fn why_none(policy: &Policy, key: &FlowKey) -> Refusal {
+    if policy.wans().any(|(_, wan)| public(wan, key).is_ok()) {
         return Refusal::unreachable(DropReason::AllWansDown, Unreachable::NoRoute);
     }
-    let mut reasons = policy.wans().filter_map(|(_, wan)| address::public(wan, source).err());
+    let mut reasons = policy.wans().filter_map(|(_, wan)| public(wan, key).err());
     let telling = reasons.find(|reason| *reason != Unmappable::NotOurs).unwrap_or(Unmappable::NotOurs);
     Refusal::unmappable(telling, Direction::Outbound)
 }

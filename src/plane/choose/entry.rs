@@ -28,15 +28,22 @@ pub struct FlowPacket<'a> {
 }
 
 impl<'a> FlowPacket<'a> {
-    /// The packet in `frame`; `inside` is the address of its inside end, as in [`FlowKey::new`].
+    /// The packet in `frame`; `inside` is the address of its inside end, as in [`FlowKey::new`], and its port where that is
+    /// another than the packet shows.
     #[must_use]
     #[inline]
-    pub fn new(headers: &'a Headers, frame: &Frame<'_>, direction: Direction, inside: IpAddr, now: Tick) -> Self {
+    pub fn new(
+        headers: &'a Headers,
+        frame: &Frame<'_>,
+        direction: Direction,
+        inside: (IpAddr, Option<u16>),
+        now: Tick,
+    ) -> Self {
         let (packets, bytes) = headers.segments(&frame.offload);
         let segment = Segment::read(headers, frame.packet());
         let begins = begins(headers);
         let seen = Seen { direction, now, bytes, packets, segment, refresh: true, arrival: None, begins };
-        Self { headers, key: FlowKey::new(headers, direction, inside), seen }
+        Self { headers, key: FlowKey::new(headers, direction, inside.0).behind(inside.1), seen }
     }
 }
 

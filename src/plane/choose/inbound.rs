@@ -33,7 +33,7 @@ pub enum Arrival {
 /// pin that stays; else it is bound to where the packet came in.
 ///
 /// # Errors
-/// Its source may not pass, or its flow is new and the table is full.
+/// Its source may not pass; or its flow is new, and the table is full or the inside end shares its address.
 pub fn arrival(
     core: &mut Core,
     ctx: &Ctx<'_>,
@@ -47,7 +47,7 @@ pub fn arrival(
         admit::inbound(headers, policy)?;
         return Ok(Arrival::Known);
     }
-    let mut packet = FlowPacket::new(headers, frame, Direction::Inbound, receiver.address, ctx.now);
+    let mut packet = FlowPacket::new(headers, frame, Direction::Inbound, (receiver.address, receiver.port), ctx.now);
     let binding = came_in_on(id, headers, receiver);
     packet.seen.arrival = Some(binding);
     let known = entry::touch(core, policy, policy.epoch, &packet);
@@ -62,6 +62,8 @@ pub fn arrival(
             meet(core, policy, &packet, &pin, binding);
             Ok(Arrival::Known)
         }
+        // RFC 4787 REQ-8, RFC 5382 REQ-3: of a mapping those remotes and ports have use that the inside end has spoken to.
+        _ if receiver.shared => Err(DropReason::Filtered.into()),
         _ => begin(core, policy, &packet, binding),
     }
 }

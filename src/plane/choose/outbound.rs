@@ -5,9 +5,11 @@ use super::admit;
 use super::candidates;
 use super::entry::{self, FlowPacket};
 use super::failover::{self, Action};
+use super::public_port;
 use super::soft_down;
 use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
+use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::Full;
 use crate::plane::fragment::pins::{Datagram, PinLookup};
@@ -42,7 +44,7 @@ pub fn path(core: &mut Core, ctx: &Ctx<'_>, headers: &Headers, frame: &Frame<'_>
             None => of_later_fragment(core, now, Datagram::new(headers, id), frame),
         });
     }
-    let packet = FlowPacket::new(headers, frame, Direction::Outbound, headers.source, now);
+    let packet = FlowPacket::new(headers, frame, Direction::Outbound, (headers.source, None), now);
     match entry::touch(core, policy, policy.epoch, &packet) {
         Some(pin) if pin.is_proved(policy.epoch) => {
             entry::count(core, headers, &pin);
@@ -82,8 +84,10 @@ fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Opt
     let now = packet.seen.now;
     let binding = match failover::action(policy, packet.headers, &packet.key, &pin, now) {
         Action::Keep => pin.binding,
-        Action::Repin { may_stay: true } => candidates::rebind(policy, &packet.key, &pin).unwrap_or(pin.binding),
-        Action::Repin { may_stay: false } => candidates::rebind(policy, &packet.key, &pin)?,
+        Action::Repin { may_stay } => match public_port::rebind(core, policy, &packet.key, &pin) {
+            Err(refusal) if !may_stay => return Err(refusal),
+            rebound => rebound.unwrap_or(pin.binding),
+        },
         Action::Restart => {
             core.shared.table.terminate(&packet.key, now, &policy.fixed.timeouts);
             return begin(core, policy, packet);
@@ -102,6 +106,9 @@ fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Opt
         count_silent(core, policy, packet, &pin);
     }
     entry::prove(core, policy, packet, binding);
+    if binding != pin.binding {
+        public_port::release(core, &packet.key, binding);
+    }
     Ok(binding)
 }
 
@@ -114,12 +121,20 @@ fn count_silent(core: &Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin
     }
 }
 
-/// A new flow begins with the packet. One that finds no room in the table needs none: what translates here is stateless,
-/// and the hash binds its next packet the same way.
+/// A new flow begins with the packet. One that finds no room in the table needs none where translation is stateless: the hash
+/// binds its next packet the same way. Behind a shared address it needs its port.
 fn begin(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>) -> Result<Binding, Refusal> {
-    let binding = candidates::bind(policy, &packet.key)?;
-    Ok(entry::insert(core, policy, packet, binding).unwrap_or_else(|Full| {
-        core.counters.event(Event::Unpinned);
-        binding
-    }))
+    let binding = public_port::bind(core, policy, &packet.key)?;
+    let inserted = entry::insert(core, policy, packet, binding);
+    public_port::release(core, &packet.key, binding);
+    match inserted {
+        Ok(bound) => Ok(bound),
+        Err(Full) if binding.port.is_some() => {
+            Err(Refusal::unreachable(DropReason::TableFull, Unreachable::AdminProhibited))
+        }
+        Err(Full) => {
+            core.counters.event(Event::Unpinned);
+            Ok(binding)
+        }
+    }
 }

@@ -57,6 +57,14 @@ impl FlowKey {
         Self { inside: to_words(inside.0), remote: to_words(remote.0), tail }
     }
 
+    /// The same flow where the inside end is this port behind the public one; `None`: it has the same.
+    #[must_use]
+    #[inline]
+    pub fn behind(self, port: Option<u16>) -> Self {
+        let tail = port.map_or(self.tail, |port| self.tail & !(0xffff << 16) | u64::from(port) << 16);
+        Self { tail, ..self }
+    }
+
     /// IP protocol number.
     #[must_use]
     pub fn protocol(&self) -> u8 {

@@ -15,6 +15,8 @@
 //! a TCP connection has acknowledged what the inside sent lately. Until then its source may be spoofed even if a host inside
 //! answers it, as each open port and each pinged host does: it has its place in the table only while that is not needed for another.
 //! So has what is beyond the share of its remote's network.
+//!
+//! A flow at a public port of its own is kept alive from inside alone (RFC 4787 REQ-6), and with it the mapping.
 
 use super::home::{Home, SETTLED};
 use super::key::FlowKey;
@@ -187,7 +189,7 @@ impl Record {
         }
         let shown = self.step(key, seen);
         let expires = self.end_of_silence(key, seen, timeouts);
-        if reset {
+        if reset || seen.direction == Direction::Inbound && self.binding.port.is_some() {
             self.expires = self.expires.min(expires);
         } else {
             self.expires = expires;

@@ -7,12 +7,14 @@ use super::record::Record;
 use super::sources::Sources;
 use crate::plane::counters::Reachability;
 use crate::plane::lease::Binding;
+use crate::plane::mapping::{InsideEnd, Mappings};
 use crate::types::{Direction, MAX_WANS, Tick, Timeouts, WanId};
 use crossbeam::utils::CachePadded;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use foldhash::fast::RandomState;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 pub use super::record::{FlowRecord, Seen};
@@ -32,6 +34,7 @@ pub struct FlowTable {
     /// Flows from outside that are not assured.
     unassured: CachePadded<AtomicUsize>,
     sources: Sources,
+    mappings: Mappings,
     per_wan: CachePadded<[AtomicUsize; MAX_WANS]>,
     created: AtomicU64,
     expired: AtomicU64,
@@ -73,6 +76,7 @@ impl FlowTable {
             len: CachePadded::default(),
             unassured: CachePadded::default(),
             sources: Sources::new(limit, per_source, secret),
+            mappings: Mappings::new(secret),
             per_wan: CachePadded::new(std::array::from_fn(|_| AtomicUsize::new(0))),
             created: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -120,12 +124,19 @@ impl FlowTable {
         Some((pin, sequence))
     }
 
+    /// The public ports that flows have at addresses which their inside hosts share.
+    #[must_use]
+    #[inline]
+    pub fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
     /// Binds a new flow, also in the place of one that was terminated or yields. If it lives already (another worker was
     /// faster), that pin stays, and this packet counts for it: obey the pin that is returned.
     ///
     /// # Errors
     /// The table is full, or the half of it that flows from outside may have which are not assured, or what the inside host may
-    /// have.
+    /// have; or the public port is not its inside end's.
     pub fn insert(
         &self,
         key: FlowKey,
@@ -135,14 +146,35 @@ impl FlowTable {
         timeouts: &Timeouts,
     ) -> Result<Pin, Full> {
         let binding = binding.into();
+        if !self.enter(&key, binding) {
+            return Err(Full);
+        }
+        let placed = self.place(key, binding, epoch, seen, timeouts);
+        if !matches!(placed, Ok((_, true))) {
+            self.leave(&key, binding);
+        }
+        placed.map(|(pin, _)| pin)
+    }
+
+    /// The pin of the flow, and whether it is bound so from now on.
+    fn place(
+        &self,
+        key: FlowKey,
+        binding: Binding,
+        epoch: u32,
+        seen: &Seen,
+        timeouts: &Timeouts,
+    ) -> Result<(Pin, bool), Full> {
         let from_outside = seen.direction == Direction::Inbound;
         match self.flows.entry(key) {
             Entry::Occupied(mut entry) => {
                 let record = entry.get_mut();
                 let shown;
-                if record.is_over(seen.now) || record.is_terminated() || record.yields_to(seen) {
+                let begins = record.is_over(seen.now) || record.is_terminated() || record.yields_to(seen);
+                if begins {
                     self.take_unassured(record.is_unassured(), from_outside)?;
                     self.count_wan(record.binding.wan, binding.wan);
+                    self.leave(&key, record.binding);
                     let was = record.counts_for();
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
@@ -151,7 +183,7 @@ impl FlowTable {
                 } else {
                     shown = self.change(&key, record, |record| record.see(&key, seen, timeouts));
                 }
-                Ok(record.pin(&key, false, shown))
+                Ok((record.pin(&key, false, shown), begins))
             }
             Entry::Vacant(entry) => {
                 if !from_outside && !self.is_full() && self.is_host_full(&key) {
@@ -170,8 +202,23 @@ impl FlowTable {
                 self.count_source(&key, &mut record, None);
                 let pin = record.pin(&key, true, shown);
                 entry.insert(record);
-                Ok(pin)
+                Ok((pin, true))
             }
+        }
+    }
+
+    /// A flow begins to have the public port of a binding, if that has one. False: the port is not its inside end's.
+    #[inline]
+    fn enter(&self, key: &FlowKey, binding: Binding) -> bool {
+        let enter = |_| self.mappings.enter(key.protocol(), binding, inside_end(key, binding)?).then_some(());
+        binding.port.is_none_or(|port| enter(port).is_some())
+    }
+
+    /// It has that no more.
+    #[inline]
+    fn leave(&self, key: &FlowKey, binding: Binding) {
+        if binding.port.is_some() {
+            self.mappings.leave(key.protocol(), binding);
         }
     }
 
@@ -245,10 +292,16 @@ impl FlowTable {
     }
 
     /// Binds a known flow anew, or proves its pin by another epoch, which may be [`WATCHED`](super::pin::WATCHED). False when
-    /// it is unknown.
+    /// it is unknown, or the public port is not its inside end's.
     pub fn repin(&self, key: &FlowKey, binding: impl Into<Binding>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
         let binding = binding.into();
+        if record.binding != binding {
+            if !self.enter(key, binding) {
+                return false;
+            }
+            self.leave(key, record.binding);
+        }
         self.count_wan(record.binding.wan, binding.wan);
         record.bind(binding, epoch);
         true
@@ -278,6 +331,7 @@ impl FlowTable {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
             self.count_unassured(record.is_unassured(), false);
+            self.leave(key, record.binding);
             if let Some(side) = record.counts_for() {
                 self.sources.leave(key, side);
             }
@@ -381,6 +435,15 @@ impl FlowTable {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
+    }
+}
+
+/// The inside end of a flow that is bound so; `None`: an IPv6 host, which shares no address.
+#[must_use]
+pub fn inside_end(key: &FlowKey, binding: Binding) -> Option<InsideEnd> {
+    match key.inside() {
+        IpAddr::V4(address) => Some(InsideEnd { address, port: key.inside_port(), lease: binding.lease }),
+        IpAddr::V6(_) => None,
     }
 }
 

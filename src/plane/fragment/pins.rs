@@ -1,5 +1,5 @@
-//! Which binding the later fragments of a datagram have: that of their first fragment, remembered for a short while and
-//! shared by all workers. Later ones that overtake their first wait for it here. Fixed memory, whatever arrives.
+//! Where the later fragments of a datagram go: where their first fragment did, remembered for a short while and shared by all
+//! workers. Later ones that overtake their first wait for it here. Fixed memory, whatever arrives.
 //! Must never know: policy, the flow table, what a fragment says.
 
 mod waiting;
@@ -7,7 +7,6 @@ mod waiting;
 pub use super::datagram::Datagram;
 
 use crate::plane::keyed::Keyed;
-use crate::plane::lease::Binding;
 use crate::types::Tick;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,24 +24,24 @@ const LIFETIME: u64 = 30_000_000_000;
 
 /// The pins of datagrams that passed lately, and the fragments that wait for theirs.
 #[derive(Debug)]
-pub struct FragmentPins {
+pub struct FragmentPins<V> {
     /// Nobody outside knows which datagrams share a set.
     key: Keyed,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<Shard<V>>]>,
     /// Fragments that wait, in all shards.
     waiting: AtomicUsize,
 }
 
 /// What a later fragment found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PinLookup {
-    /// The binding that the first fragment took.
-    Pin(Binding),
+pub enum PinLookup<V> {
+    /// Where the first fragment went.
+    Pin(V),
     /// Nothing yet: it waits, and this many that had waited before had to give way.
     Waits(usize),
 }
 
-impl FragmentPins {
+impl<V: Copy> FragmentPins<V> {
     /// Nothing remembered. From `secret` comes the place of each datagram.
     #[must_use]
     pub fn new(secret: u64) -> Self {
@@ -50,13 +49,13 @@ impl FragmentPins {
         Self { key: Keyed::new(secret, 0x6672_6167), shards, waiting: AtomicUsize::new(0) }
     }
 
-    /// The first fragment of `datagram` took `binding`. Gives the later ones that waited for it, in the order in which they
+    /// The first fragment of `datagram` went there. Gives the later ones that waited for it, in the order in which they
     /// came, each behind `HEADROOM` free bytes.
     #[must_use]
-    pub fn remember(&self, datagram: Datagram, binding: impl Into<Binding>, now: Tick) -> Vec<Vec<u8>> {
+    pub fn remember(&self, datagram: Datagram, to: V, now: Tick) -> Vec<Vec<u8>> {
         let place = Slot::of(&self.key, &datagram);
         let mut shard = self.lock(place.shard);
-        shard.remember(place.set, Pin { datagram, binding: binding.into(), at: now });
+        shard.remember(place.set, Pin { datagram, to, at: now });
         let ready = shard.waiting.take(&datagram);
         self.waiting.fetch_sub(ready.len(), Relaxed);
         ready
@@ -65,11 +64,11 @@ impl FragmentPins {
     /// Where the first fragment of `datagram` went, if it passed within the lifetime; else keeps a copy of the later
     /// fragment `packet` until it does.
     #[must_use]
-    pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> PinLookup {
+    pub fn find(&self, datagram: Datagram, packet: &[u8], now: Tick) -> PinLookup<V> {
         let place = Slot::of(&self.key, &datagram);
         let mut shard = self.lock(place.shard);
-        if let Some(binding) = shard.find(place.set, &datagram, now) {
-            return PinLookup::Pin(binding);
+        if let Some(to) = shard.find(place.set, &datagram, now) {
+            return PinLookup::Pin(to);
         }
         let gone = shard.waiting.push(datagram, packet, now);
         self.waiting.fetch_add(1, Relaxed);
@@ -88,7 +87,7 @@ impl FragmentPins {
         gone
     }
 
-    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard<V>> {
         self.shards[shard % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,38 +106,38 @@ impl Slot {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Pin {
+struct Pin<V> {
     datagram: Datagram,
-    binding: Binding,
+    to: V,
     at: Tick,
 }
 
 #[derive(Debug)]
-struct Shard {
-    pins: Box<[[Option<Pin>; WAYS]]>,
+struct Shard<V> {
+    pins: Box<[[Option<Pin<V>>; WAYS]]>,
     waiting: Waiting,
 }
 
-impl Default for Shard {
+impl<V: Copy> Default for Shard<V> {
     fn default() -> Self {
         Self { pins: vec![[None; WAYS]; SETS].into_boxed_slice(), waiting: Waiting::default() }
     }
 }
 
-impl Shard {
-    fn find(&self, set: usize, datagram: &Datagram, now: Tick) -> Option<Binding> {
+impl<V: Copy> Shard<V> {
+    fn find(&self, set: usize, datagram: &Datagram, now: Tick) -> Option<V> {
         let pin = self.pins[set].iter().flatten().find(|pin| pin.datagram == *datagram)?;
-        (now.since(pin.at) < LIFETIME).then_some(pin.binding)
+        (now.since(pin.at) < LIFETIME).then_some(pin.to)
     }
 
     /// A full set loses the oldest pin of the sender that has most of them: a flood comes at the expense of its sender.
-    fn remember(&mut self, set: usize, pin: Pin) {
+    fn remember(&mut self, set: usize, pin: Pin<V>) {
         let pins = &mut self.pins[set];
         let share =
-            |it: &Pin| pins.iter().flatten().filter(|other| other.datagram.sender() == it.datagram.sender()).count();
+            |it: &Pin<V>| pins.iter().flatten().filter(|other| other.datagram.sender() == it.datagram.sender()).count();
         let same = pins.iter().position(|slot| slot.is_some_and(|it| it.datagram == pin.datagram));
         let place = same.or_else(|| pins.iter().position(Option::is_none)).or_else(|| {
-            let worth = |(_, slot): &(usize, &Option<Pin>)| slot.map(|it| (usize::MAX - share(&it), it.at));
+            let worth = |(_, slot): &(usize, &Option<Pin<V>>)| slot.map(|it| (usize::MAX - share(&it), it.at));
             pins.iter().enumerate().min_by_key(worth).map(|(at, _)| at)
         });
         if let Some(slot) = place.and_then(|at| pins.get_mut(at)) {

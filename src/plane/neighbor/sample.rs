@@ -42,6 +42,7 @@ pub fn policy() -> Policy {
         },
         probe: None,
         nat44: Nat44Map::new(&[(address("10.250.250.2"), address("192.0.2.3"))]),
+        masquerade: None,
         host6: HostMap6::new(&[host]),
         nptv6: [Leased::fixed(Translator::new(
             "fd00:bad:b01::/60".parse().unwrap(),

@@ -125,6 +125,9 @@ pub fn rewrite_hairpin(
     }
     let quoted = quote.headers.destination;
     let quoted = address::public_beside(wan, quoted, receiver.lease).map_err(|_| DropReason::StrayIcmpError)?;
+    if quoted.shared {
+        return Err(DropReason::StrayIcmpError);
+    }
     let source = speaker(wan, headers, quoted);
     let packet = frame.packet_mut();
     inner::apply(packet, headers, &mut quote, Side::Destination, &quoted);

@@ -1,6 +1,6 @@
 //! Hairpin: a packet from inside to an own public address turns round and comes back inside, from the sender's public
 //! address on that WAN to the inside host of the address (RFC 4787 REQ-9a, RFC 5508 REQ-7, RFC 6296 §4.3).
-//! Stateless, so that every protocol and every fragment passes alike. Must never know: flow, ports.
+//! Stateless, so that every protocol and every fragment passes alike; so a host that shares its address has none here. Must never know: flow, ports.
 
 use super::fit::{fits, has_hops};
 use super::{errors, mss_clamp, send};
@@ -15,6 +15,7 @@ use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
 use crate::plane::translate::mapped::Mapped;
+use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
 use crate::types::{Direction, Frame, WanId};
@@ -31,7 +32,8 @@ fn judge(policy: &Policy, line: Line<'_>, headers: &Headers, frame: &Frame<'_>) 
     let destination = receiver(policy, line, headers);
     let lease = destination.map_or(Lease::FIXED, |it| it.lease);
     let source = address::public_beside(line.wan, headers.source, lease);
-    let source = source.map_err(|why| Refusal::unmappable(why, Direction::Outbound))?;
+    let own = source.and_then(|source| if source.shared { Err(Unmappable::NotOurs) } else { Ok(source) });
+    let source = own.map_err(|why| Refusal::unmappable(why, Direction::Outbound))?;
     let destination = destination?;
     has_hops(headers, policy.fixed.hops)?;
     fits(headers, frame, policy.inside.mtu)?;

@@ -7,6 +7,7 @@ use crate::plane::lease::Binding;
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::headers::{Fragment, Headers};
 use crate::plane::state::Core;
+use crate::plane::translate::mapped::Mapped;
 use crate::plane::verdict::Verdict;
 use crate::types::Frame;
 
@@ -19,6 +20,17 @@ pub fn release(core: &Core, ctx: &Ctx<'_>, headers: &Headers, binding: Binding) 
     match headers.fragment {
         Fragment::First(id) => core.shared.fragments.remember(Datagram::new(headers, id), binding, ctx.now),
         Fragment::Whole | Fragment::Later(_) => LateFragments::new(),
+    }
+}
+
+/// Remembers who gets the first fragment of a datagram to a shared address, for the later ones. Those that wait for it.
+#[inline]
+pub fn release_inbound(core: &Core, ctx: &Ctx<'_>, headers: &Headers, receiver: Mapped) -> LateFragments {
+    match headers.fragment {
+        Fragment::First(id) if receiver.shared => {
+            core.shared.arrivals().remember(Datagram::new(headers, id), receiver, ctx.now)
+        }
+        _ => LateFragments::new(),
     }
 }
 

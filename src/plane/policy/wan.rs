@@ -5,12 +5,14 @@ use super::health::ProbeSpec;
 use super::link::WanLink;
 use crate::plane::lease::{Lease, Leased};
 use crate::plane::packet::headers::Endpoint;
+use crate::plane::packet::numbers::protocol;
 use crate::plane::translate::host6::HostMap6;
+use crate::plane::translate::masquerade::Masquerade;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::plane::translate::nptv6::Translator;
-use crate::types::{Family, LinkLayer, Remedies, Remedy, Standing, Tick};
+use crate::types::{Family, LinkLayer, Owned, Remedies, Remedy, Standing, Tick};
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// One uplink. Everything of any size is shared by its clones.
@@ -26,6 +28,8 @@ pub struct Wan {
     pub probe: Option<Arc<Probe>>,
     /// 1:1 NAT for IPv4.
     pub nat44: Nat44Map,
+    /// What the inside hosts share that 1:1 NAT has no IPv4 address for.
+    pub masquerade: Option<Masquerade>,
     /// Single hosts for IPv6, which go before the prefix translation.
     pub host6: HostMap6,
     /// Prefix translation for IPv6: the current prefix first, then older ones that are still valid.
@@ -172,12 +176,27 @@ impl Wan {
     #[must_use]
     pub fn has_lease(&self, family: Family, lease: Lease, epoch: u32) -> bool {
         match family {
-            Family::V4 => self.nat44.leases().iter().any(|it| it.is(lease, epoch)),
+            Family::V4 => self.leases4().any(|it| it.is(lease, epoch)),
             Family::V6 => self.nptv6.iter().any(|it| it.is(lease, epoch)) || self.host6.has_lease(lease, epoch),
         }
     }
 
-    /// Every public address and prefix that flowpin translates here.
+    /// The IPv4 addresses that come and go.
+    pub fn leases4(&self) -> impl Iterator<Item = &Leased<Ipv4Addr>> {
+        let shared = self.masquerade.iter().flat_map(Masquerade::leases);
+        self.nat44.leases().iter().chain(shared)
+    }
+
+    /// What of the addresses that inside hosts share with the kernel is flowpin's.
+    pub fn shared(&self) -> impl Iterator<Item = Owned> + '_ {
+        let own = |it: &Masquerade| {
+            let ports = Some(it.ports);
+            it.leases().iter().map(move |it| Owned { net: IpAddr::V4(it.held).into(), ports }).collect::<Vec<_>>()
+        };
+        self.masquerade.iter().flat_map(own)
+    }
+
+    /// Every public address and prefix that flowpin alone has here.
     pub fn owned(&self) -> impl Iterator<Item = IpNet> + '_ {
         let nat44 = self.nat44.publics().map(|public| IpNet::from(IpAddr::V4(public)));
         let prefixes = self.nptv6.iter().map(|it| IpNet::V6(it.held.outside()));
@@ -193,13 +212,20 @@ impl Wan {
     }
 
     /// Whether flowpin translates what is sent to `public` on this WAN. An address that is owned is so for every protocol
-    /// and port.
+    /// and port, and one that is shared with the kernel for some.
     #[must_use]
     pub fn owns(&self, public: &Endpoint) -> bool {
-        self.owns_address(public.address)
+        self.owns_address(public.address) || self.shares(public)
     }
 
-    /// Whether flowpin translates `address`, or some of what is sent to it, on this WAN: it answers for it on the link.
+    /// Whether `public` is an end of which inside hosts have some, at an address that is the kernel's beside that. What the
+    /// kernel is asked by a ping is its own, with whatever identifier.
+    fn shares(&self, public: &Endpoint) -> bool {
+        let has = |it: &Masquerade| it.ports.contains(public.port) && it.lease_of(public.address).is_some();
+        matches!(public.protocol, protocol::TCP | protocol::UDP) && self.masquerade.as_ref().is_some_and(has)
+    }
+
+    /// Whether flowpin translates `address`, with all that is sent to it, on this WAN: it answers for it on the link.
     #[must_use]
     pub fn owns_address(&self, address: IpAddr) -> bool {
         match address {

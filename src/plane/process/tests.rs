@@ -1,6 +1,7 @@
 //! The whole life of a packet, on two small WANs, by subject.
 
 mod errors;
+mod masquerade;
 mod pins;
 mod point_to_point;
 mod properties;

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 pub fn reset(core: &Core, ctx: &mut Ctx<'_>, pin: &Pin, headers: &Headers, frame: &Frame<'_>) {
     let Some((line, ([host, remote], segment))) = ctx.line(pin.binding.wan).zip(read(headers, frame)) else { return };
     let Some(public) = address::public_kept(line.wan, headers.source, pin) else { return };
-    let ends = [SocketAddr::new(public.address, host.port()), remote];
+    let ends = [SocketAddr::new(public.address, public.port.unwrap_or(host.port())), remote];
     send(core, ctx, line, headers.family(), |out| rst::replace(out, ends, &segment));
 }
 
@@ -35,7 +35,8 @@ pub fn answer(core: &Core, ctx: &mut Ctx<'_>, line: Line<'_>, headers: &Headers,
 pub fn challenge(core: &Core, ctx: &mut Ctx<'_>, key: &FlowKey, pin: &Pin, rcv_nxt: u32) {
     let Some(line) = ctx.line(pin.binding.wan) else { return };
     let Some(public) = address::public_kept(line.wan, key.inside(), pin) else { return };
-    let ends = [(public.address, key.inside_port()), (key.remote(), key.remote_port())].map(SocketAddr::from);
+    let port = public.port.unwrap_or(key.inside_port());
+    let ends = [(public.address, port), (key.remote(), key.remote_port())].map(SocketAddr::from);
     send(core, ctx, line, key.family(), |out| rst::challenge(out, ends, rcv_nxt));
 }
 

@@ -49,7 +49,7 @@ fn fails_back(wan: &Wan, family: Family) -> bool {
 
 /// Whether a public address that comes and goes has gone.
 fn has_lost_one(old: &Wan, new: &Wan) -> bool {
-    old.nat44.leases().iter().any(|it| !new.has_lease(Family::V4, it.lease, it.since))
+    old.leases4().any(|it| !new.has_lease(Family::V4, it.lease, it.since))
         || old.nptv6.iter().any(|it| !new.has_lease(Family::V6, it.lease, it.since))
         || old.host6.leases().any(|(lease, since)| !new.has_lease(Family::V6, lease, since))
 }

@@ -18,13 +18,15 @@ pub struct Mapped {
     pub neutral: bool,
     /// Which of the WAN's public addresses is in use.
     pub lease: Lease,
+    /// Others share the address: nothing has it without a port of its own there.
+    pub shared: bool,
 }
 
 impl Mapped {
     /// Another address, which the configuration names, and the same port.
     #[must_use]
     pub fn fixed(address: impl Into<IpAddr>) -> Self {
-        Self { address: address.into(), port: None, neutral: false, lease: Lease::FIXED }
+        Self { address: address.into(), port: None, neutral: false, lease: Lease::FIXED, shared: false }
     }
 
     /// What the flow of a packet whose inside end is mapped so on `wan` is bound to.

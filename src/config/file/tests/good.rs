@@ -25,6 +25,7 @@ fn the_least_file_has_every_default() {
         sources: [None; 2],
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nat44_interface: None,
+        masquerade: None,
         nptv6: None,
         inbound6: vec![],
         thresholds: Thresholds::default(),

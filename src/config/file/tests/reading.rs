@@ -76,7 +76,7 @@ fn unknown_keys() {
         (
             "name = \"cable\"",
             "\"a b\" = 2",
-            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, gateway_mac4, gateway_mac6, source4, source6, health, nat44, inbound4, nptv6, inbound6",
+            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, gateway_mac4, gateway_mac6, source4, source6, health, nat44, inbound4, masquerade, nptv6, inbound6",
         ),
         (
             "outside = \"2001:db8:a:",
@@ -88,11 +88,23 @@ fn unknown_keys() {
 
 #[test]
 fn what_later_versions_bring_is_refused_by_name() {
-    let refused = |column: u8, key: &str, line: &str| {
-        let expected = format!("16:{column} not-supported-yet {key} | `{key}` is not supported yet | remove `{key}`");
-        assert_eq!(faults(&two_with("name = \"cable\"", line)), [expected]);
-    };
-    refused(1, "masquerade", "masquerade = {}");
+    each(&[
+        (
+            "name = \"cable\"",
+            "masquerade = { addresses = [] }",
+            "16:16 not-supported-yet addresses | `addresses` is not supported yet | remove `addresses`",
+        ),
+        (
+            "name = \"cable\"",
+            "masquerade = { filtering = \"endpoint\" }",
+            "16:28 not-supported-yet \"endpoint\" | another `filtering` than \"address-and-port\" is not supported yet | write \"address-and-port\", or remove `filtering`",
+        ),
+        (
+            "name = \"cable\"",
+            "masquerade = { address = \"192.0.2.7\" }",
+            "16:26 not-supported-yet \"192.0.2.7\" | another `address` than \"auto\" is not supported yet | write \"auto\", or remove `address`",
+        ),
+    ]);
     let text = two_with("[downstream]", "[control]\nmetrics = \"127.0.0.1:9420\"\n[downstream]");
     assert_eq!(faults(&text), ["2:1 not-supported-yet metrics | `metrics` is not supported yet | remove `metrics`"]);
     each(&[

@@ -5,10 +5,11 @@ use super::{faults, parse};
 const REFERENCE: &str = include_str!("../../../../config/flowpin.toml");
 
 /// Where a key that nobody has is put in, by the text in front of it, so that the reader tells which keys it knows there.
-const PLACES: [&str; 13] = [
+const PLACES: [&str; 14] = [
     "# flowpin.toml,",
     "\n[downstream] ",
     "\n[[wan]] ",
+    "\n[wan.masquerade] ",
     "\n[wan.nptv6] ",
     "\n[wan.health] ",
     "\nprobes = [ ",

@@ -199,8 +199,8 @@ fn names_and_links() {
 fn a_wan_without_a_mapping() {
     let text = "[downstream]\nprefixes = [\"10.0.0.0/8\"]\n[[wan]]\ninterface = \"a\"\n[[wan]]\ninterface = \"b\"\n[wan.nat44]\n";
     let expected = [
-        "3:1 missing [[wan]] | WAN `a` has no mapping, so nothing could pass it | add [wan.nat44], [wan.nptv6] or [wan.inbound6]",
-        "5:1 missing [[wan]] | WAN `b` has no mapping, so nothing could pass it | add [wan.nat44], [wan.nptv6] or [wan.inbound6]",
+        "3:1 missing [[wan]] | WAN `a` has no mapping, so nothing could pass it | add [wan.nat44], [wan.masquerade], [wan.nptv6] or [wan.inbound6]",
+        "5:1 missing [[wan]] | WAN `b` has no mapping, so nothing could pass it | add [wan.nat44], [wan.masquerade], [wan.nptv6] or [wan.inbound6]",
     ];
     assert_eq!(faults(text), expected);
 }
@@ -351,4 +351,25 @@ fn there_is_room_for_32_wans() {
         faults(&file(34)),
         ["99:1 bad-value [[wan]] | this is WAN 33, and flowpin has room for 32 | keep 32 of the 34"]
     );
+}
+
+#[test]
+fn an_address_that_is_shared_is_the_untagged_links_and_nobodys_alone() {
+    let shared = |more: &str| two_with("name = \"cable\"", &format!("name = \"cable\"\n{more}"));
+    assert_eq!(faults(&shared("masquerade = {}")), [] as [&str; 0]);
+    let tagged = "17:14 conflict {} | inside hosts would share the address of the untagged link, and this WAN is tagged | make a kernel VLAN link and leave out `vlan`, or remove [wan.masquerade]";
+    assert_eq!(faults(&shared("masquerade = {}\nvlan = 7")), [tagged]);
+    let alone = "20:1 conflict \"10.250.250.2\" | `10.250.250.2` cannot have the link's own address, which others share | remove it: it shares that address too";
+    let interface = shared("masquerade = {}").replace("\"198.51.100.2\"", "\"interface\"");
+    assert_eq!(faults(&interface), [alone]);
+    for (ports, message, advice) in [
+        ("7", "`7` is no range of ports", "write \"16384-32767\""),
+        ("9000-8000", "`9000-8000` is no range of ports", "write \"16384-32767\""),
+        ("20000-70000", "`20000-70000` is no range of ports", "write \"16384-32767\""),
+        ("22-2000", "ports below 1024 are those of services", "write \"1024-2000\""),
+        ("22-80", "ports below 1024 are those of services", "write \"16384-32767\""),
+    ] {
+        let text = shared(&format!("masquerade = {{ ports = \"{ports}\" }}"));
+        assert_eq!(faults(&text), [format!("17:24 bad-value \"{ports}\" | {message} | {advice}")]);
+    }
 }

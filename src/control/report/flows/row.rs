@@ -8,6 +8,7 @@ use crate::plane::flow::table::FlowRecord;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::Policy;
 use crate::types::{Direction, Tick};
+use std::num::NonZeroU16;
 
 /// A flow in the words of `api`.
 #[must_use]
@@ -22,6 +23,7 @@ pub fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Fl
         public: wan
             .and_then(|wan| address::public_under(wan, key.inside(), record.binding.lease).ok())
             .map(|mapped| mapped.address),
+        public_port: record.binding.port.map(NonZeroU16::get),
         wan: wan.map(|wan| wan.fixed.name.to_string()).unwrap_or_default(),
         origin: direction_name(record.origin).to_owned(),
         state: record.state.to_owned(),

@@ -54,6 +54,7 @@ fn a_flow_is_shown_with_the_address_that_the_remote_sees() {
         remote: ip("203.0.113.9"),
         remote_port: 443,
         public: Some(ip("192.0.2.193")),
+        public_port: None,
         wan: "fiber".into(),
         origin: "outbound".into(),
         state: "opening".into(),

@@ -5,7 +5,7 @@ use super::ControlLoop;
 use crate::control::journal::Happened;
 use crate::control::kernel::{Repaired, Touched};
 use crate::health::Trace;
-use ipnet::IpNet;
+use crate::types::Owned;
 
 impl ControlLoop<'_> {
     /// Somebody may have changed the kernel side.
@@ -62,7 +62,7 @@ impl ControlLoop<'_> {
     }
 
     /// Shields exactly these addresses, on all links that are there.
-    pub(super) async fn guard_anew(&mut self, owned: &[IpNet]) {
+    pub(super) async fn guard_anew(&mut self, owned: &[Owned]) {
         let unguarded = self.guard.replace(owned).await.err();
         self.note_missing(unguarded, self.state.missing.clone());
     }

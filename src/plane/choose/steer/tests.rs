@@ -37,6 +37,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         link: link.clone(),
         probe: None,
         nat44: Nat44Map::default(),
+        masquerade: None,
         host6: HostMap6::default(),
         nptv6: [].into(),
         kept6: [].into(),

@@ -16,7 +16,7 @@ fn datagram(id: u32) -> Datagram {
 }
 
 /// Remembers the datagram and gives what waited for it, without the room in front.
-fn remember(pins: &FragmentPins, datagram: Datagram, wan: WanId, now: Tick) -> Vec<Vec<u8>> {
+fn remember(pins: &FragmentPins<WanId>, datagram: Datagram, wan: WanId, now: Tick) -> Vec<Vec<u8>> {
     let ready = pins.remember(datagram, wan, now);
     assert!(ready.iter().all(|buffer| buffer[..HEADROOM] == [0; HEADROOM]));
     ready.into_iter().map(|buffer| buffer[HEADROOM..].to_vec()).collect()
@@ -26,22 +26,18 @@ const NOW: Tick = Tick::from_secs(100);
 
 #[test]
 fn a_later_fragment_finds_the_pin_of_its_first_until_the_lifetime_ends() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     assert!(remember(&pins, datagram(7), WanId(1), NOW).is_empty());
-    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), PinLookup::Pin(WanId(1).into()));
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(129)), PinLookup::Pin(WanId(1)));
     assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(130)), PinLookup::Waits(0));
     assert_eq!(pins.find(datagram(8), b"x", NOW), PinLookup::Waits(0));
     remember(&pins, datagram(7), WanId(0), Tick::from_secs(131));
-    assert_eq!(
-        pins.find(datagram(7), b"x", Tick::from_secs(131)),
-        PinLookup::Pin(WanId(0).into()),
-        "the newest counts"
-    );
+    assert_eq!(pins.find(datagram(7), b"x", Tick::from_secs(131)), PinLookup::Pin(WanId(0)), "the newest counts");
 }
 
 #[test]
 fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     for byte in 1..=3 {
         assert_eq!(pins.find(datagram(7), &[byte], NOW), PinLookup::Waits(0));
         assert_eq!(pins.find(datagram(8), &[byte + 10], NOW), PinLookup::Waits(0));
@@ -55,7 +51,7 @@ fn fragments_that_overtook_their_first_come_out_in_order_and_once() {
 /// Shows RFC 4787 REQ-14a.
 #[test]
 fn c_71_a_fragment_waits_three_seconds() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     assert_eq!(pins.find(datagram(7), b"a", NOW), PinLookup::Waits(0));
     assert_eq!(pins.find(datagram(8), b"b", NOW.plus_millis(1)), PinLookup::Waits(0));
     assert_eq!(pins.expire(NOW.plus_millis(2_999)), 0);
@@ -82,7 +78,7 @@ fn the_protocol_behind_extension_headers_is_no_part_of_the_name_in_ipv6() {
 }
 
 /// All pins and fragments, and their bytes.
-fn counted(pins: &FragmentPins) -> (usize, usize) {
+fn counted(pins: &FragmentPins<WanId>) -> (usize, usize) {
     let shards = (0..SHARDS).map(|shard| {
         let shard = pins.lock(shard);
         (shard.pins.iter().flatten().flatten().count(), shard.waiting.bytes())
@@ -92,19 +88,19 @@ fn counted(pins: &FragmentPins) -> (usize, usize) {
 
 #[test]
 fn a_flood_of_first_fragments_takes_fixed_memory_and_no_other_senders_pins() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     remember(&pins, from([10, 250, 250, 3], 1), WanId(1), NOW);
     for id in 0..100_000 {
         remember(&pins, datagram(id), WanId(0), NOW.plus_millis(1));
-        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), PinLookup::Pin(WanId(0).into()));
+        assert_eq!(pins.find(datagram(id), b"next", NOW.plus_millis(1)), PinLookup::Pin(WanId(0)));
     }
-    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), PinLookup::Pin(WanId(1).into()));
+    assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"", NOW.plus_millis(1)), PinLookup::Pin(WanId(1)));
     assert_eq!(counted(&pins), (SHARDS * SETS * WAYS, 0));
 }
 
 #[test]
 fn a_flood_of_later_fragments_takes_fixed_memory_and_no_other_senders_room() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     assert_eq!(pins.find(from([10, 250, 250, 3], 1), b"patient", NOW), PinLookup::Waits(0));
     let gone: usize = (0..100_000)
         .map(|id| match pins.find(datagram(id), &[0; 1000], NOW) {
@@ -122,7 +118,7 @@ fn a_flood_of_later_fragments_takes_fixed_memory_and_no_other_senders_room() {
 
 #[test]
 fn ever_new_senders_take_fixed_memory() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     for id in 0..20_000u32 {
         let [_, a, b, c] = id.to_be_bytes();
         let _ = pins.find(from([10, a, b, c], id), &[0; 1400], NOW);
@@ -135,7 +131,7 @@ fn ever_new_senders_take_fixed_memory() {
 
 #[test]
 fn a_whole_datagram_in_reverse_fits_twice_over() {
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     for id in [1, 2] {
         for number in (1..54u8).rev() {
             assert_eq!(pins.find(datagram(id), &[number; 1280], NOW), PinLookup::Waits(0));
@@ -152,7 +148,7 @@ fn nobody_outside_knows_which_datagrams_share_a_set() {
     let set = |datagram: &Datagram| {
         std::hash::BuildHasher::hash_one(&foldhash::fast::FixedState::default(), datagram) % (SHARDS * SETS) as u64
     };
-    let pins = FragmentPins::new(0);
+    let pins = FragmentPins::<WanId>::new(0);
     remember(&pins, datagram(7), WanId(1), NOW);
     // Each from another sender, so that none of them gives way for having too many.
     let strangers = (0..u32::MAX).map(|host| from(host.to_be_bytes(), 9)).filter(|it| set(it) == set(&datagram(7)));
@@ -160,5 +156,5 @@ fn nobody_outside_knows_which_datagrams_share_a_set() {
         remember(&pins, stranger, WanId(0), NOW.plus_millis(1));
     }
     let found = pins.find(datagram(7), b"x", NOW.plus_millis(2));
-    assert_eq!(found, PinLookup::Pin(WanId(1).into()), "with an unkeyed hash its set is full of them");
+    assert_eq!(found, PinLookup::Pin(WanId(1)), "with an unkeyed hash its set is full of them");
 }
