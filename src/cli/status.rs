@@ -359,9 +359,9 @@ flowpin 0.1.0, pid 42, up 1h01m, 1 worker, policy 3 of /etc/flowpin/flowpin.toml
 inside: flowpin0 to lan0, mtu 1500, offloads csum tso4
 kernel side: whole
 
-WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY    ITS MAC
-fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a
-                                                                       fe80::1    unresolved
+WAN    STATE  LINK              TIER  WEIGHT   MTU  ADDRESS            GATEWAY    ITS MAC            WHY
+fiber  up     fiber0 vlan 3242     1       2  1500                     192.0.2.1  02:00:00:00:00:0a  used: default route
+                                                                       fe80::1    unresolved         spare: default route
 lte    up     lte0 (wwan0)         1       2  1500  198.51.100.198/29  none
 lte: a note
 

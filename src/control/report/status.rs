@@ -267,14 +267,18 @@ mod tests {
     use super::*;
     use crate::control::report::sample;
     use crate::plane::counters::Event;
+    use crate::plane::neighbor::Prober;
+    use crate::plane::outbox::Outbox;
     use crate::plane::verdict::DropReason;
     use crate::types::Mac;
 
     #[test]
     fn status_adds_the_workers_up_and_leaves_zeros_out() {
         let sources = sample::sources(2);
-        sources.shared.neighbors.set(WanId(0), Family::V4, Mac([2, 0, 0, 0, 0, 9]));
         let now = sources.clock.now();
+        // The gateways get their places.
+        Prober::new().tick(now, &sources.policy.load(), &sources.shared.neighbors, &mut Outbox::new());
+        sources.shared.neighbors.set(WanId(0), Family::V4, Mac([2, 0, 0, 0, 0, 9]));
         sources.shared.paths.memory.learn(WanId(1), "203.0.113.10".parse().unwrap(), 1300, now.plus_millis(500));
         let _ = sources.read_gauge(Tick(0));
         sources.counters[0].forward(WanId(1), Direction::Inbound, 2, 120);
