@@ -3,6 +3,7 @@
 //!
 //! Every entry of the table is watched by exactly one worker's wheel, the one that inserted it; only wheels remove.
 
+pub mod companions;
 mod home;
 pub mod key;
 pub mod pin;

@@ -1,6 +1,7 @@
 //! Where a packet from inside goes: what its flow is bound to, as the flow table knows, or by a new choice.
 //! Must never know: bytes of packets, how the choice is made (candidates.rs).
 
+use super::address;
 use super::admit;
 use super::candidates;
 use super::entry::{self, FlowPacket};
@@ -10,6 +11,7 @@ use super::soft_down;
 use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::craft::icmp::Unreachable;
+use crate::plane::flow::companions::companions;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::Full;
 use crate::plane::fragment::pins::{Datagram, PinLookup};
@@ -121,10 +123,21 @@ fn count_silent(core: &Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin
     }
 }
 
+/// The binding of a new flow that belongs to the same session as another, if it may be bound so too: not by the hash stands
+/// what came from outside, moved, or began when other lines were up.
+fn bind_to_companion(core: &Core, policy: &Policy, packet: &FlowPacket<'_>) -> Option<Binding> {
+    let FlowPacket { key, seen, .. } = packet;
+    let companion = companions(key).find_map(|other| core.shared.table.assured(&other, seen.now))?;
+    let wan = policy.wan(companion.wan).filter(|_| candidates::candidates(policy, key).contains(companion.wan))?;
+    address::public_under(wan, key.inside(), companion.lease).ok()?;
+    public_port::take(core, policy, key, Binding { port: None, ..companion }).ok()
+}
+
 /// A new flow begins with the packet. One that finds no room in the table needs none where translation is stateless: the hash
 /// binds its next packet the same way. Behind a shared address it needs its port.
 fn begin(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>) -> Result<Binding, Refusal> {
-    let binding = public_port::bind(core, policy, &packet.key)?;
+    let chosen = || public_port::bind(core, policy, &packet.key);
+    let binding = bind_to_companion(core, policy, packet).map_or_else(chosen, Ok)?;
     let inserted = entry::insert(core, policy, packet, binding);
     public_port::release(core, &packet.key, binding);
     match inserted {

@@ -61,7 +61,11 @@ pub fn release(core: &Core, key: &FlowKey, binding: Binding) {
     }
 }
 
-fn take(core: &Core, policy: &Policy, key: &FlowKey, binding: Binding) -> Result<Binding, Exhausted> {
+/// The binding with a port, where the inside host shares its address there; it is held until [`release`].
+///
+/// # Errors
+/// No port is left.
+pub fn take(core: &Core, policy: &Policy, key: &FlowKey, binding: Binding) -> Result<Binding, Exhausted> {
     let Some(masquerade) = masquerade(policy, key, binding) else { return Ok(binding) };
     let (class, end) = Class::of(key.protocol()).zip(inside_end(key, binding)).ok_or(Exhausted)?;
     let port = core.shared.table.mappings().take(binding.wan, class, masquerade.ports, end)?;

@@ -3,6 +3,7 @@
 //! Integers throughout: one policy and one key give one answer on every machine, after every restart.
 //! Must never know: tables, packets, which WANs may take the flow (candidates.rs).
 
+use crate::plane::flow::companions::has_companions;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::policy::Policy;
 use crate::types::{Balance, WanId, WanSet};
@@ -41,6 +42,7 @@ fn hash_flow(seed: u64, balance: Balance, key: &FlowKey) -> u64 {
     let fold = |words: &[u64]| words.iter().fold(start, |hash, word| mix(hash ^ word));
     let (protocol, port) = (u64::from(key.protocol()), u64::from(key.inside_port()));
     match balance {
+        Balance::Endpoint | Balance::Flow if has_companions(key) => fold(&[i0, i1, r0, r1]),
         Balance::Endpoint => fold(&[i0, i1, protocol << 16 | port]),
         Balance::Site => fold(&[i0, i1, r0, r1]),
         Balance::Source => fold(&[i0, i1]),

@@ -282,6 +282,13 @@ impl FlowTable {
         (!record.is_over(now)).then(|| record.pin(key, false, Reachability::Nothing))
     }
 
+    /// What a flow is bound to that lives at `now` and is not there by the word of a stranger alone.
+    #[must_use]
+    pub fn assured(&self, key: &FlowKey, now: Tick) -> Option<Binding> {
+        let record = self.flows.get(key)?;
+        (!record.is_over(now) && !record.is_terminated() && !record.is_unassured()).then_some(record.binding)
+    }
+
     /// The pin of a flow living at `now` whose inside host has sent something; in a TCP connection, what is in flight has to
     /// have this sequence number.
     #[must_use]

@@ -30,6 +30,12 @@ pub mod protocol {
     pub const TCP: u8 = 6;
     /// RFC 768.
     pub const UDP: u8 = 17;
+    /// Generic routing encapsulation, RFC 2784.
+    pub const GRE: u8 = 47;
+    /// Encapsulating security payload, RFC 4303.
+    pub const ESP: u8 = 50;
+    /// Authentication header, RFC 4302.
+    pub const AH: u8 = 51;
     /// RFC 4443.
     pub const ICMPV6: u8 = 58;
     /// RFC 4340.

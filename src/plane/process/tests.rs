@@ -1,5 +1,6 @@
 //! The whole life of a packet, on two small WANs, by subject.
 
+mod companions;
 mod errors;
 mod masquerade;
 mod pins;
