@@ -47,10 +47,10 @@ pub fn lab(args: &LabArgs) -> ExitCode {
 fn perform(args: &LabArgs, interrupt: &Interrupt) -> io::Result<bool> {
     let progress = Progress::start();
     let binary = std::env::current_exe()?;
-    let lab = Lab::build(Options { lte: true, ..Options::default() })?;
+    let lab = Lab::build(Options { lte: true, pace: args.slow, ..Options::default() })?;
     progress.done("built a firewall, a router, three ISPs and an Internet host as network namespaces");
     let wires = Wires::watch(&lab)?;
-    let config = lab.config().replace("[wan.nat44]", &format!("{}[wan.nat44]", play::HEALTH));
+    let config = lab.config().replace("[wan.nat44]", &format!("{}[wan.nat44]", play::health(args.slow)));
     let service = lab.start_flowpin_with(&binary, &config)?;
     progress.done("flowpin routes");
     let mut scene = Scene::open(&lab, &wires, service, Show::new(args.json), interrupt)?;

@@ -26,6 +26,8 @@ pub struct Options {
     pub seed: u64,
     /// Worker threads; `None` leaves the choice to flowpin.
     pub threads: Option<usize>,
+    /// How many times slower than on a quick machine the traffic is, and how many times as long everything is waited for.
+    pub pace: u32,
     /// Text to put at the end of the configuration, such as a table of one's own.
     pub extra: String,
 }
@@ -52,6 +54,7 @@ impl Default for Options {
             lte: false,
             seed: 0,
             threads: None,
+            pace: 1,
             extra: String::new(),
         }
     }

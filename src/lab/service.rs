@@ -88,7 +88,7 @@ impl Service {
     /// It does not answer, or not with 200.
     pub fn get(&self, path: &str) -> io::Result<String> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: flowpin\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

@@ -47,13 +47,13 @@ impl Traffic {
     /// A thread or a server cannot be started.
     pub fn start(lab: &Lab) -> io::Result<Self> {
         let mut traffic = Self::servers(lab)?;
-        let tally = Arc::clone(&traffic.tally);
-        traffic.clients.start(&lab.fw, "browse", move |stop| client::outbound(tally, stop))?;
+        let crew = client::Crew { tally: Arc::clone(&traffic.tally), pace: lab.options().pace };
+        let abroad = crew.clone();
+        traffic.clients.start(&lab.fw, "browse", move |stop| client::outbound(crew, stop))?;
         // Nobody visits a line that is plugged in only later.
         let targets = public_addresses(lab.options()).into_iter().filter(|public| public.wan != Line::Lte.name());
         let targets = targets.map(|public| public.address).collect();
-        let tally = Arc::clone(&traffic.tally);
-        traffic.clients.start(&lab.inet, "visit", move |stop| client::inbound(tally, targets, stop))?;
+        traffic.clients.start(&lab.inet, "visit", move |stop| client::inbound(abroad, targets, stop))?;
         Ok(traffic)
     }
 

@@ -31,6 +31,9 @@ pub struct LabArgs {
     /// How long traffic runs before the first line is cut
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
+    /// Play it so many times slower, and wait so many times as long: for a slow or busy machine
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub slow: u32,
     /// Print the summary as one JSON object
     #[arg(long)]
     pub json: bool,

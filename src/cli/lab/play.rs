@@ -20,15 +20,21 @@ const ARRIVE: u64 = 200;
 
 /// What `[wan.health]` says of every line of the play. Four answers in a row must be late for a machine that is busy with
 /// other things to be taken for a dead line.
-pub const HEALTH: &str = r#"[wan.health]
-probes = [{ icmp = "203.0.113.10" }, { icmp = "2001:db8:ffff::10" }]
-interval = "200ms"
-timeout = "200ms"
+#[must_use]
+pub fn health(pace: u32) -> String {
+    let [interval, hold] = [200 * pace, 1000 * pace];
+    format!(
+        r#"[wan.health]
+probes = [{{ icmp = "203.0.113.10" }}, {{ icmp = "2001:db8:ffff::10" }}]
+interval = "{interval}ms"
+timeout = "{interval}ms"
 fall = 4
 rise = 3
-hold = "1s"
-on_soft_down = { tcp = "reset", udp = "move" }
-"#;
+hold = "{hold}ms"
+on_soft_down = {{ tcp = "reset", udp = "move" }}
+"#
+    )
+}
 
 /// Plays it, after so many quiet seconds.
 ///
@@ -63,10 +69,11 @@ impl Company {
     fn gather(scene: &Scene<'_>, line: Line) -> io::Result<Self> {
         let other = if line == Line::Fiber { Line::Dsl } else { Line::Fiber };
         let Scene { lab, sink, clock, .. } = scene;
+        let period = PERIOD * u64::from(lab.options().pace);
         Ok(Self {
             other,
-            stream: sink.stream(lab, PERIOD, line)?,
-            steady: sink.stream(lab, PERIOD, other)?,
+            stream: sink.stream(lab, period, line)?,
+            steady: sink.stream(lab, period, other)?,
             download: traffic::Download::start(lab, *clock, line)?,
             session: Session::start(lab, scene.traffic.tally(), other)?,
         })

@@ -22,7 +22,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 const SAMPLE: u64 = 250;
 const TABLE: u64 = 1000;
 const LINE: u64 = 5000;
-/// Milliseconds that anything is waited for.
+/// Milliseconds that anything is waited for. All of these are for a quick machine.
 const PATIENCE: u64 = 10_000;
 
 /// The stage.
@@ -94,24 +94,29 @@ impl<'a> Scene<'a> {
         self.events.push(event);
     }
 
-    /// Lets so many milliseconds pass.
+    /// So many milliseconds of a quick machine, at the pace of this lab.
+    fn slowly(&self, millis: u64) -> u64 {
+        millis * u64::from(self.lab.options().pace)
+    }
+
+    /// Lets so many milliseconds of a quick machine pass.
     ///
     /// # Errors
     /// `Interrupted`: somebody wants it to end.
     pub fn pass(&mut self, millis: u64) -> io::Result<()> {
-        let end = self.clock.now().millis() + millis;
+        let end = self.clock.now().millis() + self.slowly(millis);
         while self.clock.now().millis() < end {
             self.breathe()?;
         }
         Ok(())
     }
 
-    /// Lets time pass until something has happened. Whether it has, in ten seconds.
+    /// Lets time pass until something has happened. Whether it has, in ten seconds of a quick machine.
     ///
     /// # Errors
     /// As [`Scene::pass`], and what looking meets.
     pub fn until(&mut self, mut happened: impl FnMut(&Self) -> io::Result<bool>) -> io::Result<bool> {
-        let end = self.clock.now().millis() + PATIENCE;
+        let end = self.clock.now().millis() + self.slowly(PATIENCE);
         while self.clock.now().millis() < end {
             if happened(self)? {
                 return Ok(true);
@@ -122,19 +127,19 @@ impl<'a> Scene<'a> {
     }
 
     fn breathe(&mut self) -> io::Result<()> {
-        if self.interrupt.wait(GLANCE) == Wait::Interrupted {
+        if self.interrupt.wait(GLANCE * self.lab.options().pace) == Wait::Interrupted {
             return Err(ErrorKind::Interrupted.into());
         }
         let now = self.clock.now().millis();
         if now >= self.due[0] {
-            self.due[0] = now + SAMPLE;
+            self.due[0] = now + self.slowly(SAMPLE);
             let wans = self.status()?.wans;
             let mut bytes = wans.iter().map(|wan| wan.outbound.bytes + wan.inbound.bytes);
             let bytes = [(); 3].map(|()| bytes.next().unwrap_or(0));
             self.timeline.sample(now, bytes);
         }
         if now >= self.due[1] {
-            self.due[1] = now + if self.show.in_place() { TABLE } else { LINE };
+            self.due[1] = now + self.slowly(if self.show.in_place() { TABLE } else { LINE });
             let look = self.look()?;
             self.show.draw(&look, &self.timeline);
         }

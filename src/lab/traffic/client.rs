@@ -15,8 +15,9 @@ use tokio::net::{TcpSocket, UdpSocket};
 use tokio::sync::watch::Receiver;
 use tokio::time::{sleep, timeout};
 
-/// TCP connections, UDP sockets and pings at once, in each family.
+/// TCP connections, UDP sockets and pings at once, in each family; and on a slow machine, one for each inside host.
 const AT_ONCE: usize = 8;
+const AT_ONCE_SLOWLY: usize = INSIDE4.len();
 /// How long a connection may take, and how long one answer.
 const CONNECTION: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(1);
@@ -31,14 +32,27 @@ const DATAGRAMS: [usize; 8] = [26, 27, 100, 511, 900, 1001, 1400, 1452];
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 4_000;
 
+/// Who notes what becomes of the clients' attempts, and how many times slower they are than on a quick machine.
+#[derive(Clone)]
+pub struct Crew {
+    pub tally: Arc<Tally>,
+    pub pace: u32,
+}
+
+impl Crew {
+    async fn rest(&self, time: Duration) {
+        sleep(time * self.pace).await;
+    }
+}
+
 /// From inside, until stopped.
-pub async fn outbound(tally: Arc<Tally>, mut stop: Receiver<bool>) -> io::Result<()> {
+pub async fn outbound(crew: Crew, mut stop: Receiver<bool>) -> io::Result<()> {
     let sources = INSIDE4.map(|inside| (IpAddr::from(inside), IpAddr::from(SERVER4)));
-    for at in 0..AT_ONCE {
+    for at in 0..if crew.pace == 1 { AT_ONCE } else { AT_ONCE_SLOWLY } {
         for (from, to) in [sources[at % sources.len()], (INSIDE6.into(), SERVER6.into())] {
-            tokio::task::spawn_local(connections(Arc::clone(&tally), from, to));
-            tokio::task::spawn_local(datagrams(Arc::clone(&tally), from, to));
-            tokio::task::spawn_local(pings(Arc::clone(&tally), from, to));
+            tokio::task::spawn_local(connections(crew.clone(), from, to));
+            tokio::task::spawn_local(datagrams(crew.clone(), from, to));
+            tokio::task::spawn_local(pings(crew.clone(), from, to));
         }
     }
     let _ = stop.wait_for(|stop| *stop).await;
@@ -46,78 +60,79 @@ pub async fn outbound(tally: Arc<Tally>, mut stop: Receiver<bool>) -> io::Result
 }
 
 /// From outside to each of `targets`, round and round until stopped.
-pub async fn inbound(tally: Arc<Tally>, targets: Vec<IpAddr>, mut stop: Receiver<bool>) -> io::Result<()> {
+pub async fn inbound(crew: Crew, targets: Vec<IpAddr>, mut stop: Receiver<bool>) -> io::Result<()> {
     for (first_port, to) in (FIRST_PORT..).step_by(PORTS.into()).zip(targets) {
-        tokio::task::spawn_local(visits(Arc::clone(&tally), first_port, to));
+        tokio::task::spawn_local(visits(crew.clone(), first_port, to));
     }
     let _ = stop.wait_for(|stop| *stop).await;
     Ok(())
 }
 
-async fn connections(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+async fn connections(crew: Crew, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Tcp, v6: to.is_ipv6() };
     loop {
-        let began = tally.now();
-        let (inside, result) = connect(any_port(from), to, DOWNLOAD).await;
-        tally.note_outbound(kind, Attempt { began, inside, result });
-        sleep(Duration::from_millis(40)).await;
+        let began = crew.tally.now();
+        let (inside, result) = connect(any_port(from), to, DOWNLOAD, crew.pace).await;
+        crew.tally.note_outbound(kind, Attempt { began, inside, result });
+        crew.rest(Duration::from_millis(40)).await;
     }
 }
 
-async fn datagrams(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+async fn datagrams(crew: Crew, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Udp, v6: to.is_ipv6() };
     loop {
         let socket = match open_udp(any_port(from), to).await {
             Ok(socket) => socket,
             Err(error) => {
-                tally.note_outbound(kind, Attempt { began: tally.now(), inside: None, result: Err(error) });
-                sleep(ANSWER).await;
+                crew.tally.note_outbound(kind, Attempt { began: crew.tally.now(), inside: None, result: Err(error) });
+                crew.rest(ANSWER).await;
                 continue;
             }
         };
         let inside = socket.local_addr().ok();
         for length in DATAGRAMS {
-            let began = tally.now();
-            let result = exchange(&socket, length).await;
-            tally.note_outbound(kind, Attempt { began, inside, result });
-            sleep(Duration::from_millis(5)).await;
+            let began = crew.tally.now();
+            let result = exchange(&socket, length, crew.pace).await;
+            crew.tally.note_outbound(kind, Attempt { began, inside, result });
+            crew.rest(Duration::from_millis(5)).await;
         }
-        inside.into_iter().for_each(|inside| tally.forget(inside));
+        inside.into_iter().for_each(|inside| crew.tally.forget(inside));
     }
 }
 
-async fn pings(tally: Arc<Tally>, from: IpAddr, to: IpAddr) {
+async fn pings(crew: Crew, from: IpAddr, to: IpAddr) {
     let kind = Kind { protocol: Protocol::Ping, v6: to.is_ipv6() };
     loop {
         for length in [0, 57, 1000] {
-            let began = tally.now();
-            let result = ping(any_port(from), to, length).await;
-            tally.note_outbound(kind, Attempt { began, inside: None, result });
-            sleep(Duration::from_millis(100)).await;
+            let began = crew.tally.now();
+            let result = ping(any_port(from), to, length, crew.pace).await;
+            crew.tally.note_outbound(kind, Attempt { began, inside: None, result });
+            crew.rest(Duration::from_millis(100)).await;
         }
     }
 }
 
-async fn visits(tally: Arc<Tally>, first_port: u16, to: IpAddr) {
+async fn visits(crew: Crew, first_port: u16, to: IpAddr) {
     let from: IpAddr = if to.is_ipv4() { SERVER4.into() } else { SERVER6.into() };
     for port in (0..PORTS).cycle() {
         let from = SocketAddr::new(from, first_port + port);
-        let note = |protocol, began, result| tally.note_inbound(to, protocol, Attempt { began, inside: None, result });
-        let began = tally.now();
-        note(Protocol::Tcp, began, connect(from, to, VISIT).await.1);
-        let began = tally.now();
-        let answer = async { exchange(&open_udp(from, to).await?, 777).await };
+        let note =
+            |protocol, began, result| crew.tally.note_inbound(to, protocol, Attempt { began, inside: None, result });
+        let began = crew.tally.now();
+        note(Protocol::Tcp, began, connect(from, to, VISIT, crew.pace).await.1);
+        let began = crew.tally.now();
+        let answer = async { exchange(&open_udp(from, to).await?, 777, crew.pace).await };
         note(Protocol::Udp, began, answer.await);
-        let began = tally.now();
-        note(Protocol::Ping, began, ping(from, to, 99).await);
-        sleep(Duration::from_millis(100)).await;
+        let began = crew.tally.now();
+        note(Protocol::Ping, began, ping(from, to, 99, crew.pace).await);
+        crew.rest(Duration::from_millis(100)).await;
     }
 }
 
 /// One connection: everything that is sent must come back. Returns its own address and the bytes.
-async fn connect(from: SocketAddr, to: IpAddr, length: usize) -> (Option<SocketAddr>, io::Result<u64>) {
+async fn connect(from: SocketAddr, to: IpAddr, length: usize, pace: u32) -> (Option<SocketAddr>, io::Result<u64>) {
     match open_tcp(from, to) {
-        Ok(socket) => (socket.local_addr().ok(), converse(socket, to, length).await),
+        Ok(socket) => (socket.local_addr().ok(), converse(socket, to, length / pace as usize, CONNECTION * pace).await),
         Err(error) => (None, Err(error)),
     }
 }
@@ -129,7 +144,7 @@ fn open_tcp(from: SocketAddr, to: IpAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn converse(socket: TcpSocket, to: IpAddr, length: usize) -> io::Result<u64> {
+async fn converse(socket: TcpSocket, to: IpAddr, length: usize, patience: Duration) -> io::Result<u64> {
     let work = async {
         let mut stream = socket.connect(SocketAddr::new(to, ECHO)).await?;
         let sent = hello::payload(stream.local_addr()?, length);
@@ -144,7 +159,7 @@ async fn converse(socket: TcpSocket, to: IpAddr, length: usize) -> io::Result<u6
         receiving?;
         same(&sent, &back)
     };
-    timeout(CONNECTION, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    timeout(patience, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 async fn open_udp(from: SocketAddr, to: IpAddr) -> io::Result<UdpSocket> {
@@ -154,11 +169,13 @@ async fn open_udp(from: SocketAddr, to: IpAddr) -> io::Result<UdpSocket> {
 }
 
 /// One datagram and its echo. Returns the bytes.
-async fn exchange(socket: &UdpSocket, length: usize) -> io::Result<u64> {
+async fn exchange(socket: &UdpSocket, length: usize, pace: u32) -> io::Result<u64> {
     let sent = hello::payload(socket.local_addr()?, length);
     socket.send(&sent).await?;
     let mut back = vec![0; length + 1];
-    let got = timeout(ANSWER, socket.recv(&mut back)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let got = timeout(ANSWER * pace, socket.recv(&mut back))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     same(&sent, back.get(..got).unwrap_or_default())
 }
 
@@ -167,8 +184,8 @@ fn any_port(address: IpAddr) -> SocketAddr {
 }
 
 /// One echo request; the port is its identifier.
-async fn ping(from: SocketAddr, to: IpAddr, length: usize) -> io::Result<u64> {
-    Pinger::open(from, to)?.ping(length, ANSWER).await
+async fn ping(from: SocketAddr, to: IpAddr, length: usize, pace: u32) -> io::Result<u64> {
+    Pinger::open(from, to)?.ping(length, ANSWER * pace).await
 }
 
 fn same(sent: &[u8], back: &[u8]) -> io::Result<u64> {

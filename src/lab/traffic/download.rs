@@ -2,8 +2,8 @@
 //! Must never know: what breaks it.
 
 use crate::clock::{Clock, pause};
+use crate::lab::Lab;
 use crate::lab::topology::{Line, SERVER4};
-use crate::lab::{Lab, Namespace};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::RcvBuf;
 use std::io::{self, BufRead, BufReader, Error, ErrorKind, Read, Write};
@@ -45,15 +45,16 @@ impl Download {
     /// # Errors
     /// The web server does not answer, or none of many connections takes that line.
     pub fn start(lab: &Lab, clock: Clock, line: Line) -> io::Result<Self> {
+        let pace = lab.options().pace;
         let by_the_line = || -> io::Result<Option<TcpStream>> {
-            let (stream, from) = dial(&lab.fw)?;
+            let (stream, from) = lab.fw.run(|| dial(pace)).flatten()?;
             Ok((from == line.block4()[0]).then_some(stream))
         };
         let none = || Err(Error::other(format!("none of {TRIES} downloads takes the line {}", line.name())));
         let stream = (0..TRIES).find_map(|_| by_the_line().transpose()).unwrap_or_else(none)?;
         let (breaks, over) = (Arc::<Mutex<Vec<Break>>>::default(), Arc::new(AtomicBool::new(false)));
         let (notes, end) = (Arc::clone(&breaks), Arc::clone(&over));
-        let thread = lab.fw.thread("download", move || go_on(stream, clock, &notes, &end))?;
+        let thread = lab.fw.thread("download", move || go_on(stream, pace, clock, &notes, &end))?;
         Ok(Self { breaks, over, thread: Some(thread) })
     }
 
@@ -72,14 +73,14 @@ impl Drop for Download {
 }
 
 /// On a thread in the downloader's namespace.
-fn go_on(mut stream: TcpStream, clock: Clock, breaks: &Mutex<Vec<Break>>, over: &AtomicBool) {
+fn go_on(mut stream: TcpStream, pace: u32, clock: Clock, breaks: &Mutex<Vec<Break>>, over: &AtomicBool) {
     let now = || clock.now().0 as f64 / 1e6;
     let mut block = [0; WAITING];
     while !over.load(Ordering::Relaxed) {
         let how = match stream.read(&mut block) {
             Ok(0) => ErrorKind::UnexpectedEof,
             Ok(_) => {
-                pause(Duration::from_millis(5));
+                pause(Duration::from_millis(5) * pace);
                 continue;
             }
             Err(error) => error.kind(),
@@ -87,7 +88,7 @@ fn go_on(mut stream: TcpStream, clock: Clock, breaks: &Mutex<Vec<Break>>, over: 
         let at = now();
         breaks.lock().unwrap_or_else(PoisonError::into_inner).push(Break { at, how, again: None });
         while !over.load(Ordering::Relaxed) {
-            let Ok((redialled, from)) = dial_here() else {
+            let Ok((redialled, from)) = dial(pace) else {
                 pause(Duration::from_millis(10));
                 continue;
             };
@@ -100,14 +101,10 @@ fn go_on(mut stream: TcpStream, clock: Clock, breaks: &Mutex<Vec<Break>>, over: 
     }
 }
 
-fn dial(namespace: &Namespace) -> io::Result<(TcpStream, IpAddr)> {
-    namespace.run(dial_here).flatten()
-}
-
 /// A connection on which bytes come, and who the server takes it for.
-fn dial_here() -> io::Result<(TcpStream, IpAddr)> {
-    let stream = TcpStream::connect_timeout(&SocketAddr::new(SERVER4.into(), WEB), PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn dial(pace: u32) -> io::Result<(TcpStream, IpAddr)> {
+    let stream = TcpStream::connect_timeout(&SocketAddr::new(SERVER4.into(), WEB), PATIENCE * pace)?;
+    stream.set_read_timeout(Some(PATIENCE * pace))?;
     setsockopt(&stream, RcvBuf, &WAITING)?;
     (&stream).write_all(REQUEST)?;
     // A small buffer: nothing of the body that matters is lost with it.

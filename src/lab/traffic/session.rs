@@ -43,15 +43,16 @@ impl Session {
     /// # Errors
     /// The echo server does not answer, or none of many connections takes that line.
     pub fn start(lab: &Lab, tally: &Tally, line: Line) -> io::Result<Self> {
+        let pace = lab.options().pace;
         let by_the_line = || -> io::Result<Option<TcpStream>> {
-            let stream = lab.fw.run(log_in).flatten()?;
+            let stream = lab.fw.run(|| log_in(pace)).flatten()?;
             Ok((tally.line_of(stream.local_addr()?).as_deref() == Some(line.name())).then_some(stream))
         };
         let none = || Err(Error::other(format!("none of {TRIES} sessions takes the line {}", line.name())));
         let stream = (0..TRIES).find_map(|_| by_the_line().transpose()).unwrap_or_else(none)?;
         let (typed, over) = (Arc::<Mutex<Typed>>::default(), Arc::new(AtomicBool::new(false)));
         let (notes, end) = (Arc::clone(&typed), Arc::clone(&over));
-        let thread = lab.fw.thread("session", move || go_on(stream, &notes, &end))?;
+        let thread = lab.fw.thread("session", move || go_on(stream, pace, &notes, &end))?;
         Ok(Self { typed, over, thread: Some(thread) })
     }
 
@@ -69,10 +70,10 @@ impl Drop for Session {
     }
 }
 
-fn log_in() -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(SERVER4.into(), super::echo::ECHO), PATIENCE)?;
+fn log_in(pace: u32) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(SERVER4.into(), super::echo::ECHO), PATIENCE * pace)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE * pace))?;
     let greeting = hello::write(stream.local_addr()?);
     stream.write_all(&greeting)?;
     let mut back = [0; hello::LENGTH];
@@ -81,7 +82,7 @@ fn log_in() -> io::Result<TcpStream> {
 }
 
 /// On a thread in the typist's namespace.
-fn go_on(mut stream: TcpStream, typed: &Mutex<Typed>, over: &AtomicBool) {
+fn go_on(mut stream: TcpStream, pace: u32, typed: &Mutex<Typed>, over: &AtomicBool) {
     let mut number = 0u8;
     while !over.load(Ordering::Relaxed) {
         number = number.wrapping_add(1);
@@ -97,7 +98,7 @@ fn go_on(mut stream: TcpStream, typed: &Mutex<Typed>, over: &AtomicBool) {
             }
         }
         drop(typed);
-        pause(PAUSE);
+        pause(PAUSE * pace);
     }
 }
 

@@ -66,7 +66,7 @@ impl Sink {
         for _ in 0..TRIES {
             let stream = Stream::start(lab, self.streams.fetch_add(1, Ordering::Relaxed), period)?;
             let clock = Clock::start();
-            while self.last(&stream).is_none() && clock.now().millis() < PATIENCE_MS {
+            while self.last(&stream).is_none() && clock.now().millis() < PATIENCE_MS * u64::from(lab.options().pace) {
                 pause(Duration::from_millis(1));
             }
             if self.last(&stream) == Some(line.block4()[0]) {
