@@ -3,7 +3,7 @@
 
 use crate::lab::{
     AtEnd, Router, carry, connect_to, connected, cut, event, flow, judged, lab, mend, run, seen, socket, start_with,
-    visitor,
+    visitor, wait_until,
 };
 use flowpin::lab::topology::{DSL4, DSL6_RFC6296, FIBER4, SERVER4, SERVER6};
 use flowpin::lab::traffic::Traffic;
@@ -57,6 +57,24 @@ fn a_silent_connection_over_a_line_that_is_cut_is_reset_too() {
 }
 
 /// Shows RFC 1812 §5.3.12.
+/// The host waits for less than has reached the router, whose RST it therefore answers with a challenge ACK (RFC 5961 §3.2).
+#[test]
+fn a_silent_connection_whose_last_bytes_were_lost_behind_flowpin_is_reset_too() {
+    let lab = lab(Options::default());
+    let router = prompt(&lab);
+    let _servers = Traffic::servers(&lab).expect("servers");
+    let mut silent = connected(&lab, &router, ECHO, "fiber");
+    let ruleset = "table ip lost { chain input { type filter hook input priority 0; tcp sport 7 ip length > 100 counter drop; }; }";
+    run(&lab.fw, "nft", &[ruleset]);
+    silent.write_all(&[b'.'; 200]).expect("it leaves");
+    wait_until("its echo is lost", || !run(&lab.fw, "nft", &["list", "ruleset"]).contains("packets 0 "));
+    cut(&lab, &router, "fiber");
+    let end = silent.read_to_end(&mut Vec::new()).expect_err("it never ends well");
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset, "{end}");
+    assert_eq!(event(&router, "reset"), 1);
+    router.end_with_losses();
+}
+
 #[test]
 fn datagrams_move_and_go_on_and_a_flow_of_the_other_line_loses_none() {
     let lab = lab(Options::default());
