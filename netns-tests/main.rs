@@ -30,6 +30,7 @@ mod kernel_hop;
 mod kernel_mended;
 mod kernel_side;
 mod kernel_silence;
+mod kinds_of_line;
 mod law;
 mod leases;
 mod lifecycle;

@@ -64,7 +64,9 @@ impl Kind {
         }
         let leads_to_many = TUNNELS.contains(&hardware) && !is_point_to_point;
         leads_to_many.then(|| {
-            format!("the tunnel \"{name}\" has no remote end: give it one (`ip tunnel change {name} remote ADDRESS`)")
+            format!(
+                "the tunnel \"{name}\" has no remote end: make it anew with one (`remote ADDRESS`), as a WAN must have"
+            )
         })
     }
 }
