@@ -2,6 +2,7 @@
 //! of a datagram take the WAN of its first, in whatever order they come. Must never know: policy, flows.
 
 mod datagram;
+pub mod identification;
 pub mod pins;
 pub mod resolve_offload;
 pub mod split;

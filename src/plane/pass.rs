@@ -4,6 +4,7 @@
 pub mod errors;
 pub mod fit;
 pub mod hairpin;
+pub mod identification;
 pub mod late_fragments;
 pub mod link;
 pub mod mss_clamp;

@@ -15,7 +15,9 @@ use super::packet::parse::parse;
 use super::pass::fit::{self, fits, has_hops};
 use super::pass::late_fragments::{self, LateFragments};
 use super::pass::link::{self, Link};
-use super::pass::{errors, hairpin, mss_clamp, neighbor_discovery, neighbor_queue, probe_answers, send};
+use super::pass::{
+    errors, hairpin, identification, mss_clamp, neighbor_discovery, neighbor_queue, probe_answers, send,
+};
 use super::refusal::Refusal;
 use super::state::{Core, Plane};
 use super::tell::respond::Back;
@@ -125,6 +127,7 @@ fn leave(
     fits(&headers, frame, fit::mtu(core, line, headers.family()))?;
     mss_clamp::apply(core, ctx, line, &headers, frame);
     let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    identification::apply(core, ctx, &headers, &source, frame);
     let offload = frame.offload;
     rewrite::apply(frame.packet_mut(), &mut headers, Side::Source, &source, &offload);
     Ok(send::leave(core, ctx, line, &headers, &hop, frame)?)

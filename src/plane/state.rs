@@ -4,6 +4,7 @@
 use crate::plane::counters::Counters;
 use crate::plane::flow::table::FlowTable;
 use crate::plane::flow::wheel::{Walk, Wheel};
+use crate::plane::fragment::identification::Identifications;
 use crate::plane::fragment::pins::FragmentPins;
 use crate::plane::health::{self, Health};
 use crate::plane::lease::Binding;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub fragments: FragmentPins<Binding>,
     /// Which inside ends datagrams in fragments go to that came to shared addresses; made with the first.
     arrivals: OnceLock<FragmentPins<Mapped>>,
+    /// What datagrams are called that leave from shared addresses; made with the first.
+    identifications: OnceLock<Identifications>,
     pub(super) secret: u64,
 }
 
@@ -53,8 +56,14 @@ impl Shared {
             health: Health::new(secret),
             fragments: FragmentPins::new(secret),
             arrivals: OnceLock::new(),
+            identifications: OnceLock::new(),
             secret,
         }
+    }
+
+    /// What datagrams are called that leave from shared addresses.
+    pub fn identifications(&self) -> &Identifications {
+        self.identifications.get_or_init(|| Identifications::new(self.secret))
     }
 
     /// Which inside ends datagrams in fragments go to that came to shared addresses.

@@ -76,6 +76,13 @@ impl<V: Copy> FragmentPins<V> {
         PinLookup::Waits(gone)
     }
 
+    /// Where the first fragment of `datagram` went, if it passed within the lifetime.
+    #[must_use]
+    pub fn known(&self, datagram: &Datagram, now: Tick) -> Option<V> {
+        let place = Slot::of(&self.key, datagram);
+        self.lock(place.shard).find(place.set, datagram, now)
+    }
+
     /// Forgets the fragments whose first has not come in time; how many.
     #[must_use]
     pub fn expire(&self, now: Tick) -> usize {

@@ -3,7 +3,7 @@
 //! Must never know: ports, hairpin.
 
 use super::fit::{self, fits, has_hops};
-use super::{neighbor_queue, pmtu_learn, send};
+use super::{identification, neighbor_queue, pmtu_learn, send};
 use crate::plane::choose::{address, admit, candidates, entry};
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
@@ -33,6 +33,7 @@ pub fn pass_outbound(
         .and_then(|()| fits(&headers, frame, fit::mtu(core, line, headers.family())))
         .map_err(|refusal| refusal.reason)?;
     let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    identification::apply(core, ctx, &headers, &error.source, frame);
     rewrite_outbound(error, &mut headers, frame);
     send::leave(core, ctx, line, &headers, &hop, frame)
 }

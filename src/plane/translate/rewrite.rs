@@ -34,6 +34,14 @@ pub fn decrement_ttl(packet: &mut [u8], headers: &Headers) {
     }
 }
 
+/// Another identification for an IPv4 packet (RFC 791 §3.1).
+pub fn identify(packet: &mut [u8], new: u16) {
+    let Some(field) = packet.get_mut(4..).and_then(|rest| rest.first_chunk_mut::<2>()) else { return };
+    let old = u16::from_be_bytes(*field);
+    *field = new.to_be_bytes();
+    Delta::NONE.word(old, new).update(packet, 10, Field::Complete);
+}
+
 /// What the bytes of one end changed by.
 pub(super) struct Change {
     address: Delta,

@@ -76,3 +76,27 @@ fn fragments_to_the_shared_address_that_belong_to_no_mapping_are_the_kernels() {
     assert_eq!(rig.totals().drops(Direction::Inbound).count(), 0);
     assert_eq!(rig.totals().drops(Direction::Outbound).count(), 0);
 }
+
+fn identification(packet: &[u8]) -> [u8; 2] {
+    [packet[4], packet[5]]
+}
+
+/// Shows RFC 7857 §10.
+#[test]
+fn c_15_what_two_hosts_send_under_one_identification_has_two_outside() {
+    let mut rig = rig();
+    let sent = [ONE, TWO].map(|host| pass(&mut rig, End::Inside, &fragments(host, SERVER, (20000, 53))));
+    for pieces in &sent {
+        assert!(pieces.iter().all(|piece| identification(piece) == identification(&pieces[0])), "one datagram");
+        assert!(is_right(&whole(pieces)));
+    }
+    let mut seen = vec![identification(&sent[0][0]), identification(&sent[1][0])];
+    let mut datagram = packet(ONE, SERVER, protocol::UDP, &udp(20000, 53, b"whole"));
+    assert_eq!(identification(&pass(&mut rig, End::Inside, &[datagram.clone()])[0]), [0x12, 0x34], "it is atomic");
+    datagram[6] = 0;
+    fix_ip(&mut datagram);
+    seen.extend(pass(&mut rig, End::Inside, &vec![datagram; 9]).iter().map(|packet| identification(packet)));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 11);
+}
