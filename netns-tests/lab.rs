@@ -16,6 +16,7 @@ mod path;
 mod provider;
 mod raw;
 mod segment;
+mod shared;
 mod sniffer;
 mod stream;
 mod trace;
@@ -41,6 +42,7 @@ pub use path::{
 pub use provider::{Offer, Provider};
 pub use raw::{Raw, ethernet};
 pub use segment::Segment;
+pub use shared::{SHARED, shared_line, sharing, start_sharing};
 pub use sniffer::{Frame, Sniffer};
 pub use stream::{STREAM, while_streaming};
 pub use trace::trace;

@@ -1,39 +1,16 @@
 //! A line with one address: inside hosts share it with each other and with the router's own sockets.
 
-use crate::lab::{Router, ask, attempt, does, lab, mirror, run, start_with, wait_until};
+use crate::lab::{SHARED, ask, attempt, does, mirror, run, shared_line, sharing, start_sharing, wait_until};
+use flowpin::lab::Namespace;
 use flowpin::lab::topology::{INSIDE4, SERVER4};
-use flowpin::lab::{Lab, Namespace, Options};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-const SHARED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 193);
 const NEXT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 194);
 /// A port of the range, and one that the kernel may give away.
 const INSIDE_PORT: u16 = 20_000;
 const KERNELS_PORT: u16 = 40_000;
-
-/// The fiber alone, whose link has an address of the ISP's block.
-fn line() -> Lab {
-    let lab = lab(Options::default());
-    does(&lab.rt, &format!("ip address add {SHARED}/29 dev wan0"));
-    does(&lab.rt, "ip route replace default via 192.0.2.198 dev wan0");
-    lab
-}
-
-fn config(lab: &Lab, masquerade: &str) -> String {
-    let text = lab.config();
-    let (head, _) = text.split_once("\n[[wan]]").expect("WANs");
-    let (_, tail) = text.split_once("\n[workers]").expect("workers");
-    let wan = format!("\n[[wan]]\nname = \"fiber\"\ninterface = \"wan0\"\n[wan.masquerade]\n{masquerade}\n");
-    [head, &wan, "\n[workers]", tail].concat()
-}
-
-fn start(lab: &Lab) -> Router<'_> {
-    let router = start_with(lab, &config(lab, ""));
-    wait_until("the line is up", || router.status().wans[0].health[0].state == "up");
-    router
-}
 
 /// A server that tells each caller its address and port, and hangs up. It ends with the test's process.
 fn greeter(namespace: &Namespace, at: SocketAddr) -> SocketAddr {
@@ -75,8 +52,8 @@ fn asked(namespace: &Namespace, from: SocketAddr, server: SocketAddr) -> SocketA
 
 #[test]
 fn hosts_with_one_source_port_reach_one_server_by_one_address_and_the_routers_sockets_stay() {
-    let lab = line();
-    let router = start(&lab);
+    let lab = shared_line();
+    let router = start_sharing(&lab, "");
     let (server, web) = (mirror(&lab.inet, SERVER4), greeter(&lab.inet, SocketAddr::new(SERVER4.into(), 8080)));
     for seen in
         [[0, 1].map(|host| asked(&lab.fw, inside(host), server)), [0, 1].map(|host| call(&lab.fw, inside(host), web))]
@@ -108,10 +85,10 @@ fn hosts_with_one_source_port_reach_one_server_by_one_address_and_the_routers_so
 
 #[test]
 fn who_scans_the_ports_of_inside_hosts_reaches_nobody_and_gets_no_answer() {
-    let lab = line();
+    let lab = shared_line();
     // A service of the router that happens to be in the range, for whoever is not outside.
     let hidden = greeter(&lab.rt, SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 16_400));
-    let router = start(&lab);
+    let router = start_sharing(&lab, "");
     let server = mirror(&lab.inet, SERVER4);
     asked(&lab.fw, inside(0), server);
     let connect = |port: u16| {
@@ -136,8 +113,8 @@ fn who_scans_the_ports_of_inside_hosts_reaches_nobody_and_gets_no_answer() {
 
 #[test]
 fn the_address_of_the_link_is_followed_and_the_kernel_is_silent_for_the_same_ports_there() {
-    let lab = line();
-    let router = start(&lab);
+    let lab = shared_line();
+    let router = start_sharing(&lab, "");
     let server = mirror(&lab.inet, SERVER4);
     assert_eq!(asked(&lab.fw, inside(1), server).ip(), IpAddr::V4(SHARED));
     does(&lab.rt, &format!("ip address del {SHARED}/29 dev wan0"));
@@ -158,8 +135,8 @@ fn the_address_of_the_link_is_followed_and_the_kernel_is_silent_for_the_same_por
 
 #[test]
 fn ports_that_the_kernel_gives_its_own_sockets_are_refused_at_the_start() {
-    let lab = line();
-    let config = config(&lab, "ports = \"30000-40000\"");
+    let lab = shared_line();
+    let config = sharing(&lab, "ports = \"30000-40000\"");
     let file = lab.directory().join("shared.toml");
     std::fs::write(&file, config).expect("a file");
     let program = crate::lab::flowpin().to_str().expect("UTF-8");

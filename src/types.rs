@@ -19,7 +19,7 @@ pub use health::{Failure, OnUp, Outcome, Probed, Remedies, Remedy, Standing};
 pub use mtu::{LEAST_MTU6, MtuTeller, ToldMtu};
 pub use offload::{Gso, GsoKind, Offload, PartialChecksum, VIRTIO_HEADER_LEN};
 pub use owned::{Owned, PortRange};
-pub use setting::{Balance, NptMode, Timeouts};
+pub use setting::{Balance, Filtering, NptMode, Timeouts};
 pub use slots::Slots;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What the configuration means: checked, complete, with every default filled in. An impossible setting cannot be built:
 //! `file` makes these values, nobody else. Must never know: TOML (file/reader.rs), links.
 
-use crate::types::{Balance, Family, Mac, NptMode, OnUp, PortRange, Remedies, Slots, Timeouts};
+use crate::types::{Balance, Family, Filtering, Mac, NptMode, OnUp, PortRange, Remedies, Slots, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -123,9 +123,8 @@ pub struct Wan {
     pub nat44: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// The inside host whose public address is the link's own, followed while running; it is in no pair.
     pub nat44_interface: Option<Ipv4Addr>,
-    /// Ports of the link's own IPv4 address, followed while running, that inside hosts share which are in no pair; no inside
-    /// host has that address then.
-    pub masquerade: Option<PortRange>,
+    /// What inside hosts share which are in no pair; no inside host has the link's own address then.
+    pub masquerade: Option<Masquerade>,
     /// Prefix translation.
     pub nptv6: Option<Nptv6>,
     /// External and inside host, each once.
@@ -269,6 +268,15 @@ pub struct Nptv6 {
     pub outside: Option<Ipv6Net>,
     /// How the rest of the address is treated.
     pub mode: NptMode,
+}
+
+/// The link's own IPv4 address, followed while running, for many inside hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Masquerade {
+    /// The ports that they have there.
+    pub ports: PortRange,
+    /// Who may speak to one of them.
+    pub filtering: Filtering,
 }
 
 /// Whether a public address lies behind another NAT (RFC 1918, RFC 6598): several lines may then have the same.

@@ -22,6 +22,7 @@ use crate::plane::lease::Binding;
 use crate::plane::packet::numbers::protocol;
 use crate::types::{MAX_WANS, PortRange, WanId};
 use ports::Ports;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::sync::OnceLock;
 
@@ -52,6 +53,15 @@ impl Class {
     }
 }
 
+/// The ports that the inside ends of one WAN may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// They.
+    pub ports: PortRange,
+    /// Whether it matters which remotes each has spoken to.
+    pub remembers_remotes: bool,
+}
+
 /// The ports of all WANs.
 #[derive(Debug)]
 pub struct Mappings {
@@ -68,15 +78,16 @@ impl Mappings {
         Self { ports: Default::default(), secret }
     }
 
-    /// The port of an inside end among those of `range`, which is the same for a WAN at all times: the one that it has, or else
+    /// The port of an inside end among those of `space`, which is the same for a WAN at all times: the one that it has, or else
     /// its own, where nobody has that. It is held until [`Mappings::leave`], also where no flow enters it.
     ///
     /// # Errors
     /// All are in use.
-    pub fn take(&self, wan: WanId, class: Class, range: PortRange, end: InsideEnd) -> Result<NonZeroU16, Exhausted> {
+    pub fn take(&self, wan: WanId, class: Class, space: Space, end: InsideEnd) -> Result<NonZeroU16, Exhausted> {
         let cell = self.cell(wan, class).ok_or(Exhausted)?;
         let table = u64::from(wan.0) << 8 | class as u64;
-        let ports = cell.get_or_init(|| Ports::new(range, Keyed::new(self.secret, 0x6d61_7070 << 16 | table)));
+        let key = || Keyed::new(self.secret, 0x6d61_7070 << 16 | table);
+        let ports = cell.get_or_init(|| Ports::new(space.ports, space.remembers_remotes, key()));
         ports.take(end)
     }
 
@@ -98,6 +109,26 @@ impl Mappings {
         if let Some((ports, port)) = self.of(number, binding) {
             ports.leave(port.get());
         }
+    }
+
+    /// The inside has spoken to `remote` in one flow more that has the port of its binding.
+    pub fn keep(&self, number: u8, binding: Binding, remote: Ipv4Addr) {
+        if let Some((ports, port)) = self.of(number, binding) {
+            ports.keep(port.get(), remote);
+        }
+    }
+
+    /// Such a flow has ended, or begun anew from outside.
+    pub fn forget(&self, number: u8, binding: Binding, remote: Ipv4Addr) {
+        if let Some((ports, port)) = self.of(number, binding) {
+            ports.forget(port.get(), remote);
+        }
+    }
+
+    /// Whether the inside has spoken from the port of a binding, in a flow that lives; and to that remote, if one is given.
+    #[must_use]
+    pub fn has_spoken(&self, number: u8, binding: Binding, remote: Option<Ipv4Addr>) -> bool {
+        self.of(number, binding).is_some_and(|(ports, port)| ports.has_spoken(port.get(), remote))
     }
 
     /// How many ports of a WAN are in use.

@@ -108,8 +108,8 @@ drop_reasons! {
     PortsExhausted = "ports-exhausted",
     /// From a WAN to a port of a shared address that no inside host has.
     NoMapping = "no-mapping",
-    /// From a WAN to a port that an inside host has, by a remote or from a port that it has not spoken to (RFC 4787 REQ-8, RFC
-    /// 5382 REQ-3).
+    /// From a WAN to a port that an inside host has at a shared address, by a remote that it has not spoken to, as far as
+    /// `filtering` asks for that (RFC 4787 REQ-8, RFC 5382 REQ-3).
     Filtered = "filtered",
     /// An ICMP error whose quoted packet belongs to nothing that flowpin translates, or contradicts its outer header.
     StrayIcmpError = "stray-icmp-error",

@@ -15,6 +15,19 @@ pub enum Balance {
     Flow,
 }
 
+/// Who outside may speak to a public port that an inside host has at an address which it shares (`[wan.masquerade] filtering`; RFC
+/// 4787 §5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Filtering {
+    /// Everybody, as to a 1:1 address.
+    Endpoint,
+    /// Every port of an address that it has spoken to from there.
+    Address,
+    /// What it has spoken to from there.
+    #[default]
+    AddressAndPort,
+}
+
 /// Seconds a silent flow lives, by protocol and state, each at least 1 (`[timeouts]`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {

@@ -1,6 +1,6 @@
 //! C-10: what a STUN client finds out about the router (RFC 5780), with a real client and a real server.
 
-use crate::lab::{attempt, lab, run, start, wait_until};
+use crate::lab::{attempt, lab, run, shared_line, start, start_sharing, wait_until};
 use flowpin::lab::topology::{DSL4, FIBER4, INSIDE4};
 use flowpin::lab::{Lab, Options};
 use std::process::{Child, Command, Stdio};
@@ -58,4 +58,27 @@ fn c_10_a_stun_client_finds_independent_mapping_independent_filtering_and_hairpi
     }
     assert_eq!(wans, [true; 2], "both WANs were looked at");
     router.end(&[]);
+}
+
+/// Shows RFC 4787 REQ-1, RFC 4787 REQ-8a.
+#[test]
+fn c_10_behind_a_shared_address_mapping_is_independent_and_filtering_is_what_was_asked_for() {
+    let lab = shared_line();
+    let _server = Server::start(&lab);
+    let inside = INSIDE4[0].to_string();
+    for (number, (filtering, found)) in (0..).zip([
+        ("address-and-port", "NAT with Address and Port Dependent Filtering!"),
+        ("address", "NAT with Address Dependent Filtering!"),
+        ("endpoint", "NAT with Endpoint Independent Filtering!"),
+    ]) {
+        let router = start_sharing(&lab, &format!("filtering = \"{filtering}\""));
+        let discovery = |what: &str, port: u16| {
+            run(&lab.fw, "turnutils_natdiscovery", &[what, "-L", &inside, "-l", &port.to_string(), STUN[0]])
+        };
+        let mapping = discovery("-m", 40_000 + 2 * number);
+        assert!(mapping.contains("NAT with Endpoint Independent Mapping!"), "{filtering}: {mapping}");
+        let said = discovery("-f", 40_001 + 2 * number);
+        assert!(said.contains(found), "{filtering}: {said}");
+        router.end_with(if filtering == "endpoint" { &[] } else { &["filtered"] });
+    }
 }

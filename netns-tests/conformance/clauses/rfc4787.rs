@@ -1,6 +1,6 @@
 //! RFC 4787, as far as a router is meant. Must never know: tests.
 
-use super::clause::{Clause, deviates, met, not_applicable, not_yet};
+use super::clause::{Clause, deviates, met, not_applicable};
 
 /// Whom nobody inside calls by a public address, nor hears from by it.
 pub const NOT_SHARED: &str =
@@ -28,11 +28,7 @@ pub const CLAUSES: &[Clause] = &[
     met("REQ-6a", "Inbound packets may refresh it too"),
     met("REQ-7", "Outside hosts whose addresses are also used outside of the inside prefixes stay reachable"),
     met("REQ-8", "Endpoint-independent filtering, for transparency"),
-    not_yet(
-        "REQ-8a",
-        "Filtering may be an option of the administrator",
-        "comes with other kinds of `filtering`; a 1:1 mapping filters nothing, masquerade by address and port",
-    ),
+    met("REQ-8a", "Filtering may be an option of the administrator"),
     deviates("REQ-9", "Hairpinning", NOT_SHARED),
     met("REQ-9a", "Hairpinned packets show the sender's outside address and port"),
     met("REQ-10", "No application-level gateways"),

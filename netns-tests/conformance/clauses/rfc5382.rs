@@ -1,6 +1,6 @@
 //! RFC 5382, as far as a router is meant. Must never know: tests.
 
-use super::clause::{Clause, deviates, met, not_yet};
+use super::clause::{Clause, deviates, met};
 use super::rfc4787::NOT_SHARED;
 
 /// In the order of the document.
@@ -9,11 +9,7 @@ pub const CLAUSES: &[Clause] = &[
     met("REQ-2", "All valid sequences of TCP packets pass, whoever starts"),
     met("REQ-2a", "Simultaneous open"),
     met("REQ-3", "Endpoint-independent filtering for TCP, for transparency"),
-    not_yet(
-        "REQ-3a",
-        "Filtering may be an option of the administrator",
-        "comes with other kinds of `filtering`; a 1:1 mapping filters nothing, masquerade by address and port",
-    ),
+    met("REQ-3a", "Filtering may be an option of the administrator"),
     met(
         "REQ-4",
         "An unsolicited SYN is not answered within six seconds; behind a mapped address it is forwarded and the host decides",

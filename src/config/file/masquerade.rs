@@ -1,10 +1,10 @@
 //! Reads `[wan.masquerade]`, and what contradicts it. Must never know: TOML (reader.rs), what a WAN is.
 
 use super::raw::Wan;
-use super::reader::{Faults, Item, Spanned, Table, Wrong, not_supported};
+use super::reader::{Faults, Spanned, Table, Wrong, not_supported};
 use crate::config::diagnostics::{Code, Fault, quote};
-use crate::config::settings::DEFAULT_PORTS;
-use crate::types::PortRange;
+use crate::config::settings::{DEFAULT_PORTS, Masquerade};
+use crate::types::{Filtering, PortRange};
 
 /// How messages call it.
 pub(super) const TITLE: &str = "[wan.masquerade]";
@@ -15,26 +15,25 @@ const LATER: [&str; 2] = ["addresses", "per_host"];
 /// Ports below are those of well-known services, and others do not believe them of a client (RFC 6335 §6).
 const LEAST: u16 = 1024;
 
-/// The ports that inside hosts share, at the header of the table where that says nothing.
-pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> Spanned<PortRange> {
-    let said = table.take("ports").and_then(|item| item.parse(ports, faults));
-    for (key, only) in [("address", "auto"), ("filtering", "address-and-port")] {
-        if let Some(item) = table.take(key) {
-            is_word(key, only, &item, faults);
-        }
+const FILTERING: [(&str, Filtering); 3] = [
+    ("endpoint", Filtering::Endpoint),
+    ("address", Filtering::Address),
+    ("address-and-port", Filtering::AddressAndPort),
+];
+
+/// The table, which stands where its header does.
+pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> Spanned<Masquerade> {
+    let ports = table.take("ports").and_then(|item| item.parse(ports, faults));
+    let filtering = table.take("filtering").and_then(|item| item.word(&FILTERING, faults));
+    if let Some(item) = table.take("address").filter(|item| !item.is_word("auto")) {
+        let message = not_supported("another `address` than \"auto\"");
+        faults.add(Code::NotSupportedYet, item.at, message, "write \"auto\", or remove `address`");
     }
     table.refuse(&LATER, faults);
     let at = table.at;
     table.finish(&LATER, faults);
-    said.unwrap_or(Spanned { value: DEFAULT_PORTS, at })
-}
-
-/// The one word that a key takes so far.
-fn is_word(key: &str, only: &str, item: &Item<'_>, faults: &mut Faults) {
-    if !item.is_word(only) {
-        let message = not_supported(&format!("another `{key}` than \"{only}\""));
-        faults.add(Code::NotSupportedYet, item.at, message, format!("write \"{only}\", or remove `{key}`"));
-    }
+    let ports = ports.map_or(DEFAULT_PORTS, |ports| ports.value);
+    Spanned { value: Masquerade { ports, filtering: filtering.unwrap_or_default() }, at }
 }
 
 fn ports(text: &str) -> Result<PortRange, Wrong> {
@@ -54,15 +53,15 @@ fn ports(text: &str) -> Result<PortRange, Wrong> {
 
 /// Inside hosts share an address that the kernel has, and that is nobody's alone.
 pub(super) fn check(wan: &Wan, faults: &mut Faults) {
-    let Some(ports) = &wan.masquerade else { return };
+    let Some(shared) = &wan.masquerade else { return };
     if let Some(vlan) = &wan.vlan {
         let message = "inside hosts would share the address of the untagged link, and this WAN is tagged";
         let suggestion = "make a kernel VLAN link and leave out `vlan`, or remove [wan.masquerade]";
-        faults.found.push(Fault::new(Code::Conflict, ports.at, message, suggestion).against(vlan.at, "tagged here"));
+        faults.found.push(Fault::new(Code::Conflict, shared.at, message, suggestion).against(vlan.at, "tagged here"));
     }
     if let Some(host) = wan.nat44_interface.first() {
         let message = format!("`{}` cannot have the link's own address, which others share", host.value);
         let fault = Fault::new(Code::Conflict, host.at, message, "remove it: it shares that address too");
-        faults.found.push(fault.against(ports.at, "shared here"));
+        faults.found.push(fault.against(shared.at, "shared here"));
     }
 }

@@ -3,8 +3,10 @@
 
 use super::reader::Spanned;
 use crate::config::diagnostics::Span;
-use crate::config::settings::{self, Control, External6, HealthProbe, Limits, Log, Mtu, OnStop, Thresholds, Workers};
-use crate::types::{Balance, Mac, NptMode, OnUp, PortRange, Remedies, Timeouts};
+use crate::config::settings::{
+    self, Control, External6, HealthProbe, Limits, Log, Masquerade, Mtu, OnStop, Thresholds, Workers,
+};
+use crate::types::{Balance, Mac, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -70,8 +72,7 @@ pub(super) struct Wan {
     pub(super) nat44: Vec<(Spanned<Ipv4Addr>, Spanned<Ipv4Addr>)>,
     /// Inside addresses that are to have the link's own.
     pub(super) nat44_interface: Vec<Spanned<Ipv4Addr>>,
-    /// Its ports.
-    pub(super) masquerade: Option<Spanned<PortRange>>,
+    pub(super) masquerade: Option<Spanned<Masquerade>>,
     pub(super) nptv6: Option<Nptv6>,
     /// External and inside host.
     pub(super) inbound6: Vec<(Spanned<External6>, Spanned<Ipv6Addr>)>,

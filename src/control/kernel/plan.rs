@@ -56,7 +56,7 @@ impl Plan {
             next_hop6: downstream.next_hop6,
             wans,
             owned,
-            ports: settings.wans.values().filter_map(|wan| Some((wan.name.clone(), wan.masquerade?))).collect(),
+            ports: settings.wans.values().filter_map(|wan| Some((wan.name.clone(), wan.masquerade?.ports))).collect(),
             state: state_beside(&settings.control.socket),
         }
     }

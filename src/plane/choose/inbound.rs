@@ -4,6 +4,7 @@
 use super::admit;
 use super::candidates;
 use super::entry::{self, FlowPacket};
+use super::shared;
 use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::craft::icmp::Unreachable;
@@ -33,7 +34,7 @@ pub enum Arrival {
 /// pin that stays; else it is bound to where the packet came in.
 ///
 /// # Errors
-/// Its source may not pass; or its flow is new, and the table is full or the inside end shares its address.
+/// Its source may not pass; or its flow is new, and the table is full or strangers may not speak to the inside end.
 pub fn arrival(
     core: &mut Core,
     ctx: &Ctx<'_>,
@@ -62,8 +63,7 @@ pub fn arrival(
             meet(core, policy, &packet, &pin, binding);
             Ok(Arrival::Known)
         }
-        // RFC 4787 REQ-8, RFC 5382 REQ-3: of a mapping those remotes and ports have use that the inside end has spoken to.
-        _ if receiver.shared => Err(DropReason::Filtered.into()),
+        _ if receiver.shared && !shared::admits(core, policy, headers, binding) => Err(DropReason::Filtered.into()),
         _ => begin(core, policy, &packet, binding),
     }
 }

@@ -9,13 +9,13 @@ use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::inside_end;
 use crate::plane::lease::Binding;
-use crate::plane::mapping::{Class, Exhausted};
+use crate::plane::mapping::{Class, Exhausted, Space};
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
 use crate::plane::translate::masquerade::Masquerade;
 use crate::plane::verdict::DropReason;
-use crate::types::WanSet;
+use crate::types::{Filtering, WanSet};
 
 /// What a new flow with this key is bound to, with the port that it has at a shared address; that is held for it until
 /// [`release`].
@@ -68,7 +68,9 @@ pub fn release(core: &Core, key: &FlowKey, binding: Binding) {
 pub fn take(core: &Core, policy: &Policy, key: &FlowKey, binding: Binding) -> Result<Binding, Exhausted> {
     let Some(masquerade) = masquerade(policy, key, binding) else { return Ok(binding) };
     let (class, end) = Class::of(key.protocol()).zip(inside_end(key, binding)).ok_or(Exhausted)?;
-    let port = core.shared.table.mappings().take(binding.wan, class, masquerade.ports, end)?;
+    let remembers_remotes = masquerade.filtering == Filtering::Address;
+    let space = Space { ports: masquerade.ports, remembers_remotes };
+    let port = core.shared.table.mappings().take(binding.wan, class, space, end)?;
     Ok(Binding { port: Some(port), ..binding })
 }
 

@@ -8,15 +8,17 @@ use super::admit;
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::fragment::pins::{Datagram, PinLookup};
-use crate::plane::lease::Lease;
+use crate::plane::lease::{Binding, Lease};
 use crate::plane::mapping::Class;
 use crate::plane::packet::headers::{Endpoint, Fragment, Headers, Side, Transport};
+use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::state::Core;
 use crate::plane::translate::inner;
 use crate::plane::translate::mapped::Mapped;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, Frame, WanId};
+use crate::types::{Direction, Filtering, Frame, WanId};
+use std::net::IpAddr;
 
 /// The inside end behind the shared address that a packet goes to; `None`: the packet is the kernel's.
 ///
@@ -48,6 +50,18 @@ pub fn receiver(
         Some(host) if ctx.policy.inside.machine.contains(&host.address) => Err(DropReason::RouterAddress.into()),
         found => Ok(found),
     }
+}
+
+/// Whether a stranger may begin a flow with the inside end that has the port of this binding (RFC 4787 REQ-8, RFC 5382 REQ-3): its
+/// mapping has to be in use from inside.
+pub fn admits(core: &Core, policy: &Policy, headers: &Headers, binding: Binding) -> bool {
+    let masquerade = policy.wan(binding.wan).and_then(|wan| wan.masquerade.as_ref());
+    let remote = match (masquerade.map(|it| it.filtering), headers.source) {
+        (Some(Filtering::Endpoint), _) => None,
+        (Some(Filtering::Address), IpAddr::V4(remote)) => Some(remote),
+        _ => return false,
+    };
+    core.shared.table.mappings().has_spoken(headers.protocol, binding, remote)
 }
 
 /// The inside end that has a public one.

@@ -220,6 +220,11 @@ impl Record {
         self.origin() == Direction::Inbound && !self.state.inside_spoke()
     }
 
+    /// Whether the inside has spoken from the public port that the flow has, if it has one.
+    pub(super) fn keeps_port(&self) -> bool {
+        self.binding.port.is_some() && !self.is_unanswered()
+    }
+
     /// Whether the flow came from outside, lives, and its source may be spoofed.
     pub(super) fn is_unassured(&self) -> bool {
         self.origin() == Direction::Inbound && !self.state.is_assured() && !self.is_terminated()

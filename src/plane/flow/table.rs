@@ -174,12 +174,14 @@ impl FlowTable {
                 if begins {
                     self.take_unassured(record.is_unassured(), from_outside)?;
                     self.count_wan(record.binding.wan, binding.wan);
+                    self.count_kept(&key, record.binding, record.keeps_port(), false);
                     self.leave(&key, record.binding);
                     let was = record.counts_for();
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
                     (*record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
                     self.count_source(&key, record, was);
+                    self.count_kept(&key, binding, false, record.keeps_port());
                 } else {
                     shown = self.change(&key, record, |record| record.see(&key, seen, timeouts));
                 }
@@ -200,6 +202,7 @@ impl FlowTable {
                 }
                 let (mut record, shown) = Record::new(&key, binding, epoch, seen, timeouts);
                 self.count_source(&key, &mut record, None);
+                self.count_kept(&key, binding, false, record.keeps_port());
                 let pin = record.pin(&key, true, shown);
                 entry.insert(record);
                 Ok((pin, true))
@@ -219,6 +222,17 @@ impl FlowTable {
     fn leave(&self, key: &FlowKey, binding: Binding) {
         if binding.port.is_some() {
             self.mappings.leave(key.protocol(), binding);
+        }
+    }
+
+    /// The inside had spoken from the public port of a binding, or not, and now has, or not any more.
+    #[inline]
+    fn count_kept(&self, key: &FlowKey, binding: Binding, was: bool, is: bool) {
+        let IpAddr::V4(remote) = key.remote() else { return };
+        match (was, is) {
+            (false, true) => self.mappings.keep(key.protocol(), binding, remote),
+            (true, false) => self.mappings.forget(key.protocol(), binding, remote),
+            _ => {}
         }
     }
 
@@ -244,7 +258,11 @@ impl FlowTable {
     /// Changes a record, and counts it anew where it is assured by that, or begins again.
     fn change<T>(&self, key: &FlowKey, record: &mut Record, change: impl FnOnce(&mut Record) -> T) -> T {
         let (counted_for, was) = (record.counts_for(), record.is_unassured());
+        let kept = record.keeps_port();
         let result = change(record);
+        if kept != record.keeps_port() {
+            self.count_kept(key, record.binding, kept, !kept);
+        }
         self.count_source(key, record, counted_for);
         self.count_unassured(was, record.is_unassured());
         result
@@ -303,14 +321,17 @@ impl FlowTable {
     pub fn repin(&self, key: &FlowKey, binding: impl Into<Binding>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
         let binding = binding.into();
-        if record.binding != binding {
-            if !self.enter(key, binding) {
-                return false;
-            }
-            self.leave(key, record.binding);
+        let (from, kept) = (record.binding, record.keeps_port());
+        if from != binding && !self.enter(key, binding) {
+            return false;
         }
-        self.count_wan(record.binding.wan, binding.wan);
+        self.count_wan(from.wan, binding.wan);
         record.bind(binding, epoch);
+        if from != binding {
+            self.count_kept(key, from, kept, false);
+            self.leave(key, from);
+            self.count_kept(key, binding, false, record.keeps_port());
+        }
         true
     }
 
@@ -338,6 +359,7 @@ impl FlowTable {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
             self.count_unassured(record.is_unassured(), false);
+            self.count_kept(key, record.binding, record.keeps_port(), false);
             self.leave(key, record.binding);
             if let Some(side) = record.counts_for() {
                 self.sources.leave(key, side);

@@ -10,6 +10,8 @@ use crate::plane::keyed::Keyed;
 use crate::types::PortRange;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -22,11 +24,16 @@ const DRAWS: usize = 8;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Exhausted;
 
+/// How many flows the inside has spoken in, by slot and remote.
+type Remotes = HashMap<(u16, u32), u32, RandomState>;
+
 #[derive(Debug)]
 pub(super) struct Ports {
     first: u16,
     slots: Box<[Slot]>,
     book: Mutex<Book>,
+    /// How many such flows there are to each remote, where that matters.
+    remotes: Option<Mutex<Remotes>>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +42,8 @@ struct Slot {
     end: AtomicU64,
     /// Flows, and those who are about to begin one.
     flows: AtomicU32,
+    /// Those of them that the inside has spoken in: without one, nobody new is let in.
+    kept: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -47,10 +56,10 @@ struct Book {
 }
 
 impl Ports {
-    pub(super) fn new(range: PortRange, key: Keyed) -> Self {
+    pub(super) fn new(range: PortRange, remembers: bool, key: Keyed) -> Self {
         let book = Book { slots: HashMap::default(), free: Free::all(range.count()), key, draws: 0 };
         let slots = (0..range.count()).map(|_| Slot::default()).collect();
-        Self { first: range.first, slots, book: Mutex::new(book) }
+        Self { first: range.first, slots, book: Mutex::new(book), remotes: remembers.then(Mutex::default) }
     }
 
     pub(super) fn take(&self, end: InsideEnd) -> Result<NonZeroU16, Exhausted> {
@@ -103,6 +112,36 @@ impl Ports {
         }
     }
 
+    /// The inside has spoken to a remote in one flow more.
+    pub(super) fn keep(&self, port: u16, remote: Ipv4Addr) {
+        let Some((at, slot)) = self.slot(port) else { return };
+        slot.kept.fetch_add(1, Relaxed);
+        if let Some(remotes) = &self.remotes {
+            *locked(remotes).entry((at, remote.to_bits())).or_default() += 1;
+        }
+    }
+
+    /// Such a flow has ended.
+    pub(super) fn forget(&self, port: u16, remote: Ipv4Addr) {
+        let Some((at, slot)) = self.slot(port) else { return };
+        slot.kept.fetch_sub(1, Relaxed);
+        let Some(remotes) = &self.remotes else { return };
+        if let Entry::Occupied(mut entry) = locked(remotes).entry((at, remote.to_bits())) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Whether the inside has spoken from a port, in a flow that lives; and to that remote, if one is given.
+    pub(super) fn has_spoken(&self, port: u16, remote: Option<Ipv4Addr>) -> bool {
+        let Some((at, slot)) = self.slot(port) else { return false };
+        let to =
+            |remote: Ipv4Addr| self.remotes.as_ref().is_some_and(|it| locked(it).contains_key(&(at, remote.to_bits())));
+        slot.kept.load(Relaxed) > 0 && remote.is_none_or(to)
+    }
+
     pub(super) fn used(&self) -> usize {
         self.slots.len() - self.lock().free.len()
     }
@@ -113,8 +152,12 @@ impl Ports {
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.book)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Book {

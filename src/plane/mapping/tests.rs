@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 const WAN: WanId = WanId(3);
 const RANGE: PortRange = PortRange { first: 16384, last: 32767 };
+const SPACE: Space = Space { ports: RANGE, remembers_remotes: true };
 
 fn end(host: u8, port: u16) -> InsideEnd {
     InsideEnd { address: Ipv4Addr::new(10, 250, 250, host), port, lease: Lease(1) }
@@ -19,7 +20,7 @@ fn binding(port: NonZeroU16) -> Binding {
 }
 
 fn take(mappings: &Mappings, host: u8, port: u16) -> u16 {
-    mappings.take(WAN, Class::Udp, RANGE, end(host, port)).unwrap().get()
+    mappings.take(WAN, Class::Udp, SPACE, end(host, port)).unwrap().get()
 }
 
 /// Shows RFC 4787 REQ-1, RFC 4787 REQ-4, RFC 7857 §5.
@@ -40,7 +41,7 @@ fn c_04_an_inside_end_keeps_one_port_and_its_own_where_that_is_free() {
 #[test]
 fn a_port_is_free_when_the_last_flow_has_left_it_and_not_before() {
     let mappings = Mappings::new(7);
-    let port = mappings.take(WAN, Class::Udp, RANGE, end(2, 53)).unwrap();
+    let port = mappings.take(WAN, Class::Udp, SPACE, end(2, 53)).unwrap();
     assert!(mappings.enter(UDP, binding(port), end(2, 53)));
     assert!(!mappings.enter(UDP, binding(port), end(3, 53)), "it is another's");
     assert!(!mappings.enter(TCP, binding(port), end(2, 53)));
@@ -57,8 +58,8 @@ fn the_last_port_is_found_as_the_first_and_then_there_is_none() {
     let ports: HashSet<_> = (0..16384u32).map(|number| take(&mappings, (number >> 12) as u8, number as u16)).collect();
     assert_eq!((ports.len(), mappings.used(WAN, Class::Udp)), (16384, 16384));
     assert!(ports.iter().all(|port| RANGE.contains(*port)));
-    assert_eq!(mappings.take(WAN, Class::Udp, RANGE, end(9, 9)), Err(Exhausted));
-    assert_eq!(mappings.take(WAN, Class::Udp, RANGE, end(0, 9)), Ok(NonZeroU16::new(take(&mappings, 0, 9)).unwrap()));
+    assert_eq!(mappings.take(WAN, Class::Udp, SPACE, end(9, 9)), Err(Exhausted));
+    assert_eq!(mappings.take(WAN, Class::Udp, SPACE, end(0, 9)), Ok(NonZeroU16::new(take(&mappings, 0, 9)).unwrap()));
     mappings.leave(UDP, binding(NonZeroU16::new(20001).unwrap()));
     assert_eq!(take(&mappings, 9, 9), 20001);
 }
@@ -73,11 +74,11 @@ fn which_port_comes_is_known_by_the_secret_alone() {
 
 #[test]
 fn workers_that_take_and_leave_at_once_never_share_a_port() {
-    let (mappings, range) = (Mappings::new(7), PortRange { first: 16384, last: 16391 });
+    let (mappings, space) = (Mappings::new(7), Space { ports: PortRange { first: 16384, last: 16391 }, ..SPACE });
     let work = |host: u8| {
         for round in 0..20_000u16 {
             let end = end(host, round % 3);
-            let Ok(port) = mappings.take(WAN, Class::Tcp, range, end) else { continue };
+            let Ok(port) = mappings.take(WAN, Class::Tcp, space, end) else { continue };
             assert_eq!(mappings.find(WAN, Class::Tcp, port.get()), Some(end));
             assert!(mappings.enter(TCP, binding(port), end));
             mappings.leave(TCP, binding(port));
@@ -89,6 +90,22 @@ fn workers_that_take_and_leave_at_once_never_share_a_port() {
     assert_eq!(mappings.used(WAN, Class::Tcp), 0);
 }
 
+#[test]
+fn who_was_spoken_to_is_known_while_a_flow_says_so() {
+    let mappings = Mappings::new(7);
+    let port = mappings.take(WAN, Class::Udp, SPACE, end(2, 53)).unwrap();
+    let [one, two] = [Ipv4Addr::new(203, 0, 113, 1), Ipv4Addr::new(203, 0, 113, 2)];
+    let spoken = |remote| mappings.has_spoken(UDP, binding(port), remote);
+    assert!(!spoken(None));
+    [one, one, two].iter().for_each(|remote| mappings.keep(UDP, binding(port), *remote));
+    mappings.forget(UDP, binding(port), one);
+    assert!(spoken(None) && spoken(Some(one)) && spoken(Some(two)));
+    mappings.forget(UDP, binding(port), one);
+    assert!(spoken(None) && !spoken(Some(one)) && spoken(Some(two)));
+    mappings.forget(UDP, binding(port), two);
+    assert!(!spoken(None) && !spoken(Some(two)));
+}
+
 proptest! {
     /// C-05 (RFC 4787 REQ-1 and REQ-3) and C-17 (REQ-11), whatever comes and goes.
     #[test]
@@ -96,16 +113,17 @@ proptest! {
         steps in proptest::collection::vec((0u8..3, 0u8..4, 0u16..12, 0u8..2), 0..300),
         first in 1u16..40, count in 1u16..20,
     ) {
-        let (mappings, range) = (Mappings::new(9), PortRange { first, last: first + count - 1 });
+        let ports = PortRange { first, last: first + count - 1 };
+        let (mappings, space) = (Mappings::new(9), Space { ports, ..SPACE });
         let mut model: HashMap<InsideEnd, (NonZeroU16, u32)> = HashMap::new();
         for (step, host, port, lease) in steps {
             let end = InsideEnd { lease: Lease(lease), ..end(host, port) };
             match (step, model.get_mut(&end)) {
                 (0 | 1, Some((port, flows))) => {
-                    prop_assert_eq!(mappings.take(WAN, Class::Udp, range, end), Ok(*port));
+                    prop_assert_eq!(mappings.take(WAN, Class::Udp, space, end), Ok(*port));
                     *flows += 1;
                 }
-                (0 | 1, None) => match mappings.take(WAN, Class::Udp, range, end) {
+                (0 | 1, None) => match mappings.take(WAN, Class::Udp, space, end) {
                     Ok(port) => drop(model.insert(end, (port, 1))),
                     Err(Exhausted) => prop_assert_eq!(model.len(), usize::from(count)),
                 },
@@ -122,7 +140,7 @@ proptest! {
             prop_assert_eq!(ports.len(), model.len());
             prop_assert_eq!(mappings.used(WAN, Class::Udp), model.len());
             for (end, (port, _)) in &model {
-                prop_assert!(range.contains(port.get()));
+                prop_assert!(space.ports.contains(port.get()));
                 prop_assert_eq!(mappings.find(WAN, Class::Udp, port.get()), Some(*end));
             }
         }

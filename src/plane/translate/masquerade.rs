@@ -2,7 +2,7 @@
 //! whose is which). Must never know: packets, who has which port.
 
 use crate::plane::lease::{self, Lease, Leased};
-use crate::types::PortRange;
+use crate::types::{Filtering, PortRange};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Masquerade {
     /// The ports that they have there; all others are the kernel's.
     pub ports: PortRange,
+    /// Who may speak to one of them.
+    pub filtering: Filtering,
     /// The addresses, the current one first.
     publics: Arc<[Leased<Ipv4Addr>]>,
 }
@@ -18,14 +20,14 @@ pub struct Masquerade {
 impl Masquerade {
     /// Without an address, so far.
     #[must_use]
-    pub fn new(ports: PortRange) -> Self {
-        Self { ports, publics: [].into() }
+    pub fn new(ports: PortRange, filtering: Filtering) -> Self {
+        Self { ports, filtering, publics: [].into() }
     }
 
     /// The same behind these addresses, the current one first.
     #[must_use]
     pub fn with(&self, publics: impl IntoIterator<Item = Leased<Ipv4Addr>>) -> Self {
-        Self { ports: self.ports, publics: publics.into_iter().collect() }
+        Self { publics: publics.into_iter().collect(), ..*self }
     }
 
     /// The address: of several that of `lease`, or the current one.

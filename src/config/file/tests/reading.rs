@@ -96,11 +96,6 @@ fn what_later_versions_bring_is_refused_by_name() {
         ),
         (
             "name = \"cable\"",
-            "masquerade = { filtering = \"endpoint\" }",
-            "16:28 not-supported-yet \"endpoint\" | another `filtering` than \"address-and-port\" is not supported yet | write \"address-and-port\", or remove `filtering`",
-        ),
-        (
-            "name = \"cable\"",
             "masquerade = { address = \"192.0.2.7\" }",
             "16:26 not-supported-yet \"192.0.2.7\" | another `address` than \"auto\" is not supported yet | write \"auto\", or remove `address`",
         ),

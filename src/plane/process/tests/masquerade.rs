@@ -9,7 +9,7 @@ use crate::plane::lease::{Lease, Leased};
 use crate::plane::packet::headers::{Endpoint, Side};
 use crate::plane::packet::sample::{finish_partial, make_partial};
 use crate::plane::translate::masquerade::Masquerade;
-use crate::types::PortRange;
+use crate::types::{Filtering, PortRange};
 use std::collections::HashMap;
 
 /// Hosts without an address of their own.
@@ -28,8 +28,16 @@ fn leased(lease: u8, address: &str) -> Leased<std::net::Ipv4Addr> {
 /// The same ports on the WAN `a` alone.
 fn shares(first: u16, last: u16) -> Policy {
     let mut policy = policy();
-    policy.wans[0].masquerade = Some(Masquerade::new(PortRange { first, last }).with([leased(2, SHARED)]));
+    let shared = Masquerade::new(PortRange { first, last }, Filtering::default());
+    policy.wans[0].masquerade = Some(shared.with([leased(2, SHARED)]));
     policy
+}
+
+/// Where strangers may speak to the ports.
+fn open(filtering: Filtering) -> Rig {
+    let mut policy = shares(16384, 32767);
+    policy.wans[0].masquerade.as_mut().unwrap().filtering = filtering;
+    Rig::new(policy)
 }
 
 fn rig() -> Rig {
@@ -132,6 +140,34 @@ fn c_06_only_what_was_spoken_to_answers_and_all_else_has_an_exact_reason() {
     assert_eq!(drops, [(DropReason::NoMapping, 2), (DropReason::Filtered, 2)]);
     assert!(rig.sent().is_empty(), "nobody is told");
     assert_eq!(rig.plane.shared().table.len(), 1);
+}
+
+/// Shows RFC 4787 REQ-8a, RFC 5382 REQ-3a.
+#[test]
+fn c_06_other_filtering_lets_in_who_may_speak_and_what_it_begins_is_answered_from_the_same_port() {
+    let stranger = "198.18.0.9";
+    for (filtering, who) in [
+        (Filtering::AddressAndPort, [false, false]),
+        (Filtering::Address, [true, false]),
+        (Filtering::Endpoint, [true, true]),
+    ] {
+        for (number, payload) in [
+            (protocol::UDP, (|from, to| udp(from, to, b"x")) as Payload),
+            (protocol::TCP, |from, to| tcp(from, to, 2, &[], b"")),
+        ] {
+            let mut rig = open(filtering);
+            let (public, _) = out(&mut rig, ONE, SERVER, number, &payload(50000, 53));
+            for (from, may) in [(SERVER, who[0]), (stranger, who[1])] {
+                let came = back(&mut rig, from, number, &payload(54, public.port));
+                if !may {
+                    assert_eq!(came, Err(Verdict::Drop(DropReason::Filtered)));
+                    continue;
+                }
+                assert!(is_end(came.unwrap(), ONE, 50000), "{filtering:?} {from}");
+                assert_eq!(out(&mut rig, ONE, from, number, &payload(50000, 54)).0, public);
+            }
+        }
+    }
 }
 
 #[test]

@@ -139,3 +139,32 @@ fn a_remote_that_is_told_of_the_end_is_told_from_the_public_port() {
     assert_eq!(end(&to_remote[0].2, Side::Source), public);
     assert!(is_right(&to_remote[0].2));
 }
+
+#[test]
+fn c_16_strangers_who_may_speak_keep_no_mapping_and_answers_to_them_do() {
+    let mut rig = open(Filtering::Endpoint);
+    let (public, _) = out(&mut rig, ONE, SERVER, protocol::UDP, &udp(50000, 53, b"x"));
+    let come = |rig: &mut Rig, number: u16| {
+        back(rig, "198.18.0.9", protocol::UDP, &udp(number, public.port, b"x")).map(|end| is_end(end, ONE, 50000))
+    };
+    for number in 0..15 {
+        assert_eq!(come(&mut rig, 1000 + number), Ok(true));
+        pass_time(&mut rig, 20);
+    }
+    assert_eq!(
+        come(&mut rig, 2000),
+        Err(Verdict::Drop(DropReason::Filtered)),
+        "nobody inside has said anything for 300 s"
+    );
+    pass_time(&mut rig, 31);
+    assert_eq!(come(&mut rig, 2000), Err(Verdict::Drop(DropReason::NoMapping)));
+    // A host that answers speaks.
+    let (public, _) = out(&mut rig, ONE, SERVER, protocol::UDP, &udp(50000, 53, b"x"));
+    let come =
+        |rig: &mut Rig, number: u16| back(rig, "198.18.0.9", protocol::UDP, &udp(number, public.port, b"x")).is_ok();
+    pass_time(&mut rig, 290);
+    assert!(come(&mut rig, 1));
+    out(&mut rig, ONE, "198.18.0.9", protocol::UDP, &udp(50000, 1, b"x"));
+    pass_time(&mut rig, 290);
+    assert!(come(&mut rig, 2));
+}
