@@ -95,6 +95,7 @@ fn wan(index: u8, outside: &str, mode: NptMode) -> Wan {
                 Gateway::only([192, 0, 2, index * 64 + 1]),
                 Gateway::only("fe80::1".parse::<std::net::IpAddr>().unwrap()),
             ],
+            direct: [].into(),
             gateway_macs: [None; 2],
         },
         probe: None,

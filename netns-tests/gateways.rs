@@ -1,20 +1,11 @@
 //! Every gateway that the kernel knows of a link is a candidate: the best that answers is used, another takes over when it falls
 //! silent, and one whose route blinks is not gone.
 
-use crate::lab::{Daemon, Router, Segment, does, lab, settle, start_with, wait_until, wan};
+use crate::lab::{Daemon, Router, Segment, does, fiber_following, lab, settle, start_with, wait_until, wan};
 use flowpin::api::Gateway;
 use flowpin::lab::topology::{INSIDE6, SERVER6};
 use flowpin::lab::{Lab, Options};
 use std::fs;
-
-/// The fiber alone, which follows the kernel's routes.
-fn following(lab: &Lab) -> String {
-    let config = lab.config();
-    let (fiber, rest) = config.split_once("[[wan]]\nname = \"dsl\"").expect("two WANs");
-    let (_, workers) = rest.split_once("[workers]").expect("the workers behind the WANs");
-    let fiber: Vec<_> = fiber.lines().filter(|line| !line.starts_with("gateway")).collect();
-    format!("{}\n[workers]{workers}", fiber.join("\n"))
-}
 
 /// Advertises a router on a link every three seconds.
 fn advertise(lab: &Lab, namespace: &flowpin::lab::Namespace, link: &str, preference: &str) -> Daemon {
@@ -60,7 +51,7 @@ fn of_two_routers_that_advertise_themselves_the_preferred_one_is_used_and_the_ot
     let segment = second_router(&lab);
     let _first = advertise(&lab, &lab.ispa, "customer", "low");
     let _second = advertise(&lab, &segment.other, "seg0", "high");
-    let router = start_with(&lab, &following(&lab));
+    let router = start_with(&lab, &fiber_following(&lab));
     wait_until("the preferred one is used", || used6(&router).as_deref() == Some("fe80::bd"));
     wait_until("both are known", || gateways6(&router).len() == 2);
     let shown: Vec<_> = gateways6(&router).into_iter().map(|it| (it.address.to_string(), it.why, it.used)).collect();
@@ -86,7 +77,7 @@ fn a_gateway_whose_route_blinks_is_not_gone() {
     let lab = lab(Options::default());
     does(&lab.rt, "ip -6 route add default via fe80::a1 dev wan0 metric 50");
     does(&lab.rt, "ip route add default via 192.0.2.198 dev wan0 onlink metric 50");
-    let router = start_with(&lab, &following(&lab));
+    let router = start_with(&lab, &fiber_following(&lab));
     wait_until("the line is up", || wan(&router, "fiber").state == "up");
     let lapsed = |family: &str| {
         let fiber = wan(&router, "fiber");
@@ -116,7 +107,7 @@ fn a_gateway_whose_route_blinks_is_not_gone() {
 fn an_ipv4_gateway_may_be_reached_by_its_ipv6_address() {
     let lab = lab(Options::default());
     does(&lab.rt, "ip -4 route add default via inet6 fe80::a1 dev wan0 metric 50");
-    let router = start_with(&lab, &following(&lab));
+    let router = start_with(&lab, &fiber_following(&lab));
     wait_until("it is resolved", || {
         wan(&router, "fiber")
             .gateways

@@ -32,7 +32,7 @@ pub use echo::{Echo, echo};
 pub use everything::everything_passes;
 pub use flows::{all_by_dsl, connect_to, connected, flow, goes_on, seen, shared_again, socket};
 pub use line::{TUNNELS, dial_pppoe, lay_loose_tunnel, lay_tunnel, lay_wireguard, serve_pppoe, wait_for_line};
-pub use lines::{carry, cut, event, forward, forward_all, judged, mend, probing, wait_for, wan};
+pub use lines::{carry, cut, event, fiber_following, forward, forward_all, judged, mend, probing, wait_for, wan};
 pub use modem::{Modem, plug_in};
 pub use noise::{ADDRESSES_IN_A_ROUND, Noise};
 pub use path::{

@@ -45,6 +45,7 @@ mod masquerade;
 mod model;
 mod nptv6;
 mod offloads;
+mod on_link;
 mod on_stop;
 mod onlink6;
 mod path_mtu;

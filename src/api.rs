@@ -103,6 +103,9 @@ pub struct Wan {
     pub sources: Vec<Source>,
     /// Gateways with their MACs, IPv4 first.
     pub gateways: Vec<Gateway>,
+    /// Networks of the link whose hosts are sent to without a gateway.
+    #[serde(default)]
+    pub direct: Vec<String>,
     /// Public addresses and prefixes.
     pub owned: Vec<String>,
     /// Those of them that come and go: IPv4 first, in each family the current one first.
@@ -255,7 +258,8 @@ pub struct Gateway {
     pub address: IpAddr,
     /// Its MAC, once resolved.
     pub mac: Option<String>,
-    /// `reachable`, `probing`, `unresolved`; `static` where its MAC is configured, `point-to-point` where it needs none.
+    /// `reachable`, `probing`, `unresolved`; `static` where its MAC is configured, `point-to-point` where it needs none, `direct` where
+    /// every host is on the link.
     pub state: String,
     /// Whether it is the one that is used: the best that answers.
     pub used: bool,
@@ -372,6 +376,9 @@ pub struct Flow {
     pub public_port: Option<u16>,
     /// The WAN it is pinned to.
     pub wan: String,
+    /// Whether it leaves that without a gateway, to a host of its link.
+    #[serde(default)]
+    pub direct: bool,
     /// `outbound` or `inbound`: who spoke first.
     pub origin: String,
     /// State, such as `established`.

@@ -66,3 +66,12 @@ pub fn forward(lab: &Lab, rule: &str) {
 pub fn forward_all(lab: &Lab) {
     run(&lab.ispa, "nft", &["delete table inet fault"]);
 }
+
+/// The fiber alone, which follows the kernel's routes.
+pub fn fiber_following(lab: &Lab) -> String {
+    let config = lab.config();
+    let (fiber, rest) = config.split_once("[[wan]]\nname = \"dsl\"").expect("two WANs");
+    let (_, workers) = rest.split_once("[workers]").expect("the workers behind the WANs");
+    let fiber: Vec<_> = fiber.lines().filter(|line| !line.starts_with("gateway")).collect();
+    format!("{}\n[workers]{workers}", fiber.join("\n"))
+}

@@ -154,7 +154,7 @@ fn cells(flow: &Flow) -> [String; 11] {
         endpoint(flow, flow.inside, flow.inside_port),
         endpoint(flow, flow.remote, flow.remote_port),
         flow.public.map_or_else(|| "none".to_owned(), |address| public(flow, address)),
-        flow.wan.clone(),
+        if flow.direct { format!("{} direct", flow.wan) } else { flow.wan.clone() },
         if flow.origin == "inbound" { "outside".to_owned() } else { "inside".to_owned() },
         flow.state.clone(),
         duration(flow.age_seconds),
@@ -194,6 +194,7 @@ mod tests {
             public: Some("192.0.2.193".parse().unwrap()),
             public_port: None,
             wan: "fiber".into(),
+            direct: port == 53,
             origin: "outbound".into(),
             state: "established".into(),
             age_seconds: 5,
@@ -227,10 +228,10 @@ mod tests {
             Ok(Flows { matched: 9, flows, next: Some("x".into()) })
         };
         let expected = "\
-PROTO  INSIDE                REMOTE             PUBLIC       WAN    FROM     STATE        AGE   LEFT      OUT    IN
-tcp    10.250.250.2:4000     203.0.113.5:443    192.0.2.193  fiber  inside   established   5s  2h04m  2.0 KiB  60 B
-icmp   10.250.250.2 id 77    203.0.113.5        192.0.2.193  fiber  inside   established   5s  2h04m  2.0 KiB  60 B
-udp    [fd00:bad:b01::2]:53  [2001:db8::5]:443  none         fiber  outside  established   5s  2h04m  2.0 KiB  60 B
+PROTO  INSIDE                REMOTE             PUBLIC       WAN           FROM     STATE        AGE   LEFT      OUT    IN
+tcp    10.250.250.2:4000     203.0.113.5:443    192.0.2.193  fiber         inside   established   5s  2h04m  2.0 KiB  60 B
+icmp   10.250.250.2 id 77    203.0.113.5        192.0.2.193  fiber         inside   established   5s  2h04m  2.0 KiB  60 B
+udp    [fd00:bad:b01::2]:53  [2001:db8::5]:443  none         fiber direct  outside  established   5s  2h04m  2.0 KiB  60 B
 3 of 9 flows; --limit shows more
 ";
         assert_eq!(text(3, answer), (Ok(()), expected.to_owned()));

@@ -238,7 +238,11 @@ fn gateway(gateway: &Gateway) -> [String; 3] {
         Some(mac) => format!("{mac} ({})", gateway.state),
         None => gateway.state.clone(),
     };
-    let address = if gateway.address.is_unspecified() { "other end".to_owned() } else { gateway.address.to_string() };
+    let address = match gateway.state.as_str() {
+        "direct" => "none needed".to_owned(),
+        _ if gateway.address.is_unspecified() => "other end".to_owned(),
+        _ => gateway.address.to_string(),
+    };
     let used = if gateway.used { "used" } else { "spare" };
     [address, mac, format!("{used}: {}", gateway.why)]
 }
@@ -301,6 +305,7 @@ mod tests {
             mac: "02:00:00:00:00:01".into(),
             addresses: if gateways.is_empty() { vec!["198.51.100.198/29".into()] } else { Vec::new() },
             gateways,
+            direct: Vec::new(),
             owned: vec!["192.0.2.193/32".into()],
             leases: Vec::new(),
             sources: Vec::new(),

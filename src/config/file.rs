@@ -131,6 +131,7 @@ fn wan_settings(said: raw::Wan) -> Wan {
         gateway4: value(said.gateway4),
         gateway6: value(said.gateway6),
         gateway_macs: said.gateway_macs.map(value),
+        on_link: said.on_link,
         sources: said.sources.map(value),
         nat44: said.nat44.into_iter().map(|(inside, public)| (inside.value, public.value)).collect(),
         nat44_interface: said.nat44_interface.into_iter().next().map(|inside| inside.value),

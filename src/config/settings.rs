@@ -94,6 +94,16 @@ pub enum OnStop {
     Open,
 }
 
+/// How hosts of a WAN's own networks are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLink {
+    /// They are sent to themselves.
+    #[default]
+    Direct,
+    /// By way of the gateway, as everybody else.
+    Gateway,
+}
+
 /// One uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wan {
@@ -117,6 +127,8 @@ pub struct Wan {
     pub gateway6: Option<Ipv6Addr>,
     /// The gateways' MACs, by `Family`; `None`: they are asked.
     pub gateway_macs: [Option<Mac>; 2],
+    /// How hosts of the link's own networks are reached.
+    pub on_link: OnLink,
     /// What the router's own packets carry, by `Family`, where the WAN has it and it serves; `None`: the best address.
     pub sources: [Option<IpAddr>; 2],
     /// Inside and public address, 1:1, both unique.

@@ -2,6 +2,7 @@
 //! Must never know: the configuration, the plane.
 
 mod addresses;
+mod connected;
 mod dark;
 mod delegated;
 mod facts;
@@ -26,7 +27,7 @@ pub async fn read_all(lit: impl FnOnce(Vec<u32>)) -> Result<Vec<LinkFacts>, Stri
     let is_lit = |link: &&LinkMessage| link.header.flags.contains(LinkFlags::Up | LinkFlags::LowerUp);
     lit(links.iter().filter(is_lit).map(|link| link.header.index).collect());
     let addresses = netlink.addresses().await?;
-    let wanted = |route: &Route| route.is_default() || delegated::tells(route);
+    let wanted = |route: &Route| route.is_default() || delegated::tells(route) || connected::connects(route);
     let mut routes = netlink.routes(Family::V4, wanted).await?;
     routes.extend(netlink.routes(Family::V6, wanted).await?);
     Ok(links.iter().filter_map(|link| facts::facts(link, &addresses, &routes)).collect())

@@ -1,7 +1,7 @@
 //! The configuration that the tests of this room share. Must never know: what they test.
 
 use crate::config::settings::{
-    Control, Downstream, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
+    Control, Downstream, Health, Limits, Local, Log, Mtu, Nptv6, OnLink, OnStop, Settings, Thresholds, Wan, Workers,
 };
 use crate::types::{Balance, NptMode, Timeouts};
 use std::net::Ipv4Addr;
@@ -55,6 +55,7 @@ fn wan(name: &str, mtu: Mtu, gateway4: Option<Ipv4Addr>) -> Wan {
         gateway4,
         gateway6: None,
         gateway_macs: [None; 2],
+        on_link: OnLink::Direct,
         sources: [None; 2],
         nat44: vec![(Ipv4Addr::new(10, 250, 250, 2), Ipv4Addr::new(192, 0, 2, 193))],
         nat44_interface: None,

@@ -6,6 +6,7 @@
 pub mod companions;
 mod home;
 pub mod key;
+mod packed;
 pub mod pin;
 pub mod reachability;
 mod record;

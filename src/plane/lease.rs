@@ -13,6 +13,16 @@ impl Lease {
     pub const FIXED: Self = Self(0);
 }
 
+/// By what a flow leaves its WAN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Via {
+    /// The gateway, whichever is used at the time.
+    #[default]
+    Gateway,
+    /// Nobody: its remote is on the link.
+    Direct,
+}
+
 /// What a flow is bound to: the WAN by which it leaves, and its public end there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Binding {
@@ -22,12 +32,22 @@ pub struct Binding {
     pub lease: Lease,
     /// Its public port, or ICMP identifier, where that is not the inside host's own.
     pub port: Option<NonZeroU16>,
+    /// By what it leaves there.
+    pub via: Via,
+}
+
+impl Binding {
+    /// The WAN and the public end there, by whatever it leaves.
+    #[must_use]
+    pub fn end(&self) -> (WanId, Lease, Option<NonZeroU16>) {
+        (self.wan, self.lease, self.port)
+    }
 }
 
 impl From<WanId> for Binding {
     /// By a public address that the configuration names, with the inside host's port.
     fn from(wan: WanId) -> Self {
-        Self { wan, lease: Lease::FIXED, port: None }
+        Self { wan, lease: Lease::FIXED, port: None, via: Via::Gateway }
     }
 }
 

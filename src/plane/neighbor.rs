@@ -10,6 +10,7 @@ mod claims;
 mod context;
 mod gateways;
 mod hop;
+mod hosts;
 mod in_use;
 mod listeners;
 mod nd;
@@ -18,16 +19,20 @@ pub mod queue;
 #[cfg(test)]
 pub(super) mod sample;
 mod verify;
+mod word;
 
 pub use cells::{NeighborState, Neighbors};
 pub use context::{Answer, link_header};
+pub use hosts::{Full, Resolution};
 pub use prober::Prober;
 
+use crate::plane::lease::Via;
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::{Policy, Wan};
 use crate::types::{Family, Frame, Mac, Tick, WanId};
 use context::NeighborContext;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Looks at an ARP frame, an NS, an NA or an RA that arrived on `wan`: learns the next hop's MAC from it, and answers what asks
 /// for an address that this WAN owns. The caller has checked the link header: for us, and this WAN's tag. Call it for
@@ -63,9 +68,43 @@ pub(super) fn solicit(
     verify::ask(&mut NeighborContext { now, id, wan, neighbors, outbox }, hop, known);
 }
 
-/// Goes on with the MACs that are claimed for next hops, if one is due at `now`. How many were refused. Every worker calls it,
-/// for the one that heard of a claim is the one that is awake.
-pub(super) fn settle_claims(now: Tick, policy: &Policy, neighbors: &Neighbors, outbox: &mut Outbox) -> u32 {
+/// How `host`, a neighbour on the link of `id`, stands to a packet that `by` sends to it now. One that nobody has sent to is
+/// asked for.
+///
+/// # Errors
+/// Too many do not answer already.
+pub(super) fn resolve(
+    now: Tick,
+    (id, wan): (WanId, &Wan),
+    (host, by): (IpAddr, IpAddr),
+    neighbors: &Neighbors,
+    outbox: &mut Outbox,
+) -> Result<Resolution, Full> {
+    verify::resolve(&mut NeighborContext { now, id, wan, neighbors, outbox }, host, by)
+}
+
+/// The MAC by which a packet of the router's own leaves for `target`: that of the gateway of this family, or of the target. A host
+/// that nobody has sent to is asked for.
+pub(super) fn towards(
+    now: Tick,
+    (id, wan): (WanId, &Wan),
+    (family, target): (Family, IpAddr),
+    neighbors: &Neighbors,
+    outbox: &mut Outbox,
+) -> Option<Mac> {
+    if wan.via(target) == Via::Gateway {
+        return neighbors.mac(id, family);
+    }
+    let nobody = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    match resolve(now, (id, wan), (target, nobody), neighbors, outbox) {
+        Ok(Resolution::Known(mac)) => Some(mac),
+        _ => None,
+    }
+}
+
+/// Goes on with the MACs that are claimed for next hops and with the hosts of the links, if one is due at `now`. How many claims
+/// were refused. Every worker calls it, for the one that heard of a claim is the one that is awake.
+pub(super) fn settle(now: Tick, policy: &Policy, neighbors: &Neighbors, outbox: &mut Outbox) -> u32 {
     let mut refused = 0;
     if neighbors.claims.take_due(now) {
         for (id, wan) in policy.wans() {
@@ -75,6 +114,11 @@ pub(super) fn settle_claims(now: Tick, policy: &Policy, neighbors: &Neighbors, o
                 let mut place = NeighborContext { now, id, wan, neighbors, outbox };
                 refused += u32::from(verify::settle(&mut place, hop));
             }
+        }
+    }
+    if neighbors.hosts.take_due(now) {
+        for (id, wan) in policy.wans() {
+            refused += verify::go_on(&mut NeighborContext { now, id, wan, neighbors, outbox });
         }
     }
     refused

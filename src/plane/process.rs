@@ -25,7 +25,7 @@ use super::tell::{malformed, remote, respond};
 use super::translate::mapped::Mapped;
 use super::translate::rewrite;
 use super::verdict::{DropReason, Verdict};
-use crate::types::{Direction, Disposition, End, Frame, HEADROOM, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, Disposition, End, Frame, HEADROOM, Offload, Tick, WanId};
 
 impl Plane {
     /// Decides about one frame from `from`, rewrites it in place and sets where it ends.
@@ -123,10 +123,10 @@ fn leave(
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, Refusal> {
     let line = ctx.line(binding.wan).ok_or(DropReason::NoWan)?;
-    let source = address::public_of_binding(line.wan, headers.source, binding)?;
+    let source = address::public_of_binding(line.wan, headers.source, headers.destination, binding)?;
     fits(&headers, frame, fit::mtu(core, line, headers.family()))?;
     mss_clamp::apply(core, ctx, line, &headers, frame);
-    let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    let hop = neighbor_queue::next_hop(core, ctx, (line, binding.via), &headers, frame)?;
     identification::apply(core, ctx, &headers, &source, frame);
     let offload = frame.offload;
     rewrite::apply(frame.packet_mut(), &mut headers, Side::Source, &source, &offload);
@@ -145,7 +145,7 @@ fn arrive(
     let Some(receiver) = receiver(core, ctx, line, (&headers, addressed), frame)? else {
         return Ok(Verdict::Kernel);
     };
-    if line.wan.standing(headers.family()) == Standing::HardDown {
+    if !line.wan.can_send_to(headers.source) {
         return Err(DropReason::WanDown.into());
     }
     if headers.transport == Transport::Error {

@@ -51,6 +51,7 @@ pub fn wan(name: &str, index: usize, block: &str, prefix: &str, mode: NptMode) -
             told_mtu: [None; 2],
             addresses: [format!("{block}.200/24").parse().unwrap(), "fe80::2".parse().unwrap()].into(),
             gateways: [Gateway::only(public(1)), Gateway::only(ip("fe80::1"))],
+            direct: [].into(),
             gateway_macs: [None; 2],
         },
         probe: None,

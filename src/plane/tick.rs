@@ -64,10 +64,10 @@ fn tick(core: &mut Core, ctx: &mut Ctx<'_>) -> Tick {
             core.counters.event(Event::GatewayChanged);
         }
     }
-    for _ in 0..neighbor::settle_claims(now, policy, &core.shared.neighbors, ctx.outbox) {
+    for _ in 0..neighbor::settle(now, policy, &core.shared.neighbors, ctx.outbox) {
         core.counters.event(Event::ClaimRefused);
     }
-    next = next.min(core.shared.neighbors.claims_due());
+    next = next.min(core.shared.neighbors.due());
     neighbor_queue::release(core, ctx);
     core.shared.expire_arrivals(now);
     outbound::count_unknown_fragments(core, core.shared.fragments.expire(now));

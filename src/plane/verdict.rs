@@ -115,7 +115,7 @@ drop_reasons! {
     StrayIcmpError = "stray-icmp-error",
     /// The next hop's MAC did not resolve, or there is no next hop; host unreachable was sent.
     NoNeighbor = "no-neighbor",
-    /// More packets waiting for a next hop than may be held.
+    /// More packets waiting for a next hop than may be held, or more hosts of a link that do not answer than may be asked.
     HoldFull = "hold-full",
     /// No room for the link header in front of the packet.
     NoHeadroom = "no-headroom",

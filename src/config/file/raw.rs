@@ -4,7 +4,7 @@
 use super::reader::Spanned;
 use crate::config::diagnostics::Span;
 use crate::config::settings::{
-    self, Control, External6, HealthProbe, Limits, Log, Masquerade, Mtu, OnStop, Thresholds, Workers,
+    self, Control, External6, HealthProbe, Limits, Log, Masquerade, Mtu, OnLink, OnStop, Thresholds, Workers,
 };
 use crate::types::{Balance, Mac, NptMode, OnUp, Remedies, Timeouts};
 use ipnet::{IpNet, Ipv6Net};
@@ -66,6 +66,7 @@ pub(super) struct Wan {
     pub(super) gateway6: Option<Spanned<Ipv6Addr>>,
     /// By `Family`.
     pub(super) gateway_macs: [Option<Spanned<Mac>>; 2],
+    pub(super) on_link: OnLink,
     /// By `Family`.
     pub(super) sources: [Option<Spanned<IpAddr>>; 2],
     /// Inside and public address.

@@ -7,13 +7,15 @@ use super::raw::{Health, Nptv6, Wan};
 use super::reader::{Faults, Item, Spanned, Table, Wrong};
 use super::values;
 use crate::config::diagnostics::{Code, Fault, Span, quote};
-use crate::config::settings::{DEFAULT_SILENCE, External6, Mtu, Thresholds};
+use crate::config::settings::{DEFAULT_SILENCE, External6, Mtu, OnLink, Thresholds};
 use crate::types::{NptMode, OnUp, Remedies, Remedy};
 use ipnet::{IpNet, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr};
 use toml::de::DeValue;
 
 const TITLE: &str = "[[wan]]";
+
+const ON_LINK: [(&str, OnLink); 2] = [("direct", OnLink::Direct), ("gateway", OnLink::Gateway)];
 
 /// Every `[[wan]]`, in the order of the file.
 pub(super) fn wans(root: &mut Table<'_>, faults: &mut Faults) -> Vec<Wan> {
@@ -64,6 +66,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
     let gateway6 = table.take("gateway6").filter(|item| !item.is_word("auto"));
     let gateway_macs =
         ["gateway_mac4", "gateway_mac6"].map(|key| table.take(key).and_then(|item| item.parse(values::mac, faults)));
+    let on_link = table.take("onlink").and_then(|item| item.word(&ON_LINK, faults)).unwrap_or_default();
     let sources = [
         table.take("source4").and_then(|item| item.parse(|text| values::address4(text).map(IpAddr::V4), faults)),
         table.take("source6").and_then(|item| item.parse(|text| values::routable6(text).map(IpAddr::V6), faults)),
@@ -80,6 +83,7 @@ fn wan(mut table: Table<'_>, faults: &mut Faults) -> Wan {
         gateway4: gateway4.and_then(|item| item.parse(|text| or_auto(values::address4(text)), faults)),
         gateway6: gateway6.and_then(|item| item.parse(|text| or_auto(values::address6(text)), faults)),
         gateway_macs,
+        on_link,
         sources,
         nat44: Vec::new(),
         nat44_interface: Vec::new(),

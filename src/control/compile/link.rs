@@ -1,10 +1,10 @@
 //! What a WAN's link says, as the kernel has it, put into the WAN's part of a snapshot.
 //! Must never know: leases, health.
 
-use crate::config::settings::{self, Mtu};
+use crate::config::settings::{self, Mtu, OnLink};
 use crate::plane::policy::{Gateway, MOST_GATEWAYS, Probe, Wan, WanLink};
 use crate::types::{Family, LEAST_MTU6, LinkAddress, LinkLayer, Mac, ToldMtu};
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,6 +37,8 @@ pub struct LinkState {
     /// The gateways of the kernel's default routes on this link, by `Family`, best first. Where nothing stands in front of packets
     /// and no route names one, the peer's address, and 0.0.0.0 or :: where that is not known.
     pub gateways: [Vec<Gateway>; 2],
+    /// Networks that the kernel reaches over the link without a gateway, the smallest first.
+    pub connected: Vec<IpNet>,
 }
 
 impl LinkState {
@@ -79,6 +81,7 @@ pub fn link(wan: &mut Wan, said: &settings::Wan, link: &LinkState) {
         told_mtu: link.told_mtu,
         addresses: link.addresses.as_slice().into(),
         gateways: Family::ALL.map(|family| gateways(said, link, family).into()),
+        direct: direct(said, link).into(),
         gateway_macs: if link.layer == LinkLayer::None { [Some(Mac::default()); 2] } else { said.gateway_macs },
     };
     wan.probe = (said.mtu == Mtu::Probe).then(|| probe(said, &wan.link).into());
@@ -111,6 +114,15 @@ pub fn gateways(said: &settings::Wan, link: &LinkState, family: Family) -> Vec<G
     let is_alone = said.gateway_macs[family.index()].is_some() || link.layer == LinkLayer::None;
     let most = if is_alone { 1 } else { MOST_GATEWAYS };
     link.gateways[family.index()].iter().take(most).cloned().collect()
+}
+
+/// The networks whose hosts get their packets themselves. The kernel knows none behind a tag that it does not see, and a gateway
+/// leads to all that is in no smaller one.
+fn direct(said: &settings::Wan, link: &LinkState) -> Vec<IpNet> {
+    let has_gateway = |family| gateways(said, link, family).iter().any(|gateway| !gateway.address.is_unspecified());
+    let is_direct = |net: &&IpNet| net.prefix_len() > 0 || !has_gateway(Family::of(net.addr()));
+    let known = link.connected.iter().filter(|_| said.on_link == OnLink::Direct && said.vlan.is_none());
+    known.filter(is_direct).copied().collect()
 }
 
 /// A configured MTU, but no larger than the link's.
@@ -164,6 +176,21 @@ mod tests {
         assert_eq!(fiber(&settings), Some(Probe { targets4: vec![gateway], targets6: vec![server6] }));
         settings.wans[0].mtu = Mtu::Auto;
         assert_eq!(fiber(&settings), None);
+    }
+
+    #[test]
+    fn hosts_of_the_links_networks_are_reached_directly_unless_settings_or_a_tag_say_otherwise() {
+        let mut link = state(1500);
+        link.connected = ["192.0.2.192/29", "0.0.0.0/0"].map(|net| net.parse().unwrap()).into();
+        let mut said = settings().wans[0].clone();
+        let shown = |said: &_, link: &_| direct(said, link).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(shown(&said, &link), ["192.0.2.192/29"], "the gateway leads to all else");
+        link.gateways[0] = vec![Gateway::new([0; 4], "default route")];
+        assert_eq!(shown(&said, &link), ["192.0.2.192/29", "0.0.0.0/0"]);
+        said.gateway4 = Some([192, 0, 2, 198].into());
+        assert_eq!(shown(&said, &link), ["192.0.2.192/29"]);
+        assert!(shown(&settings::Wan { vlan: Some(7), ..said.clone() }, &link).is_empty());
+        assert!(shown(&settings::Wan { on_link: OnLink::Gateway, ..said.clone() }, &link).is_empty());
     }
 
     #[test]

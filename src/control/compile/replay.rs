@@ -61,6 +61,7 @@ fn replay_link(wan: &settings::Wan, index: u8) -> LinkState {
         delegated: Vec::new(),
         gateways: [IpAddr::V4(DUMMY4), IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1))]
             .map(|address| vec![Gateway::new(address, "replay")]),
+        connected: Vec::new(),
     }
 }
 

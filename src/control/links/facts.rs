@@ -2,6 +2,7 @@
 //! Must never know: how they were read.
 
 use super::addresses;
+use super::connected;
 use super::delegated::{self, Delegated};
 use super::mtu;
 use crate::control::compile::LinkState;
@@ -9,6 +10,7 @@ use crate::control::netlink::{Route, TABLE_MAIN, link_name, other_names};
 use crate::plane::policy::Gateway;
 use crate::ports::link::Kind;
 use crate::types::{Family, LinkAddress, LinkLayer, Mac, ToldMtu};
+use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use std::cmp::Reverse;
@@ -43,6 +45,8 @@ pub struct LinkFacts {
     /// Gateways of the default routes over this link, by `Family`, those of router advertisements included, best first. One for
     /// IPv4 may have an IPv6 address (RFC 5549).
     pub gateways: [Vec<Gateway>; 2],
+    /// Networks that it leads to without a gateway, the smallest first.
+    pub connected: Vec<IpNet>,
     /// IPv6 prefixes that are delegated over this link, the deprecated ones last. Those that the kernel ties to no link are
     /// the loopback's.
     pub delegated: Vec<Delegated>,
@@ -99,6 +103,7 @@ impl LinkFacts {
             addresses: self.addresses.clone(),
             delegated: self.delegated.iter().map(|it| it.prefix).collect(),
             gateways: Family::ALL.map(|family| self.gateways_of(family)),
+            connected: self.connected.clone(),
         }
     }
 
@@ -118,11 +123,15 @@ impl LinkFacts {
         let peer = own().map(|own| own.network).find(|net| net.prefix_len() == net.max_prefix_len());
         let peer = peer.map(|net| net.addr()).filter(|peer| own().all(|own| own.address != *peer));
         let is_closed = self.kind.negotiates_families() && own().next().is_none();
-        let unspecified = match family {
-            Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        };
-        (!is_closed).then(|| peer.unwrap_or(unspecified))
+        (!is_closed).then(|| peer.unwrap_or(unspecified(family)))
+    }
+}
+
+/// The place of a gateway's address where there is none.
+fn unspecified(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        Family::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
 }
 
@@ -130,22 +139,24 @@ impl LinkFacts {
 pub(super) fn facts(link: &LinkMessage, addresses: &[AddressMessage], routes: &[Route]) -> Option<LinkFacts> {
     let index = link.header.index;
     let flags = link.header.flags;
+    let kind = Kind {
+        hardware: link.header.link_layer_type.into(),
+        is_point_to_point: flags.contains(LinkFlags::Pointopoint),
+    };
     let mut facts = LinkFacts {
         name: link_name(link)?.to_owned(),
         other_names: other_names(link).map(String::from).collect(),
         index,
         mac: None,
-        kind: Kind {
-            hardware: link.header.link_layer_type.into(),
-            is_point_to_point: flags.contains(LinkFlags::Pointopoint),
-        },
+        kind,
         mtu: 0,
         told_mtu: [None; 2],
         up: flags.contains(LinkFlags::Up),
         carrier: flags.contains(LinkFlags::LowerUp),
         came_up: 0,
         addresses: addresses_on(index, addresses, routes),
-        gateways: Family::ALL.map(|family| gateways(routes, index, family)),
+        gateways: Family::ALL.map(|family| gateways(routes, (index, kind.layer()), family)),
+        connected: connected::on(index, routes),
         delegated: delegated::on(index, routes, addresses),
     };
     for attribute in &link.attributes {
@@ -171,16 +182,17 @@ fn addresses_on(link: u32, addresses: &[AddressMessage], routes: &[Route]) -> Ve
 
 /// Gateways of the default routes of one family over one link: table main first, then other tables by number; the lower metric
 /// wins, then the preference that a router advertises for itself (RFC 4191 §2.1).
-fn gateways(routes: &[Route], link: u32, family: Family) -> Vec<Gateway> {
+/// Where such a route names none, and the link has neighbours, all are on the link.
+fn gateways(routes: &[Route], (link, layer): (u32, Option<LinkLayer>), family: Family) -> Vec<Gateway> {
     let is_of_family = |route: &&Route| route.is_default() && Family::of(route.destination.addr()) == family;
     let mut defaults: Vec<&Route> = routes.iter().filter(is_of_family).collect();
     defaults.sort_by_key(|it| (it.table != TABLE_MAIN, it.table, it.metric, Reverse(it.preference)));
     let mut found: Vec<Gateway> = Vec::new();
     for (route, hop) in defaults.iter().flat_map(|route| route.hops.iter().map(move |hop| (route, hop))) {
         let is_new = |address: &IpAddr| !found.iter().any(|gateway| gateway.address == *address);
-        if let Some(address) = hop.gateway.filter(is_new).filter(|_| hop.link == link) {
-            found.push(Gateway::new(address, why(route)));
-        }
+        let everybody = || (layer == Some(LinkLayer::Ethernet) && hop.link == link).then(|| unspecified(family));
+        let address = hop.gateway.or_else(everybody).filter(is_new).filter(|_| hop.link == link);
+        found.extend(address.map(|address| Gateway::new(address, why(route))));
     }
     found
 }
@@ -241,7 +253,7 @@ mod tests {
             route(TABLE_MAIN, 0, "203.0.113.0/24", &[(3, "192.0.2.9")]),
             route(TABLE_MAIN, 0, "::/0", &[(3, "fe80::1")]),
         ];
-        let found = |link, family| shown(&gateways(&routes, link, family));
+        let found = |link, family| shown(&gateways(&routes, (link, Some(LinkLayer::Ethernet)), family));
         assert_eq!(
             found(3, Family::V4),
             [
@@ -266,7 +278,7 @@ mod tests {
         let preference = |it: &str| format!("router advertisement, preference {it}, metric 1024");
         let due = [("fe80::3", "high"), ("fe80::2", "medium"), ("fe80::1", "low")];
         assert_eq!(
-            shown(&gateways(&routes, 3, Family::V6)),
+            shown(&gateways(&routes, (3, Some(LinkLayer::Ethernet)), Family::V6)),
             due.map(|(address, is)| format!("{address} {}", preference(is)))
         );
     }
@@ -274,8 +286,16 @@ mod tests {
     #[test]
     fn a_gateway_for_ipv4_may_have_an_ipv6_address() {
         let routes = [route(TABLE_MAIN, 0, "0.0.0.0/0", &[(3, "fe80::1")])];
-        assert_eq!(shown(&gateways(&routes, 3, Family::V4)), ["fe80::1 default route"]);
-        assert!(gateways(&routes, 3, Family::V6).is_empty());
+        assert_eq!(shown(&gateways(&routes, (3, Some(LinkLayer::Ethernet)), Family::V4)), ["fe80::1 default route"]);
+        assert!(gateways(&routes, (3, Some(LinkLayer::Ethernet)), Family::V6).is_empty());
+    }
+
+    #[test]
+    fn a_default_route_without_a_gateway_says_that_everybody_is_on_the_link_if_it_has_neighbours() {
+        let routes = [route(TABLE_MAIN, 5, "0.0.0.0/0", &[(3, "")])];
+        let found = |layer| shown(&gateways(&routes, (3, layer), Family::V4));
+        assert_eq!(found(Some(LinkLayer::Ethernet)), ["0.0.0.0 default route, metric 5"]);
+        assert!(found(Some(LinkLayer::None)).is_empty() && found(None).is_empty());
     }
 
     fn shown(gateways: &[Gateway]) -> Vec<String> {

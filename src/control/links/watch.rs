@@ -2,6 +2,7 @@
 //! daemon's ten thousand routes are read and tell nothing: whoever is told reads whole tables.
 //! Must never know: what is read then.
 
+use super::connected;
 use super::dark::DarkLinks;
 use super::delegated;
 use crate::control::kernel::PROTOCOL;
@@ -44,7 +45,7 @@ struct Settling {
 }
 
 /// Subscribes to changes of links, addresses, next hops, and of those routes that lead outside, to one of the `inside`
-/// prefixes, or tell a delegated prefix. Subscribe first, then read. Needs a tokio runtime.
+/// prefixes, or to hosts of a link, or tell a delegated prefix. Subscribe first, then read. Needs a tokio runtime.
 ///
 /// # Errors
 /// A sentence, when netlink refuses.
@@ -147,5 +148,9 @@ fn is_relevant(route: &Route, inside: &[IpNet]) -> bool {
     let to = route.destination;
     let leads_inside = || inside.iter().any(|prefix| prefix.contains(&to) || to.contains(prefix));
     let is_ours = route.protocol == PROTOCOL;
-    to.prefix_len() == 0 || is_ours || delegated::tells(route) || (route.table != TABLE_LOCAL && leads_inside())
+    to.prefix_len() == 0
+        || is_ours
+        || delegated::tells(route)
+        || connected::connects(route)
+        || (route.table != TABLE_LOCAL && leads_inside())
 }

@@ -108,6 +108,7 @@ impl WanView<'_> {
             addresses: addresses::of_link(self.wan),
             sources: addresses::sources(self.said, self.wan, decided.public),
             gateways,
+            direct: self.wan.link.direct.iter().map(ToString::to_string).collect(),
             owned: self.wan.owned().map(Owned::from).chain(self.wan.shared()).map(|it| it.to_string()).collect(),
             leases: decided.leases,
             notes: notes(self.wan),
@@ -154,12 +155,14 @@ fn gateway(
 ) -> Gateway {
     let (mac, state, used) = neighbors.gateway(id, family, known.address);
     let is_alone = wan.link.layer == LinkLayer::None;
+    let is_everybody = !is_alone && known.address.is_unspecified();
+    let state = if is_everybody { "direct" } else { state.name() };
     Gateway {
         family: family.to_string(),
         address: known.address,
         mac: mac.filter(|_| !is_alone).map(|mac| mac.to_string()),
-        state: if is_alone { "point-to-point" } else { state.name() }.to_owned(),
-        used,
+        state: if is_alone { "point-to-point" } else { state }.to_owned(),
+        used: used || is_everybody,
         why: known.why.to_string(),
     }
 }

@@ -164,6 +164,7 @@ mod tests {
             came_up: 1,
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             gateways: Default::default(),
+            connected: Vec::new(),
             delegated: Vec::new(),
         }
     }

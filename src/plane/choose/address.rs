@@ -11,7 +11,7 @@ use crate::plane::refusal::Refusal;
 use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
-use crate::types::{Direction, Family, Standing};
+use crate::types::{Direction, Family};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
@@ -32,13 +32,13 @@ pub fn public_under(wan: &Wan, inside: IpAddr, lease: Lease) -> Result<Mapped, U
     map(wan, inside, Some(lease))
 }
 
-/// The public end of a flow of an inside host that is bound so.
+/// The public end of a flow between an inside host and `remote` that is bound so.
 ///
 /// # Errors
 /// The WAN is down, has no mapping for it, or none any more.
 #[inline]
-pub fn public_of_binding(wan: &Wan, inside: IpAddr, binding: Binding) -> Result<Mapped, Refusal> {
-    if wan.standing(Family::of(inside)) == Standing::HardDown {
+pub fn public_of_binding(wan: &Wan, inside: IpAddr, remote: IpAddr, binding: Binding) -> Result<Mapped, Refusal> {
+    if !wan.can_send_to(remote) {
         return Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host));
     }
     match public_under(wan, inside, binding.lease) {

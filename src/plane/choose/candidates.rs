@@ -8,12 +8,15 @@ use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::lease::Binding;
 use crate::plane::mapping::Class;
-use crate::plane::policy::{Policy, Wan};
+use crate::plane::policy::{Policy, Wan, source};
 use crate::plane::refusal::Refusal;
 use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, Standing, WanId, WanSet};
+use ipnet::IpNet;
+use std::cmp::Reverse;
+use std::net::IpAddr;
 
 /// The WANs that may take a flow with this key, if it is new: of those that translate its source the ones that stand best,
 /// of these the ones of the lowest tier.
@@ -53,10 +56,46 @@ pub fn best(policy: &Policy, family: Family, usable: impl Fn(WanId) -> bool) -> 
     set
 }
 
-/// The WAN that would take a flow with this key, if it were new; `None` where none would.
+/// The WANs on whose links the remote is a neighbour, and that translate the source: of these the ones with the smallest
+/// network, of these those that stand best, whatever that is, of these the lowest tier. A neighbour needs nothing of what is
+/// behind the link, and a modem is asked just when its line is dead. As if some of the WANs were not there.
+fn beside_but(policy: &Policy, key: &FlowKey, without: WanSet) -> WanSet {
+    let (mut best, mut set) = (None, WanSet::EMPTY);
+    for (id, wan) in policy.wans().filter(|(_, wan)| wan.is_neighbor(key.remote())) {
+        if without.contains(id) || !wan.can_send_to(key.remote()) || public(wan, key).is_err() {
+            continue;
+        }
+        let length = wan.link.direct_network(key.remote()).map(IpNet::prefix_len);
+        let rank = (Reverse(length), wan.standing(key.family()), wan.fixed.tier);
+        if best.is_some_and(|best| rank > best) {
+            continue;
+        }
+        if best != Some(rank) {
+            (best, set) = (Some(rank), WanSet::EMPTY);
+        }
+        set.insert(id);
+    }
+    set
+}
+
+/// Whether the remote is a neighbour of some WAN's link, by an address that means another host, or none, elsewhere.
+fn is_only_beside(policy: &Policy, remote: IpAddr) -> bool {
+    policy.wans().any(|(_, wan)| wan.is_neighbor(remote)) && !source::is_known_everywhere(remote)
+}
+
+/// The WAN that would take a flow with this key, if it were new; `None` where none would. A neighbour of a WAN's link is
+/// reached over that.
 #[must_use]
 pub fn would_take(policy: &Policy, key: &FlowKey) -> Option<WanId> {
-    steer::choose(policy, key, candidates(policy, key))
+    taker(policy, key, WanSet::EMPTY)
+}
+
+/// The same, as if some of the WANs were not there.
+fn taker(policy: &Policy, key: &FlowKey, without: WanSet) -> Option<WanId> {
+    steer::choose(policy, key, beside_but(policy, key, without)).or_else(|| {
+        let is_elsewhere = !is_only_beside(policy, key.remote());
+        is_elsewhere.then(|| steer::choose(policy, key, candidates_but(policy, key, without))).flatten()
+    })
 }
 
 /// Whether the WAN that would take a flow with this key stands better than this one.
@@ -80,9 +119,11 @@ pub fn bind(policy: &Policy, key: &FlowKey) -> Result<Binding, Refusal> {
 /// # Errors
 /// No other would take it.
 pub fn bind_but(policy: &Policy, key: &FlowKey, without: WanSet) -> Result<Binding, Refusal> {
-    let binding = |id| Some(public(policy.wan(id)?, key).ok()?.binding(id));
-    let taker = steer::choose(policy, key, candidates_but(policy, key, without));
-    taker.and_then(binding).ok_or_else(|| why_none(policy, key))
+    let binding = |id| {
+        let wan = policy.wan(id)?;
+        Some(Binding { via: wan.via(key.remote()), ..public(wan, key).ok()?.binding(id) })
+    };
+    taker(policy, key, without).and_then(binding).ok_or_else(|| why_none(policy, key))
 }
 
 /// What a known flow is bound to when it leaves its pin: the same as a new one, but one that comes back to its WAN keeps its
@@ -94,15 +135,17 @@ pub fn rebind(policy: &Policy, key: &FlowKey, pin: &Pin) -> Result<Binding, Refu
     let new = bind(policy, key)?;
     let is_held = |wan| address::public_kept(wan, key.inside(), pin).is_some();
     let stays = new.wan == pin.binding.wan && policy.wan(new.wan).is_some_and(is_held);
-    Ok(if stays { pin.binding } else { new })
+    Ok(if stays { Binding { via: new.via, ..pin.binding } } else { new })
 }
 
 /// Why no WAN may take a flow with this key: those that could are down, or the most telling of the WANs' answers.
 fn why_none(policy: &Policy, key: &FlowKey) -> Refusal {
-    if policy.wans().any(|(_, wan)| public(wan, key).is_ok()) {
+    let is_only_beside = is_only_beside(policy, key.remote());
+    let could = || policy.wans().filter(|(_, wan)| !is_only_beside || wan.is_neighbor(key.remote()));
+    if could().any(|(_, wan)| public(wan, key).is_ok()) {
         return Refusal::unreachable(DropReason::AllWansDown, Unreachable::NoRoute);
     }
-    let mut reasons = policy.wans().filter_map(|(_, wan)| public(wan, key).err());
+    let mut reasons = could().filter_map(|(_, wan)| public(wan, key).err());
     let telling = reasons.find(|reason| *reason != Unmappable::NotOurs).unwrap_or(Unmappable::NotOurs);
     Refusal::unmappable(telling, Direction::Outbound)
 }

@@ -57,11 +57,12 @@ fn begins(headers: &Headers) -> bool {
 }
 
 /// What proves that the snapshot lets the flow be bound so: its epoch; where the WAN is softly down and the flow drains, that
-/// is asked again with each packet.
+/// is asked again with each packet. What is behind the link is no matter to one whose remote is on it.
 #[must_use]
 pub fn proof(policy: &Policy, key: &FlowKey, binding: Binding) -> u32 {
     let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
-    let judged = policy.wan(binding.wan).and_then(|wan| wan.judges(family, is_tcp));
+    let wan = policy.wan(binding.wan).filter(|wan| !wan.is_neighbor(key.remote()));
+    let judged = wan.and_then(|wan| wan.judges(family, is_tcp));
     policy.epoch | judged.map_or(0, |_| WATCHED)
 }
 

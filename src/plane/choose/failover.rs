@@ -18,7 +18,7 @@ use crate::plane::packet::numbers::{protocol, tcp_flag};
 use crate::plane::policy::Policy;
 use crate::plane::refusal::Refusal;
 use crate::plane::verdict::DropReason;
-use crate::types::{Remedy, Standing, Tick};
+use crate::types::{Remedy, Tick};
 
 /// What becomes of a known flow, and of the packet that asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,10 +54,12 @@ pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, now:
     if !has_address && !address::is_gone(wan, family, pin) && !pin.terminated {
         return Action::Repin { may_stay: false };
     }
-    let way = match wan.standing(family) {
-        _ if !has_address => Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host)),
-        Standing::HardDown => Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host)),
-        _ => Ok(()),
+    let way = if !has_address {
+        Err(Refusal::unreachable(DropReason::AddressGone, Unreachable::Host))
+    } else if !wan.can_send_to(key.remote()) {
+        Err(Refusal::unreachable(DropReason::WanDown, Unreachable::Host))
+    } else {
+        Ok(())
     };
     if pin.terminated {
         return after_the_end(flags, pin, way);
@@ -80,13 +82,17 @@ pub fn action(policy: &Policy, headers: &Headers, key: &FlowKey, pin: &Pin, now:
 }
 
 /// What is to be done with a living flow under this snapshot; `None`: it stays. A flow that its WAN lets stay may have to go
-/// back to a better one, or be without an answer for too long. A flow whose only choice, as a last resort, is its present
+/// back to a better one, or be without an answer for too long. One to a neighbour on the link stays while that is there, however
+/// the line stands behind it. A flow whose only choice, as a last resort, is its present
 /// WAN keeps it.
 pub fn remedy(policy: &Policy, key: &FlowKey, pin: &Pin, now: Tick) -> Option<Remedy> {
     let wan = policy.wan(pin.binding.wan)?;
     let (family, is_tcp) = (key.family(), key.protocol() == protocol::TCP);
     if address::is_gone(wan, family, pin) {
         return Some(wan.hard_remedy(is_tcp));
+    }
+    if wan.is_neighbor(key.remote()) && wan.can_send_to(key.remote()) {
+        return None;
     }
     match wan.remedy(family, is_tcp) {
         None => failback::remedy(policy, key, pin),

@@ -52,11 +52,12 @@ pub fn arrival(
     let binding = came_in_on(id, headers, receiver);
     packet.seen.arrival = Some(binding);
     let known = entry::touch(core, policy, policy.epoch, &packet);
-    if let Some(pin) = known.filter(|pin| pin.binding == binding && pin.is_proved(policy.epoch)) {
+    if let Some(pin) = known.filter(|pin| pin.binding.end() == binding.end() && pin.is_proved(policy.epoch)) {
         entry::count(core, headers, &pin);
         return Ok(Arrival::Known);
     }
     admit::inbound(headers, policy)?;
+    let binding = replied_to(policy, headers, binding);
     match known {
         Some(pin) if pin.terminated && !is_request(headers) => Ok(Arrival::Terminated),
         Some(pin) if !pin.terminated => {
@@ -71,7 +72,12 @@ pub fn arrival(
 /// The WAN and the public end that a packet to `receiver` came in on.
 fn came_in_on(id: WanId, headers: &Headers, receiver: &Mapped) -> Binding {
     let port = receiver.port.and_then(|_| NonZeroU16::new(headers.endpoint(Side::Destination).port));
-    Binding { wan: id, lease: receiver.lease, port }
+    Binding { lease: receiver.lease, port, ..Binding::from(id) }
+}
+
+/// The same, by what the replies leave: a caller on the link gets them himself.
+fn replied_to(policy: &Policy, headers: &Headers, binding: Binding) -> Binding {
+    policy.wan(binding.wan).map_or(binding, |wan| Binding { via: wan.via(headers.source), ..binding })
 }
 
 /// A packet of a living flow came in elsewhere, or under another snapshot than its pin was proved against. It counts for
@@ -82,7 +88,7 @@ fn meet(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin, bi
     if pin.binding.wan == binding.wan {
         entry::count(core, packet.headers, &pin);
     }
-    if pin.binding != binding && pin.follows_arrival && is_request(packet.headers) {
+    if pin.binding.end() != binding.end() && pin.follows_arrival && is_request(packet.headers) {
         core.shared.table.repin(&packet.key, binding, entry::proof(policy, &packet.key, binding));
     }
 }
@@ -92,7 +98,7 @@ fn meet(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, pin: &Pin, bi
 fn begin(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, binding: Binding) -> Result<Arrival, Refusal> {
     match entry::insert(core, policy, packet, binding) {
         Ok(_) => Ok(Arrival::Known),
-        Err(Full) if candidates::bind(policy, &packet.key) == Ok(binding) => {
+        Err(Full) if candidates::bind(policy, &packet.key).is_ok_and(|new| new.end() == binding.end()) => {
             core.counters.event(Event::Unpinned);
             Ok(Arrival::Known)
         }

@@ -12,6 +12,7 @@ use crate::plane::context::Ctx;
 use crate::plane::counters::Event;
 use crate::plane::craft::icmp::Unreachable;
 use crate::plane::flow::companions::companions;
+use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::pin::Pin;
 use crate::plane::flow::table::Full;
 use crate::plane::fragment::pins::{Datagram, PinLookup};
@@ -85,7 +86,7 @@ fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Opt
     }
     let now = packet.seen.now;
     let binding = match failover::action(policy, packet.headers, &packet.key, &pin, now) {
-        Action::Keep => pin.binding,
+        Action::Keep => anew(policy, &packet.key, pin.binding),
         Action::Repin { may_stay } => match public_port::rebind(core, policy, &packet.key, &pin) {
             Err(refusal) if !may_stay => return Err(refusal),
             rebound => rebound.unwrap_or(pin.binding),
@@ -103,15 +104,20 @@ fn binding(core: &mut Core, policy: &Policy, packet: &FlowPacket<'_>, known: Opt
             return Err(Refusal::reset(pin));
         }
     };
-    if binding != pin.binding {
+    if binding.end() != pin.binding.end() {
         core.counters.event(Event::Moved);
         count_silent(core, policy, packet, &pin);
     }
     entry::prove(core, policy, packet, binding);
-    if binding != pin.binding {
+    if binding.end() != pin.binding.end() {
         public_port::release(core, &packet.key, binding);
     }
     Ok(binding)
+}
+
+/// The same binding, by what its remote is reached under this snapshot.
+fn anew(policy: &Policy, key: &FlowKey, binding: Binding) -> Binding {
+    policy.wan(binding.wan).map_or(binding, |wan| Binding { via: wan.via(key.remote()), ..binding })
 }
 
 /// Counts a flow that leaves its WAN because nothing answers it there.
@@ -130,7 +136,8 @@ fn bind_to_companion(core: &Core, policy: &Policy, packet: &FlowPacket<'_>) -> O
     let companion = companions(key).find_map(|other| core.shared.table.assured(&other, seen.now))?;
     let wan = policy.wan(companion.wan).filter(|_| candidates::candidates(policy, key).contains(companion.wan))?;
     address::public_under(wan, key.inside(), companion.lease).ok()?;
-    public_port::take(core, policy, key, Binding { port: None, ..companion }).ok()
+    let binding = anew(policy, key, Binding { port: None, ..companion });
+    public_port::take(core, policy, key, binding).ok()
 }
 
 /// A new flow begins with the packet. One that finds no room in the table needs none where translation is stateless: the hash

@@ -44,11 +44,12 @@ pub fn bind(core: &Core, policy: &Policy, key: &FlowKey) -> Result<Binding, Refu
 /// # Errors
 /// As above.
 pub fn rebind(core: &Core, policy: &Policy, key: &FlowKey, pin: &Pin) -> Result<Binding, Refusal> {
-    if candidates::rebind(policy, key, pin)? == pin.binding {
-        return Ok(pin.binding);
+    let same = candidates::rebind(policy, key, pin)?;
+    if same.end() == pin.binding.end() {
+        return Ok(same);
     }
     let binding = bind(core, policy, key)?;
-    if binding == pin.binding {
+    if binding.end() == pin.binding.end() {
         release(core, key, binding);
     }
     Ok(binding)

@@ -20,6 +20,7 @@
 
 use super::home::{Home, SETTLED};
 use super::key::FlowKey;
+use super::packed::Packed;
 use super::pin::{Pin, WATCHED};
 use super::reachability;
 use super::silence::Silence;
@@ -113,7 +114,7 @@ pub(super) struct Record {
     silence: Silence,
     /// The first that it has sent and the remote has not acknowledged.
     snd_una: u32,
-    pub(super) binding: Binding,
+    pub(super) binding: Packed,
     rule: u16,
     home: Home,
     state: State,
@@ -168,7 +169,7 @@ impl Record {
             silence: Silence::new(seen.now, seen.direction, seen.segment),
             snd_una: seen.segment.filter(|_| from_inside).map_or(0, |segment| segment.sequence),
             home: Home::new(seen.now, seen.direction),
-            binding,
+            binding: binding.into(),
             rule: 0,
             state,
         };
@@ -180,7 +181,7 @@ impl Record {
     /// One more packet, and what it shows.
     pub(super) fn see(&mut self, key: &FlowKey, seen: &Seen, timeouts: &Timeouts) -> Reachability {
         self.count(seen);
-        if seen.arrival == Some(self.binding) {
+        if seen.arrival.is_some_and(|arrival| arrival.end() == self.binding.get().end()) {
             self.home = self.home.heard(seen.now);
         }
         let reset = seen.segment.is_some_and(|segment| segment.has(tcp_flag::RST));
@@ -189,7 +190,7 @@ impl Record {
         }
         let shown = self.step(key, seen);
         let expires = self.end_of_silence(key, seen, timeouts);
-        if reset || seen.direction == Direction::Inbound && self.binding.port.is_some() {
+        if reset || seen.direction == Direction::Inbound && self.binding.get().port.is_some() {
             self.expires = self.expires.min(expires);
         } else {
             self.expires = expires;
@@ -222,7 +223,7 @@ impl Record {
 
     /// Whether the inside has spoken from the public port that the flow has, if it has one.
     pub(super) fn keeps_port(&self) -> bool {
-        self.binding.port.is_some() && !self.is_unanswered()
+        self.binding.get().port.is_some() && !self.is_unanswered()
     }
 
     /// Whether the flow came from outside, lives, and its source may be spoofed.
@@ -328,7 +329,7 @@ impl Record {
     /// The flow as it is known to a packet that shows this; `fresh`: the packet made it.
     pub(super) fn pin(&self, key: &FlowKey, fresh: bool, shown: Reachability) -> Pin {
         Pin {
-            binding: self.binding,
+            binding: self.binding.get(),
             rule: self.rule,
             epoch: self.epoch,
             fresh,
@@ -344,19 +345,20 @@ impl Record {
 
     /// Binds it anew, or proves its pin by `epoch`, as [`Pin::epoch`] is. On another WAN nothing has been asked yet.
     pub(super) fn bind(&mut self, binding: Binding, epoch: u32) {
-        if self.binding.wan != binding.wan {
+        let old = self.binding.get();
+        if old.wan != binding.wan {
             self.silence = self.silence.elsewhere();
         }
-        if self.binding != binding {
+        if old.end() != binding.end() {
             self.home = self.home.left();
         }
-        (self.binding, self.epoch) = (binding, epoch);
+        (self.binding, self.epoch) = (binding.into(), epoch);
     }
 
     /// The flow as it is listed.
     pub(super) fn listed(&self, protocol: u8) -> FlowRecord {
         FlowRecord {
-            binding: self.binding,
+            binding: self.binding.get(),
             epoch: self.epoch & !WATCHED,
             origin: self.origin(),
             state: self.state.name(protocol),

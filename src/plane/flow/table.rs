@@ -173,9 +173,10 @@ impl FlowTable {
                 let begins = record.is_over(seen.now) || record.is_terminated() || record.yields_to(seen);
                 if begins {
                     self.take_unassured(record.is_unassured(), from_outside)?;
-                    self.count_wan(record.binding.wan, binding.wan);
-                    self.count_kept(&key, record.binding, record.keeps_port(), false);
-                    self.leave(&key, record.binding);
+                    let old = record.binding.get();
+                    self.count_wan(old.wan, binding.wan);
+                    self.count_kept(&key, old, record.keeps_port(), false);
+                    self.leave(&key, old);
                     let was = record.counts_for();
                     self.expired.fetch_add(1, Relaxed);
                     self.created.fetch_add(1, Relaxed);
@@ -261,7 +262,7 @@ impl FlowTable {
         let kept = record.keeps_port();
         let result = change(record);
         if kept != record.keeps_port() {
-            self.count_kept(key, record.binding, kept, !kept);
+            self.count_kept(key, record.binding.get(), kept, !kept);
         }
         self.count_source(key, record, counted_for);
         self.count_unassured(was, record.is_unassured());
@@ -304,7 +305,7 @@ impl FlowTable {
     #[must_use]
     pub fn assured(&self, key: &FlowKey, now: Tick) -> Option<Binding> {
         let record = self.flows.get(key)?;
-        (!record.is_over(now) && !record.is_terminated() && !record.is_unassured()).then_some(record.binding)
+        (!record.is_over(now) && !record.is_terminated() && !record.is_unassured()).then(|| record.binding.get())
     }
 
     /// The pin of a flow living at `now` whose inside host has sent something; in a TCP connection, what is in flight has to
@@ -321,13 +322,14 @@ impl FlowTable {
     pub fn repin(&self, key: &FlowKey, binding: impl Into<Binding>, epoch: u32) -> bool {
         let Some(mut record) = self.flows.get_mut(key) else { return false };
         let binding = binding.into();
-        let (from, kept) = (record.binding, record.keeps_port());
-        if from != binding && !self.enter(key, binding) {
+        let (from, kept) = (record.binding.get(), record.keeps_port());
+        let is_other = from.end() != binding.end();
+        if is_other && !self.enter(key, binding) {
             return false;
         }
         self.count_wan(from.wan, binding.wan);
         record.bind(binding, epoch);
-        if from != binding {
+        if is_other {
             self.count_kept(key, from, kept, false);
             self.leave(key, from);
             self.count_kept(key, binding, false, record.keeps_port());
@@ -359,12 +361,12 @@ impl FlowTable {
             self.len.fetch_sub(1, Relaxed);
             self.expired.fetch_add(1, Relaxed);
             self.count_unassured(record.is_unassured(), false);
-            self.count_kept(key, record.binding, record.keeps_port(), false);
-            self.leave(key, record.binding);
+            self.count_kept(key, record.binding.get(), record.keeps_port(), false);
+            self.leave(key, record.binding.get());
             if let Some(side) = record.counts_for() {
                 self.sources.leave(key, side);
             }
-            if let Some(count) = self.per_wan.get(record.binding.wan.index()) {
+            if let Some(count) = self.per_wan.get(record.binding.wan().index()) {
                 count.fetch_sub(1, Relaxed);
             }
         }

@@ -3,7 +3,7 @@
 
 use super::Health;
 use super::asked::{Asked, Handled, key, neighbor_key};
-use crate::plane::neighbor::{Neighbors, link_header};
+use crate::plane::neighbor::{self, Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::checksum;
 use crate::plane::packet::headers::{Fragment, Headers, Transport};
@@ -88,8 +88,8 @@ fn handle_by(
 
 /// Sends a segment of the connection that a probe made.
 pub(super) fn send_segment(place: ProbeContext<'_>, asked: &Asked, segment: super::tcp::Segment, outbox: &mut Outbox) {
-    let family = asked.family();
-    if let Some(mac) = place.neighbors.mac(place.id, family) {
+    let (family, target) = (asked.family(), asked.target());
+    if let Some(mac) = neighbor::towards(place.now, (place.id, place.wan), (family, target), place.neighbors, outbox) {
         let link = link_header(place.wan, mac, ethertype::of(family));
         outbox.push(End::Wan(place.id), &link, |out| asked.write_segment(out, segment));
     }

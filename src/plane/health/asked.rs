@@ -97,6 +97,10 @@ impl Asked {
         }
     }
 
+    pub(super) fn target(&self) -> IpAddr {
+        self.ends.1
+    }
+
     /// Appends the packet that asks. False when there is none.
     pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
         let (source, target) = self.ends;

@@ -219,7 +219,8 @@ impl ProbeTask {
         let token = tokens.next(place.health.secret);
         let asked =
             |source| Box::new(Asked::new(Arc::clone(&self.spec), (source, target), place.now, token, self.epoch));
-        if self.spec.question == Question::Neighbor && place.wan.link.layer == LinkLayer::None {
+        if self.spec.question == Question::Neighbor && (place.wan.link.layer == LinkLayer::None || hop.is_unspecified())
+        {
             // The link is up, and there is nobody to ask.
             place.health.put(self.wan, self.probe, None);
             place.health.report(self.place(), self.epoch, place.now, Outcome::Passed { round_trip: 0 });
@@ -228,8 +229,8 @@ impl ProbeTask {
         if self.is_nameless(place) {
             return false;
         }
-        let mac = place.neighbors.mac(self.wan, family);
         if self.spec.question == Question::Neighbor {
+            let mac = place.neighbors.mac(self.wan, family);
             // Whoever did not answer at its known address may have got another one.
             place.health.put(self.wan, self.probe, Some(asked(hop)));
             let is_static = place.wan.link.gateway_mac(family).is_some();
@@ -237,6 +238,7 @@ impl ProbeTask {
             neighbor::solicit(place.now, place.wan, (self.wan, family), known, place.neighbors, outbox);
             return true;
         }
+        let mac = neighbor::towards(place.now, (self.wan, place.wan), (family, target), place.neighbors, outbox);
         let (Some(mac), Some(source)) = (mac, source_for(&self.spec, place.wan, target)) else { return false };
         let asked = asked(source);
         let link = link_header(place.wan, mac, ethertype::of(Family::of(target)));

@@ -16,7 +16,7 @@ fn end(host: u8, port: u16) -> InsideEnd {
 }
 
 fn binding(port: NonZeroU16) -> Binding {
-    Binding { wan: WAN, lease: Lease(1), port: Some(port) }
+    Binding { lease: Lease(1), port: Some(port), ..Binding::from(WAN) }
 }
 
 fn take(mappings: &Mappings, host: u8, port: u16) -> u16 {

@@ -1,7 +1,8 @@
 //! ARP for IPv4 over Ethernet (RFC 826), address probes and announcements (RFC 5227).
 //! Must never know: when to ask.
 
-use super::context::{Answer, NeighborContext, Said};
+use super::context::{Answer, NeighborContext};
+use super::word::Said;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::policy::source::{self, Purpose};

@@ -4,7 +4,11 @@
 
 use super::claims::Claims;
 use super::hop::HopId;
+use super::hosts::{Hosts, Resolution};
 use super::in_use::InUse;
+use super::word::{
+    ASKED, FIXED, HEARD, Learned, PROBING, REACHABLE, SPOKEN, STATIC, SUSPECT, VALID, after, is_station, learned, mac,
+};
 use crate::plane::policy::MOST_GATEWAYS;
 use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
 use std::net::IpAddr;
@@ -45,6 +49,8 @@ pub struct Neighbors {
     pub(super) claims: Claims,
     /// Addresses of the link's own network that inside hosts use.
     pub in_use: InUse,
+    /// Hosts of the links' own networks.
+    pub hosts: Hosts,
 }
 
 /// The gateways of one WAN and family.
@@ -56,32 +62,6 @@ struct Line {
     /// Whose each place is.
     addresses: Mutex<[Option<IpAddr>; MOST_GATEWAYS]>,
 }
-
-/// What was learned of a next hop.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Learned {
-    /// Nothing new, or the MAC of one that had been asked for.
-    Settled,
-    /// A MAC that is not the known one, or was not asked for: it is not used until its owner answers.
-    Claimed,
-}
-
-/// The MAC is in the low 48 bits.
-pub(super) const VALID: u64 = 1 << 48;
-pub(super) const PROBING: u64 = 1 << 49;
-pub(super) const REACHABLE: u64 = 1 << 50;
-/// It answered since the prober last looked.
-pub(super) const HEARD: u64 = 1 << 51;
-/// Set from outside; nothing learned replaces it.
-pub(super) const FIXED: u64 = 1 << 52;
-/// It answered since `has_spoken` was last asked.
-const SPOKEN: u64 = 1 << 53;
-/// Something that was sent by way of it stayed unanswered.
-pub(super) const SUSPECT: u64 = 1 << 54;
-/// It was asked, and has not answered since.
-const ASKED: u64 = 1 << 55;
-/// Of a fixed one: the policy says so.
-const STATIC: u64 = 1 << 56;
 
 impl Default for Neighbors {
     fn default() -> Self {
@@ -98,6 +78,7 @@ impl Neighbors {
             doubted: AtomicBool::new(false),
             claims: Claims::default(),
             in_use: InUse::default(),
+            hosts: Hosts::default(),
         }
     }
 
@@ -108,8 +89,7 @@ impl Neighbors {
     }
 
     pub(super) fn mac_of(&self, hop: HopId) -> Option<Mac> {
-        let word = self.load(hop);
-        (word & VALID != 0).then(|| Mac::from_u64(word & (VALID - 1)))
+        mac(self.load(hop))
     }
 
     /// The MAC of the gateway that has this address, how well it is known, and whether it is the one that is used.
@@ -208,10 +188,23 @@ impl Neighbors {
         said.is_none() && was & STATIC != 0
     }
 
-    /// When the MACs that are claimed for next hops are to be looked at again.
+    /// When the MACs that are claimed for next hops, and the hosts of the links, are to be looked at again.
     #[must_use]
-    pub fn claims_due(&self) -> Tick {
-        self.claims.due()
+    pub fn due(&self) -> Tick {
+        self.claims.due().min(self.hosts.due())
+    }
+
+    /// How a host of the link, which may be a gateway, stands to what is sent to it now; `None`: nobody has asked for it.
+    #[must_use]
+    pub fn find(&self, now: Tick, wan: WanId, host: IpAddr) -> Option<Resolution> {
+        let of = |hop| self.mac_of(hop).map_or(Resolution::Asked, Resolution::Known);
+        self.hosts.find(now, wan, host).or_else(|| self.hops(wan, host).next().map(of))
+    }
+
+    /// The MAC that a next hop or a host is believed to have, and the one that is claimed for it; `None`: it is neither.
+    pub(super) fn macs(&self, wan: WanId, address: IpAddr) -> Option<(Option<Mac>, Option<Mac>)> {
+        let of = |hop| (self.mac_of(hop), self.claims.mac(hop));
+        self.hops(wan, address).next().map(of).or_else(|| self.hosts.macs(wan, address))
     }
 
     fn cell(&self, hop: HopId) -> Option<&AtomicU64> {
@@ -239,24 +232,14 @@ impl Neighbors {
         self.update(hop, |word| Some(word | ASKED));
     }
 
-    /// The next hop, or somebody in its name, said that its MAC is `mac`; `is_answer`: in the form of an answer. Only an answer
+    /// The next hop, or somebody in its name, said that its MAC is `said`; `is_answer`: in the form of an answer. Only an answer
     /// that was asked for counts (RFC 4861 §7.2.5), and no station may claim a group address (RFC 1812 §3.3.2).
-    pub(super) fn learn(&self, hop: HopId, mac: Mac, is_answer: bool) -> Learned {
-        if mac.is_group() || mac == Mac::default() {
-            return Learned::Settled;
+    pub(super) fn learn(&self, hop: HopId, said: Mac, is_answer: bool) -> Learned {
+        let was = self.update(hop, |word| after(word, said, is_answer));
+        if is_answer && is_station(said) {
+            self.claims.note_answer(hop, said, mac(was) == Some(said));
         }
-        let is_answered = |word: u64| is_answer && word & ASKED != 0;
-        let is_known = |word: u64| word & VALID != 0 && word & (VALID - 1) == mac.to_u64();
-        let was = self.update(hop, |word| match is_answered(word) && (is_known(word) || word & VALID == 0) {
-            true if word & FIXED != 0 => Some(word & !ASKED | SPOKEN),
-            true => Some(mac.to_u64() | VALID | REACHABLE | HEARD | SPOKEN),
-            false => None,
-        });
-        if is_answer {
-            self.claims.note_answer(hop, mac, is_known(was));
-        }
-        let is_settled = is_known(was) || was & FIXED != 0 || was & VALID == 0 && is_answered(was);
-        if is_settled { Learned::Settled } else { Learned::Claimed }
+        learned(was, said, is_answer)
     }
 
     /// A claim has proved true.

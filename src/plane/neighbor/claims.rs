@@ -29,8 +29,9 @@ impl Default for Claims {
     }
 }
 
+/// The claims on one next hop or host.
 #[derive(Debug, Default)]
-struct Slot {
+pub(super) struct Slot {
     claim: Option<Claim>,
     /// No claim is tried before.
     rest: Tick,
@@ -66,18 +67,13 @@ impl Claims {
 
     /// The claim that stands.
     pub(super) fn mac(&self, of: HopId) -> Option<Mac> {
-        self.slot(of)?.claim.map(|claim| claim.mac)
+        self.slot(of)?.mac()
     }
 
     /// Somebody claims `mac`. A claim that is being tried keeps its place; one that only waits does not. Whether this one has
     /// got it.
     pub(super) fn open(&self, of: HopId, mac: Mac) -> bool {
-        let Some(mut slot) = self.slot(of) else { return false };
-        let is_free = slot.claim.is_none_or(|claim| claim.since.is_none());
-        if is_free {
-            slot.claim = Some(Claim { mac, since: None, rounds: 0, has_answered: false, is_refuted: false });
-        }
-        is_free
+        self.slot(of).is_some_and(|mut slot| slot.open(mac))
     }
 
     /// There is something to do at `tick`.
@@ -87,12 +83,7 @@ impl Claims {
 
     /// What is to be done now about the claim on one next hop, whose MAC is believed to be `known`.
     pub(super) fn step(&self, of: HopId, now: Tick, known: Option<Mac>) -> Step {
-        let Some(mut slot) = self.slot(of) else { return Step::Nothing };
-        let step = slot.step(now, known);
-        if let Step::Refuse | Step::Accept(_) = step {
-            *slot = Slot { claim: None, rest: now.plus_millis(REST_MS) };
-        }
-        step
+        self.slot(of).map_or(Step::Nothing, |mut slot| slot.take_step(now, known))
     }
 
     /// The claim is void: the next hop is another, or its MAC is known for certain.
@@ -102,13 +93,7 @@ impl Claims {
 
     /// `mac` answers. One that answers takes the place of a claim that does not.
     pub(super) fn note_answer(&self, of: HopId, mac: Mac, is_known: bool) {
-        let Some(mut slot) = self.slot(of) else { return };
-        let Some(claim) = slot.claim.as_mut().filter(|claim| claim.since.is_some()) else { return };
-        if is_known {
-            claim.is_refuted = true;
-        } else if claim.mac == mac || !claim.has_answered {
-            (claim.mac, claim.has_answered) = (mac, true);
-        }
+        self.slot(of).into_iter().for_each(|mut slot| slot.note_answer(mac, is_known));
     }
 }
 
@@ -128,6 +113,39 @@ pub(super) enum Step {
 }
 
 impl Slot {
+    /// As of [`Claims`].
+    pub(super) fn mac(&self) -> Option<Mac> {
+        self.claim.map(|claim| claim.mac)
+    }
+
+    /// As of [`Claims`].
+    pub(super) fn open(&mut self, mac: Mac) -> bool {
+        let is_free = self.claim.is_none_or(|claim| claim.since.is_none());
+        if is_free {
+            self.claim = Some(Claim { mac, since: None, rounds: 0, has_answered: false, is_refuted: false });
+        }
+        is_free
+    }
+
+    /// As of [`Claims`].
+    pub(super) fn note_answer(&mut self, mac: Mac, is_known: bool) {
+        let Some(claim) = self.claim.as_mut().filter(|claim| claim.since.is_some()) else { return };
+        if is_known {
+            claim.is_refuted = true;
+        } else if claim.mac == mac || !claim.has_answered {
+            (claim.mac, claim.has_answered) = (mac, true);
+        }
+    }
+
+    /// As `step` of [`Claims`].
+    pub(super) fn take_step(&mut self, now: Tick, known: Option<Mac>) -> Step {
+        let step = self.step(now, known);
+        if let Step::Refuse | Step::Accept(_) = step {
+            *self = Self { claim: None, rest: now.plus_millis(REST_MS) };
+        }
+        step
+    }
+
     fn step(&mut self, now: Tick, known: Option<Mac>) -> Step {
         let Some(claim) = &mut self.claim else { return Step::Nothing };
         if known == Some(claim.mac) {

@@ -7,7 +7,6 @@ use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
 use crate::types::{End, HEADROOM, LinkLayer, Mac, Tick, WanId};
 use arrayvec::ArrayVec;
-use std::net::IpAddr;
 
 const ETHERTYPE_VLAN: u16 = 0x8100;
 /// Bytes of a link header without a tag.
@@ -22,17 +21,6 @@ pub enum Answer {
     Kernel,
     /// It is broken, or not what it claims to be.
     Drop(DropReason),
-}
-
-/// What a frame says of a station, which may be a next hop.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Said {
-    /// Of whom.
-    pub(super) next_hop: IpAddr,
-    /// The MAC that it is said to have.
-    pub(super) mac: Mac,
-    /// In the form of an answer to a question.
-    pub(super) is_answer: bool,
 }
 
 /// The link header of an outgoing frame: 14 bytes, or 18 with the WAN's 802.1Q tag; none where the link has no link layer.

@@ -1,7 +1,8 @@
 //! Neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4, §7), duplicate address detection (RFC 4862 §5.4).
 //! Must never know: when to ask.
 
-use super::context::{Answer, NeighborContext, Said};
+use super::context::{Answer, NeighborContext};
+use super::word::Said;
 use crate::plane::craft::ip;
 use crate::plane::packet::numbers::{ethertype, protocol};
 use crate::plane::policy::source;
@@ -56,11 +57,11 @@ pub(super) fn answer(frame: &Frame<'_>, place: &mut NeighborContext<'_>) -> (Ans
 /// RFC 4861 §7.2.5: another MAC is a claim if it overrides. An answer to a question that was sent to one station needs not name
 /// its MAC (§7.2.4): it is the answer of the station that sent it, if that is the known one or the one that is claimed.
 fn said_by_advertisement(message: &Message, from: Mac, place: &NeighborContext<'_>) -> Option<Said> {
-    let hop = place.neighbors.hops(place.id, IpAddr::V6(message.target)).next()?;
-    let (known, is_answer) = (place.neighbors.mac_of(hop), message.flags & SOLICITED != 0);
+    let (known, claimed) = place.neighbors.macs(place.id, IpAddr::V6(message.target))?;
+    let is_answer = message.flags & SOLICITED != 0;
     let mac = match message.link_address {
         Some(mac) if is_answer || message.flags & OVERRIDE != 0 || known.is_none_or(|known| known == mac) => mac,
-        None if is_answer && [known, place.neighbors.claims.mac(hop)].contains(&Some(from)) => from,
+        None if is_answer && [known, claimed].contains(&Some(from)) => from,
         _ => return None,
     };
     Some(Said { next_hop: IpAddr::V6(message.target), mac, is_answer })

@@ -3,15 +3,16 @@
 //! Owned by one worker; the others only learn. Must never know: how a question looks on the wire.
 
 use super::announce::Announcer;
-use super::cells::{FIXED, HEARD, Neighbors, PROBING, REACHABLE, SUSPECT, VALID};
+use super::cells::Neighbors;
 use super::context::NeighborContext;
 use super::gateways::{self, Candidate};
 use super::hop::HopId;
 use super::listeners::Listeners;
 use super::verify;
+use super::word::{FIXED, HEARD, PROBING, REACHABLE, SUSPECT, VALID};
 use crate::plane::outbox::Outbox;
 use crate::plane::policy::{Gateway, MOST_GATEWAYS, Policy, Wan};
-use crate::types::{Family, MAX_WANS, Mac, Tick, WanId};
+use crate::types::{Family, LinkLayer, MAX_WANS, Mac, Tick, WanId};
 use std::net::IpAddr;
 
 /// Milliseconds between the first questions.
@@ -103,8 +104,11 @@ impl Prober {
     fn adopt(&mut self, now: Tick, policy: &Policy, neighbors: &Neighbors) {
         let mut old = std::mem::take(&mut self.targets);
         for (wan, config) in policy.wans() {
+            neighbors.hosts.follow(wan, (config.link.came_up, config.link.mac));
             for family in Family::ALL {
-                let gateways = config.link.gateways(family).iter().take(MOST_GATEWAYS);
+                // Where every host is on the link there is no gateway to ask for.
+                let has_address = |it: &&Gateway| config.link.layer == LinkLayer::None || !it.address.is_unspecified();
+                let gateways = config.link.gateways(family).iter().filter(has_address).take(MOST_GATEWAYS);
                 self.targets.extend(gateways.map(|it| Target::new(now, (wan, family), config, it)));
             }
         }

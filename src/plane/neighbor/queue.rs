@@ -1,5 +1,5 @@
 //! Packets that wait for their next hop's MAC, already translated, in bounded queues of one worker: at most 64
-//! packets and 256 KiB for each next hop. They leave as soon as the MAC is known, and are given back when nobody answers
+//! packets and 256 KiB for each gateway, 8 and 64 KiB for each of 128 hosts of the links. They leave as soon as the MAC is known, and are given back when nobody answers
 //! in time (RFC 1812 §5.2.7.1); pass/neighbor_queue.rs is where a packet meets them.
 //! Must never know: how a next hop is asked for, how an ICMP error is made.
 
@@ -12,17 +12,34 @@ use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::Wan;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, End, Family, MAX_WANS, Mac, Offload, Tick, WanId};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Packets that wait for one next hop at the most.
+/// Packets that wait for one gateway at the most.
 pub const PACKETS: usize = 64;
-/// Bytes that wait for one next hop at the most.
+/// Bytes that wait for one gateway at the most.
 pub const BYTES: usize = 256 * 1024;
+/// Hosts of the links that packets wait for at the most.
+pub const HOSTS: usize = 128;
+/// Packets that wait for one of them at the most (RFC 4861 §7.2.2: one or more).
+pub const HOST_PACKETS: usize = 8;
+/// Bytes that wait for one of them at the most.
+pub const HOST_BYTES: usize = 64 * 1024;
 /// Milliseconds a packet waits at the most.
 pub const PATIENCE_MS: u64 = 3000;
 /// Bytes kept of each packet as its sender sent it: what an ICMPv6 error may quote (RFC 4443 §2.4 (c)).
 pub const ORIGINAL: usize = 1232;
+
+impl Awaited {
+    /// The family of the packets.
+    #[must_use]
+    pub fn family(self) -> Family {
+        match self {
+            Self::Gateway(family) => family,
+            Self::Host(host) => Family::of(host),
+        }
+    }
+}
 
 /// No room for one more packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +49,17 @@ pub struct Full;
 #[derive(Debug)]
 pub struct NeighborQueue {
     queues: [[Queue; 2]; MAX_WANS],
+    hosts: HashMap<(WanId, IpAddr), Queue>,
     waiting: usize,
+}
+
+/// Whom packets wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaited {
+    /// The gateway of the family.
+    Gateway(Family),
+    /// A host of the link.
+    Host(IpAddr),
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +93,7 @@ impl NeighborQueue {
     /// Nothing waits.
     #[must_use]
     pub fn new() -> Self {
-        Self { queues: std::array::from_fn(|_| Default::default()), waiting: 0 }
+        Self { queues: std::array::from_fn(|_| Default::default()), hosts: HashMap::new(), waiting: 0 }
     }
 
     /// Whether nothing waits.
@@ -85,18 +112,19 @@ impl NeighborQueue {
     ///
     /// # Errors
     /// Too much waits already, or there is no such WAN.
-    pub fn push(&mut self, to: (WanId, Family), packet: Queued<'_>, now: Tick) -> Result<(), Full> {
-        let (wan, family) = to;
-        let queue = self.queues.get_mut(wan.index()).ok_or(Full)?.get_mut(family.index()).ok_or(Full)?;
-        let Queued { packet, original, offload, header_len } = packet;
-        let original = &original[..original.len().min(ORIGINAL)];
-        let bytes = packet.len() + original.len();
-        if queue.packets.len() >= PACKETS || queue.bytes + bytes > BYTES {
-            return Err(Full);
-        }
-        let (packet, original) = (packet.to_vec(), original.to_vec());
-        queue.packets.push_back(Waiting { packet, original, offload, header_len, since: now });
-        queue.bytes += bytes;
+    pub fn push(&mut self, to: (WanId, Awaited), packet: Queued<'_>, now: Tick) -> Result<(), Full> {
+        let (queue, most) = match to {
+            (wan, Awaited::Gateway(family)) => {
+                (&mut self.queues.get_mut(wan.index()).ok_or(Full)?[family.index()], (PACKETS, BYTES))
+            }
+            (wan, Awaited::Host(host)) => {
+                if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&(wan, host)) {
+                    return Err(Full);
+                }
+                (self.hosts.entry((wan, host)).or_default(), (HOST_PACKETS, HOST_BYTES))
+            }
+        };
+        queue.push(packet, now, most)?;
         self.waiting += 1;
         Ok(())
     }
@@ -107,7 +135,7 @@ impl NeighborQueue {
     pub fn flush<'a>(
         &mut self,
         now: Tick,
-        egress: impl Fn(WanId, Family) -> EgressState<'a>,
+        egress: impl Fn(WanId, Awaited) -> EgressState<'a>,
         counters: &Counters,
         outbox: &mut Outbox,
         mut expired: impl FnMut(&[u8], &mut Outbox),
@@ -116,11 +144,18 @@ impl NeighborQueue {
             for (family, queue) in Family::ALL.into_iter().zip(queues) {
                 let before = queue.packets.len();
                 if before != 0 {
-                    queue.flush(now, id, egress(id, family), counters, outbox, &mut expired);
+                    let egress = egress(id, Awaited::Gateway(family));
+                    queue.flush(now, id, egress, counters, outbox, &mut expired);
                     self.waiting -= before - queue.packets.len();
                 }
             }
         }
+        self.hosts.retain(|(id, host), queue| {
+            let before = queue.packets.len();
+            queue.flush(now, *id, egress(*id, Awaited::Host(*host)), counters, outbox, &mut expired);
+            self.waiting -= before - queue.packets.len();
+            !queue.packets.is_empty()
+        });
     }
 }
 
@@ -140,7 +175,7 @@ pub struct Queued<'a> {
 /// How a next hop stands to the packets that wait for it.
 #[derive(Clone, Copy, Debug)]
 pub enum EgressState<'a> {
-    /// The WAN is hard down: nobody need wait any longer.
+    /// The WAN is hard down, or the host does not answer: nobody need wait any longer.
     Down,
     /// Its MAC is not known yet.
     Unresolved,
@@ -156,6 +191,19 @@ pub enum EgressState<'a> {
 }
 
 impl Queue {
+    fn push(&mut self, packet: Queued<'_>, now: Tick, most: (usize, usize)) -> Result<(), Full> {
+        let Queued { packet, original, offload, header_len } = packet;
+        let original = &original[..original.len().min(ORIGINAL)];
+        let bytes = packet.len() + original.len();
+        if self.packets.len() >= most.0 || self.bytes + bytes > most.1 {
+            return Err(Full);
+        }
+        let (packet, original) = (packet.to_vec(), original.to_vec());
+        self.packets.push_back(Waiting { packet, original, offload, header_len, since: now });
+        self.bytes += bytes;
+        Ok(())
+    }
+
     fn flush(
         &mut self,
         now: Tick,

@@ -38,6 +38,7 @@ pub fn policy() -> Policy {
             told_mtu: [None; 2],
             addresses: ["192.0.2.2/29", "2001:db8:a:c80::5/64", "fe80::2"].map(|own| own.parse().unwrap()).into(),
             gateways: ["192.0.2.1", "fe80::1"].map(|gateway| Gateway::only(gateway.parse::<IpAddr>().unwrap())),
+            direct: [].into(),
             gateway_macs: [None; 2],
         },
         probe: None,

@@ -8,6 +8,7 @@ use crate::plane::choose::{address, admit, candidates, entry};
 use crate::plane::context::{Ctx, Line};
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowTable;
+use crate::plane::lease::Binding;
 use crate::plane::packet::headers::{Fragment, Headers, Side};
 use crate::plane::policy::{Policy, Wan};
 use crate::plane::state::Core;
@@ -15,7 +16,7 @@ use crate::plane::translate::inner::{self, Quote};
 use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, Frame, Offload, Standing, Tick, WanId};
+use crate::types::{Direction, Frame, Offload, Tick};
 
 /// Sends an error from inside, whose addresses are admitted, out of the WAN of the flow that it is about.
 pub fn pass_outbound(
@@ -25,14 +26,15 @@ pub fn pass_outbound(
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, DropReason> {
     let error = find(ctx.policy, &core.shared.table, ctx.now, &headers, frame)?;
-    let line = ctx.line(error.wan).ok_or(DropReason::StrayIcmpError)?;
-    if line.wan.standing(headers.family()) == Standing::HardDown {
+    let line = ctx.line(error.binding.wan).ok_or(DropReason::StrayIcmpError)?;
+    if !line.wan.can_send_to(headers.destination) {
         return Err(DropReason::WanDown);
     }
     has_hops(&headers, 0)
         .and_then(|()| fits(&headers, frame, fit::mtu(core, line, headers.family())))
         .map_err(|refusal| refusal.reason)?;
-    let hop = neighbor_queue::next_hop(core, line, &headers, frame);
+    let hop = neighbor_queue::next_hop(core, ctx, (line, error.binding.via), &headers, frame)
+        .map_err(|refusal| refusal.reason)?;
     identification::apply(core, ctx, &headers, &error.source, frame);
     rewrite_outbound(error, &mut headers, frame);
     send::leave(core, ctx, line, &headers, &hop, frame)
@@ -58,8 +60,8 @@ pub fn pass_inbound(
 /// An error from inside that belongs to a flow.
 #[derive(Clone, Copy, Debug)]
 struct Outbound {
-    /// The WAN of the flow.
-    wan: WanId,
+    /// What the flow is bound to.
+    binding: Binding,
     quote: Quote,
     source: Mapped,
     quoted: Mapped,
@@ -84,21 +86,21 @@ fn find(
         return Err(DropReason::StrayIcmpError);
     }
     let key = FlowKey::new(&quote.headers, Direction::Inbound, inside);
-    let (id, quoted) = public_end(policy, table, &key, now).ok_or(DropReason::StrayIcmpError)?;
-    let wan = policy.wan(id).ok_or(DropReason::StrayIcmpError)?;
+    let (binding, quoted) = public_end(policy, table, &key, now).ok_or(DropReason::StrayIcmpError)?;
+    let wan = policy.wan(binding.wan).ok_or(DropReason::StrayIcmpError)?;
     let source = speaker(wan, headers, quoted);
-    Ok(Outbound { wan: id, quote, source, quoted })
+    Ok(Outbound { binding, quote, source, quoted })
 }
 
-/// The WAN and the public end of a flow that is known, or that passes without an entry now.
-fn public_end(policy: &Policy, table: &FlowTable, key: &FlowKey, now: Tick) -> Option<(WanId, Mapped)> {
+/// What a flow is bound to that is known, or that passes without an entry now, and its public end.
+fn public_end(policy: &Policy, table: &FlowTable, key: &FlowKey, now: Tick) -> Option<(Binding, Mapped)> {
     if let Some(pin) = table.peek(key, now) {
         let wan = policy.wan(pin.binding.wan)?;
-        return address::public_kept(wan, key.inside(), &pin).map(|public| (pin.binding.wan, public));
+        return address::public_kept(wan, key.inside(), &pin).map(|public| (pin.binding, public));
     }
     let binding = candidates::bind(policy, key).ok().filter(|_| entry::may_lack_entry(table, key))?;
-    let public = address::public_of_binding(policy.wan(binding.wan)?, key.inside(), binding).ok()?;
-    Some((binding.wan, public))
+    let public = address::public_of_binding(policy.wan(binding.wan)?, key.inside(), key.remote(), binding).ok()?;
+    Some((binding, public))
 }
 
 /// Gives an error from inside its public form.

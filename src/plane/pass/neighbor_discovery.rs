@@ -24,7 +24,7 @@ pub fn handle(core: &mut Core, ctx: &mut Ctx<'_>, id: WanId, frame: &Frame<'_>) 
             health::on_neighbor_answer(&core.shared.health, ctx.now, id, family);
         }
     }
-    core.wake = core.wake.min(core.shared.neighbors.claims_due());
+    core.wake = core.wake.min(core.shared.neighbors.due());
     neighbor_queue::release(core, ctx);
     match answer {
         Answer::Answered => Ok(Verdict::Answered),

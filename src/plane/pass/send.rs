@@ -2,7 +2,7 @@
 //! link header, or inside. Must never know: how the packet was judged (choose.rs).
 
 use super::fit::{self, NextLink};
-use super::neighbor_queue::{self, Original};
+use super::neighbor_queue::{self, NextHop};
 use crate::plane::context::{Ctx, Line};
 use crate::plane::neighbor;
 use crate::plane::packet::headers::{Headers, Side};
@@ -12,7 +12,7 @@ use crate::plane::state::Core;
 use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::rewrite;
 use crate::plane::verdict::{DropReason, Verdict};
-use crate::types::{Direction, End, Frame, Mac, WanId};
+use crate::types::{Direction, End, Frame, WanId};
 
 /// The one way out: one hop less, then behind the link header of the next hop, or into the queue for it. The source has
 /// been rewritten.
@@ -21,13 +21,13 @@ pub fn leave(
     ctx: &mut Ctx<'_>,
     line: Line<'_>,
     headers: &Headers,
-    hop: &Result<Mac, Original>,
+    hop: &NextHop,
     frame: &mut Frame<'_>,
 ) -> Result<Verdict, DropReason> {
     finish(headers, frame);
     let mac = match hop {
-        Ok(mac) => *mac,
-        Err(original) => return neighbor_queue::enqueue(core, ctx, line, headers, (frame, original)),
+        NextHop::Known(mac) => *mac,
+        NextHop::Awaited(to, original) => return neighbor_queue::enqueue(core, ctx, (line, *to), (frame, original)),
     };
     let header = neighbor::link_header(line.wan, mac, ethertype::of(headers.family()));
     let mtu = fit::mtu(core, line, headers.family());

@@ -4,7 +4,7 @@
 use super::Paths;
 use super::search::{self, Probe, Search, State};
 use crate::plane::craft::echo;
-use crate::plane::neighbor::{Neighbors, link_header};
+use crate::plane::neighbor::{self, Neighbors, link_header};
 use crate::plane::outbox::Outbox;
 use crate::plane::packet::numbers::ethertype;
 use crate::plane::policy::source::{self, Purpose};
@@ -132,7 +132,9 @@ impl PathTask {
             self.search.too_big(u16::try_from(said & u64::from(u32::MAX)).unwrap_or(0), now);
             cell.too_big.store(0, Relaxed);
         }
-        let mac = neighbors.mac(self.wan, self.family);
+        let target = self.targets.get(self.search.target()).copied();
+        let mac =
+            target.and_then(|target| neighbor::towards(now, (self.wan, wan), (self.family, target), neighbors, outbox));
         if let Some(mac) = mac
             && let Some(what) = self.search.step(now)
         {

@@ -26,6 +26,8 @@ pub struct WanLink {
     /// The gateways, by `Family`, best first; at most [`MOST_GATEWAYS`](super::MOST_GATEWAYS). 0.0.0.0 or :: where it is whoever is
     /// at the other end.
     pub gateways: [Arc<[Gateway]>; 2],
+    /// Networks of the link whose hosts are sent to without a gateway, the smallest first.
+    pub direct: Arc<[IpNet]>,
     /// The gateways' MACs, by `Family`, where they are configured, and 0 where there are none: nobody is asked for them, and
     /// nobody's word changes them.
     pub gateway_macs: [Option<Mac>; 2],
@@ -47,6 +49,12 @@ impl WanLink {
     /// Makes this the only gateway of its family.
     pub fn set_next_hop(&mut self, family: Family, address: Option<IpAddr>) {
         self.gateways[family.index()] = address.map_or_else(Arc::default, Gateway::only);
+    }
+
+    /// The smallest network of the link in which `remote` is reached without a gateway.
+    #[must_use]
+    pub fn direct_network(&self, remote: IpAddr) -> Option<&IpNet> {
+        self.direct.iter().find(|net| net.contains(&remote)).filter(|_| !self.has(remote))
     }
 
     /// The configured MAC of the gateway of one family.

@@ -111,6 +111,12 @@ pub fn publics(addresses: &[LinkAddress], gateways: &[IpAddr], held: &[IpAddr], 
     std::iter::once(best).chain(others).collect()
 }
 
+/// Whether an address means the same host everywhere: it is neither private nor a provider's own.
+#[must_use]
+pub fn is_known_everywhere(address: IpAddr) -> bool {
+    rule6724::reach(address) >= 2
+}
+
 /// The source of questions for a neighbour by IPv6: the kernel's link-local address, else the one that the MAC makes (RFC
 /// 4291 appendix A) where the kernel has none. While the only one is tentative an address of another scope is better.
 #[must_use]

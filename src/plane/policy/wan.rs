@@ -3,7 +3,7 @@
 
 use super::health::ProbeSpec;
 use super::link::WanLink;
-use crate::plane::lease::{Lease, Leased};
+use crate::plane::lease::{Lease, Leased, Via};
 use crate::plane::packet::headers::Endpoint;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::translate::host6::HostMap6;
@@ -136,6 +136,27 @@ impl Wan {
     #[must_use]
     pub fn standing(&self, family: Family) -> Standing {
         self.standing[family.index()]
+    }
+
+    /// By what packets to `remote` leave here. Where nothing stands in front of packets, nobody's MAC is needed.
+    #[must_use]
+    pub fn via(&self, remote: IpAddr) -> Via {
+        let is_direct = self.link.layer == LinkLayer::Ethernet && self.link.direct_network(remote).is_some();
+        if is_direct { Via::Direct } else { Via::Gateway }
+    }
+
+    /// Whether `remote` is a neighbour: in a network of the link, be that a part of the world only.
+    #[must_use]
+    pub fn is_neighbor(&self, remote: IpAddr) -> bool {
+        self.link.direct_network(remote).is_some_and(|net| net.prefix_len() > 0)
+    }
+
+    /// Whether packets to `remote` can leave here. A neighbour needs no gateway, only the link.
+    #[must_use]
+    pub fn can_send_to(&self, remote: IpAddr) -> bool {
+        let family = Family::of(remote);
+        self.standing(family) != Standing::HardDown
+            || self.link.came_up.is_some() && self.link.gateways(family).is_empty() && self.is_neighbor(remote)
     }
 
     /// What becomes of its flows; `None` while it is up.

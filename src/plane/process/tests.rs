@@ -3,6 +3,7 @@
 mod companions;
 mod errors;
 mod masquerade;
+mod on_link;
 mod pins;
 mod point_to_point;
 mod properties;

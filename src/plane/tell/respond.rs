@@ -14,7 +14,7 @@ use crate::plane::policy::{Policy, source};
 use crate::plane::refusal::{Refusal, Tell};
 use crate::plane::state::Core;
 use crate::plane::verdict::DropReason;
-use crate::types::{End, Frame, Mac, Standing, Tick};
+use crate::types::{End, Frame, Mac, Tick};
 use std::net::IpAddr;
 
 /// The way back to the sender of a refused packet.
@@ -53,9 +53,7 @@ impl<'a> Back<'a> {
     fn source(&self, policy: &Policy, headers: &Headers) -> Option<IpAddr> {
         match self {
             Self::Inside => policy.inside.router(headers.family()),
-            Self::Wan { line, from, .. } => {
-                (line.wan.standing(headers.family()) != Standing::HardDown).then_some(*from)
-            }
+            Self::Wan { line, from, .. } => line.wan.can_send_to(headers.source).then_some(*from),
         }
     }
 }

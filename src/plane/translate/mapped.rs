@@ -29,9 +29,9 @@ impl Mapped {
         Self { address: address.into(), port: None, neutral: false, lease: Lease::FIXED, shared: false }
     }
 
-    /// What the flow of a packet whose inside end is mapped so on `wan` is bound to.
+    /// What the flow of a packet whose inside end is mapped so on `wan` is bound to, if a gateway leads to its remote.
     #[must_use]
     pub fn binding(&self, wan: WanId) -> Binding {
-        Binding { wan, lease: self.lease, port: self.port.and_then(NonZeroU16::new) }
+        Binding { lease: self.lease, port: self.port.and_then(NonZeroU16::new), ..Binding::from(wan) }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{TWO, parse};
 use crate::config::settings::{
-    Control, Downstream, External6, Health, Limits, Local, Log, Mtu, Nptv6, OnStop, Settings, Thresholds, Wan, Workers,
+    Control, Downstream, External6, Health, Limits, Local, Log, Mtu, Nptv6, OnLink, OnStop, Settings, Thresholds, Wan,
+    Workers,
 };
 use crate::types::{Balance, Family, Mac, NptMode, OnUp, Remedies, Remedy, Timeouts};
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ fn the_least_file_has_every_default() {
         gateway4: None,
         gateway6: None,
         gateway_macs: [None; 2],
+        on_link: OnLink::Direct,
         sources: [None; 2],
         nat44: vec![([10, 0, 0, 2].into(), [192, 0, 2, 2].into())],
         nat44_interface: None,
@@ -90,6 +92,7 @@ fn every_key_means_what_it_says() {
         gateway4 = "192.0.2.1"
         gateway6 = "fe80::1"
         gateway_mac6 = "02:00:5e:10:00:0A"
+        onlink = "gateway"
         source4 = "192.0.2.77"
         source6 = "2001:db8:a::5"
         nptv6 = { inside = "fd00:0:0:10::/60", outside = "2001:db8::/60", mode = "rfc6296" }
@@ -129,6 +132,7 @@ fn every_key_means_what_it_says() {
     let (a, b) = (&settings.wans[0], &settings.wans[1]);
     assert_eq!((a.weight, a.tier, a.mtu, a.gateway6), (3, 0, Mtu::Bytes(1492), "fe80::1".parse().ok()));
     assert_eq!(a.sources, ["192.0.2.77", "2001:db8:a::5"].map(|source| source.parse().ok()));
+    assert_eq!((a.on_link, b.on_link), (OnLink::Gateway, OnLink::Direct));
     assert_eq!(a.gateway_macs, [None, Some(Mac([2, 0, 0x5e, 0x10, 0, 0xa]))]);
     let npt = Nptv6 {
         inside: "fd00:0:0:10::/60".parse().unwrap(),

@@ -76,7 +76,7 @@ fn unknown_keys() {
         (
             "name = \"cable\"",
             "\"a b\" = 2",
-            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, gateway_mac4, gateway_mac6, source4, source6, health, nat44, inbound4, masquerade, nptv6, inbound6",
+            "16:1 unknown-key \"a b\" | [[wan]] has no key `a b` | remove it; the keys here are: name, interface, vlan, weight, tier, mtu, mtu_targets, gateway4, gateway6, gateway_mac4, gateway_mac6, onlink, source4, source6, health, nat44, inbound4, masquerade, nptv6, inbound6",
         ),
         (
             "outside = \"2001:db8:a:",

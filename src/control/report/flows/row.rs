@@ -5,6 +5,7 @@ use crate::plane::choose::address;
 use crate::plane::counters;
 use crate::plane::flow::key::FlowKey;
 use crate::plane::flow::table::FlowRecord;
+use crate::plane::lease::Via;
 use crate::plane::packet::numbers::protocol;
 use crate::plane::policy::Policy;
 use crate::types::{Direction, Tick};
@@ -25,6 +26,7 @@ pub fn row(key: &FlowKey, record: &FlowRecord, policy: &Policy, now: Tick) -> Fl
             .map(|mapped| mapped.address),
         public_port: record.binding.port.map(NonZeroU16::get),
         wan: wan.map(|wan| wan.fixed.name.to_string()).unwrap_or_default(),
+        direct: record.binding.via == Via::Direct,
         origin: direction_name(record.origin).to_owned(),
         state: record.state.to_owned(),
         age_seconds: now.secs().saturating_sub(record.created).into(),

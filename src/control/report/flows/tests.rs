@@ -56,6 +56,7 @@ fn a_flow_is_shown_with_the_address_that_the_remote_sees() {
         public: Some(ip("192.0.2.193")),
         public_port: None,
         wan: "fiber".into(),
+        direct: false,
         origin: "outbound".into(),
         state: "opening".into(),
         age_seconds: 15,

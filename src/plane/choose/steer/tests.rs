@@ -20,6 +20,7 @@ fn policy(wans: &[(&str, u8, u32)]) -> Policy {
         told_mtu: [None; 2],
         addresses: [].into(),
         gateways: Default::default(),
+        direct: [].into(),
         gateway_macs: [None; 2],
     };
     let fixed = |(name, tier, weight): &(&str, u8, u32)| WanFixed {

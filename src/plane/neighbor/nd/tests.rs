@@ -248,7 +248,7 @@ fn the_answer_of_one_that_is_claimed_needs_not_name_its_mac() {
     receive_from(OTHER_MAC, &policy(), &neighbors, &advertisement("40", ""));
     let mut outbox = Outbox::new();
     for ms in [100, 200, 300] {
-        crate::plane::neighbor::settle_claims(Tick::from_millis(ms), &policy(), &neighbors, &mut outbox);
+        crate::plane::neighbor::settle(Tick::from_millis(ms), &policy(), &neighbors, &mut outbox);
     }
     assert_eq!(neighbors.mac(A, Family::V6), Some(OTHER_MAC));
 }

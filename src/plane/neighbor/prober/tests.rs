@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::plane::neighbor::NeighborState;
-use crate::plane::neighbor::context::Said;
 use crate::plane::neighbor::sample::{hex, policy, sent};
+use crate::plane::neighbor::word::Said;
 use crate::plane::translate::host6::HostMap6;
 use crate::plane::translate::nat44::Nat44Map;
 use crate::types::Standing;
@@ -41,8 +41,8 @@ impl Run {
             let mut outbox = Outbox::new();
             let now = self.next;
             self.next = self.prober.tick(now, &self.policy, &self.neighbors, &mut outbox);
-            self.refused += crate::plane::neighbor::settle_claims(now, &self.policy, &self.neighbors, &mut outbox);
-            self.next = self.next.min(self.neighbors.claims_due());
+            self.refused += crate::plane::neighbor::settle(now, &self.policy, &self.neighbors, &mut outbox);
+            self.next = self.next.min(self.neighbors.due());
             assert!(now < self.next && self.next <= now.plus_millis(1000));
             // What listeners.rs reports has its own tests.
             let others = sent(&mut outbox).into_iter().filter(|(_, bytes)| bytes[..6] != [0x33, 0x33, 0, 0, 0, 0x16]);
@@ -68,7 +68,7 @@ impl Run {
         let now = Tick::from_millis(now);
         let place = &mut NeighborContext { now, id: A, wan, neighbors: &self.neighbors, outbox: &mut outbox };
         verify::learn(place, Said { next_hop, mac, is_answer: false });
-        self.next = self.next.min(self.neighbors.claims_due());
+        self.next = self.next.min(self.neighbors.due());
         sent(&mut outbox).iter().map(|(_, frame)| Mac(frame[..6].try_into().unwrap())).collect()
     }
 

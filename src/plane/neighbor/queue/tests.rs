@@ -39,12 +39,16 @@ impl Run {
 
     fn push(&mut self, to: (WanId, Family), packet: &[u8], original: &[u8], millis: u64) -> Result<(), Full> {
         let queued = Queued { packet, original, offload: Offload::NONE, header_len: 40 };
-        self.queue.push(to, queued, Tick::from_millis(millis))
+        self.queue.push((to.0, Awaited::Gateway(to.1)), queued, Tick::from_millis(millis))
     }
 
     fn flush_into(&mut self, now: Tick, expired: impl FnMut(&[u8], &mut Outbox)) {
         let Self { queue, neighbors, counters, outbox, policy } = self;
-        let egress = |id, family| match policy.wan(id).zip(neighbors.mac(id, family)) {
+        let mac = |id, to| match to {
+            Awaited::Gateway(family) => neighbors.mac(id, family),
+            Awaited::Host(_) => None,
+        };
+        let egress = |id, to| match policy.wan(id).zip(mac(id, to)) {
             Some((wan, mac)) => EgressState::Ready { wan, mac, mtu: wan.mtu },
             None => EgressState::Unresolved,
         };
@@ -83,7 +87,7 @@ fn a_packet_leaves_with_its_link_header_and_what_the_kernel_owes_it() {
     let gso = Some(Gso { kind: GsoKind::Tcp4, size: 1448, ecn: false });
     let offload = Offload { partial: None, gso };
     let queued = Queued { packet: &packet(9), original: &[], offload, header_len: 52 };
-    run.queue.push((A, Family::V4), queued, Tick(0)).unwrap();
+    run.queue.push((A, Awaited::Gateway(Family::V4)), queued, Tick(0)).unwrap();
     run.neighbors.set(A, Family::V4, MAC);
     run.flush_into(Tick(0), |_, _| ());
     let mut seen = Vec::new();
