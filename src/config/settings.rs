@@ -287,6 +287,8 @@ pub struct Nptv6 {
 pub struct Masquerade {
     /// The ports that they have there.
     pub ports: PortRange,
+    /// How many of them one host may have, of each protocol; 1 or more.
+    pub per_host: usize,
     /// Who may speak to one of them.
     pub filtering: Filtering,
 }

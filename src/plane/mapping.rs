@@ -58,6 +58,8 @@ impl Class {
 pub struct Space {
     /// They.
     pub ports: PortRange,
+    /// How many of them one inside host may have.
+    pub per_host: usize,
     /// Whether it matters which remotes each has spoken to.
     pub remembers_remotes: bool,
 }
@@ -82,12 +84,12 @@ impl Mappings {
     /// its own, where nobody has that. It is held until [`Mappings::leave`], also where no flow enters it.
     ///
     /// # Errors
-    /// All are in use.
+    /// All are in use, or as many as the inside host may have.
     pub fn take(&self, wan: WanId, class: Class, space: Space, end: InsideEnd) -> Result<NonZeroU16, Exhausted> {
         let cell = self.cell(wan, class).ok_or(Exhausted)?;
         let table = u64::from(wan.0) << 8 | class as u64;
         let key = || Keyed::new(self.secret, 0x6d61_7070 << 16 | table);
-        let ports = cell.get_or_init(|| Ports::new(space.ports, space.remembers_remotes, key()));
+        let ports = cell.get_or_init(|| Ports::new(space.ports, space.per_host, space.remembers_remotes, key()));
         ports.take(end)
     }
 

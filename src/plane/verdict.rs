@@ -103,8 +103,8 @@ drop_reasons! {
     /// The table is full, and a new flow from a WAN would be answered by another exit than it came in on, or one from inside
     /// needs a public port; administratively prohibited was sent.
     TableFull = "table-full",
-    /// The WANs that would take a new flow from inside have no public port left for it; administratively prohibited was sent
-    /// (RFC 5508 REQ-8).
+    /// The WANs that would take a new flow from inside have no public port left for it, or its host has as many as it may;
+    /// administratively prohibited was sent (RFC 5508 REQ-8).
     PortsExhausted = "ports-exhausted",
     /// From a WAN to a port of a shared address that no inside host has.
     NoMapping = "no-mapping",

@@ -10,10 +10,13 @@ use crate::types::{Filtering, PortRange};
 pub(super) const TITLE: &str = "[wan.masquerade]";
 
 /// Keys that later versions bring.
-const LATER: [&str; 2] = ["addresses", "per_host"];
+const LATER: [&str; 1] = ["addresses"];
 
 /// Ports below are those of well-known services, and others do not believe them of a client (RFC 6335 §6).
 const LEAST: u16 = 1024;
+
+/// One host leaves this part of the ports to others, if nothing else is said.
+const LEFT_TO_OTHERS: usize = 8;
 
 const FILTERING: [(&str, Filtering); 3] = [
     ("endpoint", Filtering::Endpoint),
@@ -24,6 +27,7 @@ const FILTERING: [(&str, Filtering); 3] = [
 /// The table, which stands where its header does.
 pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> Spanned<Masquerade> {
     let ports = table.take("ports").and_then(|item| item.parse(ports, faults));
+    let per_host = table.take("per_host").and_then(|item| item.number16(1..=u16::MAX, faults));
     let filtering = table.take("filtering").and_then(|item| item.word(&FILTERING, faults));
     if let Some(item) = table.take("address").filter(|item| !item.is_word("auto")) {
         let message = not_supported("another `address` than \"auto\"");
@@ -33,7 +37,8 @@ pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> Spanned<Masquer
     let at = table.at;
     table.finish(&LATER, faults);
     let ports = ports.map_or(DEFAULT_PORTS, |ports| ports.value);
-    Spanned { value: Masquerade { ports, filtering: filtering.unwrap_or_default() }, at }
+    let per_host = per_host.map_or(ports.count() - ports.count() / LEFT_TO_OTHERS, |said| usize::from(said.value));
+    Spanned { value: Masquerade { ports, per_host, filtering: filtering.unwrap_or_default() }, at }
 }
 
 fn ports(text: &str) -> Result<PortRange, Wrong> {

@@ -46,7 +46,7 @@ pub fn wan(said: &settings::Wan, epoch: u32) -> Wan {
         link: WanLink::default(),
         probe: None,
         nat44: Nat44Map::new(&said.nat44),
-        masquerade: said.masquerade.map(|it| Masquerade::new(it.ports, it.filtering)),
+        masquerade: said.masquerade.map(|it| Masquerade::new(it.ports, it.per_host, it.filtering)),
         host6: HostMap6::new(&said.fixed_inbound6().collect::<Vec<_>>()),
         nptv6: said.nptv6.and_then(|npt| Some(Leased::fixed(translator(&npt, npt.outside?)))).into_iter().collect(),
         kept6: [].into(),

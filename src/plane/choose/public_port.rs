@@ -70,7 +70,7 @@ pub fn take(core: &Core, policy: &Policy, key: &FlowKey, binding: Binding) -> Re
     let Some(masquerade) = masquerade(policy, key, binding) else { return Ok(binding) };
     let (class, end) = Class::of(key.protocol()).zip(inside_end(key, binding)).ok_or(Exhausted)?;
     let remembers_remotes = masquerade.filtering == Filtering::Address;
-    let space = Space { ports: masquerade.ports, remembers_remotes };
+    let space = Space { ports: masquerade.ports, per_host: masquerade.per_host, remembers_remotes };
     let port = core.shared.table.mappings().take(binding.wan, class, space, end)?;
     Ok(Binding { port: Some(port), ..binding })
 }

@@ -50,14 +50,18 @@ struct Slot {
 struct Book {
     /// Which slot an inside end has.
     slots: HashMap<u64, u16, RandomState>,
+    /// How many each inside host has, and how many it may have.
+    hosts: HashMap<Ipv4Addr, usize, RandomState>,
+    per_host: usize,
     free: Free,
     key: Keyed,
     draws: u64,
 }
 
 impl Ports {
-    pub(super) fn new(range: PortRange, remembers: bool, key: Keyed) -> Self {
-        let book = Book { slots: HashMap::default(), free: Free::all(range.count()), key, draws: 0 };
+    pub(super) fn new(range: PortRange, per_host: usize, remembers: bool, key: Keyed) -> Self {
+        let (slots, hosts) = (HashMap::default(), HashMap::default());
+        let book = Book { slots, hosts, per_host, free: Free::all(range.count()), key, draws: 0 };
         let slots = (0..range.count()).map(|_| Slot::default()).collect();
         Self { first: range.first, slots, book: Mutex::new(book), remotes: remembers.then(Mutex::default) }
     }
@@ -67,8 +71,12 @@ impl Ports {
         let at = match book.slots.get(&end.word()) {
             Some(at) => *at,
             None => {
+                if book.hosts.get(&end.address).is_some_and(|count| *count >= book.per_host) {
+                    return Err(Exhausted);
+                }
                 let at = book.choose(self.first, end).ok_or(Exhausted)?;
                 book.free.take(at);
+                *book.hosts.entry(end.address).or_default() += 1;
                 book.slots.insert(end.word(), at);
                 at
             }
@@ -107,8 +115,8 @@ impl Ports {
             return;
         }
         let word = slot.end.swap(0, AcqRel);
-        if book.slots.remove(&word).is_some() {
-            book.free.put(at);
+        if let Some(end) = InsideEnd::from_word(word) {
+            book.end(end, at);
         }
     }
 
@@ -161,6 +169,18 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Book {
+    /// The inside end has its slot no more.
+    fn end(&mut self, end: InsideEnd, at: u16) {
+        self.slots.remove(&end.word());
+        self.free.put(at);
+        if let Entry::Occupied(mut count) = self.hosts.entry(end.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
     /// The free slot for an inside end: beside that of its neighbour, for a pair of RTP and RTCP (RFC 4787 §4.2.3); that of its
     /// own port; else any of its parity (REQ-4), if that is found soon, or any at all.
     fn choose(&mut self, first: u16, end: InsideEnd) -> Option<u16> {

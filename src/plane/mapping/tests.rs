@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 const WAN: WanId = WanId(3);
 const RANGE: PortRange = PortRange { first: 16384, last: 32767 };
-const SPACE: Space = Space { ports: RANGE, remembers_remotes: true };
+const SPACE: Space = Space { ports: RANGE, per_host: usize::MAX, remembers_remotes: true };
 
 fn end(host: u8, port: u16) -> InsideEnd {
     InsideEnd { address: Ipv4Addr::new(10, 250, 250, host), port, lease: Lease(1) }
@@ -88,6 +88,20 @@ fn workers_that_take_and_leave_at_once_never_share_a_port() {
     };
     std::thread::scope(|scope| (0..4u8).for_each(|host| drop(scope.spawn(move || work(host % 2)))));
     assert_eq!(mappings.used(WAN, Class::Tcp), 0);
+}
+
+#[test]
+fn a_host_that_takes_all_it_may_leaves_the_rest_to_others() {
+    let (mappings, space) = (Mappings::new(7), Space { per_host: 10, ..SPACE });
+    let take = |host, port| mappings.take(WAN, Class::Udp, space, end(host, port));
+    assert!((0..10).all(|port| take(2, port).is_ok()));
+    assert_eq!(take(2, 10), Err(Exhausted));
+    let again = take(2, 9).unwrap();
+    assert!(take(3, 9).is_ok());
+    mappings.leave(UDP, binding(again));
+    assert_eq!(take(2, 10), Err(Exhausted), "it has that still");
+    mappings.leave(UDP, binding(again));
+    assert!(take(2, 10).is_ok());
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Masquerade {
     /// The ports that they have there; all others are the kernel's.
     pub ports: PortRange,
+    /// How many of them one inside host may have, of each protocol.
+    pub per_host: usize,
     /// Who may speak to one of them.
     pub filtering: Filtering,
     /// The addresses, the current one first.
@@ -20,8 +22,8 @@ pub struct Masquerade {
 impl Masquerade {
     /// Without an address, so far.
     #[must_use]
-    pub fn new(ports: PortRange, filtering: Filtering) -> Self {
-        Self { ports, filtering, publics: [].into() }
+    pub fn new(ports: PortRange, per_host: usize, filtering: Filtering) -> Self {
+        Self { ports, per_host, filtering, publics: [].into() }
     }
 
     /// The same behind these addresses, the current one first.

@@ -373,3 +373,14 @@ fn an_address_that_is_shared_is_the_untagged_links_and_nobodys_alone() {
         assert_eq!(faults(&text), [format!("17:24 bad-value \"{ports}\" | {message} | {advice}")]);
     }
 }
+
+#[test]
+fn one_host_leaves_ports_to_others() {
+    let share = |table: &str| {
+        let settings = parse(&two_with("name = \"cable\"", &format!("name = \"cable\"\nmasquerade = {table}")), "f");
+        settings.expect("a good file").wans.values().find_map(|wan| wan.masquerade).expect("masquerade").per_host
+    };
+    assert_eq!((share("{}"), share("{ ports = \"2000-2099\" }")), (14336, 88));
+    assert_eq!(share("{ ports = \"2000-2000\" }"), 1);
+    assert_eq!(share("{ per_host = 7 }"), 7);
+}

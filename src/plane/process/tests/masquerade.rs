@@ -28,7 +28,7 @@ fn leased(lease: u8, address: &str) -> Leased<std::net::Ipv4Addr> {
 /// The same ports on the WAN `a` alone.
 fn shares(first: u16, last: u16) -> Policy {
     let mut policy = policy();
-    let shared = Masquerade::new(PortRange { first, last }, Filtering::default());
+    let shared = Masquerade::new(PortRange { first, last }, usize::MAX, Filtering::default());
     policy.wans[0].masquerade = Some(shared.with([leased(2, SHARED)]));
     policy
 }
