@@ -34,7 +34,10 @@ impl Key {
     /// What of it decides the WAN of a new flow; the rest is blanked.
     pub fn as_balanced(self, balance: &str) -> Self {
         let Self { inside, .. } = self;
+        let is_of_a_session =
+            matches!((self.protocol, self.remote_port), (17, 500 | 4500) | (6, 1723) | (47 | 50 | 51, _));
         match balance {
+            "endpoint" | "flow" if is_of_a_session => self.as_balanced("site"),
             "endpoint" => Self { remote: inside, remote_port: 0, ..self },
             "site" => Self { protocol: 0, port: 0, remote_port: 0, ..self },
             "source" => Self { protocol: 0, port: 0, remote: inside, remote_port: 0, inside },
