@@ -14,7 +14,6 @@ use crate::plane::translate::mapped::Mapped;
 use crate::plane::translate::nptv6::Unmappable;
 use crate::plane::verdict::DropReason;
 use crate::types::{Direction, Family, Standing, WanId, WanSet};
-use ipnet::IpNet;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
@@ -42,36 +41,34 @@ fn public(wan: &Wan, key: &FlowKey) -> Result<Mapped, Unmappable> {
 #[must_use]
 pub fn best(policy: &Policy, family: Family, usable: impl Fn(WanId) -> bool) -> WanSet {
     let worst = if policy.fixed.last_resort { Standing::SoftDown } else { Standing::Degraded };
-    let (mut best, mut set) = ((worst, u8::MAX), WanSet::EMPTY);
-    for (id, wan) in policy.wans() {
-        let rank = (wan.standing(family), wan.fixed.tier);
-        if rank > best || !usable(id) {
-            continue;
-        }
-        if rank < best {
-            (best, set) = (rank, WanSet::EMPTY);
-        }
-        set.insert(id);
-    }
-    set
+    lowest(policy, (worst, u8::MAX), |wan| Some((wan.standing(family), wan.fixed.tier)), |id, _| usable(id))
 }
 
 /// The WANs on whose links the remote is a neighbour, and that translate the source: of these the ones with the smallest
 /// network, of these those that stand best, whatever that is, of these the lowest tier. A neighbour needs nothing of what is
 /// behind the link, and a modem is asked just when its line is dead. As if some of the WANs were not there.
 fn beside_but(policy: &Policy, key: &FlowKey, without: WanSet) -> WanSet {
-    let (mut best, mut set) = (None, WanSet::EMPTY);
-    for (id, wan) in policy.wans().filter(|(_, wan)| wan.is_neighbor(key.remote())) {
-        if without.contains(id) || !wan.can_send_to(key.remote()) || public(wan, key).is_err() {
-            continue;
-        }
-        let length = wan.link.direct_network(key.remote()).map(IpNet::prefix_len);
-        let rank = (Reverse(length), wan.standing(key.family()), wan.fixed.tier);
-        if best.is_some_and(|best| rank > best) {
-            continue;
-        }
-        if best != Some(rank) {
-            (best, set) = (Some(rank), WanSet::EMPTY);
+    let rank = |wan: &Wan| {
+        let network = wan.neighbor_network(key.remote())?;
+        Some((Reverse(network.prefix_len()), wan.standing(key.family()), wan.fixed.tier))
+    };
+    let usable = |id, wan: &Wan| !without.contains(id) && wan.can_send_to(key.remote()) && public(wan, key).is_ok();
+    lowest(policy, (Reverse(0), Standing::HardDown, u8::MAX), rank, usable)
+}
+
+/// Of the usable WANs whose rank is no higher than `worst` those of the lowest. Whether one is usable is asked only where its
+/// rank may count.
+fn lowest<R: PartialOrd>(
+    policy: &Policy,
+    worst: R,
+    rank: impl Fn(&Wan) -> Option<R>,
+    usable: impl Fn(WanId, &Wan) -> bool,
+) -> WanSet {
+    let (mut best, mut set) = (worst, WanSet::EMPTY);
+    for (id, wan) in policy.wans() {
+        let Some(rank) = rank(wan).filter(|rank| *rank <= best && usable(id, wan)) else { continue };
+        if rank < best {
+            (best, set) = (rank, WanSet::EMPTY);
         }
         set.insert(id);
     }

@@ -145,10 +145,16 @@ impl Wan {
         if is_direct { Via::Direct } else { Via::Gateway }
     }
 
-    /// Whether `remote` is a neighbour: in a network of the link, be that a part of the world only.
+    /// The network of the link that makes `remote` a neighbour; one that holds the whole world makes nobody one.
+    #[must_use]
+    pub fn neighbor_network(&self, remote: IpAddr) -> Option<&IpNet> {
+        self.link.direct_network(remote).filter(|net| net.prefix_len() > 0)
+    }
+
+    /// Whether `remote` is a neighbour.
     #[must_use]
     pub fn is_neighbor(&self, remote: IpAddr) -> bool {
-        self.link.direct_network(remote).is_some_and(|net| net.prefix_len() > 0)
+        self.neighbor_network(remote).is_some()
     }
 
     /// Whether packets to `remote` can leave here. A neighbour needs no gateway, only the link.
